@@ -1,0 +1,13 @@
+//! What happened, said once: [`CallEvent`] is the single source of journal, gRPC stream, metrics and
+//! the INFO log line. Nothing else in the gateway records anything.
+//!
+//! `call_event` is the vocabulary, `sequence` gives positions, `record` folds a call's events into its
+//! record, and `wire` is the only place that knows the generated protobuf types.
+
+mod call_event;
+mod record;
+mod sequence;
+
+pub use call_event::*;
+pub use record::{CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit};
+pub use sequence::{Of, Sequence};

@@ -1,0 +1,293 @@
+//! The record of one call: what its events add up to.
+//!
+//! A record is never written by hand: [`CallRecord::apply`] folds one event after another, in the running
+//! gateway and again after a crash, so that the record and the events cannot disagree.
+
+use super::call_event::*;
+use crate::id::{CallId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId};
+use crate::time::{Duration, Wall};
+use std::sync::Arc;
+
+/// At most this many presentations are kept in a record; a call that is offered more often keeps the
+/// newest and counts all. A call that rings for an hour at 5 s a seat reaches 720 offers.
+pub const PRESENTATIONS_KEPT: usize = 32;
+
+/// Everything known of one call, at one revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRecord {
+    /// The call.
+    pub call: CallId,
+    /// 1, 2, 3 …: a higher revision replaces a lower one.
+    pub revision: u32,
+    /// No further revision is expected.
+    pub is_final: bool,
+    /// Where the call stands.
+    pub state: CallState,
+    /// The trunk it came over.
+    pub trunk: TrunkId,
+    /// Who called.
+    pub caller: Caller,
+    /// What was dialled.
+    pub service_number: ServiceNumber,
+    /// When the INVITE came.
+    pub received_at: Wall,
+    /// When we answered.
+    pub answered_at: Option<Wall>,
+    /// When a human first answered.
+    pub connected_at: Option<Wall>,
+    /// When it ended.
+    pub ended_at: Option<Wall>,
+    /// Time in queues, all visits together.
+    pub waited: Duration,
+    /// Time with humans, hold included.
+    pub talked: Duration,
+    /// Time on hold.
+    pub held: Duration,
+    /// What the look-ups said.
+    pub identified: Option<CallerIdentified>,
+    /// Every visit to a queue, in order; at most 16.
+    pub queue_visits: Vec<QueueVisit>,
+    /// The newest presentations, in order; see [`PRESENTATIONS_KEPT`].
+    pub presentations: Vec<PresentationRecord>,
+    /// How many presentations there were.
+    pub presentation_count: u32,
+    /// The legs, in order; at most 64.
+    pub legs: Vec<LegRecord>,
+    /// The seat that spoke with the caller last.
+    pub seat: Option<SeatId>,
+    /// The person there.
+    pub operator: Option<OperatorId>,
+    /// How it was refused.
+    pub refused: Option<(RefusalReason, u16)>,
+    /// How it ended.
+    pub ended: Option<CallEnded>,
+    /// Time the seat spent after the call, and whether the limit ran out.
+    pub wrap_up: Option<(Duration, bool)>,
+    /// The callback that is owed.
+    pub callback: Option<(CallbackState, Arc<str>)>,
+    /// Notices the caller heard, and whether to their end; at most 8.
+    pub notices: Vec<(Arc<str>, bool)>,
+    /// When the current talk, hold or wrap-up began: bookkeeping of the fold.
+    pub(crate) since: Marks,
+}
+
+/// Instants the fold measures from, since the call began.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Marks {
+    pub(crate) connected: Option<Duration>,
+    pub(crate) wrap_up: Option<Duration>,
+}
+
+/// One visit to a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueVisit {
+    /// The queue.
+    pub queue: QueueId,
+    /// 0 is ordinary.
+    pub priority: u8,
+    /// When it entered.
+    pub entered_at: Wall,
+    /// The place it got.
+    pub entry_position: u32,
+    /// The wait it could expect.
+    pub estimated_wait: Option<Duration>,
+    /// When and how it left, and how long it had waited.
+    pub left: Option<(Wall, QueueExit, Duration)>,
+}
+
+/// One offer of the call to a seat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PresentationRecord {
+    /// The offer.
+    pub presentation: PresentationId,
+    /// The seat.
+    pub seat: SeatId,
+    /// The person there.
+    pub operator: Option<OperatorId>,
+    /// When.
+    pub at: Wall,
+    /// Why this seat.
+    pub why: Arc<str>,
+    /// How it ended, how long it rang, and the seat's SIP status.
+    pub ended: Option<(PresentationResult, Duration, Option<u16>)>,
+}
+
+/// One leg of the call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LegRecord {
+    /// The leg.
+    pub leg: LegId,
+    /// `caller` or `seat`.
+    pub role: LegRole,
+    /// How its media was.
+    pub quality: Option<MediaQuality>,
+}
+
+/// What a leg is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegRole {
+    /// Towards the citizen.
+    Caller,
+    /// Towards a seat.
+    Seat,
+}
+
+impl CallRecord {
+    /// The record of a call that just began. `None` when `event` is not a call's first event.
+    pub fn open(event: &CallEvent) -> Option<CallRecord> {
+        let part = event.call.as_ref()?;
+        let received = match &event.what {
+            What::CallReceived(r) => r,
+            What::CallRefused(CallRefused { received: Some(r), .. }) => r.as_ref(),
+            _ => return None,
+        };
+        let mut record = CallRecord {
+            call: part.id,
+            revision: 1,
+            is_final: false,
+            state: part.summary.state,
+            trunk: received.trunk.clone(),
+            caller: received.caller.clone(),
+            service_number: received.service_number.clone(),
+            received_at: part.summary.received_at,
+            answered_at: None,
+            connected_at: None,
+            ended_at: None,
+            waited: Duration::ZERO,
+            talked: Duration::ZERO,
+            held: Duration::ZERO,
+            identified: None,
+            queue_visits: Vec::new(),
+            presentations: Vec::new(),
+            presentation_count: 0,
+            legs: vec![LegRecord { leg: received.leg, role: LegRole::Caller, quality: None }],
+            seat: None,
+            operator: None,
+            refused: None,
+            ended: None,
+            wrap_up: None,
+            callback: None,
+            notices: Vec::new(),
+            since: Marks::default(),
+        };
+        if matches!(event.what, What::CallRefused(_)) {
+            record.apply(event);
+        }
+        Some(record)
+    }
+
+    /// Folds one further event of the same call into the record.
+    pub fn apply(&mut self, event: &CallEvent) {
+        let Some(part) = &event.call else { return };
+        self.state = part.summary.state;
+        match &event.what {
+            What::CallReceived(_) | What::QueuePositionChanged { .. } => {}
+            What::CallRefused(r) => {
+                self.refused = Some((r.reason, r.sip_code));
+                self.ended_at = Some(event.at);
+            }
+            What::CallAnswered { .. } => self.answered_at = Some(event.at),
+            What::NoticePlayed { prompt, complete } => {
+                if self.notices.len() < 8 {
+                    self.notices.push((prompt.clone(), *complete));
+                }
+            }
+            What::CallerIdentified(i) => self.identified = Some(i.clone()),
+            What::QueueEntered(q) => self.enter(event.at, q),
+            What::QueueLeft { queue, exit, waited, .. } => self.leave(event.at, queue, *exit, *waited),
+            What::SeatPresented(p) => self.present(event.at, p),
+            What::SeatPresentationEnded(e) => self.presentation_ended(e),
+            What::SeatConnected { seat, operator, .. } => {
+                self.connected_at.get_or_insert(event.at);
+                self.since.connected = Some(part.since_start);
+                self.seat = Some(seat.clone());
+                self.operator = operator.clone();
+            }
+            What::CallHeld { .. } => {}
+            What::CallResumed { held, .. } => self.held += *held,
+            What::MediaQuality(q) => {
+                if let Some(leg) = self.legs.iter_mut().find(|l| Some(l.leg) == q.leg) {
+                    leg.quality = Some(q.clone());
+                }
+            }
+            What::CallEnded(e) => {
+                self.ended_at = Some(event.at);
+                self.ended = Some(e.clone());
+                if let Some(from) = self.since.connected.take() {
+                    self.talked += part.since_start.saturating_sub(from);
+                }
+            }
+            What::WrapUpStarted { .. } => self.since.wrap_up = Some(part.since_start),
+            What::WrapUpCompleted { timed_out, .. } => {
+                let from = self.since.wrap_up.take().unwrap_or(part.since_start);
+                self.wrap_up = Some((part.since_start.saturating_sub(from), *timed_out));
+            }
+            What::CallbackChanged { state, reason, .. } => self.callback = Some((*state, reason.clone())),
+            What::CallRecordUpdated(r) => {
+                self.revision = r.revision;
+                self.is_final = r.is_final;
+            }
+            What::SeatStateChanged { .. }
+            | What::QueueStateChanged { .. }
+            | What::TrunkStateChanged { .. }
+            | What::NodeStateChanged { .. }
+            | What::ConfigChanged { .. }
+            | What::AlarmRaised { .. } => {}
+        }
+    }
+
+    /// The record that a call's events, in order, add up to. `None` when the first is not a beginning.
+    pub fn from_events<'a>(events: impl IntoIterator<Item = &'a CallEvent>) -> Option<CallRecord> {
+        let mut events = events.into_iter();
+        let mut record = CallRecord::open(events.next()?)?;
+        for event in events {
+            record.apply(event);
+        }
+        Some(record)
+    }
+
+    fn enter(&mut self, at: Wall, q: &QueueEntered) {
+        if self.queue_visits.len() == 16 {
+            self.queue_visits.remove(0);
+        }
+        self.queue_visits.push(QueueVisit {
+            queue: q.queue.clone(),
+            priority: q.priority,
+            entered_at: at,
+            entry_position: q.position,
+            estimated_wait: q.estimated_wait,
+            left: None,
+        });
+    }
+
+    fn leave(&mut self, at: Wall, queue: &QueueId, exit: QueueExit, waited: Duration) {
+        self.waited += waited;
+        if let Some(v) = self.queue_visits.iter_mut().rev().find(|v| v.queue == *queue && v.left.is_none()) {
+            v.left = Some((at, exit, waited));
+        }
+    }
+
+    fn present(&mut self, at: Wall, p: &SeatPresented) {
+        self.presentation_count += 1;
+        if self.presentations.len() == PRESENTATIONS_KEPT {
+            self.presentations.remove(0);
+        }
+        self.presentations.push(PresentationRecord {
+            presentation: p.presentation,
+            seat: p.seat.clone(),
+            operator: p.operator.clone(),
+            at,
+            why: p.why.clone(),
+            ended: None,
+        });
+        if self.legs.len() < 64 {
+            self.legs.push(LegRecord { leg: p.leg, role: LegRole::Seat, quality: None });
+        }
+    }
+
+    fn presentation_ended(&mut self, e: &SeatPresentationEnded) {
+        if let Some(p) = self.presentations.iter_mut().rev().find(|p| p.presentation == e.presentation) {
+            p.ended = Some((e.result, e.rang, e.sip_code));
+        }
+    }
+}

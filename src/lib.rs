@@ -1,0 +1,11 @@
+//! The hotline gateway: the map of the house. docs/architecture.md is the guided tour.
+//!
+//! Imports go one way: `cli → io → gateway → call → {acd, sip, sdp, media, caller} → event → {config, id,
+//! time, redact}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
+
+pub mod id;
+pub mod redact;
+pub mod time;
+
+pub mod event;
+pub mod sip;
