@@ -8,4 +8,5 @@ pub mod redact;
 pub mod time;
 
 pub mod event;
+pub mod media;
 pub mod sip;

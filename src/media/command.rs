@@ -1,0 +1,137 @@
+//! What the control plane asks of the media plane, and what it hears back. Values only: no sockets here.
+//!
+//! Commands about one leg are obeyed in the order they were sent. A command about a leg that is not open
+//! is ignored, because the control plane may ask for a thing while `Closed` is on its way to it.
+
+use super::{Codec, Direction};
+use crate::event::MediaQuality;
+use crate::id::LegId;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What the control plane asks of the media plane.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Take a port pair for this leg. Answered by [`Event::Opened`] or [`Event::OpenFailed`].
+    Open {
+        /// The new leg.
+        leg: LegId,
+    },
+    /// What the leg's peer said of itself in SDP. May come again after a re-INVITE; each one allows the
+    /// media source to be learned anew once.
+    Remote {
+        /// The leg.
+        leg: LegId,
+        /// Where the peer is and what it takes.
+        remote: Remote,
+    },
+    /// Play a prompt to the leg, in place of whatever was playing. Nothing is played while the leg is
+    /// bridged; a prompt that is running when the bridge comes ends there.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// The prompt's name. An unknown name is answered by [`Event::Played`] with `complete: false`.
+        prompt: Arc<str>,
+        /// Whether to begin again at its end, until stopped.
+        repeat: bool,
+        /// The asker's number, given back in [`Event::Played`].
+        play: u32,
+    },
+    /// Stop what is playing.
+    Stop {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Let two legs hear each other, at once. Either leg's former bridge ends.
+    Bridge {
+        /// One leg.
+        a: LegId,
+        /// The other leg.
+        b: LegId,
+    },
+    /// End the bridge this leg is in. Both legs stay open.
+    Unbridge {
+        /// Either leg of the bridge.
+        a: LegId,
+    },
+    /// Give the leg's ports back. Answered by [`Event::Closed`].
+    Close {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// The far end of a leg as negotiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remote {
+    /// Where SDP says it takes RTP.
+    pub rtp: SocketAddr,
+    /// Where SDP says it takes RTCP.
+    pub rtcp: SocketAddr,
+    /// Whether RTCP shares the RTP port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// The codec in use.
+    pub codec: Codec,
+    /// The RTP payload type of that codec, the same both ways.
+    pub payload_type: u8,
+    /// The RTP payload type of telephone-event (RFC 4733), when negotiated.
+    pub telephone_event: Option<u8>,
+    /// Our direction: what we may send to this leg and take from it.
+    pub direction: Direction,
+    /// Milliseconds of audio per packet.
+    pub ptime_ms: u32,
+}
+
+/// What the media plane tells the control plane.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The leg has its ports.
+    Opened {
+        /// The leg.
+        leg: LegId,
+        /// The RTP port, always even; RTCP is at the next one.
+        port: u16,
+    },
+    /// The leg got no ports; it is not open.
+    OpenFailed {
+        /// The leg.
+        leg: LegId,
+        /// Why, for the log.
+        reason: &'static str,
+    },
+    /// The first RTP packet of the leg's peer was accepted. Once for each [`Command::Remote`].
+    Heard {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A prompt ended.
+    Played {
+        /// The leg.
+        leg: LegId,
+        /// The number given in [`Command::Play`].
+        play: u32,
+        /// Whether it was played to its end.
+        complete: bool,
+    },
+    /// A key was pressed (RFC 4733), once for each press.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
+    /// Neither leg of a bridge sent RTP for the configured time. Once for each bridge.
+    Silent {
+        /// One leg.
+        a: LegId,
+        /// The other leg.
+        b: LegId,
+    },
+    /// The leg is closed and its ports rest.
+    Closed {
+        /// The leg.
+        leg: LegId,
+        /// How its media was.
+        quality: MediaQuality,
+    },
+}
