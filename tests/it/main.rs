@@ -1,1 +1,3 @@
-//! placeholder
+//! One binary for the tests that stand outside the library.
+
+mod torture;

@@ -1,0 +1,219 @@
+//! Messages under construction.
+//!
+//! Whatever a value holds, one header stays one header: CR, LF and other control characters become spaces, so
+//! nothing that came from one peer can write headers in a message to another. Typed headers of `rsip` go in
+//! through [`Outgoing::typed`].
+
+use super::grammar::{Span, is_token_byte};
+use super::message::Message;
+use super::method::Method;
+use bytes::Bytes;
+
+pub(crate) use super::phrase::phrase;
+
+/// A request or response under construction. Headers keep the order they were added in.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    start: Start,
+    fields: Vec<(Name, Span)>,
+    /// The values, one after the other.
+    values: Vec<u8>,
+    body: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+enum Start {
+    Request { method: Method, uri: Box<[u8]> },
+    Response { status: u16 },
+}
+
+type Name = std::borrow::Cow<'static, str>;
+
+impl Outgoing {
+    /// A request to `uri`. Blanks and control characters in the URI are percent-encoded: it stays one URI.
+    pub fn request(method: Method, uri: impl AsRef<[u8]>) -> Outgoing {
+        let uri = uri.as_ref();
+        let mut clean = Vec::with_capacity(uri.len());
+        for &b in uri {
+            if b <= b' ' || b == 0x7f || matches!(b, b'<' | b'>' | b'"') {
+                clean.extend_from_slice(format!("%{b:02X}").as_bytes());
+            } else {
+                clean.push(b);
+            }
+        }
+        Outgoing::new(Start::Request { method, uri: clean.into() })
+    }
+
+    /// A response to `request` with all it must echo (RFC 3261 section 8.2.6): the Vias, From, To with
+    /// `to_tag` if it had no tag and `status` is not 100, Call-ID, CSeq; Timestamp on 100, Record-Route where
+    /// a dialog may begin (101 to 299).
+    pub fn response(request: &Message, status: u16, to_tag: Option<&str>) -> Outgoing {
+        let mut response = Outgoing::new(Start::Response { status });
+        for via in request.headers("Via") {
+            response.append("Via", &[via]);
+        }
+        if (101..300).contains(&status) {
+            for route in request.headers("Record-Route") {
+                response.append("Record-Route", &[route]);
+            }
+        }
+        response.append("From", &[request.from().raw()]);
+        let to = request.to().raw();
+        match to_tag.filter(|_| request.to_tag().is_none() && status > 100) {
+            Some(tag) => response.append("To", &[to, b";tag=", tag.as_bytes()]),
+            None => response.append("To", &[to]),
+        }
+        response.append("Call-ID", &[request.call_id().as_bytes()]);
+        response.append("CSeq", &[request.header("CSeq").unwrap_or_default()]);
+        if let Some(timestamp) = request.header("Timestamp").filter(|_| status == 100) {
+            response.append("Timestamp", &[timestamp]);
+        }
+        response
+    }
+
+    fn new(start: Start) -> Outgoing {
+        Outgoing { start, fields: Vec::with_capacity(16), values: Vec::with_capacity(512), body: Vec::new() }
+    }
+
+    /// Appends a header. Content-Length is not taken: [`Outgoing::encode`] writes it.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Outgoing {
+        self.append(name, &[value.as_ref()]);
+        self
+    }
+
+    /// Puts a header before all others: a Via.
+    #[must_use]
+    pub fn first(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Outgoing {
+        let value = self.keep(&[value.as_ref()]);
+        self.fields.insert(0, (name.into(), value));
+        self
+    }
+
+    /// Puts `value` in the place of the first header `name` and removes any others; appends it if there is none.
+    #[must_use]
+    pub fn set(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Outgoing {
+        let value = self.keep(&[value.as_ref()]);
+        let place = self.fields.iter().position(|(n, _)| n.eq_ignore_ascii_case(name));
+        self.fields.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        let place = place.unwrap_or(self.fields.len()).min(self.fields.len());
+        self.fields.insert(place, (name.into(), value));
+        self
+    }
+
+    /// Appends a typed header. Beware of what `rsip` prints: an IPv6 host needs its brackets in a domain name.
+    #[must_use]
+    pub fn typed(mut self, header: impl Into<rsip::Header>) -> Outgoing {
+        let line = header.into().to_string();
+        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+        let name: String = name.bytes().filter(|&b| is_token_byte(b)).map(char::from).collect();
+        let value = self.keep(&[value.trim().as_bytes()]);
+        self.fields.push((name.into(), value));
+        self
+    }
+
+    /// Sets the body and its Content-Type.
+    #[must_use]
+    pub fn body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Outgoing {
+        let mut message = self.set("Content-Type", content_type);
+        message.body = body.into();
+        message
+    }
+
+    /// The method of a request; `None` for a response.
+    pub fn method(&self) -> Option<&Method> {
+        match &self.start {
+            Start::Request { method, .. } => Some(method),
+            Start::Response { .. } => None,
+        }
+    }
+
+    /// The Request-URI; empty for a response.
+    pub fn uri(&self) -> &[u8] {
+        match &self.start {
+            Start::Request { uri, .. } => uri,
+            Start::Response { .. } => &[],
+        }
+    }
+
+    /// The status of a response; `None` for a request.
+    pub fn status(&self) -> Option<u16> {
+        match self.start {
+            Start::Request { .. } => None,
+            Start::Response { status } => Some(status),
+        }
+    }
+
+    /// The value of the first header `name`, in any case, long form.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.of(&self.values))
+    }
+
+    /// The values of all headers `name`.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.of(&self.values))
+    }
+
+    /// The bytes to send, with Content-Length.
+    pub fn encode(&self) -> Bytes {
+        let fields: usize = self.fields.iter().map(|(n, v)| n.len() + v.end() - v.start() + 4).sum();
+        let mut out = Vec::with_capacity(fields + self.body.len() + 128);
+        match &self.start {
+            Start::Request { method, uri } => {
+                out.extend(method.as_str().bytes().map(|b| if is_token_byte(b) { b } else { b'-' }));
+                out.push(b' ');
+                out.extend_from_slice(uri);
+                out.extend_from_slice(b" SIP/2.0\r\n");
+            }
+            Start::Response { status } => {
+                out.extend_from_slice(b"SIP/2.0 ");
+                push_decimal(&mut out, usize::from(*status));
+                out.push(b' ');
+                out.extend_from_slice(phrase(*status).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        for (name, value) in &self.fields {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.of(&self.values));
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"Content-Length: ");
+        push_decimal(&mut out, self.body.len());
+        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(&self.body);
+        out.into()
+    }
+
+    fn append(&mut self, name: &'static str, value: &[&[u8]]) {
+        if name.eq_ignore_ascii_case("Content-Length") {
+            return;
+        }
+        let value = self.keep(value);
+        self.fields.push((name.into(), value));
+    }
+
+    /// Keeps a value with its control characters made spaces.
+    fn keep(&mut self, value: &[&[u8]]) -> Span {
+        let start = self.values.len();
+        for part in value {
+            self.values.extend(part.iter().map(|&b| if b < b' ' || b == 0x7f { b' ' } else { b }));
+        }
+        Span::new(start, self.values.len())
+    }
+}
+
+fn push_decimal(out: &mut Vec<u8>, number: usize) {
+    let mut digits = [0u8; 20];
+    let (mut n, mut at) = (number, digits.len());
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}

@@ -1,0 +1,126 @@
+//! From, To, Contact and their like: a display name, a URI, parameters (RFC 3261 section 20.10).
+//!
+//! Not a judge of URIs: any scheme passes here. The display name is bytes, because PBXs in the field send it
+//! in GB18030; it is forwarded as it came and decoded only to be shown.
+
+use super::grammar::{Parameter, Span, find_bare, parameters, quoted_end, trim, trim_end, unquoted};
+use super::uri::{Uri, find};
+use bytes::Bytes;
+use std::fmt;
+
+/// An address as a header carries it. Cheap to clone. `Debug` masks it: it names a person.
+#[derive(Clone)]
+pub struct NameAddr {
+    raw: Bytes,
+    display: Span,
+    uri: Span,
+    params: Span,
+    tag: Option<Span>,
+}
+
+impl NameAddr {
+    /// Reads one header value (one element, if the header is a list). Errors name what is wrong.
+    pub fn parse(value: impl Into<Bytes>) -> Result<NameAddr, &'static str> {
+        let raw = value.into();
+        let whole = trim(&raw);
+        let (display, uri, params) = match find_open_bracket(whole)? {
+            Some(open) => bracketed(whole, open)?,
+            None => {
+                let end = whole.iter().position(|&b| b == b';').unwrap_or(whole.len());
+                let (uri, params) = whole.split_at(end);
+                (&whole[..0], trim_end(uri), params)
+            }
+        };
+        if !uri.contains(&b':') || uri.iter().any(|&b| b <= b' ' || b == b'"') {
+            return Err("an address without a URI");
+        }
+        let tag = parameters(params).find(|(name, _)| name.eq_ignore_ascii_case(b"tag"));
+        let tag = match tag {
+            Some((_, Some(value))) if !value.is_empty() && std::str::from_utf8(value).is_ok() => Some(value),
+            Some(_) => return Err("a tag without a value"),
+            None => None,
+        };
+        Ok(NameAddr {
+            display: Span::within(&raw, display),
+            uri: Span::within(&raw, uri),
+            params: Span::within(&raw, params),
+            tag: tag.map(|tag| Span::within(&raw, tag)),
+            raw,
+        })
+    }
+
+    /// The display name as it came: without its quotes, its escapes kept; empty when there is none.
+    pub fn display_bytes(&self) -> &[u8] {
+        unquoted(self.display.of(&self.raw))
+    }
+
+    /// The display name to be shown: escapes undone, UTF-8 if it is that, else read as GB18030.
+    pub fn display_text(&self) -> String {
+        super::display::text(self.display.of(&self.raw))
+    }
+
+    /// The URI as it came, without brackets.
+    pub fn uri(&self) -> &[u8] {
+        self.uri.of(&self.raw)
+    }
+
+    /// The URI taken apart.
+    pub fn parsed_uri(&self) -> Result<Uri, &'static str> {
+        Uri::parse(self.uri())
+    }
+
+    /// The header parameter `name` in any case, without quotes; empty text for one without a value.
+    /// Parameters inside the brackets belong to the URI and are not found here.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        find(self.params(), name)
+    }
+
+    /// All header parameters as they came.
+    pub fn params(&self) -> impl Iterator<Item = Parameter<'_>> {
+        parameters(self.params.of(&self.raw)).filter(|(name, _)| !name.is_empty())
+    }
+
+    /// The tag, which names one side of a dialog (RFC 3261 section 19.3).
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.map(|tag| tag.text_of(&self.raw))
+    }
+
+    /// The whole value as it came, unfolded.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+}
+
+/// The place of the `<` that opens the URI, past a quoted display name.
+fn find_open_bracket(whole: &[u8]) -> Result<Option<usize>, &'static str> {
+    let start = match whole.first() {
+        Some(b'"') => quoted_end(whole, 0).ok_or("a quoted string that never ends")?,
+        _ => 0,
+    };
+    // Not past a semicolon: `sip:a@b;x="<"` has no brackets.
+    match find_bare(whole, start, b"<;") {
+        Some(i) if whole.get(i) == Some(&b'<') => Ok(Some(i)),
+        _ if start > 0 => Err("a display name without an address"),
+        _ => Ok(None),
+    }
+}
+
+type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+fn bracketed(whole: &[u8], open: usize) -> Result<Parts<'_>, &'static str> {
+    let (display, rest) = whole.split_at(open);
+    let rest = rest.get(1..).unwrap_or_default();
+    let close = rest.iter().position(|&b| b == b'>').ok_or("an address bracket that never closes")?;
+    let (uri, rest) = rest.split_at(close);
+    let params = trim(rest.get(1..).unwrap_or_default());
+    if !params.is_empty() && !params.starts_with(b";") {
+        return Err("something after an address");
+    }
+    Ok((trim(display), trim(uri), params))
+}
+
+impl fmt::Debug for NameAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NameAddr(***)")
+    }
+}
