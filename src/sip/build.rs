@@ -8,11 +8,13 @@ use super::grammar::{Span, is_token_byte};
 use super::message::Message;
 use super::method::Method;
 use bytes::Bytes;
+use std::borrow::Cow;
+use std::fmt;
 
 pub(crate) use super::phrase::phrase;
 
 /// A request or response under construction. Headers keep the order they were added in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Outgoing {
     start: Start,
     fields: Vec<(Name, Span)>,
@@ -21,13 +23,13 @@ pub struct Outgoing {
     body: Vec<u8>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Start {
     Request { method: Method, uri: Box<[u8]> },
     Response { status: u16 },
 }
 
-type Name = std::borrow::Cow<'static, str>;
+type Name = Cow<'static, str>;
 
 impl Outgoing {
     /// A request to `uri`. Blanks and control characters in the URI are percent-encoded: it stays one URI.
@@ -50,23 +52,23 @@ impl Outgoing {
     pub fn response(request: &Message, status: u16, to_tag: Option<&str>) -> Outgoing {
         let mut response = Outgoing::new(Start::Response { status });
         for via in request.headers("Via") {
-            response.append("Via", &[via]);
+            response.echo("Via", &[via]);
         }
         if (101..300).contains(&status) {
             for route in request.headers("Record-Route") {
-                response.append("Record-Route", &[route]);
+                response.echo("Record-Route", &[route]);
             }
         }
-        response.append("From", &[request.from().raw()]);
+        response.echo("From", &[request.from().raw()]);
         let to = request.to().raw();
         match to_tag.filter(|_| request.to_tag().is_none() && status > 100) {
-            Some(tag) => response.append("To", &[to, b";tag=", tag.as_bytes()]),
-            None => response.append("To", &[to]),
+            Some(tag) => response.echo("To", &[to, b";tag=", tag.as_bytes()]),
+            None => response.echo("To", &[to]),
         }
-        response.append("Call-ID", &[request.call_id().as_bytes()]);
-        response.append("CSeq", &[request.header("CSeq").unwrap_or_default()]);
+        response.echo("Call-ID", &[request.call_id().as_bytes()]);
+        response.echo("CSeq", &[request.header("CSeq").unwrap_or_default()]);
         if let Some(timestamp) = request.header("Timestamp").filter(|_| status == 100) {
-            response.append("Timestamp", &[timestamp]);
+            response.echo("Timestamp", &[timestamp]);
         }
         response
     }
@@ -194,6 +196,16 @@ impl Outgoing {
         self.fields.push((name.into(), value));
     }
 
+    /// Appends a header whose value was read from a message: its octets are kept, legal escaped controls in
+    /// quoted strings too; line breaks cannot be in it, and would become spaces.
+    fn echo(&mut self, name: &'static str, value: &[&[u8]]) {
+        let start = self.values.len();
+        for part in value {
+            self.values.extend(part.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
+        }
+        self.fields.push((name.into(), Span::new(start, self.values.len())));
+    }
+
     /// Keeps a value with its control characters made spaces.
     fn keep(&mut self, value: &[&[u8]]) -> Span {
         let start = self.values.len();
@@ -201,6 +213,15 @@ impl Outgoing {
             self.values.extend(part.iter().map(|&b| if b < b' ' || b == 0x7f { b' ' } else { b }));
         }
         Span::new(start, self.values.len())
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.start {
+            Start::Request { method, .. } => write!(f, "Outgoing({method})"),
+            Start::Response { status } => write!(f, "Outgoing({status})"),
+        }
     }
 }
 

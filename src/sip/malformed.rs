@@ -5,7 +5,7 @@
 //! only echoed.
 
 use super::build::phrase;
-use super::grammar::{decimal, trim, trim_start};
+use super::grammar::{is_token, trim, trim_start};
 use super::head::{Wanted, blank_prefix, unfold};
 use super::limits::{MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 use super::name_addr::NameAddr;
@@ -13,6 +13,12 @@ use super::via::{Via, topmost};
 use bytes::Bytes;
 use std::fmt;
 use std::net::SocketAddr;
+
+/// The reason given for a datagram with nothing in it.
+pub(crate) const NOTHING: &str = "nothing but blank lines";
+
+/// Header lines an answer is made from: so many that with its own the answer keeps the limit too.
+const ECHOED_LINES: usize = MAX_HEADERS - 8;
 
 /// Why bytes are not a message, and the answer they still deserve.
 #[derive(Clone)]
@@ -29,8 +35,14 @@ impl Malformed {
         Malformed { reason, status, bytes: bytes.clone() }
     }
 
+    /// Whether there was nothing to read: blank lines or zeros, with which a peer keeps its NAT open. Not a fault.
+    pub fn is_keep_alive(&self) -> bool {
+        self.reason == NOTHING
+    }
+
     /// The response to send where the bytes came from. `None` if they were no request, an ACK, or have no Via
-    /// that can be read; then silence is right. Never longer than what came by more than 256 bytes.
+    /// that can be read; then silence is right. Longer than what came by at most 256 bytes and what it takes to
+    /// write compact header names out.
     pub fn answer(&self) -> Option<Bytes> {
         self.respond(None)
     }
@@ -112,7 +124,7 @@ impl Readable {
         }
         let names = ["Via", "From", "To", "Call-ID", "CSeq"].map(Wanted::new);
         let mut read = Readable::default();
-        for line in lines.take(MAX_HEADERS).take_while(|line| !line.is_empty()) {
+        for line in lines.take(ECHOED_LINES).take_while(|line| !line.is_empty()) {
             let Some(colon) = line.iter().position(|&b| b == b':').filter(|_| line.len() <= MAX_LINE) else {
                 continue;
             };
@@ -160,16 +172,10 @@ impl Readable {
     }
 }
 
-/// Whether the start line looks like that of a request which may be answered.
+/// Whether the start line may be that of a request which wants an answer: of no response, and of no ACK.
 fn is_answerable_request(start: &[u8]) -> bool {
     let method = start.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default();
-    let version = start.rsplit(|&b| b == b'/').next().map(trim).unwrap_or_default();
-    let has_version = version.iter().all(|b| b.is_ascii_digit() || *b == b'.')
-        && decimal(version.get(..1).unwrap_or_default()).is_some();
-    !method.is_empty()
-        && method != b"ACK"
-        && !method.get(..4).is_some_and(|m| m.eq_ignore_ascii_case(b"SIP/"))
-        && has_version
+    is_token(method) && method != b"ACK"
 }
 
 /// Lines with their folded continuations; LF alone ends one here.

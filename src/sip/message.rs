@@ -6,7 +6,7 @@
 use super::grammar::{Span, decimal, elements, is_space};
 use super::head::{self, Fault, Field, Head, Wanted, unfold};
 use super::limits::MAX_MESSAGE;
-use super::malformed::Malformed;
+use super::malformed::{Malformed, NOTHING};
 use super::method::Method;
 use super::name_addr::NameAddr;
 use super::uri::Pieces;
@@ -214,7 +214,7 @@ impl Parsed {
         }
         let from = head::blank_prefix(bytes);
         if from == bytes.len() || bytes.iter().all(|&b| b == 0) {
-            return Err((400, "nothing but blank lines"));
+            return Err((400, NOTHING));
         }
         let head = head::scan(bytes, from)?;
         let (start, start_method) = start_line(bytes, head.start_line)?;

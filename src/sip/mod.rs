@@ -5,6 +5,8 @@ mod display;
 mod flow;
 mod framer;
 mod grammar;
+#[cfg(test)]
+mod hard_messages;
 mod head;
 pub mod limits;
 mod malformed;
@@ -21,6 +23,6 @@ pub use framer::{Frame, Framer};
 pub use malformed::Malformed;
 pub use message::Message;
 pub use method::Method;
-pub use name_addr::NameAddr;
+pub use name_addr::{NameAddr, quoted};
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Rport, Via};

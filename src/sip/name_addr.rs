@@ -34,12 +34,7 @@ impl NameAddr {
         if !uri.contains(&b':') || uri.iter().any(|&b| b <= b' ' || b == b'"') {
             return Err("an address without a URI");
         }
-        let tag = parameters(params).find(|(name, _)| name.eq_ignore_ascii_case(b"tag"));
-        let tag = match tag {
-            Some((_, Some(value))) if !value.is_empty() && std::str::from_utf8(value).is_ok() => Some(value),
-            Some(_) => return Err("a tag without a value"),
-            None => None,
-        };
+        let tag = the_tag(params)?;
         Ok(NameAddr {
             display: Span::within(&raw, display),
             uri: Span::within(&raw, uri),
@@ -117,6 +112,33 @@ fn bracketed(whole: &[u8], open: usize) -> Result<Parts<'_>, &'static str> {
         return Err("something after an address");
     }
     Ok((trim(display), trim(uri), params))
+}
+
+/// The one tag among `params`. Two tags would be two dialogs to two readers.
+fn the_tag(params: &[u8]) -> Result<Option<&[u8]>, &'static str> {
+    let mut tags = parameters(params).filter(|(name, _)| name.eq_ignore_ascii_case(b"tag"));
+    let Some((_, value)) = tags.next() else { return Ok(None) };
+    let is_tag = |v: &&[u8]| !v.is_empty() && v.iter().all(|b| b.is_ascii_graphic() && !b"\"<>,".contains(b));
+    match tags.next() {
+        None => value.filter(is_tag).map(Some).ok_or("a tag that is none"),
+        Some(_) => Err("two tags in one address"),
+    }
+}
+
+/// `text` as a quoted string, ready to stand before an address: quotes and backslashes escaped, control
+/// characters made spaces.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 impl fmt::Debug for NameAddr {

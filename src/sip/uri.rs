@@ -64,6 +64,9 @@ impl<'a> Pieces<'a> {
         }
         if scheme.eq_ignore_ascii_case(b"tel") {
             let (number, params) = cut(rest, b";");
+            if number.is_empty() {
+                return Err("a tel URI without a number");
+            }
             return Ok(Pieces { scheme, user: Some(number), params, ..Pieces::default() });
         }
         Ok(Pieces { scheme, user: Some(rest), ..Pieces::default() })
