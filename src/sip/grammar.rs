@@ -187,6 +187,21 @@ pub(crate) fn find_bare(bytes: &[u8], from: usize, wanted: &[u8]) -> Option<usiz
     None
 }
 
+/// Whether every quoted string and bracket that opens in `bytes` closes there, so that something may be added.
+pub(crate) fn is_closed(bytes: &[u8]) -> bool {
+    let mut i = 0;
+    while let Some(&b) = bytes.get(i) {
+        let next = match b {
+            b'"' => quoted_end(bytes, i),
+            b'<' => bracket_end(bytes, i),
+            _ => Some(i + 1),
+        };
+        let Some(next) = next else { return false };
+        i = next;
+    }
+    true
+}
+
 /// One past the `>` that closes the `<` at `bytes[start]`; a URI holds no quoted string.
 fn bracket_end(bytes: &[u8], start: usize) -> Option<usize> {
     bytes.get(start..)?.iter().position(|&b| b == b'>').map(|i| start + i + 1)

@@ -4,6 +4,7 @@ mod build;
 mod display;
 mod flow;
 mod framer;
+pub mod fuzz;
 mod grammar;
 #[cfg(test)]
 mod hard_messages;

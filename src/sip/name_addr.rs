@@ -3,7 +3,9 @@
 //! Not a judge of URIs: any scheme passes here. The display name is bytes, because PBXs in the field send it
 //! in GB18030; it is forwarded as it came and decoded only to be shown.
 
-use super::grammar::{Parameter, Span, find_bare, parameters, quoted_end, trim, trim_end, unquoted};
+use super::grammar::{
+    Parameter, Span, find_bare, is_closed, parameters, quoted_end, trim, trim_end, unquoted,
+};
 use super::uri::{Uri, find};
 use bytes::Bytes;
 use std::fmt;
@@ -33,6 +35,9 @@ impl NameAddr {
         };
         if !uri.contains(&b':') || uri.iter().any(|&b| b <= b' ' || b == b'"') {
             return Err("an address without a URI");
+        }
+        if !is_closed(params) {
+            return Err("a quoted string that never ends");
         }
         let tag = the_tag(params)?;
         Ok(NameAddr {

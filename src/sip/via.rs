@@ -1,6 +1,6 @@
 //! One Via: a hop the message came by, and the way a response goes back (RFC 3261 section 20.42, RFC 3581).
 
-use super::grammar::{Parameter, Span, find_bare, is_token, parameters, port, trim, trim_start};
+use super::grammar::{Parameter, Span, find_bare, is_closed, is_token, parameters, port, trim, trim_start};
 use super::uri::{find, host_port, numeric_host};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
@@ -40,6 +40,9 @@ impl Via {
         let params_at = find_bare(rest, 0, b";").unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(params_at);
         let (host, port) = host_port(sent_by)?;
+        if !is_closed(params) {
+            return Err("a quoted string that never ends");
+        }
         let mut via = Via {
             transport: Span::within(&raw, protocol),
             host: Span::within(&raw, host),
