@@ -115,6 +115,11 @@ impl<K: Copy + Ord + Hash> Timers<K> {
         }
     }
 
+    /// Whether `key` has a deadline.
+    pub fn contains(&self, key: K) -> bool {
+        self.at.contains_key(&key)
+    }
+
     /// The earliest deadline and whose it is.
     pub fn next(&self) -> Option<(Mono, K)> {
         self.order.first().copied()

@@ -504,6 +504,8 @@ pub enum EndReason {
     Cancelled,
     /// The waiting limit ran out.
     WaitLimit,
+    /// The queue had no place left; the caller heard so.
+    QueueFull,
     /// The call length limit ran out.
     LengthLimit,
     /// No media came from either side.

@@ -17,7 +17,7 @@ pub const PRESENTATIONS_KEPT: usize = 32;
 pub struct CallRecord {
     /// The call.
     pub call: CallId,
-    /// 1, 2, 3 …: a higher revision replaces a lower one.
+    /// 0 while nothing was published, then 1, 2, 3 …: a higher revision replaces a lower one.
     pub revision: u32,
     /// No further revision is expected.
     pub is_final: bool,
@@ -143,7 +143,7 @@ impl CallRecord {
         };
         let mut record = CallRecord {
             call: part.id,
-            revision: 1,
+            revision: 0,
             is_final: false,
             state: part.summary.state,
             trunk: received.trunk.clone(),

@@ -1,0 +1,171 @@
+//! How a call ends: once, by whichever side comes first, with every leg closed and the queue told.
+
+use super::caller_leg::CallerSignalling;
+use super::inputs::{Output, Reason};
+use super::machine::{Call, Stage};
+use super::outcome::{owes_callback, q850};
+use super::seat_leg::SeatSignalling;
+use super::story::Cx;
+use crate::acd;
+use crate::event::{CallEnded, CallState, CallbackState, EndReason, EndedBy, QueueExit, What};
+use crate::sip::{Method, Outgoing};
+use crate::time::Duration;
+use std::sync::Arc;
+
+/// A callback is due within a day: the promise a hotline makes for an abandoned call.
+const CALLBACK_DUE_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+/// An end that waits for the queue to let go.
+#[derive(Debug, Clone)]
+pub(super) struct Ending {
+    by: EndedBy,
+    reason: EndReason,
+    sip_code: Option<u16>,
+}
+
+impl Call {
+    /// Ends the call, whatever it is doing. A second end is ignored: exactly one outcome.
+    pub(super) fn end(&mut self, by: EndedBy, reason: EndReason, sip_code: Option<u16>, cx: &mut Cx<'_>) {
+        let ending = Ending { by, reason, sip_code };
+        match &self.stage {
+            Stage::Over | Stage::Leaving(_) => {}
+            Stage::Waiting { .. } => {
+                let exit =
+                    if by == EndedBy::Caller { QueueExit::Abandoned } else { exit_of(reason) };
+                self.stage = Stage::Leaving(ending);
+                // The caller's leg goes first: nothing the queue says may delay his BYE.
+                self.hang_up_caller(cx);
+                cx.out.push(Output::Acd(acd::Input::Leave { call: self.id, exit }));
+            }
+            Stage::Arriving { .. } | Stage::Connected { .. } | Stage::LastMessage { .. } => {
+                finish(self, &ending, cx);
+            }
+        }
+    }
+
+    /// The caller took his INVITE back before our answer.
+    pub(super) fn cancelled(&mut self, cx: &mut Cx<'_>) {
+        if let CallerSignalling::Unanswered { tx, invite, .. } = &self.caller.signalling {
+            let response = Outgoing::response(invite, 487, Some(&self.caller.id.to_string()));
+            cx.out.push(Output::Respond { tx: *tx, response });
+            self.caller.signalling = CallerSignalling::Down;
+            self.end(EndedBy::Caller, EndReason::Cancelled, Some(487), cx);
+        }
+    }
+
+    /// Sends what ends the caller's leg, if it is not ending already.
+    fn hang_up_caller(&mut self, cx: &mut Cx<'_>) {
+        match &mut self.caller.signalling {
+            CallerSignalling::Unanswered { tx, invite, .. } => {
+                let response = Outgoing::response(invite, 503, Some(&self.caller.id.to_string()));
+                cx.out.push(Output::Respond { tx: *tx, response });
+                self.caller.signalling = CallerSignalling::Down;
+            }
+            CallerSignalling::Up { dialog, .. } => {
+                let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
+                cx.out.push(Output::Request { leg: self.caller.id, flow, request });
+                self.caller.signalling = CallerSignalling::Closing;
+            }
+            CallerSignalling::Closing | CallerSignalling::Down => {}
+        }
+    }
+
+    /// Sends what ends every seat leg that is not ending already.
+    fn hang_up_seats(&mut self, cx: &mut Cx<'_>) {
+        for seat in &mut self.seats {
+            seat.hang_up(cx);
+        }
+    }
+}
+
+impl super::seat_leg::SeatLeg {
+    /// Ends this leg by BYE, CANCEL or by never beginning; gives its port back.
+    pub(super) fn hang_up(&mut self, cx: &mut Cx<'_>) {
+        match std::mem::replace(&mut self.signalling, SeatSignalling::Down) {
+            SeatSignalling::Preparing { .. } | SeatSignalling::Down => {}
+            SeatSignalling::Inviting { invite, target, .. } => {
+                cx.out.push(Output::Cancel { leg: self.id });
+                self.signalling = SeatSignalling::Cancelling { invite, target };
+            }
+            SeatSignalling::Up { mut dialog, .. } => {
+                let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
+                cx.out.push(Output::Request { leg: self.id, flow, request });
+                self.signalling = SeatSignalling::Closing { dialog };
+            }
+            ending @ (SeatSignalling::Cancelling { .. } | SeatSignalling::Closing { .. }) => {
+                self.signalling = ending;
+            }
+        }
+        cx.out.extend(self.media.close().map(Output::Media));
+    }
+}
+
+fn exit_of(reason: EndReason) -> QueueExit {
+    match reason {
+        EndReason::WaitLimit | EndReason::LengthLimit => QueueExit::Timeout,
+        EndReason::SignallingLost | EndReason::Abandoned | EndReason::Cancelled => QueueExit::Abandoned,
+        _ => QueueExit::Closed,
+    }
+}
+
+/// Everything an end means, in the order a reader of the events expects.
+pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
+    let connected = match std::mem::replace(&mut call.stage, Stage::Over) {
+        Stage::Connected { seat, hold, .. } => Some((seat, hold)),
+        _ => None,
+    };
+    call.hang_up_seats(cx);
+    call.hang_up_caller(cx);
+    if let Some((_, Some((leg, since)))) = &connected {
+        let held = cx.now.mono.since(*since);
+        call.story.tell(cx, What::CallResumed { leg: *leg, held });
+    }
+    let answered_by_operator = call.story.record().is_some_and(|r| r.connected_at.is_some());
+    let callback_due = owes_callback(ending.reason, answered_by_operator);
+    let ended = CallEnded {
+        by: ending.by,
+        reason: ending.reason,
+        sip_code: ending.sip_code,
+        q850: q850(ending.reason),
+        answered_by_operator,
+        callback_due,
+    };
+    call.story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
+    if callback_due && !call.identity.withheld {
+        let due_at = cx.now.wall + CALLBACK_DUE_WITHIN;
+        let reason = Arc::from(reason_word(ending.reason));
+        call.story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
+    }
+    if let Some((seat, _)) = connected {
+        cx.out.push(Output::Acd(acd::Input::Finished { seat }));
+    }
+    for reason in [Reason::AnswerDelay, Reason::LookUpDeadline, Reason::CallLength, Reason::LastMessage] {
+        call.deadlines.cancel(reason);
+    }
+    close_media(call, cx);
+}
+
+/// Gives every port of the call back.
+pub(super) fn close_media(call: &mut Call, cx: &mut Cx<'_>) {
+    cx.out.extend(call.caller.media.close().map(Output::Media));
+    for seat in &mut call.seats {
+        cx.out.extend(seat.media.close().map(Output::Media));
+    }
+}
+
+/// Why a callback is owed, as a word for the recovery list.
+pub(super) fn reason_word(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Completed => "completed",
+        EndReason::Abandoned => "abandoned",
+        EndReason::Cancelled => "cancelled",
+        EndReason::WaitLimit => "wait_limit",
+        EndReason::QueueFull => "queue_full",
+        EndReason::LengthLimit => "length_limit",
+        EndReason::MediaSilent => "media_silent",
+        EndReason::SignallingLost => "signalling_lost",
+        EndReason::Shutdown => "shutdown",
+        EndReason::Crashed => "crashed",
+        EndReason::Internal => "internal",
+    }
+}

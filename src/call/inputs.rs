@@ -1,0 +1,184 @@
+//! What a call hears, and what it says is to be done.
+
+use crate::acd;
+use crate::caller::History;
+use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
+use crate::id::{LegId, PresentationId, QueueId, SeatId};
+use crate::media;
+use crate::sip::{Flow, Message, Outgoing, ServerTx};
+use crate::time::Duration;
+use std::sync::Arc;
+
+/// What a call hears.
+#[derive(Debug)]
+pub enum Input {
+    /// The call's beginning is on disk, or the disk hangs and the citizen's answer wins.
+    Durable,
+    /// The own store knows this of the number.
+    History(History),
+    /// The media plane answers for one of our legs.
+    Media(media::Event),
+    /// The caller took the INVITE back before our final response. The CANCEL itself is answered.
+    Cancelled,
+    /// An ACK for a 200 OK of ours.
+    Acked {
+        /// The leg whose tag it names.
+        leg: LegId,
+        /// The ACK.
+        ack: Message,
+    },
+    /// Our 200 OK was never acknowledged (RFC 3261 section 13.3.1.4).
+    Unacknowledged,
+    /// A request inside the dialog of `leg`.
+    Request {
+        /// The leg whose tag it names.
+        leg: LegId,
+        /// To answer it by.
+        tx: ServerTx,
+        /// The request.
+        request: Message,
+    },
+    /// A response to a request we sent on `leg`.
+    Response {
+        /// The leg it was sent on.
+        leg: LegId,
+        /// Where it came from.
+        flow: Flow,
+        /// The response.
+        response: Message,
+    },
+    /// A request we sent on `leg` got no final response, or could not be sent.
+    Failed {
+        /// The leg it was sent on.
+        leg: LegId,
+    },
+    /// The call has its place in the queue.
+    Entered(QueueEntered),
+    /// The queue had no place left.
+    QueueFull,
+    /// A seat was chosen.
+    Present {
+        /// The offer.
+        presentation: PresentationId,
+        /// The seat.
+        seat: SeatId,
+        /// 1 for the first offer of this call.
+        attempt: u32,
+        /// In the queue until now.
+        waited: Duration,
+        /// Why this seat.
+        why: Arc<str>,
+        /// Where its phone is; `None` when it has none.
+        target: Option<Target>,
+    },
+    /// The offer is taken back; the queue has moved on.
+    Withdraw {
+        /// The offer.
+        presentation: PresentationId,
+        /// Why.
+        result: PresentationResult,
+    },
+    /// The place in the queue changed.
+    Position {
+        /// The queue.
+        queue: QueueId,
+        /// 1 is next.
+        position: u32,
+        /// Calls in the queue.
+        depth: u32,
+        /// The wait still to be expected.
+        estimated_wait: Option<Duration>,
+    },
+    /// The call left its queue.
+    Left {
+        /// The queue.
+        queue: QueueId,
+        /// How.
+        exit: QueueExit,
+        /// The place it had.
+        position: u32,
+        /// How long it was there.
+        waited: Duration,
+    },
+    /// The seat's work after this call began.
+    WrapUpStarted {
+        /// The seat.
+        seat: SeatId,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The seat's work after this call is done.
+    WrapUpCompleted {
+        /// The seat.
+        seat: SeatId,
+        /// Whether the limit ran out.
+        timed_out: bool,
+    },
+    /// The gateway stops and cannot wait longer.
+    Shutdown,
+}
+
+/// Where a seat's phone is.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Request-URI of the INVITE.
+    pub uri: String,
+    /// The path to it.
+    pub flow: Flow,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Answer a server transaction.
+    Respond {
+        /// Which.
+        tx: ServerTx,
+        /// With what.
+        response: Outgoing,
+    },
+    /// Send a request on a leg; its responses come back as [`Input::Response`].
+    Request {
+        /// The leg.
+        leg: LegId,
+        /// The path.
+        flow: Flow,
+        /// The request, without Via.
+        request: Outgoing,
+    },
+    /// Cancel the INVITE that was sent on a leg. Its final response still comes.
+    Cancel {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Send an ACK for a 2xx, outside any transaction.
+    Ack {
+        /// The path.
+        flow: Flow,
+        /// The ACK, without Via.
+        request: Outgoing,
+    },
+    /// Tell the media plane.
+    Media(media::Command),
+    /// Tell the queue.
+    Acd(acd::Input),
+    /// Write an event.
+    Event(CallEvent),
+    /// A new leg: requests that name its tag belong to this call.
+    LegUp(LegId),
+    /// That leg is gone.
+    LegDown(LegId),
+}
+
+/// Why a call wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The trunk has heard ringback long enough; answer.
+    AnswerDelay,
+    /// The look-up is late; go on without it.
+    LookUpDeadline,
+    /// The longest a call may last.
+    CallLength,
+    /// The last message to the caller should be over.
+    LastMessage,
+}

@@ -1,0 +1,468 @@
+//! The stages of a call, and what each input means in each of them.
+
+use super::arrival::Arrival;
+use super::caller_leg::{Agreement, CallerLeg, CallerSignalling, MediaSide};
+use super::ending::{self, Ending};
+use super::inputs::{Input, Output, Reason};
+use super::rules::{QueueVoice, ServiceRules};
+use super::seat_leg::{ALLOW, SeatLeg};
+use super::story::{Cx, Story};
+use crate::acd;
+use crate::caller::History;
+use crate::event::{
+    CallRefused, CallState, CallerIdentified, EndReason, EndedBy, QueueExit, RefusalReason, Summary, What,
+};
+use crate::id::{CallId, LegId, SeatId};
+use crate::media;
+use crate::sdp;
+use crate::sip::{Dialog, Outgoing};
+use crate::time::{Duration, Mono, Now, Timers};
+use std::sync::Arc;
+
+/// The longest a last message may take before the call is ended anyhow: no prompt of ours is longer.
+const LAST_MESSAGE_LIMIT: Duration = Duration::from_secs(60);
+
+/// One citizen's request.
+#[derive(Debug)]
+pub struct Call {
+    pub(super) id: CallId,
+    pub(super) story: Story,
+    pub(super) service: Arc<ServiceRules>,
+    pub(super) identity: crate::event::Caller,
+    pub(super) look_up: LookUp,
+    pub(super) caller: CallerLeg,
+    pub(super) seats: Vec<SeatLeg>,
+    pub(super) stage: Stage,
+    pub(super) entered_queue: Option<Mono>,
+    /// The seat whose wrap-up this call's record still waits for.
+    pub(super) wrapping: Option<SeatId>,
+    pub(super) published: Published,
+    pub(super) deadlines: Timers<Reason>,
+    plays: u32,
+}
+
+/// The look-up in the own store.
+#[derive(Debug)]
+pub(super) enum LookUp {
+    /// Not answered yet.
+    Asked,
+    /// Answered, given up, or never asked.
+    Settled(Option<History>),
+}
+
+/// How far the record has been put out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Published {
+    /// Not since the end.
+    No,
+    /// The call is over; the wrap-up may still add to it.
+    Ended,
+    /// Nothing more will come.
+    Final,
+}
+
+/// Where a call stands.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The INVITE is here; our answer waits for disk, port and answer delay.
+    Arriving {
+        /// The beginning is on disk.
+        durable: bool,
+    },
+    /// Answered and in the queue, presented or not.
+    Waiting {
+        /// The welcome that still plays.
+        welcome: Option<(u32, Arc<str>)>,
+    },
+    /// A human speaks with the caller.
+    Connected {
+        /// The seat's leg.
+        leg: LegId,
+        /// The seat.
+        seat: SeatId,
+        /// Who put whom on hold, and since when.
+        hold: Option<(LegId, Mono)>,
+    },
+    /// The caller hears why he must go.
+    LastMessage {
+        /// Why.
+        reason: EndReason,
+        /// The prompt.
+        play: u32,
+    },
+    /// Asked to leave the queue; ends when the queue has let go.
+    Leaving(Ending),
+    /// Ended. Legs may still be closing, the seat may still wrap up.
+    Over,
+}
+
+impl Call {
+    /// A call begins: its first event, its media port, its deadlines.
+    pub fn begin(arrival: Arrival, service: Arc<ServiceRules>, cx: &mut Cx<'_>) -> Call {
+        let Arrival { call, leg, tx, flow, invite, offer, received, history } = arrival;
+        let identity = received.caller.clone();
+        let summary = Summary {
+            state: CallState::Received,
+            caller: identity.e164.clone().unwrap_or_else(|| identity.raw.clone()),
+            service_number: received.service_number.clone(),
+            queue: None,
+            seat: None,
+            operator: None,
+            received_at: cx.now.wall,
+            ticket: None,
+        };
+        let mut story = Story::new(call, cx.now, summary);
+        cx.out.push(Output::LegUp(leg));
+        story.tell(cx, What::CallReceived(received));
+        cx.out.push(Output::Media(media::Command::Open { leg }));
+        let mut deadlines = Timers::default();
+        let look_up = if history.is_some() {
+            deadlines.set(Reason::LookUpDeadline, cx.now.mono + cx.rules.look_up_deadline);
+            LookUp::Asked
+        } else {
+            LookUp::Settled(None)
+        };
+        if service.answer_delay > Duration::ZERO {
+            deadlines.set(Reason::AnswerDelay, cx.now.mono + service.answer_delay);
+            let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline");
+            let ringing = Outgoing::response(&invite, 180, Some(&leg.to_string())).with("Contact", contact);
+            cx.out.push(Output::Respond { tx, response: ringing });
+        }
+        let media = Agreement::new(leg, cx.random.bits());
+        Call {
+            id: call,
+            story,
+            service,
+            identity,
+            look_up,
+            caller: CallerLeg {
+                id: leg,
+                signalling: CallerSignalling::Unanswered { tx, invite, flow, offer },
+                media,
+            },
+            seats: Vec::new(),
+            stage: Stage::Arriving { durable: false },
+            entered_queue: None,
+            wrapping: None,
+            published: Published::No,
+            deadlines,
+            plays: 0,
+        }
+    }
+
+    /// The call's id.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// Whether nothing is left to do or to say.
+    pub fn is_finished(&self) -> bool {
+        self.published == Published::Final && self.caller.is_gone() && self.seats.is_empty()
+    }
+
+    /// The next deadline and its reason.
+    pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        self.deadlines.next()
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: Input, cx: &mut Cx<'_>) {
+        match input {
+            Input::Durable => self.durable(cx),
+            Input::History(history) => self.look_up_settled(Some(history), cx),
+            Input::Media(event) => self.media_event(event, cx),
+            Input::Cancelled => self.cancelled(cx),
+            Input::Acked { leg, ack } if leg == self.caller.id => self.acked(&ack, cx),
+            Input::Acked { .. } => {}
+            Input::Unacknowledged => self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx),
+            Input::Request { leg, tx, request } => self.request(leg, tx, &request, cx),
+            Input::Response { leg, flow, response } => self.seat_response(leg, flow, &response, cx),
+            Input::Failed { leg } => self.leg_failed(leg, cx),
+            Input::Entered(entered) => {
+                self.story.summary.queue = Some(entered.queue.clone());
+                self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
+            }
+            Input::QueueFull => self.queue_full(cx),
+            Input::Present { presentation, seat, attempt, waited, why, target } => {
+                self.present(presentation, seat, (attempt, waited, why), target, cx);
+            }
+            Input::Withdraw { presentation, result } => self.withdraw(presentation, result, cx),
+            Input::Position { queue, position, depth, estimated_wait } => {
+                self.story
+                    .tell(cx, What::QueuePositionChanged { queue, position, depth, estimated_wait });
+            }
+            Input::Left { queue, exit, position, waited } => {
+                self.story.tell(cx, What::QueueLeft { queue, exit, position, waited });
+                self.left(exit, cx);
+            }
+            Input::WrapUpStarted { seat, limit } => {
+                self.wrapping = Some(seat.clone());
+                self.story.tell(cx, What::WrapUpStarted { seat, limit });
+            }
+            Input::WrapUpCompleted { seat, timed_out } => {
+                self.story.tell(cx, What::WrapUpCompleted { seat, timed_out });
+                self.wrapping = None;
+                self.published = Published::No;
+            }
+            Input::Shutdown => self.end(EndedBy::Gateway, EndReason::Shutdown, None, cx),
+        }
+        self.settle(cx);
+    }
+
+    /// Acts on every deadline that has come.
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
+        while let Some(reason) = self.deadlines.pop_due(cx.now.mono) {
+            match reason {
+                Reason::AnswerDelay => self.try_answer(cx),
+                Reason::LookUpDeadline => self.look_up_settled(None, cx),
+                Reason::CallLength => self.end(EndedBy::Gateway, EndReason::LengthLimit, None, cx),
+                Reason::LastMessage => self.last_message_over(cx),
+            }
+        }
+        self.settle(cx);
+    }
+
+    fn durable(&mut self, cx: &mut Cx<'_>) {
+        if let Stage::Arriving { durable } = &mut self.stage {
+            *durable = true;
+            self.try_answer(cx);
+        }
+    }
+
+    /// Answers once the beginning is on disk, the port is ours and the trunk has heard ringback.
+    fn try_answer(&mut self, cx: &mut Cx<'_>) {
+        let Stage::Arriving { durable: true } = self.stage else { return };
+        if self.deadlines.contains(Reason::AnswerDelay)
+            || !matches!(self.caller.media.side, MediaSide::Open { .. })
+        {
+            return;
+        }
+        let CallerSignalling::Unanswered { tx, invite, flow, offer } = &self.caller.signalling else { return };
+        let (tx, flow) = (*tx, *flow);
+        let Some(local) = self.caller.media.next_local(cx.rules, flow) else { return };
+        let described = match offer {
+            Some(offer) => sdp::answer(offer, &local, &cx.rules.codecs, sdp::Direction::SendRecv)
+                .map(|(body, negotiated)| (body, Some(negotiated))),
+            None => Ok((sdp::offer(&local, &cx.rules.codecs, sdp::Direction::SendRecv), None)),
+        };
+        let Ok((body, negotiated)) = described else {
+            return self.refuse(RefusalReason::BadMedia, 488, cx);
+        };
+        let tag = self.caller.id.to_string();
+        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline");
+        let Some(dialog) = Dialog::uas(invite, flow, &tag, &contact) else {
+            return self.refuse(RefusalReason::BadRequest, 400, cx);
+        };
+        let response = Outgoing::response(invite, 200, Some(&tag))
+            .with("Contact", contact)
+            .with("Allow", ALLOW)
+            .body("application/sdp", body);
+        cx.out.push(Output::Respond { tx, response });
+        let offered = negotiated.is_none().then(|| cx.rules.codecs.clone());
+        self.caller.signalling = CallerSignalling::Up { dialog: Box::new(dialog), offered };
+        if let Some(negotiated) = negotiated {
+            cx.out.push(Output::Media(self.caller.media.agree(negotiated)));
+        }
+        self.answered(cx);
+    }
+
+    fn answered(&mut self, cx: &mut Cx<'_>) {
+        let delay = cx.now.mono.since(self.story.began());
+        self.story.tell_as(cx, CallState::Answered, What::CallAnswered { delay });
+        self.deadlines.set(Reason::CallLength, cx.now.mono + cx.rules.call_length);
+        self.stage = Stage::Waiting { welcome: None };
+        match self.service.welcome.clone() {
+            Some(prompt) => {
+                let play = self.play(prompt.clone(), false, cx);
+                self.stage = Stage::Waiting { welcome: Some((play, prompt)) };
+            }
+            None => self.play_music(self.caller.id, cx),
+        }
+        self.entered_queue = Some(cx.now.mono);
+        let queue = self.service.queue.clone();
+        cx.out.push(Output::Acd(acd::Input::Enter { call: self.id, queue, priority: 0, at: cx.now }));
+    }
+
+    /// Turns the call away before an answer; the beginning was told already.
+    pub(super) fn refuse(&mut self, reason: RefusalReason, status: u16, cx: &mut Cx<'_>) {
+        if let CallerSignalling::Unanswered { tx, invite, .. } = &self.caller.signalling {
+            let response = Outgoing::response(invite, status, Some(&self.caller.id.to_string()));
+            cx.out.push(Output::Respond { tx: *tx, response });
+        }
+        self.caller.signalling = CallerSignalling::Down;
+        let refused = CallRefused { received: None, reason, sip_code: status };
+        self.story.tell_as(cx, CallState::Refused, What::CallRefused(refused));
+        self.stage = Stage::Over;
+        ending::close_media(self, cx);
+    }
+
+    fn look_up_settled(&mut self, history: Option<History>, cx: &mut Cx<'_>) {
+        if !matches!(self.look_up, LookUp::Asked) {
+            return;
+        }
+        self.deadlines.cancel(Reason::LookUpDeadline);
+        let known = history.clone().unwrap_or_default();
+        let identified = CallerIdentified {
+            source: Arc::from("history"),
+            calls_24h: known.calls_24h,
+            calls_7d: known.calls_7d,
+            calls_30d: known.calls_30d,
+            last_seat: known.last_seat,
+            last_operator: known.last_operator,
+            attributes: Vec::new(),
+            took: cx.now.mono.since(self.story.began()),
+            timed_out: history.is_none(),
+        };
+        self.look_up = LookUp::Settled(history);
+        if !matches!(self.stage, Stage::Over) {
+            self.story.tell(cx, What::CallerIdentified(identified));
+            self.ring_prepared_seats(cx);
+        }
+    }
+
+    fn media_event(&mut self, event: media::Event, cx: &mut Cx<'_>) {
+        match event {
+            media::Event::Opened { leg, port } => self.media_opened(leg, port, cx),
+            media::Event::OpenFailed { leg, .. } => self.media_failed(leg, cx),
+            media::Event::Played { play, complete, .. } => self.played(play, complete, cx),
+            media::Event::Silent { .. } => {
+                if matches!(self.stage, Stage::Connected { hold: None, .. }) {
+                    self.end(EndedBy::Gateway, EndReason::MediaSilent, None, cx);
+                }
+            }
+            media::Event::Closed { leg, quality } => {
+                if let Some(side) = self.media_of(leg) {
+                    side.side = MediaSide::Closed;
+                }
+                if quality.sent > 0 || quality.received > 0 {
+                    self.story.tell(cx, What::MediaQuality(quality));
+                }
+            }
+            media::Event::Heard { .. } | media::Event::Digit { .. } => {}
+        }
+    }
+
+    fn media_opened(&mut self, leg: LegId, port: u16, cx: &mut Cx<'_>) {
+        if let Some(side) = self.media_of(leg)
+            && side.side == MediaSide::Opening
+        {
+            side.side = MediaSide::Open { port };
+        }
+        if leg == self.caller.id { self.try_answer(cx) } else { self.ring_prepared_seats(cx) }
+    }
+
+    fn media_failed(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if let Some(side) = self.media_of(leg) {
+            side.side = MediaSide::Closed;
+        }
+        if leg != self.caller.id {
+            return self.seat_lost(leg, None, cx);
+        }
+        if matches!(self.stage, Stage::Arriving { .. }) {
+            self.refuse(RefusalReason::Internal, 503, cx);
+        }
+    }
+
+    pub(super) fn media_of(&mut self, leg: LegId) -> Option<&mut Agreement> {
+        if leg == self.caller.id {
+            return Some(&mut self.caller.media);
+        }
+        self.seats.iter_mut().find(|s| s.id == leg).map(|s| &mut s.media)
+    }
+
+    fn played(&mut self, play: u32, complete: bool, cx: &mut Cx<'_>) {
+        match &mut self.stage {
+            Stage::Waiting { welcome } if welcome.as_ref().is_some_and(|(w, _)| *w == play) => {
+                let Some((_, prompt)) = welcome.take() else { return };
+                self.story.tell(cx, What::NoticePlayed { prompt, complete });
+                self.play_music(self.caller.id, cx);
+            }
+            Stage::LastMessage { play: last, .. } if *last == play => self.last_message_over(cx),
+            _ => {}
+        }
+    }
+
+    fn voice(&self, cx: &Cx<'_>) -> QueueVoice {
+        cx.rules.voices.get(&self.service.queue).cloned().unwrap_or_default()
+    }
+
+    /// Starts a prompt towards the caller; its number comes back when it is over.
+    pub(super) fn play(&mut self, prompt: Arc<str>, repeat: bool, cx: &mut Cx<'_>) -> u32 {
+        let leg = self.caller.id;
+        self.plays += 1;
+        cx.out.push(Output::Media(media::Command::Play { leg, prompt, repeat, play: self.plays }));
+        self.plays
+    }
+
+    /// Starts the queue's music towards `leg`, if it has any.
+    pub(super) fn play_music(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if let Some(prompt) = self.voice(cx).music {
+            self.plays += 1;
+            cx.out.push(Output::Media(media::Command::Play { leg, prompt, repeat: true, play: self.plays }));
+        }
+    }
+
+    fn queue_full(&mut self, cx: &mut Cx<'_>) {
+        let prompt = self.voice(cx).full;
+        self.last_message(EndReason::QueueFull, prompt, cx);
+    }
+
+    /// The queue has let go of the call.
+    fn left(&mut self, exit: QueueExit, cx: &mut Cx<'_>) {
+        if let Stage::Leaving(ending) = &self.stage {
+            let ending = ending.clone();
+            return ending::finish(self, &ending, cx);
+        }
+        if exit == QueueExit::Timeout {
+            let prompt = self.voice(cx).timeout;
+            self.last_message(EndReason::WaitLimit, prompt, cx);
+        }
+    }
+
+    fn last_message(&mut self, reason: EndReason, prompt: Option<Arc<str>>, cx: &mut Cx<'_>) {
+        match prompt {
+            Some(prompt) => {
+                let play = self.play(prompt, false, cx);
+                self.stage = Stage::LastMessage { reason, play };
+                self.deadlines.set(Reason::LastMessage, cx.now.mono + LAST_MESSAGE_LIMIT);
+            }
+            None => {
+                self.stage = Stage::LastMessage { reason, play: 0 };
+                self.last_message_over(cx);
+            }
+        }
+    }
+
+    fn last_message_over(&mut self, cx: &mut Cx<'_>) {
+        if let Stage::LastMessage { reason, .. } = self.stage {
+            self.end(EndedBy::Gateway, reason, None, cx);
+        }
+    }
+
+    /// The time in the queue so far.
+    pub(super) fn waited(&self, now: Now) -> Duration {
+        self.entered_queue.map_or(Duration::ZERO, |t| now.mono.since(t))
+    }
+
+    /// Drops legs that are gone, and puts the record out when nothing more is to come.
+    fn settle(&mut self, cx: &mut Cx<'_>) {
+        self.seats.retain(|seat| {
+            let gone = seat.is_gone();
+            if gone {
+                cx.out.push(Output::LegDown(seat.id));
+            }
+            !gone
+        });
+        if !matches!(self.stage, Stage::Over) || !self.caller.is_gone() || !self.seats.is_empty() {
+            return;
+        }
+        let next = if self.wrapping.is_none() { Published::Final } else { Published::Ended };
+        if self.published == Published::No {
+            self.published = next;
+            self.story.publish_record(cx, next == Published::Final);
+        }
+        if self.is_finished() {
+            cx.out.push(Output::LegDown(self.caller.id));
+        }
+    }
+}

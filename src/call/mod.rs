@@ -1,0 +1,29 @@
+//! One citizen's request, from INVITE to its final record: the B2BUA proper.
+//!
+//! A [`Call`] is a machine without clock, socket or task. It knows its caller leg and its seat legs; it is
+//! told what came in ([`Input`]) and says what is to be done ([`Output`]). It does not choose seats (that is
+//! `acd`), retransmit (that is `sip`), touch a packet (that is `media`) or know other calls.
+//!
+//! Read in this order: `inputs` (what a call hears and says), `arrival` (what an INVITE must be), `machine` (the
+//! stages), `presenting`, `requests`, `hold`, `ending`, the two legs, and `story` (the events and the record).
+
+mod arrival;
+mod caller_leg;
+mod ending;
+mod hold;
+mod inputs;
+mod machine;
+mod outcome;
+mod presenting;
+mod requests;
+mod rules;
+mod seat_leg;
+mod story;
+
+pub use arrival::{Arrival, Refusal, read_arrival};
+pub use inputs::{Input, Output, Reason, Target};
+pub use machine::Call;
+pub use outcome::q850;
+pub use seat_leg::ALLOW;
+pub use rules::{QueueVoice, Rules, ServiceRules};
+pub use story::{Cx, Story};

@@ -1,0 +1,62 @@
+//! What a seat's SIP status means for the queue, and what an end means in ITU-T Q.850.
+
+use crate::event::{EndReason, PresentationResult};
+
+/// How a presentation ended when the seat's INVITE got this final, non-2xx status. A redirection is not
+/// followed and counts as a refusal.
+pub fn presentation_result(status: u16) -> PresentationResult {
+    match status {
+        486 | 600 => PresentationResult::Busy,
+        404 | 408 | 410 | 430 | 480 | 481 | 500..=599 => PresentationResult::Unreachable,
+        _ => PresentationResult::Rejected,
+    }
+}
+
+/// The cause of an end (ITU-T Q.850): 16 normal clearing, 19 no answer, 41 temporary failure, 102 timer expiry.
+pub fn q850(reason: EndReason) -> u8 {
+    match reason {
+        EndReason::Completed | EndReason::Abandoned | EndReason::Cancelled => 16,
+        EndReason::WaitLimit => 19,
+        EndReason::QueueFull => 17,
+        EndReason::LengthLimit | EndReason::MediaSilent | EndReason::SignallingLost => 102,
+        EndReason::Shutdown | EndReason::Crashed | EndReason::Internal => 41,
+    }
+}
+
+/// Whether the citizen is owed a call after such an end: always when he was in and no human spoke with him.
+pub fn owes_callback(reason: EndReason, spoke_with_a_human: bool) -> bool {
+    match reason {
+        EndReason::Completed | EndReason::LengthLimit => false,
+        EndReason::Crashed | EndReason::Shutdown => true,
+        EndReason::Cancelled
+        | EndReason::Abandoned
+        | EndReason::WaitLimit
+        | EndReason::QueueFull
+        | EndReason::MediaSilent
+        | EndReason::SignallingLost
+        | EndReason::Internal => !spoke_with_a_human,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_seat_is_told_from_one_that_refuses_and_one_that_is_gone() {
+        assert_eq!(presentation_result(486), PresentationResult::Busy);
+        assert_eq!(presentation_result(603), PresentationResult::Rejected);
+        assert_eq!(presentation_result(302), PresentationResult::Rejected);
+        assert_eq!(presentation_result(480), PresentationResult::Unreachable);
+        assert_eq!(presentation_result(503), PresentationResult::Unreachable);
+    }
+
+    #[test]
+    fn who_never_reached_a_human_is_owed_a_call() {
+        assert!(owes_callback(EndReason::Abandoned, false));
+        assert!(owes_callback(EndReason::WaitLimit, false));
+        assert!(owes_callback(EndReason::Crashed, true));
+        assert!(!owes_callback(EndReason::Completed, true));
+        assert!(!owes_callback(EndReason::MediaSilent, true));
+    }
+}

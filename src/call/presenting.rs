@@ -1,0 +1,299 @@
+//! Offering the call to a seat: from the queue's choice to the seat's answer, refusal or silence.
+
+use super::caller_leg::Agreement;
+use super::inputs::{Output, Target};
+use super::machine::{Call, LookUp, Stage};
+use super::outcome::presentation_result;
+use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatLeg, SeatSignalling};
+use super::story::Cx;
+use crate::acd;
+use crate::caller;
+use crate::event::{CallState, PresentationResult, SeatPresentationEnded, SeatPresented, What};
+use crate::id::{LegId, PresentationId, SeatId};
+use crate::media;
+use crate::sdp;
+use crate::sip::{Dialog, Flow, Message, Method, Outgoing};
+use crate::time::{Duration, Mono};
+use std::sync::Arc;
+
+impl Call {
+    /// A seat was chosen: its leg begins with a media port.
+    pub(super) fn present(
+        &mut self,
+        presentation: PresentationId,
+        seat: SeatId,
+        (attempt, waited, why): (u32, Duration, Arc<str>),
+        target: Option<Target>,
+        cx: &mut Cx<'_>,
+    ) {
+        let unreachable = acd::Input::Ended { presentation, result: PresentationResult::Unreachable };
+        if !matches!(self.stage, Stage::Waiting { .. }) {
+            cx.out.push(Output::Acd(unreachable));
+            return;
+        }
+        let leg = LegId::new(cx.now.wall, cx.random);
+        self.story.summary.seat = Some(seat.clone());
+        let presented = SeatPresented {
+            presentation,
+            attempt,
+            seat: seat.clone(),
+            operator: None,
+            leg,
+            waited,
+            why,
+        };
+        self.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
+        let Some(target) = target.filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {
+            self.tell_presentation_ended(
+                presentation,
+                seat,
+                PresentationResult::Unreachable,
+                Duration::ZERO,
+                None,
+                cx,
+            );
+            cx.out.push(Output::Acd(unreachable));
+            return;
+        };
+        cx.out.push(Output::LegUp(leg));
+        cx.out.push(Output::Media(media::Command::Open { leg }));
+        self.seats.push(SeatLeg {
+            id: leg,
+            presentation,
+            seat,
+            began: cx.now.mono,
+            signalling: SeatSignalling::Preparing { target },
+            media: Agreement::new(leg, cx.random.bits()),
+        });
+    }
+
+    /// Sends the INVITE of every prepared seat leg that has its port, once the look-up is settled.
+    pub(super) fn ring_prepared_seats(&mut self, cx: &mut Cx<'_>) {
+        let LookUp::Settled(history) = &self.look_up else { return };
+        let nth = history.as_ref().map_or(0, |h| h.calls_24h) + 1;
+        let waited = self.waited(cx.now);
+        let codecs = self.caller.media.codecs_like(cx.rules);
+        for leg in &mut self.seats {
+            let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
+            let target = target.clone();
+            let intro = Introduction {
+                call: self.id,
+                caller: &self.identity,
+                display: caller::display_name(nth, &self.service.number, &self.identity, waited),
+            };
+            let Some(invite) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else { continue };
+            cx.out.push(Output::Request { leg: leg.id, flow: target.flow, request: invite.clone() });
+            let offered = codecs.clone();
+            leg.signalling =
+                SeatSignalling::Inviting { invite: Box::new(invite), target, offered, rang: None };
+        }
+    }
+
+    /// The queue took the offer back and has moved on.
+    pub(super) fn withdraw(
+        &mut self,
+        presentation: PresentationId,
+        result: PresentationResult,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(leg) = self.seats.iter_mut().find(|s| s.presentation == presentation) else { return };
+        let rang = leg.rang_for(cx.now.mono);
+        let seat = leg.seat.clone();
+        leg.hang_up(cx);
+        self.back_to_waiting();
+        self.tell_presentation_ended(presentation, seat, result, rang, None, cx);
+    }
+
+    /// A seat leg ended before it was answered.
+    pub(super) fn seat_lost(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
+        let Some(lost) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        let was_offered =
+            matches!(lost.signalling, SeatSignalling::Preparing { .. } | SeatSignalling::Inviting { .. });
+        let (presentation, seat) = (lost.presentation, lost.seat.clone());
+        let rang = lost.rang_for(cx.now.mono);
+        lost.signalling = SeatSignalling::Down;
+        cx.out.extend(lost.media.close().map(Output::Media));
+        if was_offered {
+            self.presentation_failed(presentation, seat, status, rang, cx);
+        }
+    }
+
+    fn presentation_failed(
+        &mut self,
+        presentation: PresentationId,
+        seat: SeatId,
+        status: Option<u16>,
+        rang: Duration,
+        cx: &mut Cx<'_>,
+    ) {
+        let result = status.map_or(PresentationResult::Unreachable, presentation_result);
+        self.back_to_waiting();
+        self.tell_presentation_ended(presentation, seat, result, rang, status, cx);
+        cx.out.push(Output::Acd(acd::Input::Ended { presentation, result }));
+    }
+
+    fn back_to_waiting(&mut self) {
+        if matches!(self.stage, Stage::Waiting { .. }) {
+            self.story.summary.state = CallState::Waiting;
+            self.story.summary.seat = None;
+        }
+    }
+
+    fn tell_presentation_ended(
+        &mut self,
+        presentation: PresentationId,
+        seat: SeatId,
+        result: PresentationResult,
+        rang: Duration,
+        sip_code: Option<u16>,
+        cx: &mut Cx<'_>,
+    ) {
+        let ended = SeatPresentationEnded { presentation, seat, result, rang, sip_code };
+        self.story.tell(cx, What::SeatPresentationEnded(ended));
+    }
+
+    /// A response to a request of ours: an INVITE or a BYE to a seat, a BYE to the caller.
+    pub(super) fn seat_response(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
+        let Some(status) = response.status() else { return };
+        let (_, method) = response.cseq();
+        match method {
+            Method::Invite if status < 200 => self.seat_progress(leg, status, cx),
+            Method::Invite if status < 300 => self.seat_answered(leg, flow, response, cx),
+            Method::Invite => self.seat_lost(leg, Some(status), cx),
+            Method::Bye if status >= 200 => self.leg_failed(leg, cx),
+            _ => {}
+        }
+    }
+
+    fn seat_progress(&mut self, leg: LegId, status: u16, cx: &mut Cx<'_>) {
+        let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        if let SeatSignalling::Inviting { rang: rang @ None, .. } = &mut seat.signalling
+            && status > 100
+        {
+            *rang = Some(cx.now.mono);
+            cx.out.push(Output::Acd(acd::Input::Rang { presentation: seat.presentation }));
+        }
+    }
+
+    fn seat_answered(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
+        let waiting = matches!(self.stage, Stage::Waiting { .. });
+        let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        match std::mem::replace(&mut seat.signalling, SeatSignalling::Down) {
+            SeatSignalling::Inviting { invite, target, offered, rang } if waiting => {
+                let Some(dialog) = Dialog::uac(&invite, flow, response) else {
+                    return self.unusable_answer(leg, SeatSignalling::Inviting { invite, target, offered, rang }, cx);
+                };
+                send_ack(&dialog, cx);
+                let agreed = sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(&offered, &a).ok());
+                let rang = rang.map_or(Duration::ZERO, |r| cx.now.mono.since(r));
+                seat.signalling = SeatSignalling::Up { invite, dialog: Box::new(dialog) };
+                match agreed {
+                    Some(agreed) => {
+                        cx.out.push(Output::Media(seat.media.agree(agreed)));
+                        self.connect(leg, rang, cx);
+                    }
+                    None => {
+                        seat.hang_up(cx);
+                        let (presentation, seat) = (seat.presentation, seat.seat.clone());
+                        self.presentation_failed(presentation, seat, None, rang, cx);
+                    }
+                }
+            }
+            // The answer crossed our CANCEL, or the call is over: acknowledge and hang up.
+            SeatSignalling::Inviting { invite, .. } | SeatSignalling::Cancelling { invite, .. } => {
+                if let Some(mut dialog) = Dialog::uac(&invite, flow, response) {
+                    send_ack(&dialog, cx);
+                    let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
+                    cx.out.push(Output::Request { leg, flow, request });
+                    seat.signalling = SeatSignalling::Closing { dialog: Box::new(dialog) };
+                }
+                cx.out.extend(seat.media.close().map(Output::Media));
+            }
+            SeatSignalling::Up { invite, dialog } => {
+                if response.to_tag() == Some(dialog.remote_tag()) {
+                    send_ack(&dialog, cx);
+                } else if let Some(mut forked) = Dialog::uac(&invite, flow, response) {
+                    // A second phone behind the same address answered too (RFC 3261 section 13.2.2.4).
+                    send_ack(&forked, cx);
+                    let (flow, request) = (forked.flow(), forked.request(Method::Bye));
+                    cx.out.push(Output::Request { leg, flow, request });
+                }
+                seat.signalling = SeatSignalling::Up { invite, dialog };
+            }
+            SeatSignalling::Closing { dialog } => {
+                if response.to_tag() == Some(dialog.remote_tag()) {
+                    send_ack(&dialog, cx);
+                }
+                seat.signalling = SeatSignalling::Closing { dialog };
+            }
+            other @ (SeatSignalling::Preparing { .. } | SeatSignalling::Down) => seat.signalling = other,
+        }
+    }
+
+    /// A 200 OK without a To tag or a Contact: there is no dialog to speak in.
+    fn unusable_answer(&mut self, leg: LegId, was: SeatSignalling, cx: &mut Cx<'_>) {
+        if let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) {
+            seat.signalling = was;
+        }
+        self.seat_lost(leg, None, cx);
+    }
+
+    /// Caller and seat hear each other from here on.
+    fn connect(&mut self, leg: LegId, rang: Duration, cx: &mut Cx<'_>) {
+        let Some(answered) = self.seats.iter().find(|s| s.id == leg) else { return };
+        let (presentation, seat) = (answered.presentation, answered.seat.clone());
+        cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
+        let was = std::mem::replace(
+            &mut self.stage,
+            Stage::Connected { leg, seat: seat.clone(), hold: None },
+        );
+        if let Stage::Waiting { welcome: Some((_, prompt)) } = was {
+            self.story.tell(cx, What::NoticePlayed { prompt, complete: false });
+        }
+        self.tell_presentation_ended(
+            presentation,
+            seat.clone(),
+            PresentationResult::Answered,
+            rang,
+            Some(200),
+            cx,
+        );
+        let waited = self.waited(cx.now);
+        self.story.tell_as(
+            cx,
+            CallState::Connected,
+            What::SeatConnected { presentation, seat, operator: None, waited, leg },
+        );
+        cx.out.push(Output::Acd(acd::Input::Answered { presentation }));
+    }
+
+    /// A request of ours on `leg` came to nothing, or its leg's BYE was answered: that leg is down.
+    pub(super) fn leg_failed(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if leg == self.caller.id {
+            self.caller_closed();
+            return;
+        }
+        let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        match seat.signalling {
+            SeatSignalling::Inviting { .. } => self.seat_lost(leg, None, cx),
+            SeatSignalling::Cancelling { .. } | SeatSignalling::Closing { .. } => {
+                seat.signalling = SeatSignalling::Down;
+            }
+            SeatSignalling::Preparing { .. } | SeatSignalling::Up { .. } | SeatSignalling::Down => {}
+        }
+    }
+}
+
+impl SeatLeg {
+    fn rang_for(&self, now: Mono) -> Duration {
+        match &self.signalling {
+            SeatSignalling::Inviting { rang: Some(rang), .. } => now.since(*rang),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+fn send_ack(dialog: &Dialog, cx: &mut Cx<'_>) {
+    let request: Outgoing = dialog.ack(1);
+    cx.out.push(Output::Ack { flow: dialog.flow(), request });
+}

@@ -1,0 +1,125 @@
+//! The leg towards one seat, for one presentation: INVITE, ringing, answer, BYE — or CANCEL, and whatever
+//! crosses it.
+
+use super::caller_leg::{Agreement, MediaSide};
+use super::inputs::Target;
+use super::rules::Rules;
+use crate::caller;
+use crate::event::Caller;
+use crate::id::{CallId, LegId, PresentationId, SeatId};
+use crate::sdp::{self, Codec};
+use crate::sip::{Dialog, Method, Outgoing};
+use crate::time::Mono;
+
+/// Methods we take; in every 200 to INVITE and every 405.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+
+/// At most this many seat legs of one call at once: one that rings or talks, and those whose CANCEL or BYE is
+/// still unanswered. Each of those ends within 64*T1; a presentation past the limit ends as unreachable.
+pub const MAX_SEAT_LEGS: usize = 16;
+
+/// The leg towards one seat.
+#[derive(Debug)]
+pub struct SeatLeg {
+    /// Its id, which is also our tag and the SIP Call-ID of its dialog.
+    pub id: LegId,
+    /// The offer it serves.
+    pub presentation: PresentationId,
+    /// The seat.
+    pub seat: SeatId,
+    /// When the offer began.
+    pub began: Mono,
+    /// Its signalling.
+    pub signalling: SeatSignalling,
+    /// Its media.
+    pub media: Agreement,
+}
+
+/// Where a seat leg's signalling stands.
+#[derive(Debug)]
+pub enum SeatSignalling {
+    /// Waiting for a port, or for the look-up.
+    Preparing {
+        /// Where the phone is.
+        target: Target,
+    },
+    /// The INVITE is out.
+    Inviting {
+        /// The INVITE, to build the dialog from.
+        invite: Box<Outgoing>,
+        /// Where it went.
+        target: Target,
+        /// The codecs we offered.
+        offered: Vec<Codec>,
+        /// The first 18x was seen at this moment.
+        rang: Option<Mono>,
+    },
+    /// CANCEL is out; the final response may still be a 200.
+    Cancelling {
+        /// The INVITE, to build the dialog from.
+        invite: Box<Outgoing>,
+        /// Where it went.
+        target: Target,
+    },
+    /// The seat answered.
+    Up {
+        /// The INVITE, to tell a forked answer by.
+        invite: Box<Outgoing>,
+        /// The dialog.
+        dialog: Box<Dialog>,
+    },
+    /// Our BYE is out.
+    Closing {
+        /// For ACKs to repeated answers.
+        dialog: Box<Dialog>,
+    },
+    /// Nothing is left of it.
+    Down,
+}
+
+impl SeatLeg {
+    /// Whether nothing is left of it, in signalling and in media.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.signalling, SeatSignalling::Down) && self.media.side == MediaSide::Closed
+    }
+}
+
+/// What the seat is told of the caller.
+pub struct Introduction<'a> {
+    /// The call.
+    pub call: CallId,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// What the phone's screen shows.
+    pub display: String,
+}
+
+/// The INVITE to a seat. The caller's number stands in From and P-Asserted-Identity (RFC 3325), the call id in
+/// X-Hotline-Call-Id.
+pub fn invite(
+    leg: &mut SeatLeg,
+    target: &Target,
+    intro: &Introduction<'_>,
+    codecs: &[Codec],
+    rules: &Rules,
+) -> Option<Outgoing> {
+    let local = leg.media.next_local(rules, target.flow)?;
+    let body = sdp::offer(&local, codecs, sdp::Direction::SendRecv);
+    let host = &rules.domain;
+    let number = if intro.caller.withheld { "anonymous" } else { intro.caller.raw.reveal().as_str() };
+    let user = caller::uri_user(number);
+    let from = format!("{} <sip:{user}@{host}>;tag={}", caller::quoted(&intro.display), leg.id);
+    let mut invite = Outgoing::request(Method::Invite, &target.uri)
+        .with("From", from)
+        .with("To", format!("<sip:{}@{host}>", leg.seat))
+        .with("Call-ID", leg.id.to_string())
+        .with("CSeq", "1 INVITE")
+        .with("Max-Forwards", "70")
+        .with("Contact", crate::sip::contact(rules.advertised.as_ref(), &target.flow, "hotline"))
+        .with("Allow", ALLOW)
+        .with("X-Hotline-Call-Id", intro.call.to_string());
+    if !intro.caller.withheld {
+        invite = invite.with("P-Asserted-Identity", format!("<sip:{user}@{host}>"));
+    }
+    Some(invite.body("application/sdp", body))
+}

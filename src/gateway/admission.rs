@@ -1,0 +1,167 @@
+//! Who may begin a call: every INVITE from a known trunk ends here in a call or in a recorded refusal.
+
+use super::durable::Then;
+use super::{Duty, Gateway, Output};
+use crate::call::{self, Arrival, Cx, Refusal, Story};
+use crate::caller::HistoryKey;
+use crate::event::{CallReceived, CallRefused, CallState, RefusalReason, Summary, What};
+use crate::id::{CallId, LegId, TrunkId};
+use crate::sip::{Door, Flow, Message, Outgoing, ServerTx};
+use crate::time::{Duration, Mono, Now};
+
+/// What a peer that was shed should wait before it tries again, in seconds (RFC 3261 section 20.33).
+const RETRY_AFTER: &str = "10";
+
+/// New calls a second on one trunk: a token bucket one second deep.
+#[derive(Debug)]
+pub struct Rate {
+    per_second: u32,
+    tokens: f64,
+    at: Mono,
+}
+
+impl Rate {
+    /// A full bucket.
+    pub fn new(per_second: u32) -> Rate {
+        Rate { per_second, tokens: f64::from(per_second), at: Mono(0) }
+    }
+
+    fn take(&mut self, now: Mono) -> bool {
+        let limit = f64::from(self.per_second);
+        let since: Duration = now.since(self.at);
+        self.tokens = (self.tokens + since.as_secs_f64() * limit).min(limit);
+        self.at = now;
+        let granted = self.tokens >= 1.0;
+        if granted {
+            self.tokens -= 1.0;
+        }
+        granted
+    }
+}
+
+impl Gateway {
+    /// An INVITE outside any dialog.
+    pub(super) fn invited(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        invite: Message,
+        out: &mut Vec<Output>,
+    ) {
+        let trunk = match self.doors.who(&flow, &self.registrar) {
+            Door::Trunk(trunk) => trunk,
+            // A seat may not dial out through us yet; a stranger never may. Neither is a citizen's call.
+            Door::Seat(_) | Door::Stranger => {
+                self.tallies.strangers += 1;
+                let response = Outgoing::response(&invite, 403, Some(&self.random.token()));
+                return self.endpoint.respond(now, tx, response, &mut self.wire);
+            }
+        };
+        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
+        let leg = LegId::new(now.wall, &mut self.random);
+        let received = call::received(&invite, flow, &trunk, identity, leg);
+        let call = CallId::new(now.wall, &mut self.random);
+        let history = HistoryKey::of(&received.caller, &self.history_key);
+        let admitted = self.admit(now, &trunk, &received).and_then(|()| {
+            call::read_arrival(&invite, &self.rules.codecs)
+        });
+        match admitted {
+            Ok(offer) => {
+                let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history };
+                self.begin_call(now, arrival, out);
+            }
+            Err(refusal) => self.refuse(now, call, tx, &invite, (received, history), refusal, out),
+        }
+    }
+
+    /// What only the gateway as a whole can tell.
+    fn admit(&mut self, now: Now, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
+        use RefusalReason::*;
+        if self.duty != Duty::Serving {
+            return Err(Refusal::new(Draining, 503));
+        }
+        if let Some(trunk) = self.trunks.get_mut(trunk) {
+            if !trunk.rate.take(now.mono) {
+                return Err(Refusal::new(Overload, 503));
+            }
+            if trunk.in_use >= trunk.channels {
+                return Err(Refusal::new(NoChannel, 503));
+            }
+        }
+        if self.tallies.journal_backed_up || self.calls.len() >= self.most_calls {
+            return Err(Refusal::new(Overload, 503));
+        }
+        let Some(service) = self.services.get(&received.service_number) else {
+            return Err(Refusal::new(UnknownService, 404));
+        };
+        let speaks = self.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
+        if !speaks && self.acd.is_full(&service.queue) {
+            return Err(Refusal::new(QueueFull, 503));
+        }
+        Ok(())
+    }
+
+    /// Turns an INVITE away, with a record; the answer goes out when the record is on disk.
+    #[expect(clippy::too_many_arguments)]
+    fn refuse(
+        &mut self,
+        now: Now,
+        call: CallId,
+        tx: ServerTx,
+        invite: &Message,
+        (received, history): (CallReceived, Option<HistoryKey>),
+        refusal: Refusal,
+        out: &mut Vec<Output>,
+    ) {
+        let summary = Summary {
+            state: CallState::Refused,
+            caller: received.caller.e164.clone().unwrap_or_else(|| received.caller.raw.clone()),
+            service_number: received.service_number.clone(),
+            queue: None,
+            seat: None,
+            operator: None,
+            received_at: now.wall,
+            ticket: None,
+        };
+        let mut story = Story::new(call, now, summary);
+        let mut cx = Cx {
+            now,
+            sequence: &mut self.sequence,
+            random: &mut self.random,
+            rules: &self.rules,
+            out: &mut self.said,
+        };
+        let (reason, sip_code) = (refusal.reason, refusal.status);
+        story.tell(&mut cx, What::CallRefused(CallRefused { received: Some(Box::new(received)), reason, sip_code }));
+        story.publish_record(&mut cx, true);
+        for output in self.said.drain(..) {
+            if let call::Output::Event(event) = output {
+                self.tallies.count(&event);
+                out.push(Output::Append { event, history });
+            }
+        }
+        let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
+        if refusal.status == 503 {
+            response = response.with("Retry-After", RETRY_AFTER);
+        }
+        if let Some((name, value)) = refusal.header {
+            response = response.with(name, value);
+        }
+        self.once_durable(now, Then::Refuse(tx, response));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_gets_its_calls_a_second_and_no_more() {
+        let mut rate = Rate::new(3);
+        let now = Mono(5_000_000_000);
+        assert_eq!((0..5).filter(|_| rate.take(now)).count(), 3);
+        assert!(!rate.take(now + Duration::from_millis(300)));
+        assert!(rate.take(now + Duration::from_millis(700)));
+    }
+}

@@ -1,0 +1,91 @@
+//! How much of everything there is: for the health page, the metrics, and the test that nothing is left behind.
+
+use super::Gateway;
+use crate::event::{CallEvent, What};
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    pub(super) journal_backed_up: bool,
+    pub(super) strangers: u64,
+    pub(super) shed_before_parsing: u64,
+    received: u64,
+    refused: u64,
+    connected: u64,
+    ended: u64,
+}
+
+impl Tallies {
+    pub(super) fn count(&mut self, event: &CallEvent) {
+        match event.what {
+            What::CallReceived(_) => self.received += 1,
+            What::CallRefused(_) => self.refused += 1,
+            What::SeatConnected { .. } => self.connected += 1,
+            What::CallEnded(_) => self.ended += 1,
+            _ => {}
+        }
+    }
+}
+
+/// What the gateway holds now, and what it has counted since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls that are not finished, wrap-up included.
+    pub calls: usize,
+    /// Legs of those calls.
+    pub legs: usize,
+    /// Calls in queues.
+    pub waiting: usize,
+    /// Seats that may be offered a call.
+    pub ready_seats: usize,
+    /// SIP transactions.
+    pub transactions: usize,
+    /// Deadlines of calls.
+    pub timers: usize,
+    /// Answers that wait for the disk.
+    pub awaiting_disk: usize,
+    /// Calls received, refused ones not included.
+    pub received_total: u64,
+    /// Calls refused.
+    pub refused_total: u64,
+    /// Calls a human answered.
+    pub connected_total: u64,
+    /// Calls ended.
+    pub ended_total: u64,
+    /// Requests from strangers turned away.
+    pub strangers_total: u64,
+    /// Packets dropped before parsing.
+    pub shed_total: u64,
+    /// Packets that were no SIP message.
+    pub malformed_total: u64,
+    /// Newest position in the journal.
+    pub head: u64,
+    /// New calls are taken.
+    pub serving: bool,
+}
+
+impl Gateway {
+    /// Everything that is counted.
+    pub fn counts(&self) -> Counts {
+        let sip = self.endpoint.counts();
+        let acd = self.acd.counts();
+        Counts {
+            calls: self.calls.len(),
+            legs: self.legs.len(),
+            waiting: acd.waiting,
+            ready_seats: acd.ready,
+            transactions: sip.transactions(),
+            timers: self.call_timers.len(),
+            awaiting_disk: self.awaiting.len(),
+            received_total: self.tallies.received,
+            refused_total: self.tallies.refused,
+            connected_total: self.tallies.connected,
+            ended_total: self.tallies.ended,
+            strangers_total: self.tallies.strangers,
+            shed_total: self.tallies.shed_before_parsing,
+            malformed_total: sip.malformed,
+            head: self.sequence.head(),
+            serving: self.duty == super::Duty::Serving,
+        }
+    }
+}

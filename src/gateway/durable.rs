@@ -1,0 +1,104 @@
+//! What waits until an event is on disk: the answer to a call's INVITE.
+//!
+//! The one exception is a disk that hangs: past [`HANG`] the citizen's answer wins, an alarm is raised, and the
+//! event follows when the disk is back.
+
+use super::{Gateway, Output, Work};
+use crate::call;
+use crate::event::What;
+use crate::id::CallId;
+use crate::sip::{Outgoing, ServerTx};
+use crate::time::{Duration, Mono, Now};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// How long an answer waits for the disk.
+pub const HANG: Duration = Duration::from_millis(20);
+
+/// What is owed once an event is on disk.
+#[derive(Debug)]
+pub enum Then {
+    /// Tell the call that its beginning is safe.
+    Tell(CallId),
+    /// Send the refusal.
+    Refuse(ServerTx, Outgoing),
+}
+
+/// Answers that wait for the disk, in the order of their positions. Bounded by the endpoint's transaction limit:
+/// each waits for one server transaction.
+#[derive(Debug, Default)]
+pub struct Awaiting {
+    queue: VecDeque<(u64, Mono, Then)>,
+    /// The alarm is raised.
+    hanging: bool,
+}
+
+impl Awaiting {
+    /// When the oldest has waited too long.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.queue.front().map(|(_, at, _)| *at)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn pop_due(&mut self, due: impl Fn(u64, Mono) -> bool) -> Option<Then> {
+        let (position, at, _) = self.queue.front()?;
+        if !due(*position, *at) {
+            return None;
+        }
+        self.queue.pop_front().map(|(_, _, then)| then)
+    }
+}
+
+impl Gateway {
+    /// Does `then` once the newest event is on disk.
+    pub(super) fn once_durable(&mut self, now: Now, then: Then) {
+        let head = self.sequence.head();
+        self.awaiting.queue.push_back((head, now.mono + HANG, then));
+    }
+
+    pub(super) fn durable(&mut self, now: Now, position: u64, out: &mut Vec<Output>) {
+        while let Some(then) = self.awaiting.pop_due(|p, _| p <= position) {
+            self.act_on(now, then);
+        }
+        if self.awaiting.hanging && position == self.sequence.head() {
+            self.awaiting.hanging = false;
+            self.alarm(now, "journal_slow", false, "the disk confirms in time again", out);
+        }
+    }
+
+    pub(super) fn disk_hangs(&mut self, now: Now, out: &mut Vec<Output>) {
+        let mut any = false;
+        while let Some(then) = self.awaiting.pop_due(|_, at| at <= now.mono) {
+            any = true;
+            self.act_on(now, then);
+        }
+        if any && !self.awaiting.hanging {
+            self.awaiting.hanging = true;
+            let reason = "the disk takes longer than 20 ms to confirm a call's beginning: calls are answered all \
+                          the same; look at the disk under store.path";
+            self.alarm(now, "journal_slow", true, reason, out);
+        }
+    }
+
+    fn act_on(&mut self, now: Now, then: Then) {
+        match then {
+            Then::Tell(call) => self.work.push_back(Work::Call(call, call::Input::Durable)),
+            Then::Refuse(tx, response) => self.endpoint.respond(now, tx, response, &mut self.wire),
+        }
+    }
+
+    pub(super) fn alarm(&mut self, now: Now, alarm: &str, raised: bool, reason: &str, out: &mut Vec<Output>) {
+        let what = What::AlarmRaised { alarm: Arc::from(alarm), raised, reason: Arc::from(reason) };
+        self.tell(now, what, out);
+    }
+
+    /// Writes an event that belongs to no call.
+    pub(super) fn tell(&mut self, now: Now, what: What, out: &mut Vec<Output>) {
+        let event = self.sequence.stamp(now, None, what);
+        out.push(Output::Append { event, history: None });
+    }
+}

@@ -1,0 +1,251 @@
+//! Which machine hears what: the values that go between calls, the queue, the endpoint and the shell.
+
+use super::durable::Then;
+use super::{Duty, Gateway, INVITES_KEPT, Output, Slot, Work};
+use crate::acd;
+use crate::call::{self, Call, Cx};
+use crate::event::{CallEvent, NodeState, What};
+use crate::id::{CallId, LegId, SeatId};
+use crate::media;
+use crate::sip::{Change, Method, ServerTx};
+use crate::time::Now;
+use std::sync::Arc;
+
+impl Gateway {
+    /// Does what is queued until nothing is, then hands the endpoint's bytes out.
+    pub(super) fn run(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some(work) = self.work.pop_front() {
+            match work {
+                Work::Call(call, input) => self.step(now, call, Some(input), out),
+                Work::Acd(input) => {
+                    self.acd.handle(now, input, &mut self.heard);
+                    self.acd_said(now, out);
+                }
+            }
+        }
+        self.flush(out);
+    }
+
+    /// Hands out what the endpoint wants sent, in order with everything else.
+    pub(super) fn flush(&mut self, out: &mut Vec<Output>) {
+        out.extend(self.wire.drain(..).map(|crate::sip::Output::Send { flow, bytes }| Output::Send { flow, bytes }));
+    }
+
+    pub(super) fn push_call(&mut self, call: CallId, input: call::Input) {
+        self.work.push_back(Work::Call(call, input));
+    }
+
+    pub(super) fn media_event(&mut self, event: media::Event) {
+        if let Some(call) = self.legs.get(&event.leg()) {
+            self.push_call(*call, call::Input::Media(event));
+        }
+    }
+
+    pub(super) fn seats_changed(&mut self, changed: Vec<(SeatId, Change)>) {
+        for (seat, change) in changed {
+            self.work.push_back(Work::Acd(match change {
+                Change::Bound => acd::Input::SeatUp { seat },
+                Change::Unbound => acd::Input::SeatDown { seat, reason: "not registered" },
+            }));
+        }
+    }
+
+    /// A call begins.
+    pub(super) fn begin_call(&mut self, now: Now, arrival: call::Arrival, out: &mut Vec<Output>) {
+        let Some(service) = self.services.get(&arrival.received.service_number).cloned() else { return };
+        let (id, leg, tx, key) = (arrival.call, arrival.leg, arrival.tx, arrival.history);
+        let trunk = arrival.received.trunk.clone();
+        let mut cx = Cx {
+            now,
+            sequence: &mut self.sequence,
+            random: &mut self.random,
+            rules: &self.rules,
+            out: &mut self.said,
+        };
+        let call = Call::begin(arrival, service, &mut cx);
+        if let Some((at, _)) = call.poll_timeout() {
+            self.call_timers.set(id, at);
+        }
+        if let Some(trunk) = self.trunks.get_mut(&trunk) {
+            trunk.in_use += 1;
+        }
+        self.calls.insert(id, Slot { call, trunk, history: key, asked: Vec::new() });
+        self.asked_by(id, leg, tx);
+        self.act(now, id, out);
+        self.once_durable(now, Then::Tell(id));
+        if let Some(key) = key {
+            out.push(Output::LookUp { call: id, key });
+        }
+    }
+
+    /// Remembers which call an INVITE transaction belongs to.
+    pub(super) fn asked_by(&mut self, call: CallId, leg: LegId, tx: ServerTx) {
+        let Some(slot) = self.calls.get_mut(&call) else { return };
+        if slot.asked.len() == INVITES_KEPT {
+            self.servers.remove(&slot.asked.remove(0));
+        }
+        slot.asked.push(tx);
+        self.servers.insert(tx, (call, leg));
+    }
+
+    /// One step of one call: an input, or its deadlines.
+    pub(super) fn step(&mut self, now: Now, id: CallId, input: Option<call::Input>, out: &mut Vec<Output>) {
+        let Some(slot) = self.calls.get_mut(&id) else { return };
+        let mut cx = Cx {
+            now,
+            sequence: &mut self.sequence,
+            random: &mut self.random,
+            rules: &self.rules,
+            out: &mut self.said,
+        };
+        match input {
+            Some(input) => slot.call.handle(input, &mut cx),
+            None => slot.call.handle_timeout(&mut cx),
+        }
+        let finished = slot.call.is_finished();
+        match slot.call.poll_timeout() {
+            Some((at, _)) if !finished => self.call_timers.set(id, at),
+            _ => self.call_timers.cancel(id),
+        }
+        self.act(now, id, out);
+        if finished {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: CallId) {
+        let Some(slot) = self.calls.remove(&id) else { return };
+        for tx in slot.asked {
+            self.servers.remove(&tx);
+        }
+        if let Some(trunk) = self.trunks.get_mut(&slot.trunk) {
+            trunk.in_use = trunk.in_use.saturating_sub(1);
+        }
+    }
+
+    /// Does what the call said.
+    fn act(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
+        let mut said = std::mem::take(&mut self.said);
+        for output in said.drain(..) {
+            match output {
+                call::Output::Respond { tx, response } => {
+                    self.endpoint.respond(now, tx, response, &mut self.wire);
+                }
+                call::Output::Request { leg, flow, request } => {
+                    let is_invite = request.method() == Some(&Method::Invite);
+                    let tx = self.endpoint.request(now, flow, request, &mut self.wire);
+                    self.clients.insert(tx, (id, leg));
+                    if is_invite {
+                        self.invites.insert(leg, tx);
+                    }
+                }
+                call::Output::Cancel { leg } => {
+                    if let Some(tx) = self.invites.get(&leg) {
+                        self.endpoint.cancel(now, *tx, &mut self.wire);
+                    }
+                }
+                call::Output::Ack { flow, request } => self.endpoint.send(flow, request, &mut self.wire),
+                call::Output::Media(command) => out.push(Output::Media(command)),
+                call::Output::Acd(input) => self.work.push_back(Work::Acd(input)),
+                call::Output::Event(event) => self.append(id, event, out),
+                call::Output::LegUp(leg) => {
+                    self.legs.insert(leg, id);
+                }
+                call::Output::LegDown(leg) => {
+                    self.legs.remove(&leg);
+                    if let Some(tx) = self.invites.remove(&leg) {
+                        self.clients.remove(&tx);
+                    }
+                }
+            }
+        }
+        self.said = said;
+    }
+
+    fn append(&mut self, id: CallId, event: CallEvent, out: &mut Vec<Output>) {
+        self.tallies.count(&event);
+        let history = self.calls.get(&id).and_then(|s| s.history);
+        out.push(Output::Append { event, history });
+    }
+
+    /// Carries what the queue said to the calls and into the journal.
+    pub(super) fn acd_said(&mut self, now: Now, out: &mut Vec<Output>) {
+        let mut heard = std::mem::take(&mut self.heard);
+        for output in heard.drain(..) {
+            if let Some((call, input)) = self.for_call(now, output, out) {
+                self.push_call(call, input);
+            }
+        }
+        self.heard = heard;
+    }
+
+    fn for_call(
+        &mut self,
+        now: Now,
+        output: acd::Output,
+        out: &mut Vec<Output>,
+    ) -> Option<(CallId, call::Input)> {
+        Some(match output {
+            acd::Output::Entered { call, entered } => (call, call::Input::Entered(entered)),
+            acd::Output::Refused { call, .. } => (call, call::Input::QueueFull),
+            acd::Output::Present { call, presentation, seat, attempt, waited, why, .. } => {
+                let target = self.target_of(&seat);
+                let why = Arc::from(why);
+                (call, call::Input::Present { presentation, seat, attempt, waited, why, target })
+            }
+            acd::Output::Withdraw { call, presentation, result } => {
+                (call, call::Input::Withdraw { presentation, result })
+            }
+            acd::Output::Left { call, queue, exit, position, waited } => {
+                (call, call::Input::Left { queue, exit, position, waited })
+            }
+            acd::Output::Position { call, queue, position, depth, estimated_wait } => {
+                (call, call::Input::Position { queue, position, depth, estimated_wait })
+            }
+            acd::Output::WrapUpStarted { seat, call, limit } => {
+                (call, call::Input::WrapUpStarted { seat, limit })
+            }
+            acd::Output::WrapUpCompleted { seat, call, timed_out } => {
+                (call, call::Input::WrapUpCompleted { seat, timed_out })
+            }
+            acd::Output::SeatChanged { seat, from, to, reason } => {
+                let reason = Arc::from(reason);
+                self.tell(now, What::SeatStateChanged { seat, operator: None, from, to, reason }, out);
+                return None;
+            }
+        })
+    }
+
+    /// Where a seat's phone is: its static contact, or its newest registration.
+    fn target_of(&self, seat: &SeatId) -> Option<call::Target> {
+        if let Some(target) = self.static_contacts.get(seat) {
+            return Some(target.clone());
+        }
+        let binding = self.registrar.bindings(seat).last()?;
+        Some(call::Target { uri: binding.contact.clone(), flow: binding.flow })
+    }
+
+    pub(super) fn drain(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.duty == Duty::Serving {
+            self.duty = Duty::Draining;
+            let reason = Arc::from("asked to stop");
+            self.tell(now, What::NodeStateChanged { state: NodeState::Draining, reason }, out);
+        }
+    }
+
+    pub(super) fn shutdown(&mut self) {
+        for id in self.calls.keys() {
+            self.work.push_back(Work::Call(*id, call::Input::Shutdown));
+        }
+    }
+
+    /// Says so, once, when the gateway drains and the last call is over.
+    pub(super) fn drained(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.duty == Duty::Draining && self.calls.is_empty() && self.awaiting.len() == 0 {
+            self.duty = Duty::Done;
+            let reason = Arc::from("drained");
+            self.tell(now, What::NodeStateChanged { state: NodeState::Stopped, reason }, out);
+            out.push(Output::Drained);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The whole control plane as one value: it owns the machines and carries values between them.
+//!
+//! [`Gateway::handle`] takes one input and runs until nothing is left to do; what must leave the core comes out as
+//! [`Output`]. It has no policy of its own: who may come in is `admission`, who answers a request is `routing`,
+//! which machine hears what is `exchange`. One task owns it, so there are no locks, and a run is replayed from its
+//! seed and its inputs.
+
+mod admission;
+mod counts;
+mod durable;
+mod exchange;
+mod ports;
+mod recovery;
+mod routing;
+mod setup;
+
+pub use counts::Counts;
+pub use ports::{Input, Output, Reason, Start};
+
+use crate::acd::{self, Acd};
+use crate::call::{self, Call, Rules, ServiceRules};
+use crate::caller::{HistoryKey, TrunkIdentity};
+use crate::event::Sequence;
+use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
+use crate::sip::{ClientTx, Doors, Endpoint, Registrar, ServerTx};
+use crate::time::{Mono, Now, Timers};
+use durable::Awaiting;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// The control plane.
+pub struct Gateway {
+    rules: Arc<Rules>,
+    services: HashMap<ServiceNumber, Arc<ServiceRules>>,
+    trunks: HashMap<TrunkId, Trunk>,
+    static_contacts: HashMap<SeatId, crate::call::Target>,
+    history_key: crate::caller::HistorySecret,
+    most_calls: usize,
+    endpoint: Endpoint,
+    registrar: Registrar,
+    doors: Doors,
+    acd: Acd,
+    calls: HashMap<CallId, Slot>,
+    legs: HashMap<LegId, CallId>,
+    clients: HashMap<ClientTx, (CallId, LegId)>,
+    invites: HashMap<LegId, ClientTx>,
+    servers: HashMap<ServerTx, (CallId, LegId)>,
+    call_timers: Timers<CallId>,
+    awaiting: Awaiting,
+    sequence: Sequence,
+    random: Random,
+    duty: Duty,
+    tallies: counts::Tallies,
+    // Kept between steps so that a step allocates nothing of its own.
+    work: VecDeque<Work>,
+    said: Vec<call::Output>,
+    heard: Vec<acd::Output>,
+    wire: Vec<crate::sip::Output>,
+}
+
+/// A call and what the gateway keeps beside it.
+struct Slot {
+    call: Call,
+    trunk: TrunkId,
+    history: Option<HistoryKey>,
+    /// The INVITEs it was asked by, the newest last; at most [`INVITES_KEPT`].
+    asked: Vec<ServerTx>,
+}
+
+/// How many incoming INVITE transactions of one call are remembered, to tell it when a 200 OK is never
+/// acknowledged. A re-INVITE past this pushes the oldest out; only a peer that floods its own dialog gets there.
+const INVITES_KEPT: usize = 4;
+
+/// A trunk's limits and what is used of them.
+struct Trunk {
+    identity: TrunkIdentity,
+    channels: u32,
+    in_use: u32,
+    rate: admission::Rate,
+}
+
+/// Whether new calls are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    /// Yes.
+    Serving,
+    /// No; the others may end by themselves.
+    Draining,
+    /// Said that nothing is left.
+    Done,
+}
+
+/// What is still to be done in this step.
+enum Work {
+    Call(CallId, call::Input),
+    Acd(acd::Input),
+}
+
+impl Gateway {
+    /// Takes one input and runs until nothing is left to do.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Sip { flow, bytes } => self.sip_received(now, flow, bytes, out),
+            Input::FlowFailed { flow } => self.flow_failed(now, flow),
+            Input::Media(event) => self.media_event(event),
+            Input::Durable { position } => self.durable(now, position, out),
+            Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),
+            Input::History { call, history } => self.push_call(call, call::Input::History(history)),
+            Input::Drain => self.drain(now, out),
+            Input::Shutdown => self.shutdown(),
+        }
+        self.run(now, out);
+        self.drained(now, out);
+    }
+
+    /// The next moment something must be done, and why.
+    pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        [
+            self.endpoint.poll_timeout().map(|(at, r)| (at, Reason::Sip(r))),
+            self.registrar.poll_timeout().map(|(at, _)| (at, Reason::Registration)),
+            self.acd.poll_timeout().map(|(at, r)| (at, Reason::Acd(r))),
+            self.call_timers.next().map(|(at, call)| (at, Reason::Call(call))),
+            self.awaiting.deadline().map(|at| (at, Reason::DiskHangs)),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+
+    /// Does everything whose moment has come.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.endpoint.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+            let happened = self.endpoint.handle_timeout(now, &mut self.wire);
+            self.sip_happened(now, happened, out);
+        }
+        if self.registrar.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+            let changed = self.registrar.handle_timeout(now);
+            self.seats_changed(changed);
+        }
+        if self.acd.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+            self.acd.handle_timeout(now, &mut self.heard);
+            self.acd_said(now, out);
+        }
+        self.disk_hangs(now, out);
+        self.run(now, out);
+        while let Some(call) = self.call_timers.pop_due(now.mono) {
+            self.step(now, call, None, out);
+            self.run(now, out);
+        }
+        self.drained(now, out);
+    }
+
+    /// Where a seat's queue stands, for the health page and tests.
+    pub fn queue_depth(&self, queue: &QueueId) -> usize {
+        self.acd.depth(queue)
+    }
+}

@@ -1,0 +1,107 @@
+//! What the shell brings in and carries out.
+
+use crate::caller::{History, HistoryKey, HistorySecret};
+use crate::event::CallEvent;
+use crate::id::{CallId, Random};
+use crate::media;
+use crate::sip::{Flow, SeatAccount};
+use bytes::Bytes;
+use std::net::IpAddr;
+
+/// What the shell brings in.
+#[derive(Debug)]
+pub enum Input {
+    /// A whole message, or what claims to be one.
+    Sip {
+        /// The path it came by.
+        flow: Flow,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// A path is gone: a connection closed, or a send failed for good.
+    FlowFailed {
+        /// The path.
+        flow: Flow,
+    },
+    /// The media plane answers.
+    Media(media::Event),
+    /// Every event up to this position is on disk.
+    Durable {
+        /// The position.
+        position: u64,
+    },
+    /// The journal falls behind (`true`) or has caught up.
+    JournalBackedUp(bool),
+    /// The own store knows this of a caller.
+    History {
+        /// The call that asked.
+        call: CallId,
+        /// What is known.
+        history: History,
+    },
+    /// Take no new calls.
+    Drain,
+    /// End every call now.
+    Shutdown,
+}
+
+/// What the shell carries out, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send bytes.
+    Send {
+        /// The path.
+        flow: Flow,
+        /// One message.
+        bytes: Bytes,
+    },
+    /// Tell the media plane.
+    Media(media::Command),
+    /// Write an event to the journal.
+    Append {
+        /// The event.
+        event: CallEvent,
+        /// The caller's key in the history, where the event belongs to a call with a known number.
+        history: Option<HistoryKey>,
+    },
+    /// Ask the own store about a caller.
+    LookUp {
+        /// The call that asks.
+        call: CallId,
+        /// The caller's key.
+        key: HistoryKey,
+    },
+    /// Draining, and the last call is over.
+    Drained,
+}
+
+/// Why the gateway wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A transaction's timer.
+    Sip(crate::sip::Reason),
+    /// A registration runs out.
+    Registration,
+    /// A queue's or a seat's timer.
+    Acd(crate::acd::Reason),
+    /// A call's own timer.
+    Call(CallId),
+    /// The disk has not confirmed a call's beginning in time.
+    DiskHangs,
+}
+
+/// What a gateway starts from, beside its configuration.
+pub struct Start {
+    /// All randomness comes from here.
+    pub random: Random,
+    /// The newest position in the journal, 0 for a new one.
+    pub head: u64,
+    /// The events of every call that has no final record, oldest first.
+    pub open_calls: Vec<Vec<CallEvent>>,
+    /// Seats that register, with their passwords.
+    pub accounts: Vec<SeatAccount>,
+    /// The key of the caller history.
+    pub history_secret: HistorySecret,
+    /// Our address in session descriptions, when configured.
+    pub media_address: Option<IpAddr>,
+}

@@ -1,0 +1,109 @@
+//! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
+
+use super::{Duty, Gateway, Output, Work};
+use crate::call;
+use crate::call::ALLOW;
+use crate::id::{CallId, LegId};
+use crate::sip::{Flow, Happened, Message, Method, Outgoing, ServerTx};
+use crate::time::Now;
+use bytes::Bytes;
+
+impl Gateway {
+    pub(super) fn sip_received(&mut self, now: Now, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) {
+        if !self.doors.admit(now.mono, &flow, &self.registrar) {
+            self.tallies.shed_before_parsing += 1;
+            return;
+        }
+        let happened = self.endpoint.receive(now, flow, bytes, &mut self.wire);
+        if let Some(happened) = happened {
+            self.sip_happened(now, Some(happened), out);
+        }
+    }
+
+    pub(super) fn flow_failed(&mut self, now: Now, flow: Flow) {
+        let happened = self.endpoint.flow_failed(now, flow);
+        self.sip_happened(now, happened, &mut Vec::new());
+        let changed = self.registrar.flow_closed(flow);
+        self.seats_changed(changed);
+    }
+
+    /// Gives what the endpoint saw to whom it concerns.
+    pub(super) fn sip_happened(
+        &mut self,
+        now: Now,
+        happened: impl IntoIterator<Item = Happened>,
+        out: &mut Vec<Output>,
+    ) {
+        for happened in happened {
+            match happened {
+                Happened::Request { tx, flow, request } => self.requested(now, tx, flow, request, out),
+                Happened::Cancelled { tx } => self.tell_asked(tx, call::Input::Cancelled),
+                Happened::Unacknowledged { tx } => self.tell_asked(tx, call::Input::Unacknowledged),
+                Happened::Ack { request: ack, .. } => {
+                    if let Some((call, leg)) = self.named_by(&ack) {
+                        self.push_call(call, call::Input::Acked { leg, ack });
+                    }
+                }
+                Happened::Response { tx, flow, response } => {
+                    let Some((call, leg)) = self.clients.get(&tx).copied() else { continue };
+                    let status = response.status().unwrap_or_default();
+                    // A 2xx to INVITE may come again; every other final response is the last.
+                    if status >= 300 || (status >= 200 && *response.cseq().1 != Method::Invite) {
+                        self.clients.remove(&tx);
+                    }
+                    self.push_call(call, call::Input::Response { leg, flow, response });
+                }
+                Happened::Failed { tx, .. } => {
+                    if let Some((call, leg)) = self.clients.remove(&tx) {
+                        self.push_call(call, call::Input::Failed { leg });
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_asked(&mut self, tx: ServerTx, input: call::Input) {
+        if let Some((call, _)) = self.servers.get(&tx) {
+            self.work.push_back(Work::Call(*call, input));
+        }
+    }
+
+    /// The call and leg whose tag a request names: our tags are leg ids.
+    fn named_by(&self, request: &Message) -> Option<(CallId, LegId)> {
+        let leg: LegId = request.to_tag()?.parse().ok()?;
+        self.legs.get(&leg).map(|call| (*call, leg))
+    }
+
+    fn requested(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Message, out: &mut Vec<Output>) {
+        if let Some((call, leg)) = self.named_by(&request) {
+            if request.method() == Some(&Method::Invite) {
+                self.asked_by(call, leg, tx);
+            }
+            return self.push_call(call, call::Input::Request { leg, tx, request });
+        }
+        let status = match request.method() {
+            Some(Method::Register) => return self.register(now, tx, flow, &request),
+            _ if request.to_tag().is_some() => 481,
+            Some(Method::Invite) => return self.invited(now, tx, flow, request, out),
+            Some(Method::Options) if self.duty != Duty::Serving => 503,
+            Some(Method::Options) => 200,
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => 481,
+            Some(Method::Other(_)) => 501,
+            _ => 405,
+        };
+        let mut response = Outgoing::response(&request, status, Some(&self.random.token()));
+        if matches!(status, 200 | 405 | 501) {
+            response = response.with("Allow", ALLOW).with("Accept", "application/sdp");
+        }
+        self.endpoint.respond(now, tx, response, &mut self.wire);
+    }
+
+    fn register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Message) {
+        let registered = self.registrar.register(now, flow, request);
+        match registered.response {
+            Some(response) => self.endpoint.respond(now, tx, response, &mut self.wire),
+            None => self.endpoint.forget(tx),
+        }
+        self.seats_changed(registered.changed);
+    }
+}
