@@ -5,6 +5,7 @@
 //! record, and `wire` is the only place that knows the generated protobuf types.
 
 mod call_event;
+mod line;
 mod record;
 mod sequence;
 

@@ -234,9 +234,9 @@ impl Gateway {
     }
 
     pub(super) fn shutdown(&mut self) {
-        for id in self.calls.keys() {
-            self.work.push_back(Work::Call(*id, call::Input::Shutdown));
-        }
+        let mut open: Vec<CallId> = self.calls.keys().copied().collect();
+        open.sort();
+        self.work.extend(open.into_iter().map(|id| Work::Call(id, call::Input::Shutdown)));
     }
 
     /// Says so, once, when the gateway drains and the last call is over.

@@ -1,0 +1,148 @@
+//! From a configuration and a starting point to a running gateway.
+
+use super::counts::Tallies;
+use super::durable::Awaiting;
+use super::{Duty, Gateway, Output, Start, Trunk, Work, admission::Rate};
+use crate::acd::{self, Acd, AcdConfig, QueueRules};
+use crate::call::{QueueVoice, Rules, ServiceRules, Target};
+use crate::caller::TrunkIdentity;
+use crate::config::Config;
+use crate::event::Sequence;
+use crate::id::SeatId;
+use crate::sdp::Codec;
+use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Registrar, Transport, Uri};
+use crate::time::{Duration, Now, Timers};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// How long a presentation waits for the look-up, from the INVITE on.
+const LOOK_UP_DEADLINE: Duration = Duration::from_millis(300);
+
+impl Gateway {
+    /// A gateway that goes on where the journal ends. The first outputs close what a crash left open.
+    pub fn new(config: &Config, start: Start, now: Now, out: &mut Vec<Output>) -> Gateway {
+        let mut random = start.random;
+        let advertised = advertised(config);
+        let static_contacts = static_contacts(config);
+        let mut gateway = Gateway {
+            rules: Arc::new(rules(config, &advertised, start.media_address)),
+            services: services(config),
+            trunks: trunks(config),
+            history_key: start.history_secret,
+            most_calls: config.limits.calls as usize,
+            endpoint: Endpoint::new(
+                EndpointConfig { advertised, ..EndpointConfig::default() },
+                random.fork(),
+            ),
+            registrar: Registrar::new(config.sip.realm.clone(), start.accounts, random.fork()),
+            doors: doors(config),
+            acd: Acd::new(acd_config(config), random.fork()),
+            calls: HashMap::new(),
+            legs: HashMap::new(),
+            clients: HashMap::new(),
+            invites: HashMap::new(),
+            servers: HashMap::new(),
+            call_timers: Timers::default(),
+            awaiting: Awaiting::default(),
+            sequence: Sequence::new(start.head, random.fork()),
+            random,
+            duty: Duty::Serving,
+            tallies: Tallies::default(),
+            work: VecDeque::new(),
+            said: Vec::new(),
+            heard: Vec::new(),
+            wire: Vec::new(),
+            static_contacts,
+        };
+        gateway.recover(now, &start.open_calls, out);
+        let mut always_up: Vec<SeatId> = gateway.static_contacts.keys().cloned().collect();
+        always_up.sort();
+        gateway.work.extend(always_up.into_iter().map(|seat| Work::Acd(acd::Input::SeatUp { seat })));
+        gateway.run(now, out);
+        gateway
+    }
+}
+
+fn advertised(config: &Config) -> Option<Advertised> {
+    config.sip.advertised.as_ref().map(|a| Advertised { host: a.host.clone(), port: a.port })
+}
+
+fn rules(config: &Config, advertised: &Option<Advertised>, media_address: Option<std::net::IpAddr>) -> Rules {
+    let voices = config.queues.iter().map(|q| {
+        let voice = QueueVoice {
+            music: q.music.as_deref().map(Arc::from),
+            full: q.full_prompt.as_deref().map(Arc::from),
+            timeout: q.timeout_prompt.as_deref().map(Arc::from),
+        };
+        (q.name.clone(), voice)
+    });
+    Rules {
+        media_address,
+        domain: config.sip.domains.first().cloned().unwrap_or_else(|| config.sip.realm.clone()),
+        advertised: advertised.clone(),
+        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        call_length: config.limits.call_length,
+        look_up_deadline: LOOK_UP_DEADLINE,
+        voices: voices.collect(),
+    }
+}
+
+fn services(config: &Config) -> HashMap<crate::id::ServiceNumber, Arc<ServiceRules>> {
+    let rules = config.services.iter().map(|s| ServiceRules {
+        number: s.number.clone(),
+        queue: s.queue.clone(),
+        welcome: s.welcome.as_deref().map(Arc::from),
+        answer_delay: s.answer_delay,
+    });
+    rules.map(|r| (r.number.clone(), Arc::new(r))).collect()
+}
+
+fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
+    let trunks = config.trunks.iter().map(|t| {
+        let identity =
+            TrunkIdentity { trusted: t.trusted, country: t.country.clone(), area: t.area.clone() };
+        let rate = Rate::new(t.calls_per_second);
+        (t.name.clone(), Trunk { identity, channels: t.channels, in_use: 0, rate })
+    });
+    trunks.collect()
+}
+
+fn acd_config(config: &Config) -> AcdConfig {
+    let queues = config.queues.iter().map(|q| QueueRules {
+        name: q.name.clone(),
+        capacity: q.capacity as usize,
+        max_wait: q.max_wait,
+        ring_timeout: q.ring_timeout,
+        cool_down: q.cool_down,
+        wrap_up: q.wrap_up,
+        seats: q.seats.clone(),
+    });
+    AcdConfig { queues: queues.collect(), seats: config.seats.iter().map(|s| s.id.clone()).collect() }
+}
+
+fn doors(config: &Config) -> Doors {
+    let mut doors = Doors::default();
+    for trunk in &config.trunks {
+        for source in &trunk.sources {
+            doors.add(trunk.name.clone(), source.clone());
+        }
+    }
+    doors
+}
+
+/// Seats whose phone is always at the same place: reached over the first listener of the contact's transport.
+fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
+    let mut contacts = HashMap::new();
+    for seat in &config.seats {
+        let Some(contact) = &seat.contact else { continue };
+        let Ok(uri) = Uri::parse(contact.as_bytes()) else { continue };
+        let Some(remote) = uri.socket_addr(5060) else { continue };
+        let tcp = uri.param("transport").is_some_and(|t| t.eq_ignore_ascii_case("tcp"));
+        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let Some(listen) = config.sip.listen.iter().find(|l| l.transport == transport) else { continue };
+        let flow = Flow { transport, local: listen.address, remote, connection: None };
+        contacts.insert(seat.id.clone(), Target { uri: contact.clone(), flow });
+    }
+    contacts
+}
+

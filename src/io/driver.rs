@@ -1,0 +1,179 @@
+//! The owner task of the control plane: brings every input to the gateway, one at a time, and carries out what it
+//! says. The only place where the gateway is called.
+
+use super::clock::Clock;
+use super::rtp::Commander;
+use super::store::{Append, Journal};
+use super::tcp::Connections;
+use super::udp::Listeners;
+use crate::event::CallEvent;
+use crate::gateway::{Counts, Gateway, Input, Output};
+use crate::sip::{Flow, Transport};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
+
+/// Inputs from other threads wait here; at the limit their senders wait. Large enough for a second of the heaviest
+/// load: 600 calls/s with a dozen media and journal messages each.
+pub const INBOX: usize = 16_384;
+
+/// At most this many inputs are taken before the sockets get their turn again.
+const TURN: usize = 512;
+
+/// What other tasks bring to the driver.
+pub enum Inbound {
+    /// For the gateway as it is.
+    Gateway(Input),
+    /// A connection was accepted.
+    Accepted(TcpStream),
+    /// A connection is gone.
+    Closed(Flow),
+    /// Everything is said: end the driver.
+    Stop,
+}
+
+/// The owner of the control plane.
+pub struct Driver {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// The clocks.
+    pub clock: Clock,
+    /// The UDP listeners.
+    pub udp: Listeners,
+    /// The media plane.
+    pub media: Commander,
+    /// The journal.
+    pub journal: Journal,
+    /// Inputs from other threads.
+    pub inbox: mpsc::Receiver<Inbound>,
+    /// To give connections and look-ups a way back.
+    pub sender: mpsc::Sender<Inbound>,
+    /// Figures for the health page.
+    pub counts: watch::Sender<Counts>,
+    /// Told once, when a drain is complete.
+    pub drained: watch::Sender<bool>,
+}
+
+impl Driver {
+    /// Runs until told to stop. `first` is what the gateway said when it was made.
+    pub async fn run(mut self, first: Vec<Output>) {
+        let mut tcp = Connections::default();
+        let mut out = first;
+        let mut batch = Vec::new();
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.carry_out(&mut out, &mut tcp);
+        loop {
+            let deadline = self.gateway.poll_timeout().map(|(at, _)| self.clock.instant(at));
+            let sleep = sleep_until(deadline.unwrap_or_else(far_away).into());
+            tokio::select! {
+                biased;
+                () = self.udp.receive(&mut batch) => {}
+                Some(inbound) = self.inbox.recv() => {
+                    if !self.take(inbound, &mut tcp, &mut out) {
+                        return;
+                    }
+                }
+                () = sleep, if deadline.is_some() => {}
+                _ = tick.tick() => {
+                    self.counts.send_replace(self.gateway.counts());
+                }
+            }
+            let now = self.clock.now();
+            for (flow, bytes) in batch.drain(..) {
+                self.gateway.handle(now, Input::Sip { flow, bytes }, &mut out);
+            }
+            for _ in 0..TURN {
+                match self.inbox.try_recv() {
+                    Ok(inbound) => {
+                        if !self.take(inbound, &mut tcp, &mut out) {
+                            return;
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+            let now = self.clock.now();
+            if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+                self.gateway.handle_timeout(now, &mut out);
+            }
+            self.carry_out(&mut out, &mut tcp);
+        }
+    }
+
+    /// Takes one input; `false` means the end.
+    fn take(&mut self, inbound: Inbound, tcp: &mut Connections, out: &mut Vec<Output>) -> bool {
+        let now = self.clock.now();
+        match inbound {
+            Inbound::Gateway(input) => self.gateway.handle(now, input, out),
+            Inbound::Accepted(stream) => tcp.accepted(stream, &self.sender),
+            Inbound::Closed(flow) => {
+                tcp.closed(&flow);
+                self.gateway.handle(now, Input::FlowFailed { flow }, out);
+            }
+            Inbound::Stop => {
+                self.carry_out(out, tcp);
+                self.counts.send_replace(self.gateway.counts());
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Carries out what the gateway said, in order; events go to the journal first, in one batch.
+    fn carry_out(&mut self, out: &mut Vec<Output>, tcp: &mut Connections) {
+        let mut events = Vec::new();
+        let mut failed = Vec::new();
+        for output in out.drain(..) {
+            match output {
+                Output::Send { flow, bytes } => match flow.transport {
+                    Transport::Udp => self.udp.send(&flow, &bytes),
+                    Transport::Tcp => {
+                        if !tcp.send(&flow, bytes, &self.sender) {
+                            failed.push(flow);
+                        }
+                    }
+                },
+                Output::Media(command) => self.media.send(command),
+                Output::Append { event, history } => {
+                    log(&event);
+                    events.push(Append { event, history });
+                }
+                Output::LookUp { call, key } => self.look_up(call, key),
+                Output::Drained => {
+                    self.drained.send_replace(true);
+                }
+            }
+        }
+        if !events.is_empty() {
+            self.journal.append(events);
+        }
+        let now = self.clock.now();
+        for flow in failed {
+            self.gateway.handle(now, Input::FlowFailed { flow }, out);
+        }
+    }
+
+    fn look_up(&self, call: crate::id::CallId, key: crate::caller::HistoryKey) {
+        let back = self.sender.clone();
+        let reply = Box::new(move |history| {
+            // A full inbox: the call's look-up deadline takes over.
+            let _ = back.try_send(Inbound::Gateway(Input::History { call, history }));
+        });
+        self.journal.history(key, self.clock.now().wall, reply);
+    }
+}
+
+/// One INFO line an event: a call's story by its id. Personal data stays out.
+fn log(event: &CallEvent) {
+    match &event.call {
+        Some(call) => {
+            tracing::info!(call = %call.id, seq = call.seq, position = event.position, "{}", event.what);
+        }
+        None => tracing::info!(position = event.position, "{}", event.what),
+    }
+}
+
+fn far_away() -> std::time::Instant {
+    std::time::Instant::now() + Duration::from_secs(3600)
+}

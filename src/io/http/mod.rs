@@ -1,0 +1,78 @@
+//! The health page and the metrics, for whoever runs the gateway. Read only; no personal data.
+
+use crate::gateway::Counts;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::fmt::Write as _;
+use std::future::Future;
+use std::io;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// Serves until `shutdown` completes.
+pub async fn serve(
+    listener: TcpListener,
+    counts: watch::Receiver<Counts>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .with_state(counts);
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+/// 200 while new calls are taken, 503 while draining; the body is JSON with the counts.
+async fn health(State(counts): State<watch::Receiver<Counts>>) -> Response {
+    let counts = counts.borrow().clone();
+    let status = if counts.serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = String::from("{\n");
+    let _ = write!(body, "  \"serving\": {}", counts.serving);
+    for figure in figures(&counts) {
+        let _ = write!(body, ",\n  \"{}\": {}", figure.name, figure.value);
+    }
+    body.push_str("\n}\n");
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// The counts in the Prometheus text format.
+async fn metrics(State(counts): State<watch::Receiver<Counts>>) -> Response {
+    let counts = counts.borrow().clone();
+    let mut body = String::new();
+    for Figure { name, kind, value, help } in figures(&counts) {
+        let _ = writeln!(body, "# HELP hotline_{name} {help}\n# TYPE hotline_{name} {kind}\nhotline_{name} {value}");
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body).into_response()
+}
+
+struct Figure {
+    name: &'static str,
+    kind: &'static str,
+    value: u64,
+    help: &'static str,
+}
+
+fn figures(c: &Counts) -> Vec<Figure> {
+    let gauge = |name, value: usize, help| Figure { name, kind: "gauge", value: value as u64, help };
+    let counter = |name, value, help| Figure { name, kind: "counter", value, help };
+    vec![
+        gauge("calls", c.calls, "Calls that are not finished, wrap-up included"),
+        gauge("legs", c.legs, "Legs of those calls"),
+        gauge("waiting", c.waiting, "Calls in queues"),
+        gauge("ready_seats", c.ready_seats, "Seats that may be offered a call"),
+        gauge("transactions", c.transactions, "SIP transactions"),
+        gauge("call_timers", c.timers, "Deadlines of calls"),
+        gauge("awaiting_disk", c.awaiting_disk, "Answers that wait for the disk"),
+        counter("received_total", c.received_total, "Calls received, refused ones not included"),
+        counter("refused_total", c.refused_total, "Calls refused with a record"),
+        counter("connected_total", c.connected_total, "Calls a human answered"),
+        counter("ended_total", c.ended_total, "Calls ended"),
+        counter("strangers_total", c.strangers_total, "Requests of strangers turned away"),
+        counter("shed_total", c.shed_total, "Packets dropped before parsing"),
+        counter("malformed_total", c.malformed_total, "Packets that were no SIP message"),
+        counter("events_total", c.head, "Newest position in the journal"),
+    ]
+}

@@ -1,0 +1,10 @@
+//! The shell: everything that touches sockets, files, clocks, tasks and channels. No decision about a call is
+//! made here.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod clock;
+pub mod driver;
+pub mod http;
+pub mod serve;
+pub mod tcp;
+pub mod udp;
