@@ -13,24 +13,40 @@ impl fmt::Display for What {
             What::CallAnswered { delay } => write!(f, "answered after {delay:?}"),
             What::NoticePlayed { prompt, complete } => write!(f, "notice {prompt} played, whole: {complete}"),
             What::CallerIdentified(c) => {
-                write!(f, "caller identified by {}, calls in 24 h: {}, late: {}", c.source, c.calls_24h, c.timed_out)
+                write!(
+                    f,
+                    "caller identified by {}, calls in 24 h: {}, late: {}",
+                    c.source, c.calls_24h, c.timed_out
+                )
             }
-            What::QueueEntered(q) => write!(f, "entered queue {} at place {} of {}", q.queue, q.position, q.depth),
+            What::QueueEntered(q) => {
+                write!(f, "entered queue {} at place {} of {}", q.queue, q.position, q.depth)
+            }
             What::QueuePositionChanged { queue, position, depth, .. } => {
                 write!(f, "place {position} of {depth} in queue {queue}")
             }
             What::SeatPresented(p) => {
-                write!(f, "offered to seat {} (attempt {}, waited {:?}): {}", p.seat, p.attempt, p.waited, p.why)
+                write!(
+                    f,
+                    "offered to seat {} (attempt {}, waited {:?}): {}",
+                    p.seat, p.attempt, p.waited, p.why
+                )
             }
             What::SeatPresentationEnded(e) => write!(f, "offer to seat {} ended: {:?}", e.seat, e.result),
-            What::SeatConnected { seat, waited, .. } => write!(f, "connected to seat {seat} after {waited:?}"),
+            What::SeatConnected { seat, waited, .. } => {
+                write!(f, "connected to seat {seat} after {waited:?}")
+            }
             What::QueueLeft { queue, exit, waited, .. } => {
                 write!(f, "left queue {queue} after {waited:?}: {exit:?}")
             }
             What::CallHeld { leg } => write!(f, "held by leg {leg}"),
             What::CallResumed { leg, held } => write!(f, "resumed by leg {leg} after {held:?}"),
             What::MediaQuality(q) => {
-                write!(f, "media {}: {} in, {} out, {} lost, jitter {:?}", q.codec, q.received, q.sent, q.lost, q.jitter)
+                write!(
+                    f,
+                    "media {}: {} in, {} out, {} lost, jitter {:?}",
+                    q.codec, q.received, q.sent, q.lost, q.jitter
+                )
             }
             What::CallEnded(e) => {
                 write!(f, "ended by {:?}: {:?}, callback due: {}", e.by, e.reason, e.callback_due)
@@ -44,13 +60,17 @@ impl fmt::Display for What {
             What::SeatStateChanged { seat, from, to, reason, .. } => {
                 write!(f, "seat {seat}: {from:?} to {to:?}, {reason}")
             }
-            What::QueueStateChanged { queue, open, reason } => write!(f, "queue {queue} open: {open}, {reason}"),
+            What::QueueStateChanged { queue, open, reason } => {
+                write!(f, "queue {queue} open: {open}, {reason}")
+            }
             What::TrunkStateChanged { trunk, reachable, reason, .. } => {
                 write!(f, "trunk {trunk} reachable: {reachable}, {reason}")
             }
             What::NodeStateChanged { state, reason } => write!(f, "gateway {state:?}: {reason}"),
             What::ConfigChanged { digest } => write!(f, "configuration {digest} in force"),
-            What::AlarmRaised { alarm, raised, reason } => write!(f, "alarm {alarm} raised: {raised}, {reason}"),
+            What::AlarmRaised { alarm, raised, reason } => {
+                write!(f, "alarm {alarm} raised: {raised}, {reason}")
+            }
         }
     }
 }

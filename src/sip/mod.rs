@@ -1,7 +1,9 @@
 //! SIP: messages, transactions, dialogs, and the doors they come in by. Does not know what a call is.
 
 mod build;
+mod dialog;
 mod display;
+mod endpoint;
 mod flow;
 mod framer;
 pub mod fuzz;
@@ -15,15 +17,21 @@ mod message;
 mod method;
 mod name_addr;
 mod phrase;
+mod transaction;
 mod uri;
 mod via;
 
 pub use build::Outgoing;
+pub use dialog::Dialog;
+pub use endpoint::{
+    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Output, Reason, contact,
+};
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};
 pub use malformed::Malformed;
 pub use message::Message;
 pub use method::Method;
 pub use name_addr::{NameAddr, quoted};
+pub use transaction::{ClientTx, Durations, ServerTx, Timer};
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Rport, Via};

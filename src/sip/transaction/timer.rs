@@ -45,11 +45,7 @@ pub struct Durations {
 
 impl Default for Durations {
     fn default() -> Durations {
-        Durations {
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
-        }
+        Durations { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
     }
 }
 

@@ -1,0 +1,169 @@
+//! A dialog (RFC 3261 section 12): what two user agents agree a conversation is. One value for each leg.
+
+use super::{Flow, Message, Method, NameAddr, Outgoing, Uri};
+
+/// At most this many Record-Route entries are kept; a path of more proxies is a loop.
+const ROUTES: usize = 16;
+
+/// One side's view of a dialog.
+#[derive(Debug, Clone)]
+pub struct Dialog {
+    call_id: String,
+    local: Vec<u8>,
+    local_tag: String,
+    remote: Vec<u8>,
+    remote_tag: String,
+    contact: String,
+    target: Vec<u8>,
+    routes: Vec<Vec<u8>>,
+    local_seq: u32,
+    remote_seq: Option<u32>,
+    flow: Flow,
+}
+
+impl Dialog {
+    /// The dialog our 2xx to `invite` begins (section 12.1.1). `None` when the INVITE names no Contact.
+    pub fn uas(invite: &Message, flow: Flow, local_tag: &str, contact: &str) -> Option<Dialog> {
+        let local = match invite.to_tag() {
+            Some(_) => invite.to().raw().to_vec(),
+            None => [invite.to().raw(), b";tag=", local_tag.as_bytes()].concat(),
+        };
+        Some(Dialog {
+            call_id: invite.call_id().to_owned(),
+            local,
+            local_tag: local_tag.to_owned(),
+            remote: invite.from().raw().to_vec(),
+            // RFC 2543 peers send none; an absent tag then stays absent.
+            remote_tag: invite.from_tag().unwrap_or_default().to_owned(),
+            contact: contact.to_owned(),
+            target: invite.contact()?.uri().to_vec(),
+            routes: invite.list("Record-Route").into_iter().take(ROUTES).map(<[u8]>::to_vec).collect(),
+            local_seq: 0,
+            remote_seq: Some(invite.cseq().0),
+            flow,
+        })
+    }
+
+    /// The dialog a 101 to 299 response to our `invite` begins (section 12.1.2). `None` without a To tag or a Contact.
+    pub fn uac(invite: &Outgoing, flow: Flow, response: &Message) -> Option<Dialog> {
+        let local = invite.get("From")?.to_vec();
+        let local_tag = NameAddr::parse(local.clone()).ok()?.tag()?.to_owned();
+        let seq = std::str::from_utf8(invite.get("CSeq")?).ok()?.split(' ').next()?.parse().ok()?;
+        let mut routes: Vec<Vec<u8>> =
+            response.list("Record-Route").into_iter().take(ROUTES).map(<[u8]>::to_vec).collect();
+        routes.reverse();
+        Some(Dialog {
+            call_id: response.call_id().to_owned(),
+            local,
+            local_tag,
+            remote: response.to().raw().to_vec(),
+            remote_tag: response.to_tag()?.to_owned(),
+            contact: String::from_utf8_lossy(invite.get("Contact")?).into_owned(),
+            target: response.contact()?.uri().to_vec(),
+            routes,
+            local_seq: seq,
+            remote_seq: None,
+            flow,
+        })
+    }
+
+    /// The SIP Call-ID.
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    /// Our tag.
+    pub fn local_tag(&self) -> &str {
+        &self.local_tag
+    }
+
+    /// The peer's tag; empty for a peer of RFC 2543.
+    pub fn remote_tag(&self) -> &str {
+        &self.remote_tag
+    }
+
+    /// Where requests go: the first route or the remote target where its host is an address, else back the way the
+    /// peer came. A connection is kept as long as it leads to that peer.
+    pub fn flow(&self) -> Flow {
+        if self.flow.connection.is_some() {
+            return self.flow;
+        }
+        let hop = match self.routes.first() {
+            Some(route) => NameAddr::parse(route.clone()).ok().and_then(|r| r.parsed_uri().ok()),
+            None => Uri::parse(&self.target).ok(),
+        };
+        match hop.and_then(|uri| uri.socket_addr(5060)) {
+            // A private address in a Contact behind NAT is not reachable: trust where the packet came from.
+            Some(remote) if self.routes.is_empty() && remote.ip() != self.flow.remote.ip() => self.flow,
+            Some(remote) => Flow { remote, ..self.flow },
+            None => self.flow,
+        }
+    }
+
+    /// The next request inside the dialog (section 12.2.1.1).
+    pub fn request(&mut self, method: Method) -> Outgoing {
+        self.local_seq += 1;
+        let cseq = self.local_seq;
+        self.build(method, cseq)
+    }
+
+    /// The ACK for the 2xx to our INVITE with this CSeq number (section 13.2.2.4).
+    pub fn ack(&self, invite_cseq: u32) -> Outgoing {
+        self.build(Method::Ack, invite_cseq)
+    }
+
+    fn build(&self, method: Method, cseq: u32) -> Outgoing {
+        let (uri, routes) = self.hops();
+        let target_is_said = matches!(method, Method::Invite | Method::Update);
+        let sequence = format!("{cseq} {}", method.as_str());
+        let mut request = Outgoing::request(method, uri)
+            .with("From", &self.local)
+            .with("To", &self.remote)
+            .with("Call-ID", &self.call_id)
+            .with("CSeq", sequence)
+            .with("Max-Forwards", "70");
+        for route in routes {
+            request = request.with("Route", route);
+        }
+        if target_is_said {
+            request = request.with("Contact", &self.contact);
+        }
+        request
+    }
+
+    /// Request-URI and Route set; a strict router (no `lr`) moves into the Request-URI (section 12.2.1.1).
+    fn hops(&self) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let strict = self
+            .routes
+            .first()
+            .and_then(|r| NameAddr::parse(r.clone()).ok())
+            .filter(|first| first.parsed_uri().is_ok_and(|uri| uri.param("lr").is_none()));
+        match strict {
+            Some(first) => {
+                let mut rest = self.routes[1..].to_vec();
+                rest.push([b"<", self.target.as_slice(), b">"].concat());
+                (first.uri().to_vec(), rest)
+            }
+            None => (self.target.clone(), self.routes.clone()),
+        }
+    }
+
+    /// Takes a request of the peer into the dialog: its CSeq must rise (500 otherwise, section 12.2.2), a re-INVITE or
+    /// UPDATE may move the remote target. The tag must be the peer's (481).
+    pub fn receive(&mut self, request: &Message) -> Result<(), u16> {
+        if request.call_id() != self.call_id || request.from_tag().unwrap_or_default() != self.remote_tag {
+            return Err(481);
+        }
+        let (cseq, method) = request.cseq();
+        if self.remote_seq.is_some_and(|last| cseq <= last) {
+            return Err(500);
+        }
+        self.remote_seq = Some(cseq);
+        if matches!(method, Method::Invite | Method::Update)
+            && let Some(contact) = request.contact()
+        {
+            self.target = contact.uri().to_vec();
+        }
+        Ok(())
+    }
+}
