@@ -9,4 +9,5 @@ pub mod time;
 
 pub mod event;
 pub mod media;
+pub mod sdp;
 pub mod sip;
