@@ -7,6 +7,7 @@ pub mod id;
 pub mod redact;
 pub mod time;
 
+pub mod acd;
 pub mod event;
 pub mod media;
 pub mod sdp;

@@ -1,0 +1,83 @@
+//! What the machine is told.
+
+use crate::event::{PresentationResult, QueueExit};
+use crate::id::{CallId, PresentationId, QueueId, SeatId};
+use crate::time::Now;
+
+/// One thing that happened outside. What does not fit the present state is ignored without an output:
+/// messages cross on their way.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A call wants a place. Answered by `Entered` or `Refused` in the same step.
+    Enter {
+        /// The call.
+        call: CallId,
+        /// Where to.
+        queue: QueueId,
+        /// 0 is ordinary; a higher number goes first.
+        priority: u8,
+        /// The arrival that decides its place among calls of the same priority: the present for a new
+        /// call, an earlier moment for one that keeps a place it had. Later than now counts as now.
+        /// Waiting time and its limit count from this step all the same.
+        at: Now,
+    },
+    /// A call leaves by itself: the caller hung up, the call was moved, the gateway stops.
+    Leave {
+        /// The call.
+        call: CallId,
+        /// How. A presentation that runs ends as `CallerGone` for `Abandoned`, else as `Withdrawn`.
+        exit: QueueExit,
+    },
+    /// The seat's phone is there.
+    SeatUp {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The seat's phone is gone. A seat in a call or in wrap-up finishes that first.
+    SeatDown {
+        /// The seat.
+        seat: SeatId,
+        /// Why, for the record.
+        reason: &'static str,
+    },
+    /// The seat's phone rings.
+    Rang {
+        /// The presentation.
+        presentation: PresentationId,
+    },
+    /// The seat answered. Ignored when the presentation was withdrawn before: the caller of this machine
+    /// ends that leg.
+    Answered {
+        /// The presentation.
+        presentation: PresentationId,
+    },
+    /// The seat's leg ended without an answer. After a `Withdraw` this says that the phone is free again.
+    Ended {
+        /// The presentation.
+        presentation: PresentationId,
+        /// `Rejected`, `Busy`, `Unreachable`; any other result counts as `NoAnswer`.
+        result: PresentationResult,
+    },
+    /// The seat put its caller on hold.
+    Held {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The hold is over.
+    Resumed {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The call the seat was in is over: wrap-up begins.
+    Finished {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The operator is done with the case.
+    WrapUpDone {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// Take no new call from now on. Calls that wait go on being served.
+    Drain,
+}

@@ -1,0 +1,129 @@
+//! What the machine wants done or known.
+
+use crate::event::{PresentationResult, QueueEntered, QueueExit, RefusalReason, SeatState};
+use crate::id::{CallId, PresentationId, QueueId, SeatId};
+use crate::time::Duration;
+
+/// One consequence of a step, in the order it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// The call has a place.
+    Entered {
+        /// The call.
+        call: CallId,
+        /// Its place and what it can expect.
+        entered: QueueEntered,
+    },
+    /// The call has no place; nothing is kept of it.
+    Refused {
+        /// The call.
+        call: CallId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Offer the call to the seat now.
+    Present {
+        /// The call.
+        call: CallId,
+        /// The name of this offer; never used twice.
+        presentation: PresentationId,
+        /// The seat.
+        seat: SeatId,
+        /// The queue it waits in.
+        queue: QueueId,
+        /// 1 for the first offer of this visit to the queue.
+        attempt: u32,
+        /// Since the call entered.
+        waited: Duration,
+        /// Why this seat, in plain words.
+        why: String,
+        /// How long the seat has; this machine keeps the timer.
+        ring_timeout: Duration,
+    },
+    /// Take the offer back: cancel the seat's leg, and end it should it be answered all the same. Then
+    /// say `Ended`, so that the seat can be offered a call before [`super::RELEASE_LIMIT`] has passed.
+    Withdraw {
+        /// The offer.
+        presentation: PresentationId,
+        /// How it ended: `NoAnswer`, `CallerGone`, `Withdrawn`, `Unreachable`.
+        result: PresentationResult,
+    },
+    /// The call is out of its queue. Exactly one for every `Entered`.
+    Left {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
+        /// How; `Connected` when the seat answered.
+        exit: QueueExit,
+        /// The place it had, 1 for the head.
+        position: u32,
+        /// Since it entered.
+        waited: Duration,
+    },
+    /// The call's own place changed since it was last told; at most once in [`super::POSITION_EVERY`].
+    Position {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
+        /// 1 for the head.
+        position: u32,
+        /// Calls in the queue.
+        depth: u32,
+        /// The wait still to be expected.
+        estimated_wait: Option<Duration>,
+    },
+    /// A seat changed state.
+    SeatChanged {
+        /// The seat.
+        seat: SeatId,
+        /// From this state.
+        from: SeatState,
+        /// To this state.
+        to: SeatState,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The seat's work after the call began. Not said when the limit is zero.
+    WrapUpStarted {
+        /// The seat.
+        seat: SeatId,
+        /// The call it was in.
+        call: CallId,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The seat's work after the call is done.
+    WrapUpCompleted {
+        /// The seat.
+        seat: SeatId,
+        /// The call it was in.
+        call: CallId,
+        /// Whether the limit ran out.
+        timed_out: bool,
+    },
+}
+
+/// Why a call got no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The queue holds as many calls as it may.
+    Full,
+    /// The gateway is stopping.
+    Draining,
+    /// There is no such queue.
+    UnknownQueue,
+    /// The call has a place already, and keeps it. Leave first to move.
+    AlreadyWaiting,
+}
+
+impl From<Refusal> for RefusalReason {
+    fn from(refusal: Refusal) -> RefusalReason {
+        match refusal {
+            Refusal::Full => RefusalReason::QueueFull,
+            Refusal::Draining => RefusalReason::Draining,
+            Refusal::UnknownQueue | Refusal::AlreadyWaiting => RefusalReason::Internal,
+        }
+    }
+}

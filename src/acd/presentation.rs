@@ -1,0 +1,199 @@
+//! A presentation: one call offered to one seat, with exactly one end.
+//!
+//! Glare: once this machine has said `Withdraw`, the presentation is over for the caller, whatever the
+//! seat does. An `Answered` that crosses it is ignored; an `Ended` frees the seat. Between the two the
+//! seat is offered nothing, because its phone may still be ringing, for [`super::RELEASE_LIMIT`] at most.
+
+use super::queue::Place;
+use super::seat::{SeatIndex, State};
+use super::strategy::Choice;
+use super::{Acd, Output, RELEASE_LIMIT};
+use crate::event::{PresentationResult, QueueExit};
+use crate::id::{CallId, PresentationId};
+use crate::time::{Duration, Now};
+
+/// A caller remembers this many seats that failed him, the newest: enough to ring a whole small team once.
+/// What is forgotten may be tried again.
+pub(super) const FAILED_SEATS_KEPT: usize = 16;
+
+/// An offer of a call to a seat.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Presentation {
+    /// The seat may answer.
+    Running { call: CallId, seat: SeatIndex },
+    /// Taken back; the seat's phone is still being told.
+    Withdrawn { seat: SeatIndex },
+}
+
+/// The seats that failed one caller, the newest last.
+#[derive(Debug, Default)]
+pub(super) struct FailedSeats(Vec<SeatIndex>);
+
+impl FailedSeats {
+    pub(super) fn contains(&self, seat: SeatIndex) -> bool {
+        self.0.contains(&seat)
+    }
+
+    fn add(&mut self, seat: SeatIndex) {
+        self.0.retain(|s| *s != seat);
+        if self.0.len() == FAILED_SEATS_KEPT {
+            self.0.remove(0);
+        }
+        self.0.push(seat);
+    }
+}
+
+impl Acd {
+    /// Offers a call that waits to a seat that is ready.
+    pub(super) fn present(&mut self, now: Now, call: CallId, choice: Choice, out: &mut Vec<Output>) {
+        let Some(waiting) = self.waiting.get_mut(&call) else { return };
+        let Some(queue) = self.queues.get_mut(waiting.queue) else { return };
+        let Some(seat) = self.seats.get(choice.seat as usize) else { return };
+        debug_assert!(waiting.place == Place::InLine && seat.state == State::Ready);
+        let presentation = PresentationId::new(now.wall, &mut self.random);
+        queue.stop_waiting(now.mono, waiting.key);
+        waiting.place = Place::Presented(presentation);
+        waiting.attempts += 1;
+        let ring_timeout = queue.rules.ring_timeout;
+        let offer = Output::Present {
+            call,
+            presentation,
+            seat: seat.id.clone(),
+            queue: queue.rules.name.clone(),
+            attempt: waiting.attempts,
+            waited: now.mono.since(waiting.entered),
+            why: choice.why.in_words(seat.idle_since, now.mono),
+            ring_timeout,
+        };
+        self.presentations.insert(presentation, Presentation::Running { call, seat: choice.seat });
+        let reserved = State::Reserved { presentation, until: now.mono + ring_timeout };
+        self.turn(choice.seat, reserved, "chosen for a call", out);
+        out.push(offer);
+    }
+
+    pub(super) fn rang(&mut self, presentation: PresentationId, out: &mut Vec<Output>) {
+        let Some(&Presentation::Running { seat, .. }) = self.presentations.get(&presentation) else { return };
+        if let Some(State::Reserved { until, .. }) = self.state_of(seat) {
+            self.turn(seat, State::Ringing { presentation, until }, "phone rings", out);
+        }
+    }
+
+    pub(super) fn answered(&mut self, now: Now, presentation: PresentationId, out: &mut Vec<Output>) {
+        let Some(&Presentation::Running { call, seat }) = self.presentations.get(&presentation) else {
+            return;
+        };
+        let Some(waiting) = self.waiting.get(&call) else { return };
+        let queue = waiting.queue;
+        self.presentations.remove(&presentation);
+        self.turn(seat, State::Talking { call, queue }, "answered", out);
+        self.remove(now, call, QueueExit::Connected, out);
+    }
+
+    /// The seat's leg ended without an answer.
+    pub(super) fn ended(
+        &mut self,
+        now: Now,
+        presentation: PresentationId,
+        result: PresentationResult,
+        out: &mut Vec<Output>,
+    ) {
+        match self.presentations.get(&presentation) {
+            Some(&Presentation::Running { call, seat }) => {
+                self.failed(now, presentation, call, seat, result, out)
+            }
+            Some(&Presentation::Withdrawn { seat }) => self.released(now, seat, out),
+            None => {}
+        }
+    }
+
+    /// The ring timeout ran out.
+    pub(super) fn ring_timed_out(&mut self, now: Now, presentation: PresentationId, out: &mut Vec<Output>) {
+        let Some(&Presentation::Running { call, seat }) = self.presentations.get(&presentation) else {
+            return;
+        };
+        let result = PresentationResult::NoAnswer;
+        out.push(Output::Withdraw { presentation, result });
+        self.failed(now, presentation, call, seat, result, out);
+    }
+
+    /// The seat's phone went away while it was to ring.
+    pub(super) fn phone_lost(
+        &mut self,
+        now: Now,
+        seat: SeatIndex,
+        presentation: PresentationId,
+        reason: &'static str,
+        out: &mut Vec<Output>,
+    ) {
+        let running = self.presentations.remove(&presentation);
+        out.push(Output::Withdraw { presentation, result: PresentationResult::Unreachable });
+        self.turn(seat, State::Offline, reason, out);
+        if let Some(Presentation::Running { call, .. }) = running {
+            self.back_in_line(now, call, seat, out);
+        }
+    }
+
+    /// The seat failed the caller: it cools down, the caller keeps his place and the next seat rings.
+    fn failed(
+        &mut self,
+        now: Now,
+        presentation: PresentationId,
+        call: CallId,
+        seat: SeatIndex,
+        result: PresentationResult,
+        out: &mut Vec<Output>,
+    ) {
+        self.presentations.remove(&presentation);
+        let until = now.mono + self.cool_down(call);
+        let (state, reason) = match result {
+            PresentationResult::Unreachable => (State::Unreachable { until }, "unreachable"),
+            PresentationResult::Rejected => (State::NotReady { until }, "rejected"),
+            PresentationResult::Busy => (State::NotReady { until }, "busy"),
+            _ => (State::NotReady { until }, "no answer"),
+        };
+        self.turn(seat, state, reason, out);
+        self.back_in_line(now, call, seat, out);
+    }
+
+    fn cool_down(&self, call: CallId) -> Duration {
+        let queue = self.waiting.get(&call).and_then(|w| self.queues.get(w.queue));
+        // Never shorter, or a seat that rejects at once would be asked as fast as messages travel.
+        queue.map_or(RELEASE_LIMIT, |q| q.rules.cool_down.max(RELEASE_LIMIT))
+    }
+
+    /// The caller waits again, where he was, and is offered the next seat at once.
+    fn back_in_line(&mut self, now: Now, call: CallId, failed: SeatIndex, out: &mut Vec<Output>) {
+        let Some(waiting) = self.waiting.get_mut(&call) else { return };
+        waiting.place = Place::InLine;
+        waiting.failed.add(failed);
+        if let Some(queue) = self.queues.get_mut(waiting.queue) {
+            queue.wait(now.mono, waiting.key, call);
+        }
+        self.seek(now, call, out);
+    }
+
+    /// Takes an offer back through no fault of the seat. The caller is about to leave.
+    pub(super) fn withdraw(
+        &mut self,
+        now: Now,
+        presentation: PresentationId,
+        result: PresentationResult,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(&Presentation::Running { seat, .. }) = self.presentations.get(&presentation) else { return };
+        let Some(state) = self.state_of(seat) else { return };
+        self.presentations.insert(presentation, Presentation::Withdrawn { seat });
+        out.push(Output::Withdraw { presentation, result });
+        let until = now.mono + RELEASE_LIMIT;
+        self.turn(seat, State::Releasing { presentation, shown: state.shown(), until }, "withdrawn", out);
+    }
+
+    /// The phone is free again, or had its time: the seat keeps the turn it had.
+    pub(super) fn released(&mut self, now: Now, index: SeatIndex, out: &mut Vec<Output>) {
+        let Some(seat) = self.seats.get(index as usize) else { return };
+        let State::Releasing { presentation, .. } = seat.state else { return };
+        let idle_since = seat.idle_since;
+        self.presentations.remove(&presentation);
+        self.free(now, index, idle_since, "presentation withdrawn", out);
+    }
+}

@@ -1,0 +1,236 @@
+//! A queue: who is in it and in which order, and which of its seats are idle.
+//!
+//! Everyone in the queue keeps his place until he leaves, also while he is being presented. A place is
+//! found by binary search in a sorted deque: joining at the tail and leaving at the head cost the search,
+//! leaving from the middle moves the keys of the shorter side (24 bytes each; under a microsecond at 1,000).
+
+use super::estimate::Estimate;
+use super::presentation::FailedSeats;
+use super::rules::QueueRules;
+use super::seat::SeatIndex;
+use super::{Acd, Output, POSITION_EVERY, Refusal, Timer};
+use crate::event::{PresentationResult, QueueEntered, QueueExit};
+use crate::id::{CallId, PresentationId, QueueId};
+use crate::time::{Duration, Mono, Now};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// A place in the order: priority first, then arrival, then the order of entering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key {
+    pub(super) priority: Reverse<u8>,
+    pub(super) arrival: Mono,
+    pub(super) ticket: u64,
+}
+
+/// A queue with its callers and its idle seats.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) rules: QueueRules,
+    /// Everyone in it, in order. At most `rules.capacity`.
+    line: VecDeque<Key>,
+    /// Those of them that are not being presented.
+    unoffered: BTreeMap<Key, CallId>,
+    /// Its ready seats, the longest idle first.
+    pub(super) idle: BTreeSet<(Mono, SeatIndex)>,
+    estimate: Estimate,
+}
+
+/// A call in a queue.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) queue: usize,
+    pub(super) key: Key,
+    pub(super) entered: Mono,
+    pub(super) place: Place,
+    /// Presentations so far.
+    pub(super) attempts: u32,
+    pub(super) failed: FailedSeats,
+    /// The position it was last told.
+    told: u32,
+}
+
+/// Whether a call is being offered to a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    InLine,
+    Presented(PresentationId),
+}
+
+impl Queue {
+    pub(super) fn new(rules: QueueRules) -> Queue {
+        Queue {
+            rules,
+            line: VecDeque::new(),
+            unoffered: BTreeMap::new(),
+            idle: BTreeSet::new(),
+            estimate: Estimate::default(),
+        }
+    }
+
+    pub(super) fn depth(&self) -> u32 {
+        self.line.len() as u32
+    }
+
+    /// The first caller that is not being presented.
+    pub(super) fn head(&self) -> Option<(Key, CallId)> {
+        self.unoffered.first_key_value().map(|(k, c)| (*k, *c))
+    }
+
+    /// 1 for the head; for a key that is not in the line, the place it would get.
+    fn position(&self, key: Key) -> u32 {
+        self.line.partition_point(|k| *k < key) as u32 + 1
+    }
+
+    fn join(&mut self, key: Key) {
+        let at = self.line.partition_point(|k| *k < key);
+        self.line.insert(at, key);
+    }
+
+    fn leave(&mut self, key: Key) {
+        if let Ok(at) = self.line.binary_search(&key) {
+            self.line.remove(at);
+        }
+    }
+
+    /// The call waits for a seat.
+    pub(super) fn wait(&mut self, now: Mono, key: Key, call: CallId) {
+        self.unoffered.insert(key, call);
+        self.estimate.backlog(now, true);
+    }
+
+    /// The call no longer waits for a seat: it is being presented, or gone.
+    pub(super) fn stop_waiting(&mut self, now: Mono, key: Key) {
+        self.unoffered.remove(&key);
+        self.estimate.backlog(now, !self.unoffered.is_empty());
+    }
+
+    /// The wait a caller at `position` can expect: nothing when a seat is idle; otherwise those ahead who
+    /// are already being presented no longer count.
+    fn estimated_wait(&self, now: Mono, position: u32) -> Option<Duration> {
+        if !self.idle.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let presented = self.line.len() - self.unoffered.len().min(self.line.len());
+        self.estimate.wait(now, position.saturating_sub(presented as u32).max(1))
+    }
+}
+
+impl Acd {
+    pub(super) fn enter(
+        &mut self,
+        now: Now,
+        call: CallId,
+        name: &QueueId,
+        priority: u8,
+        at: Now,
+        out: &mut Vec<Output>,
+    ) {
+        let (index, key) = match self.admit(now, call, name, priority, at) {
+            Ok(place) => place,
+            Err(reason) => return out.push(Output::Refused { call, reason }),
+        };
+        let Some(queue) = self.queues.get_mut(index) else { return };
+        queue.join(key);
+        let position = queue.position(key);
+        let entered = QueueEntered {
+            queue: name.clone(),
+            priority,
+            skills: Vec::new(),
+            position,
+            depth: queue.depth(),
+            estimated_wait: queue.estimated_wait(now.mono, position),
+            ready_seats: queue.idle.len() as u32,
+        };
+        out.push(Output::Entered { call, entered });
+        queue.wait(now.mono, key, call);
+        self.timers.set(Timer::MaxWait(call), now.mono + queue.rules.max_wait);
+        self.timers.set(Timer::Position(call), now.mono + POSITION_EVERY);
+        let waiting = Waiting {
+            queue: index,
+            key,
+            entered: now.mono,
+            place: Place::InLine,
+            attempts: 0,
+            failed: FailedSeats::default(),
+            told: position,
+        };
+        self.waiting.insert(call, waiting);
+        self.seek(now, call, out);
+    }
+
+    /// Whether the call gets a place, and which.
+    fn admit(
+        &mut self,
+        now: Now,
+        call: CallId,
+        name: &QueueId,
+        priority: u8,
+        at: Now,
+    ) -> Result<(usize, Key), Refusal> {
+        if self.waiting.contains_key(&call) {
+            return Err(Refusal::AlreadyWaiting);
+        }
+        if self.intake == super::Intake::Draining {
+            return Err(Refusal::Draining);
+        }
+        let index = *self.queue_names.get(name).ok_or(Refusal::UnknownQueue)?;
+        let queue = self.queues.get(index).ok_or(Refusal::UnknownQueue)?;
+        if queue.depth() >= queue.rules.capacity {
+            return Err(Refusal::Full);
+        }
+        self.ticket += 1;
+        let arrival = at.mono.min(now.mono);
+        Ok((index, Key { priority: Reverse(priority), arrival, ticket: self.ticket }))
+    }
+
+    /// The call leaves without a seat; a presentation that runs is taken back first.
+    pub(super) fn leave(&mut self, now: Now, call: CallId, exit: QueueExit, out: &mut Vec<Output>) {
+        let Some(waiting) = self.waiting.get(&call) else { return };
+        if let Place::Presented(presentation) = waiting.place {
+            let result = match exit {
+                QueueExit::Abandoned => PresentationResult::CallerGone,
+                _ => PresentationResult::Withdrawn,
+            };
+            self.withdraw(now, presentation, result, out);
+        }
+        self.remove(now, call, exit, out);
+    }
+
+    /// The one place where a call leaves its queue.
+    pub(super) fn remove(&mut self, now: Now, call: CallId, exit: QueueExit, out: &mut Vec<Output>) {
+        let Some(waiting) = self.waiting.remove(&call) else { return };
+        self.timers.cancel(Timer::MaxWait(call));
+        self.timers.cancel(Timer::Position(call));
+        let Some(queue) = self.queues.get_mut(waiting.queue) else { return };
+        let position = queue.position(waiting.key);
+        if exit == QueueExit::Connected {
+            queue.estimate.answered(now.mono);
+        }
+        queue.leave(waiting.key);
+        if waiting.place == Place::InLine {
+            queue.stop_waiting(now.mono, waiting.key);
+        }
+        let waited = now.mono.since(waiting.entered);
+        out.push(Output::Left { call, queue: queue.rules.name.clone(), exit, position, waited });
+    }
+
+    /// Tells the call its place if that changed, and looks again later.
+    pub(super) fn tell_position(&mut self, now: Now, call: CallId, out: &mut Vec<Output>) {
+        let Some(waiting) = self.waiting.get_mut(&call) else { return };
+        self.timers.set(Timer::Position(call), now.mono + POSITION_EVERY);
+        let Some(queue) = self.queues.get(waiting.queue) else { return };
+        let position = queue.position(waiting.key);
+        if position == waiting.told {
+            return;
+        }
+        waiting.told = position;
+        out.push(Output::Position {
+            call,
+            queue: queue.rules.name.clone(),
+            position,
+            depth: queue.depth(),
+            estimated_wait: queue.estimated_wait(now.mono, position),
+        });
+    }
+}

@@ -1,0 +1,230 @@
+//! A seat: one state at a time, and the deadline that state carries.
+//!
+//! A state that could last for ever without a human has its deadline inside it, so no seat is stuck. The
+//! two without one, talking and held, end with the call, whose length the call layer limits.
+
+use super::{Acd, Output, Reason, Timer};
+use crate::event::SeatState;
+use crate::id::{CallId, PresentationId, SeatId};
+use crate::time::{Mono, Now};
+
+/// A seat by its place in the configuration.
+pub(super) type SeatIndex = u32;
+
+/// A seat and everything known of it.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) id: SeatId,
+    /// The queues it serves, by index.
+    pub(super) queues: Vec<usize>,
+    pub(super) phone: Phone,
+    /// Since when it has had nothing to do: the end of its last wrap-up or becoming ready. Kept while a
+    /// presentation runs, so that a seat does not lose its turn when the caller hangs up.
+    pub(super) idle_since: Mono,
+    pub(super) state: State,
+}
+
+/// Whether there is a phone to ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phone {
+    Here,
+    /// With the reason.
+    Gone(&'static str),
+}
+
+/// What a seat is doing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum State {
+    Offline,
+    Ready,
+    Reserved {
+        presentation: PresentationId,
+        until: Mono,
+    },
+    Ringing {
+        presentation: PresentationId,
+        until: Mono,
+    },
+    /// The presentation was taken back through no fault of the seat; its phone is still being told. Shown
+    /// to the outside as what it was before.
+    Releasing {
+        presentation: PresentationId,
+        shown: SeatState,
+        until: Mono,
+    },
+    Talking {
+        call: CallId,
+        queue: usize,
+    },
+    Held {
+        call: CallId,
+        queue: usize,
+    },
+    WrapUp {
+        call: CallId,
+        until: Mono,
+    },
+    NotReady {
+        until: Mono,
+    },
+    Unreachable {
+        until: Mono,
+    },
+}
+
+impl Seat {
+    pub(super) fn new(id: SeatId) -> Seat {
+        Seat {
+            id,
+            queues: Vec::new(),
+            phone: Phone::Gone("not registered"),
+            idle_since: Mono(0),
+            state: State::Offline,
+        }
+    }
+}
+
+impl State {
+    /// The state as events name it.
+    pub(super) fn shown(&self) -> SeatState {
+        match *self {
+            State::Offline => SeatState::Offline,
+            State::Ready => SeatState::Ready,
+            State::Reserved { .. } => SeatState::Reserved,
+            State::Ringing { .. } => SeatState::Ringing,
+            State::Releasing { shown, .. } => shown,
+            State::Talking { .. } => SeatState::Talking,
+            State::Held { .. } => SeatState::Held,
+            State::WrapUp { .. } => SeatState::WrapUp,
+            State::NotReady { .. } => SeatState::NotReady,
+            State::Unreachable { .. } => SeatState::Unreachable,
+        }
+    }
+
+    /// When it ends by itself, and why.
+    pub(super) fn deadline(&self) -> Option<(Mono, Reason)> {
+        match *self {
+            State::Reserved { until, .. } | State::Ringing { until, .. } => {
+                Some((until, Reason::RingTimeout))
+            }
+            State::Releasing { until, .. } => Some((until, Reason::Release)),
+            State::WrapUp { until, .. } => Some((until, Reason::WrapUp)),
+            State::NotReady { until } | State::Unreachable { until } => Some((until, Reason::CoolDown)),
+            State::Offline | State::Ready | State::Talking { .. } | State::Held { .. } => None,
+        }
+    }
+}
+
+/// Whether a seat may go from one state to another. Every change is checked against it in debug builds.
+pub fn may_follow(from: SeatState, to: SeatState) -> bool {
+    use SeatState::*;
+    match from {
+        Offline => matches!(to, Ready),
+        Ready => matches!(to, Reserved | Offline),
+        Reserved => matches!(to, Ringing | Talking | Ready | NotReady | Unreachable | Offline),
+        Ringing => matches!(to, Talking | Ready | NotReady | Unreachable | Offline),
+        Talking => matches!(to, Held | WrapUp | Ready | Offline),
+        Held => matches!(to, Talking | WrapUp | Ready | Offline),
+        WrapUp | NotReady | Unreachable => matches!(to, Ready | Offline),
+    }
+}
+
+impl Acd {
+    /// The one place where a seat changes state: keeps the idle order and the deadline in step with it.
+    pub(super) fn turn(&mut self, index: SeatIndex, to: State, reason: &'static str, out: &mut Vec<Output>) {
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        let was = std::mem::replace(&mut seat.state, to);
+        let idle = (seat.idle_since, index);
+        for queue in &seat.queues {
+            let Some(queue) = self.queues.get_mut(*queue) else { continue };
+            if was == State::Ready {
+                queue.idle.remove(&idle);
+            }
+            if to == State::Ready {
+                queue.idle.insert(idle);
+            }
+        }
+        match to.deadline() {
+            Some((at, _)) => self.timers.set(Timer::Seat(index), at),
+            None => self.timers.cancel(Timer::Seat(index)),
+        }
+        let (from, to) = (was.shown(), to.shown());
+        if from != to {
+            debug_assert!(may_follow(from, to), "{from:?} to {to:?}");
+            out.push(Output::SeatChanged { seat: seat.id.clone(), from, to, reason });
+        }
+    }
+
+    /// The seat has nothing to do since `idle_since`: it takes the next call, or goes if its phone is gone.
+    pub(super) fn free(
+        &mut self,
+        now: Now,
+        index: SeatIndex,
+        idle_since: Mono,
+        reason: &'static str,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        match seat.phone {
+            Phone::Here => {
+                debug_assert!(seat.state != State::Ready, "the idle order is keyed by idle_since");
+                seat.idle_since = idle_since;
+                self.turn(index, State::Ready, reason, out);
+                self.serve(now, index, out);
+            }
+            Phone::Gone(why) => self.turn(index, State::Offline, why, out),
+        }
+    }
+
+    pub(super) fn seat_up(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        seat.phone = Phone::Here;
+        // A phone that registers is alive; one that merely failed to answer goes on cooling down.
+        if matches!(seat.state, State::Offline | State::Unreachable { .. }) {
+            self.free(now, index, now.mono, "phone registered", out);
+        }
+    }
+
+    pub(super) fn seat_down(&mut self, now: Now, id: &SeatId, reason: &'static str, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        seat.phone = Phone::Gone(reason);
+        match seat.state {
+            // The work in hand is finished first; its end sees that the phone is gone.
+            State::Offline | State::Talking { .. } | State::Held { .. } | State::WrapUp { .. } => {}
+            State::Reserved { presentation, .. } | State::Ringing { presentation, .. } => {
+                self.phone_lost(now, index, presentation, reason, out);
+            }
+            State::Releasing { presentation, .. } => {
+                self.presentations.remove(&presentation);
+                self.turn(index, State::Offline, reason, out);
+            }
+            State::Ready | State::NotReady { .. } | State::Unreachable { .. } => {
+                self.turn(index, State::Offline, reason, out);
+            }
+        }
+    }
+
+    pub(super) fn held(&mut self, id: &SeatId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        if let Some(State::Talking { call, queue }) = self.state_of(index) {
+            self.turn(index, State::Held { call, queue }, "caller on hold", out);
+        }
+    }
+
+    pub(super) fn resumed(&mut self, id: &SeatId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        if let Some(State::Held { call, queue }) = self.state_of(index) {
+            self.turn(index, State::Talking { call, queue }, "hold over", out);
+        }
+    }
+
+    pub(super) fn state_of(&self, index: SeatIndex) -> Option<State> {
+        self.seats.get(index as usize).map(|s| s.state)
+    }
+
+    pub(super) fn seat_index(&self, id: &SeatId) -> Option<SeatIndex> {
+        self.seat_names.get(id).copied()
+    }
+}
