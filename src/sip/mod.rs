@@ -2,6 +2,7 @@
 
 mod build;
 mod dialog;
+pub mod digest;
 mod display;
 mod endpoint;
 mod flow;
@@ -16,7 +17,9 @@ mod malformed;
 mod message;
 mod method;
 mod name_addr;
+mod origin;
 mod phrase;
+mod recent;
 mod transaction;
 mod uri;
 mod via;
@@ -32,6 +35,7 @@ pub use malformed::Malformed;
 pub use message::Message;
 pub use method::Method;
 pub use name_addr::{NameAddr, quoted};
+pub use origin::Origin;
 pub use transaction::{ClientTx, Durations, ServerTx, Timer};
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Rport, Via};

@@ -1,0 +1,21 @@
+//! Digest authentication (RFC 7616, RFC 8760, and RFC 2617 for old phones), for SIP as RFC 3261 section 22
+//! uses it. Works on plain values: it knows neither messages nor bindings.
+//!
+//! `algorithm` is the arithmetic, `params` the grammar, `challenge` and `credentials` what stands in the
+//! headers, `nonce` what makes a replay fail, `strikes` what makes guessing slow, and `guard` the verdict.
+
+mod algorithm;
+mod challenge;
+mod credentials;
+mod guard;
+mod nonce;
+mod params;
+mod strikes;
+
+pub use algorithm::{Algorithm, Answered, Counted, UnknownAlgorithm};
+pub use challenge::Challenge;
+pub use credentials::{Credentials, Protection};
+pub use guard::{Claim, Guard, Proof, SeatAccount};
+pub use nonce::{NC_WINDOW, NONCE_LIFE, Nonces, USED_NONCES, Unspent, Use};
+pub use params::NotDigest;
+pub use strikes::{Penalty, SILENCE, STRUCK, Strikes};
