@@ -3,6 +3,7 @@
 //! Imports go one way: `cli → io → gateway → call → {acd, sip, sdp, media, caller} → event → {config, id,
 //! time, redact}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
 
+pub mod config;
 pub mod id;
 pub mod redact;
 pub mod time;

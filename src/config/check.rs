@@ -1,0 +1,195 @@
+//! What holds between sections: names are unique, references lead somewhere, addresses do not collide.
+
+use super::address::Transport;
+use super::grpc::Grpc;
+use super::http::Http;
+use super::media::Media;
+use super::name::MAX_SEATS;
+use super::problem::{Problems, Span, fault};
+use super::queue::Queue;
+use super::seat::Seat;
+use super::service::Service;
+use super::sip::Sip;
+use super::table::suggestion;
+use super::trunk::Trunk;
+use super::{queue, seat, service, trunk};
+use crate::id::SeatId;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
+
+/// Where the addresses stand in the text.
+pub(super) struct Places {
+    pub listen: Vec<Span>,
+    pub grpc: Span,
+    pub http: Span,
+    pub ports: Span,
+}
+
+/// Reports the second use of a name; `true` for the first.
+fn first<K: Eq + Hash + Clone>(
+    seen: &mut HashMap<K, usize>,
+    key: &K,
+    at: &Span,
+    what: &str,
+    problems: &mut Problems<'_>,
+) -> bool {
+    let line = problems.line(at);
+    match seen.get(key) {
+        None => {
+            seen.insert(key.clone(), line);
+            true
+        }
+        Some(before) => {
+            let what = format!("{what} is there already, on line {before}");
+            problems.add(at, fault(what, "write another one here, or drop one of the two"));
+            false
+        }
+    }
+}
+
+pub(super) fn addresses(
+    sip: &Sip,
+    media: &Media,
+    grpc: &Grpc,
+    http: &Http,
+    places: &Places,
+    problems: &mut Problems<'_>,
+) {
+    let mut taken: Vec<(Transport, SocketAddr, &str, usize)> = Vec::new();
+    let listens =
+        sip.listen.iter().zip(&places.listen).map(|(l, at)| (l.transport, l.address, "sip.listen", at));
+    let rest = [
+        (Transport::Tcp, grpc.listen, "grpc.listen", &places.grpc),
+        (Transport::Tcp, http.listen, "http.listen", &places.http),
+    ];
+    for (transport, address, key, at) in listens.chain(rest) {
+        let before = taken.iter().find(|(t, a, ..)| *t == transport && collide(*a, address));
+        if let Some((_, _, other, line)) = before {
+            let what = format!("{key}: {transport}:{address} is taken by {other} on line {line}");
+            problems.add(at, fault(what, "give one of them another port"));
+        }
+        taken.push((transport, address, key, problems.line(at)));
+        let inside = media.ports.contains(&address.port()) && overlap(media.address, address.ip());
+        if transport == Transport::Udp && inside {
+            let what = format!("media.ports: the range holds port {} of {key}", address.port());
+            problems
+                .add(&places.ports, fault(what, "move one of them, so that RTP never takes the port of SIP"));
+        }
+    }
+}
+
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && a.port() != 0 && overlap(a.ip(), b.ip())
+}
+
+fn overlap(a: IpAddr, b: IpAddr) -> bool {
+    a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
+}
+
+pub(super) fn trunks(placed: Vec<trunk::Placed>, problems: &mut Problems<'_>) -> Vec<Trunk> {
+    let (mut names, mut sources) = (HashMap::new(), HashMap::new());
+    for p in &placed {
+        first(&mut names, &p.trunk.name, &p.name_at, &format!("trunk `{}`", p.trunk.name), problems);
+        for (source, at) in p.trunk.sources.iter().zip(&p.sources_at) {
+            first(&mut sources, source, at, &format!("the source {source}"), problems);
+        }
+    }
+    placed.into_iter().map(|p| p.trunk).collect()
+}
+
+pub(super) fn seats(placed: Vec<seat::Placed>, sip: &Sip, problems: &mut Problems<'_>) -> Vec<Seat> {
+    let (mut names, mut contacts) = (HashMap::new(), HashMap::new());
+    let mut all = Vec::new();
+    for p in placed {
+        // One report for an entry is enough: a range that overlaps would give one for each of its seats.
+        let mut sound = true;
+        for seat in &p.seats {
+            sound = sound && first(&mut names, &seat.id, &p.at, &format!("seat `{}`", seat.id), problems);
+            let Some(contact) = &seat.contact else { continue };
+            sound = sound
+                && first(
+                    &mut contacts,
+                    &contact.uri,
+                    &p.at,
+                    &format!("the contact {}", contact.uri),
+                    problems,
+                );
+            if sound && !sip.listen.iter().any(|l| l.transport == contact.transport) {
+                sound = false;
+                let what =
+                    format!("{} goes by {}, which sip.listen does not have", contact.uri, contact.transport);
+                let cure = format!("add \"{}:0.0.0.0:5060\" to sip.listen", contact.transport);
+                problems.add(&p.at, fault(what, cure));
+            }
+        }
+        all.extend(p.seats);
+        if all.len() > MAX_SEATS {
+            let what = format!("there are more than {MAX_SEATS} seats up to here");
+            problems.add(&p.at, fault(what, "write fewer seats"));
+            break;
+        }
+    }
+    all
+}
+
+pub(super) fn queues(
+    placed: Vec<queue::Placed>,
+    seats: &[Seat],
+    whole: bool,
+    problems: &mut Problems<'_>,
+) -> Vec<Queue> {
+    let known: HashSet<&SeatId> = seats.iter().map(|s| &s.id).collect();
+    let mut names = HashMap::new();
+    let mut all = Vec::new();
+    for mut p in placed {
+        first(&mut names, &p.queue.name, &p.at, &format!("queue `{}`", p.queue.name), problems);
+        let Some(named) = p.named else {
+            p.queue.seats = seats.iter().map(|s| s.id.clone()).collect();
+            all.push(p.queue);
+            continue;
+        };
+        let mut own = HashMap::new();
+        let mut reported = None;
+        for (id, at) in named {
+            if reported.as_ref() == Some(&at) {
+                continue;
+            }
+            let sound = if known.contains(&id) {
+                first(&mut own, &id, &at, &format!("seat `{id}` of queue `{}`", p.queue.name), problems)
+            } else {
+                if whole {
+                    let cure = suggestion(id.as_str(), seats.iter().map(|s| s.id.as_str()));
+                    problems.add(&at, fault(format!("queue.seats: there is no seat `{id}`"), cure));
+                }
+                false
+            };
+            if sound {
+                p.queue.seats.push(id);
+            } else {
+                reported = Some(at);
+            }
+        }
+        all.push(p.queue);
+    }
+    all
+}
+
+pub(super) fn services(
+    placed: Vec<service::Placed>,
+    queues: &[Queue],
+    whole: bool,
+    problems: &mut Problems<'_>,
+) -> Vec<Service> {
+    let mut numbers = HashMap::new();
+    for p in &placed {
+        let number = &p.service.number;
+        first(&mut numbers, number, &p.number_at, &format!("service number `{number}`"), problems);
+        if whole && !queues.iter().any(|q| q.name == p.service.queue) {
+            let what = format!("service.queue: there is no queue `{}`", p.service.queue);
+            let cure = suggestion(p.service.queue.as_str(), queues.iter().map(|q| q.name.as_str()));
+            problems.add(&p.queue_at, fault(what, cure));
+        }
+    }
+    placed.into_iter().map(|p| p.service).collect()
+}

@@ -1,0 +1,211 @@
+//! The configuration: TOML text in, a [`Config`] that cannot be wrong or a list of errors out.
+//!
+//! Pure: whoever calls has read the file. Every error names file, line, what is wrong and the cure, and
+//! one reading names as many as it can. What depends on the machine (ports in use, missing prompt files)
+//! is found when the gateway starts, not here.
+
+mod address;
+mod check;
+pub mod duration;
+mod grpc;
+mod http;
+mod limits;
+mod log;
+mod media;
+mod name;
+mod problem;
+mod queue;
+mod seat;
+mod service;
+mod sip;
+mod store;
+mod table;
+mod trunk;
+
+pub use address::{Advertised, Listen, Prefix, Transport};
+pub use grpc::Grpc;
+pub use http::Http;
+pub use limits::Limits;
+pub use log::Log;
+pub use media::Media;
+pub use problem::{ConfigError, ConfigErrors};
+pub use queue::Queue;
+pub use seat::{Algorithm, Contact, Seat};
+pub use service::Service;
+pub use sip::Sip;
+pub use store::Store;
+pub use trunk::{Source, Trunk};
+
+use problem::{Problems, fault};
+use table::{Table, tables};
+use toml::de::DeTable;
+
+/// The configuration used when none is named, as text.
+pub const EMBEDDED: &str = include_str!("../../configs/hotline.toml");
+
+/// The longest text that is read: far above any real configuration, far below what hurts.
+pub const MAX_TEXT: usize = 4 * 1024 * 1024;
+
+/// Everything the gateway is told before it starts. References are resolved, names are unique.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[media]`
+    pub media: Media,
+    /// `[grpc]`
+    pub grpc: Grpc,
+    /// `[http]`
+    pub http: Http,
+    /// `[store]`
+    pub store: Store,
+    /// `[log]`
+    pub log: Log,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[[trunk]]`, at least one.
+    pub trunks: Vec<Trunk>,
+    /// `[[seat]]`, at least one.
+    pub seats: Vec<Seat>,
+    /// `[[queue]]`, at least one.
+    pub queues: Vec<Queue>,
+    /// `[[service]]`, at least one.
+    pub services: Vec<Service>,
+}
+
+/// Every section with its keys: what the reading knows and the documentation must name.
+pub const SECTIONS: &[(&str, &[&str])] = &[
+    ("sip", sip::KEYS),
+    ("media", media::KEYS),
+    ("grpc", grpc::KEYS),
+    ("http", http::KEYS),
+    ("store", store::KEYS),
+    ("log", log::KEYS),
+    ("limits", limits::KEYS),
+    ("trunk", trunk::KEYS),
+    ("seat", seat::KEYS),
+    ("queue", queue::KEYS),
+    ("service", service::KEYS),
+];
+
+impl Config {
+    /// Reads a configuration. `file` is only named in errors.
+    ///
+    /// # Errors
+    /// Everything that was found wrong, by line. Mistakes of the notation itself (TOML) are named alone,
+    /// as nothing after them can be trusted.
+    pub fn parse(file: &str, text: &str) -> Result<Config, ConfigErrors> {
+        let mut problems = Problems::new(file, text);
+        if text.len() > MAX_TEXT {
+            let cure = "is it the right file? Seats can be written as a range";
+            problems.add(&(0..0), fault(format!("the text is longer than {MAX_TEXT} bytes"), cure));
+            return Err(problems.into_errors());
+        }
+        let (root, mistakes) = DeTable::parse_recoverable(text);
+        for m in &mistakes {
+            let what = m.message().lines().next().unwrap_or("unreadable").to_owned();
+            problems.add(&m.span().unwrap_or(0..0), fault(what, notation_cure(m.message())));
+        }
+        if !problems.is_empty() {
+            return Err(problems.into_errors());
+        }
+        let config = read(root.get_ref(), &mut problems);
+        if !problems.is_empty() {
+            return Err(problems.into_errors());
+        }
+        Ok(config)
+    }
+
+    /// The configuration used when none is named: configs/hotline.toml.
+    ///
+    /// # Panics
+    /// Never in a build whose tests passed: the text is part of the program.
+    pub fn embedded() -> Config {
+        Config::parse("configs/hotline.toml", EMBEDDED).unwrap_or_else(|e| panic!("{e}"))
+    }
+}
+
+fn notation_cure(message: &str) -> &'static str {
+    if message.contains("duplicate key") {
+        "keep one of the two; [[name]] begins another entry of a list"
+    } else {
+        "write `key = value` on a line of its own, texts in quotation marks, sections in brackets"
+    }
+}
+
+fn keys(section: &str) -> &'static [&'static str] {
+    SECTIONS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
+}
+
+fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
+    let sections: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+    Table::open("", &sections, root, 0..0, problems);
+    let (sip, listen_at) = sip::read(one(root, "sip", problems).as_ref(), problems);
+    let media_table = one(root, "media", problems);
+    let media = media::read(media_table.as_ref(), problems);
+    let grpc_table = one(root, "grpc", problems);
+    let grpc = grpc::read(grpc_table.as_ref(), problems);
+    let http_table = one(root, "http", problems);
+    let http = http::read(http_table.as_ref(), problems);
+    let at = |t: &Option<Table<'_>>, key| t.as_ref().map_or(0..0, |t| t.span(key));
+    let places = check::Places {
+        listen: listen_at,
+        grpc: at(&grpc_table, "listen"),
+        http: at(&http_table, "listen"),
+        ports: at(&media_table, "ports"),
+    };
+    let store = store::read(one(root, "store", problems).as_ref(), problems);
+    let log = log::read(one(root, "log", problems).as_ref(), problems);
+    let limits = limits::read(one(root, "limits", problems).as_ref(), problems);
+    let trunks = many(root, "trunk", problems, trunk::read);
+    let seats = many(root, "seat", problems, seat::read);
+    let queues = many(root, "queue", problems, queue::read);
+    let services = many(root, "service", problems, service::read);
+    check::addresses(&sip, &media, &grpc, &http, &places, problems);
+    let trunks = check::trunks(trunks, problems);
+    let seats = check::seats(seats, &sip, problems);
+    // Where names are missing because they could not be read, missing references are no news.
+    let whole = problems.is_empty();
+    let queues = check::queues(queues, &seats, whole, problems);
+    let services = check::services(services, &queues, whole, problems);
+    Config { sip, media, grpc, http, store, log, limits, trunks, seats, queues, services }
+}
+
+fn one<'a>(root: &'a DeTable<'a>, section: &'static str, problems: &mut Problems<'_>) -> Option<Table<'a>> {
+    let (entries, at) = tables(root, section, false, problems).into_iter().next()?;
+    Some(Table::open(section, keys(section), entries, at, problems))
+}
+
+fn many<T>(
+    root: &DeTable<'_>,
+    section: &'static str,
+    problems: &mut Problems<'_>,
+    read: fn(&Table<'_>, &mut Problems<'_>) -> Option<T>,
+) -> Vec<T> {
+    let found = tables(root, section, true, problems);
+    if !root.contains_key(section) {
+        let what = format!("there is no [[{section}]], so no call could be served");
+        problems
+            .add(&(0..0), fault(what, format!("add at least one [[{section}]]; see docs/configuration.md")));
+    }
+    let mut values = Vec::new();
+    for (entries, at) in found {
+        let table = Table::open(section, keys(section), entries, at, problems);
+        values.extend(read(&table, problems));
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_configuration_is_sound_and_has_twenty_seats() {
+        let c = Config::embedded();
+        assert_eq!((c.seats.len(), c.trunks.len(), c.queues.len(), c.services.len()), (20, 1, 1, 1));
+        assert_eq!(c.queues[0].seats.len(), 20);
+        assert!(c.seats.iter().all(|s| s.contact.is_none()));
+        assert!(c.trunks[0].sources.iter().all(|s| s.net.address().is_loopback()));
+    }
+}

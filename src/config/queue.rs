@@ -1,0 +1,95 @@
+//! `[[queue]]`: where callers wait, and how seats are offered them.
+
+use super::name;
+use super::problem::{Problems, Span, fault};
+use super::table::Table;
+use crate::id::{QueueId, SeatId};
+use crate::time::Duration;
+use std::sync::Arc;
+use toml::de::DeValue;
+
+pub(super) const KEYS: &[&str] = &[
+    "name",
+    "capacity",
+    "max_wait",
+    "ring_timeout",
+    "cool_down",
+    "wrap_up",
+    "seats",
+    "music",
+    "full_prompt",
+    "timeout_prompt",
+];
+
+/// Where callers wait, and how seats are offered them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name in events and records.
+    pub name: QueueId,
+    /// Callers who may wait at one time.
+    pub capacity: u32,
+    /// After this long a caller hears `timeout_prompt` and is let go, with a record.
+    pub max_wait: Duration,
+    /// How long a seat rings before the next one is offered the call.
+    pub ring_timeout: Duration,
+    /// How long a seat that did not answer, or refused, is left in peace.
+    pub cool_down: Duration,
+    /// How long a seat has for its notes after a call.
+    pub wrap_up: Duration,
+    /// The seats that serve it, at least one, each known and named once.
+    pub seats: Vec<SeatId>,
+    /// What a waiting caller hears; ringback when absent.
+    pub music: Option<Arc<str>>,
+    /// What a caller hears when the queue is full; 503 before the answer when absent.
+    pub full_prompt: Option<Arc<str>>,
+    /// What a caller hears when the waiting time is over; nothing but the end when absent.
+    pub timeout_prompt: Option<Arc<str>>,
+}
+
+/// A queue, its place, and the seats it names with theirs. `None`: all seats.
+pub(super) struct Placed {
+    pub queue: Queue,
+    pub at: Span,
+    pub named: Option<Vec<(SeatId, Span)>>,
+}
+
+pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed> {
+    let name = t.required("name", "\"main\"", problems, |n| name::name(n).map(QueueId::from));
+    let s = Duration::from_secs;
+    let queue = Queue {
+        name: name.clone().unwrap_or_else(|| QueueId::from("")),
+        capacity: t.number("capacity", 1..=100_000, 500, problems),
+        max_wait: t.duration("max_wait", s(1)..=s(24 * 3600), s(30 * 60), problems),
+        ring_timeout: t.duration("ring_timeout", s(1)..=s(300), s(20), problems),
+        cool_down: t.duration("cool_down", s(0)..=s(3600), s(30), problems),
+        wrap_up: t.duration("wrap_up", s(0)..=s(3600), s(30), problems),
+        seats: Vec::new(),
+        music: t.text("music", problems, name::prompt),
+        full_prompt: t.text("full_prompt", problems, name::prompt),
+        timeout_prompt: t.text("timeout_prompt", problems, name::prompt),
+    };
+    let named = seats(t, problems);
+    name.map(|_| Placed { queue, at: t.span("name"), named })
+}
+
+/// `"all"`, or a list of seats and ranges of seats.
+fn seats(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Vec<(SeatId, Span)>> {
+    let (value, at) = t.get("seats")?;
+    let cure = "write \"all\", or a list like [\"1001\", \"1003-1010\"]";
+    match value {
+        DeValue::String(s) if s == "all" => return None,
+        DeValue::Array(items) if items.is_empty() => {
+            problems.add(&at, fault("queue.seats is empty, so nobody would ever answer", cure));
+        }
+        DeValue::Array(_) => {}
+        _ => {
+            problems.add(&at, fault("queue.seats is neither \"all\" nor a list", cure));
+            return None;
+        }
+    }
+    let read = t.texts("seats", problems, |s| match name::seat_range(s) {
+        Ok(many) => Ok(many),
+        Err(_) => name::seat(s).map(|one| vec![one]),
+    })?;
+    Some(read.into_iter().flat_map(|(ids, at)| ids.into_iter().map(move |id| (id, at.clone()))).collect())
+}

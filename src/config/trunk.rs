@@ -1,0 +1,178 @@
+//! `[[trunk]]`: who may bring calls without a password, known by address.
+
+use super::address::{self, Prefix, Transport};
+use super::name;
+use super::problem::{Fault, Problems, Span, fault};
+use super::table::Table;
+use crate::id::TrunkId;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+pub(super) const KEYS: &[&str] =
+    &["name", "sources", "channels", "calls_per_second", "trusted", "country", "area"];
+
+/// Who may bring calls without a password, known by address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name in events and records.
+    pub name: TrunkId,
+    /// Where its calls come from, at least one. A call from here needs no password.
+    pub sources: Vec<Source>,
+    /// Calls at one time; above it a new one is refused with 503 and recorded.
+    pub channels: u32,
+    /// New calls in a second; above it a new one is refused with 503 and recorded.
+    pub calls_per_second: u32,
+    /// Whether its P-Asserted-Identity and Remote-Party-ID are believed.
+    pub trusted: bool,
+    /// The country code of numbers without one, digits only.
+    pub country: String,
+    /// The area code of numbers without one, without its leading 0.
+    pub area: Option<String>,
+}
+
+/// One place a trunk's calls come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// The addresses.
+    pub net: Prefix,
+    /// Only by this transport, if given.
+    pub transport: Option<Transport>,
+    /// Only from this port, if given.
+    pub port: Option<u16>,
+}
+
+impl Source {
+    /// Whether a message by `transport` from `remote` comes from here.
+    pub fn matches(&self, transport: Transport, remote: SocketAddr) -> bool {
+        self.net.contains(remote.ip())
+            && self.transport.is_none_or(|t| t == transport)
+            && self.port.is_none_or(|p| p == remote.port())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(t) = self.transport {
+            write!(f, "{t}:")?;
+        }
+        match self.port {
+            Some(p) if self.net.address().is_ipv6() => write!(f, "[{}]:{p}", self.net),
+            Some(p) => write!(f, "{}:{p}", self.net),
+            None => self.net.fmt(f),
+        }
+    }
+}
+
+/// A trunk and the places of its name and its sources.
+pub(super) struct Placed {
+    pub trunk: Trunk,
+    pub name_at: Span,
+    pub sources_at: Vec<Span>,
+}
+
+pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed> {
+    let name = t.required("name", "\"pbx\"", problems, |n| name::name(n).map(TrunkId::from));
+    if t.get("sources").is_none() {
+        let cure = "add `sources = [\"192.0.2.10\"]`: whoever calls from there needs no password";
+        problems.add(t.at(), fault("trunk.sources is missing", cure));
+    }
+    let sources = t.texts("sources", problems, source).unwrap_or_default();
+    if sources.is_empty() && t.get("sources").is_some_and(|(v, _)| v.as_array().is_some_and(|a| a.is_empty()))
+    {
+        let cure = "name at least one address, like \"192.0.2.10\" or \"udp:192.0.2.0/28\"";
+        problems.add(&t.span("sources"), fault("trunk.sources is empty", cure));
+    }
+    let channels = t.number("channels", 1..=100_000, 100, problems);
+    let calls_per_second = t.number("calls_per_second", 1..=100_000, 50, problems);
+    let trusted = t.flag("trusted", false, problems);
+    let country = t.text("country", problems, |c| digits(c, 1..=3, "a country code", "86"));
+    let area = t.text("area", problems, |a| digits(a, 1..=5, "an area code", "10"));
+    let (sources, sources_at) = sources.into_iter().unzip();
+    let country = country.unwrap_or_else(|| "86".to_owned());
+    let trunk = Trunk { name: name?, sources, channels, calls_per_second, trusted, country, area };
+    Some(Placed { trunk, name_at: t.span("name"), sources_at })
+}
+
+/// `192.0.2.10`, `udp:192.0.2.0/28`, `tcp:192.0.2.10:5060`, `[2001:db8::/32]:5060`.
+fn source(text: &str) -> Result<Source, Fault> {
+    let cure = "write it like \"192.0.2.10\", \"udp:192.0.2.0/28\" or \"[2001:db8::1]:5060\"";
+    let wrong = || fault(format!("`{text}` is not an address or a prefix"), cure);
+    let (transport, rest) = address::transport(text);
+    let (net, port) = if let Some(inner) = rest.strip_prefix('[') {
+        let (net, tail) = inner.split_once(']').ok_or_else(wrong)?;
+        (net, if tail.is_empty() { None } else { Some(tail.strip_prefix(':').ok_or_else(wrong)?) })
+    } else if rest.matches(':').count() == 1 {
+        rest.split_once(':').map(|(net, port)| (net, Some(port))).ok_or_else(wrong)?
+    } else {
+        (rest, None)
+    };
+    let port = match port.map(str::parse::<u16>) {
+        None => None,
+        Some(Ok(p)) if p > 0 => Some(p),
+        Some(_) => {
+            return Err(fault(
+                format!("`{text}` has no usable port"),
+                "write a port of 1 to 65535, or none for any",
+            ));
+        }
+    };
+    let (ip, length) = match net.split_once('/') {
+        Some((ip, length)) => (ip, Some(length.parse::<u8>().map_err(|_| wrong())?)),
+        None => (net, None),
+    };
+    let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
+    let width = if ip.is_ipv4() { 32 } else { 128 };
+    let length = length.unwrap_or(width);
+    if length > width {
+        return Err(fault(format!("/{length} is longer than the address"), format!("write /0 to /{width}")));
+    }
+    let net = Prefix::new(ip, length).ok_or_else(|| {
+        let cure = format!("write the first address of the prefix, or `{ip}` alone for one address");
+        fault(format!("`{net}` has bits set beyond its /{length}"), cure)
+    })?;
+    Ok(Source { net, transport, port })
+}
+
+fn digits(
+    text: &str,
+    length: std::ops::RangeInclusive<usize>,
+    what: &str,
+    example: &str,
+) -> Result<String, Fault> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    if length.contains(&text.len()) && plain {
+        return Ok(text.to_owned());
+    }
+    let cure = format!("write its digits without `+` or a leading 0, like \"{example}\"");
+    Err(fault(format!("{text:?} is not {what}"), cure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_an_address_or_a_prefix_with_an_optional_transport_and_port() {
+        for (text, shown) in [
+            ("192.0.2.10", "192.0.2.10/32"),
+            ("udp:192.0.2.0/28", "udp:192.0.2.0/28"),
+            ("tcp:192.0.2.10:5060", "tcp:192.0.2.10/32:5060"),
+            ("::1", "::1/128"),
+            ("[2001:db8::/32]:5060", "[2001:db8::/32]:5060"),
+            ("[2001:db8::1]", "2001:db8::1/128"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+        ] {
+            assert_eq!(source(text).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_source_matches_by_address_transport_and_port() {
+        let s = source("udp:192.0.2.0/28:5060").unwrap();
+        let at = |a: &str| a.parse::<SocketAddr>().unwrap();
+        assert!(s.matches(Transport::Udp, at("192.0.2.15:5060")));
+        assert!(!s.matches(Transport::Tcp, at("192.0.2.15:5060")));
+        assert!(!s.matches(Transport::Udp, at("192.0.2.15:5061")));
+        assert!(!s.matches(Transport::Udp, at("192.0.2.16:5060")));
+    }
+}
