@@ -132,6 +132,7 @@ impl Acd {
         };
         let Some(queue) = self.queues.get_mut(index) else { return };
         queue.join(key);
+        queue.wait(now.mono, key, call);
         let position = queue.position(key);
         let entered = QueueEntered {
             queue: name.clone(),
@@ -143,7 +144,6 @@ impl Acd {
             ready_seats: queue.idle.len() as u32,
         };
         out.push(Output::Entered { call, entered });
-        queue.wait(now.mono, key, call);
         self.timers.set(Timer::MaxWait(call), now.mono + queue.rules.max_wait);
         self.timers.set(Timer::Position(call), now.mono + POSITION_EVERY);
         let waiting = Waiting {
