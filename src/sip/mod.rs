@@ -4,6 +4,7 @@ mod build;
 mod dialog;
 pub mod digest;
 mod display;
+pub mod door;
 mod endpoint;
 mod flow;
 mod framer;
@@ -20,12 +21,14 @@ mod name_addr;
 mod origin;
 mod phrase;
 mod recent;
+pub mod registrar;
 mod transaction;
 mod uri;
 mod via;
 
 pub use build::Outgoing;
 pub use dialog::Dialog;
+pub use door::{Door, Doors};
 pub use endpoint::{
     Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Output, Reason, contact,
 };
@@ -36,6 +39,7 @@ pub use message::Message;
 pub use method::Method;
 pub use name_addr::{NameAddr, quoted};
 pub use origin::Origin;
+pub use registrar::{Binding, Change, Registered, Registrar};
 pub use transaction::{ClientTx, Durations, ServerTx, Timer};
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Rport, Via};

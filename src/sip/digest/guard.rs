@@ -163,7 +163,9 @@ impl Guard {
 
     fn weigh(&mut self, now: Mono, claim: Claim<'_>, origin: Origin, answer: &Credentials<'_>) -> Proof {
         let user = answer.username.as_slice();
-        if self.strikes.is_pair_closed(now, origin, user) {
+        // Only the user that is known here escapes the silence of the source, not whoever else it names.
+        let source_closed = user != claim.named && self.strikes.is_source_silenced(now, origin);
+        if source_closed || self.strikes.is_pair_closed(now, origin, user) {
             return Proof::Silence;
         }
         let right = self.is_right(user, claim.method, answer);

@@ -1,0 +1,141 @@
+//! Doors: who is behind a flow, and whether a stranger is heard at all.
+//!
+//! Judged by where a message comes from, before or after it is parsed; never by what it says of itself,
+//! except that a name chooses among the seats that already stand there. A REGISTER needs no door: it goes
+//! to the registrar from everywhere, also from a trunk's address, and proves itself by digest.
+
+mod bucket;
+mod source;
+
+pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
+pub use source::{NotAPrefix, Prefix, Source};
+
+use super::{Flow, Registrar};
+use crate::id::{SeatId, TrunkId};
+use crate::time::Mono;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Who is behind a flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// A carrier or a PBX, known by its address.
+    Trunk(TrunkId),
+    /// A seat, registered on this flow or with its fixed place there.
+    Seat(SeatId),
+    /// Nobody we know.
+    Stranger,
+}
+
+/// Who is known at one source.
+#[derive(Debug, Clone)]
+struct Place {
+    source: Source,
+    trunk: Option<TrunkId>,
+    seats: Vec<SeatId>,
+    by_name: HashMap<SeatId, usize>,
+}
+
+/// All doors. Bounded by the configuration, but for the strangers' [`Bucket`].
+#[derive(Debug, Clone, Default)]
+pub struct Doors {
+    /// Places of a single address, by it, the narrowest first.
+    single: HashMap<IpAddr, Vec<Place>>,
+    /// Places of whole blocks, the narrowest first.
+    blocks: Vec<Place>,
+    strangers: Bucket,
+}
+
+impl Doors {
+    /// A trunk comes from there. Of two trunks with the same source the first counts.
+    pub fn add(&mut self, trunk: TrunkId, source: impl Into<Source>) {
+        self.place(source.into()).trunk.get_or_insert(trunk);
+    }
+
+    /// A seat that does not register has its place there. Several may share one.
+    pub fn add_seat(&mut self, seat: SeatId, source: impl Into<Source>) {
+        let place = self.place(source.into());
+        if !place.by_name.contains_key(&seat) {
+            place.by_name.insert(seat.clone(), place.seats.len());
+            place.seats.push(seat);
+        }
+    }
+
+    /// Whether a message on `flow` is to be looked at: always from those we know; from a stranger while its
+    /// source has tokens. To be asked before parsing.
+    pub fn admit(&mut self, now: Mono, flow: &Flow, registrar: &Registrar) -> bool {
+        self.knows(flow, registrar) || self.strangers.take(now, flow.remote.ip())
+    }
+
+    /// Whether a trunk or a seat is behind `flow`.
+    pub fn knows(&self, flow: &Flow, registrar: &Registrar) -> bool {
+        self.places(flow).next().is_some() || registrar.seats_on(flow).next().is_some()
+    }
+
+    /// Who is behind `flow`, by nothing but the flow. Where a trunk and seats share it, the trunk: it has the
+    /// lesser rights. Where several seats share it, [`Door::Stranger`]: use [`Doors::who_says`].
+    pub fn who(&self, flow: &Flow, registrar: &Registrar) -> Door {
+        self.resolve(flow, registrar, None)
+    }
+
+    /// Who is behind `flow`, given the user the message claims (its From). The name only chooses among the
+    /// seats that are there, and against a trunk that is known less narrowly than they are: give a trunk its
+    /// port when phones share its address.
+    pub fn who_says(&self, flow: &Flow, registrar: &Registrar, user: &str) -> Door {
+        self.resolve(flow, registrar, Some(user))
+    }
+
+    /// How many strangers' sources are told apart at present.
+    pub fn strangers(&self) -> usize {
+        self.strangers.sources()
+    }
+
+    fn resolve(&self, flow: &Flow, registrar: &Registrar, user: Option<&str>) -> Door {
+        let user = user.map(SeatId::from);
+        let trunk = self.places(flow).find_map(|p| Some((p.trunk.as_ref()?, p.source.narrowness())));
+        let width = (Prefix::one(flow.remote.ip()).bits(), true, false);
+        if let Some(user) = &user {
+            let registered = registrar.seats_on(flow).find(|seat| *seat == user).map(|seat| (seat, width));
+            let fixed = || {
+                self.places(flow).find_map(|p| {
+                    let seat = p.by_name.get(user).and_then(|i| p.seats.get(*i))?;
+                    Some((seat, p.source.narrowness()))
+                })
+            };
+            if let Some((seat, narrowness)) = registered.or_else(fixed)
+                && trunk.is_none_or(|(_, of_trunk)| of_trunk < narrowness)
+            {
+                return Door::Seat(seat.clone());
+            }
+        }
+        if let Some((trunk, _)) = trunk {
+            return Door::Trunk(trunk.clone());
+        }
+        let fixed = self.places(flow).flat_map(|p| &p.seats);
+        let mut seats = registrar.seats_on(flow).chain(fixed);
+        match seats.next() {
+            Some(only) if seats.all(|other| other == only) => Door::Seat(only.clone()),
+            _ => Door::Stranger,
+        }
+    }
+
+    /// The places that cover a flow, the narrowest first.
+    fn places<'a>(&'a self, flow: &'a Flow) -> impl Iterator<Item = &'a Place> {
+        let single = self.single.get(&flow.remote.ip().to_canonical());
+        single.into_iter().flatten().chain(&self.blocks).filter(|p| p.source.covers(flow))
+    }
+
+    fn place(&mut self, source: Source) -> &mut Place {
+        let places = match source.prefix.single() {
+            Some(address) => self.single.entry(address).or_default(),
+            None => &mut self.blocks,
+        };
+        let i = places.iter().position(|p| p.source == source).unwrap_or_else(|| {
+            let i = places.partition_point(|p| p.source.narrowness() >= source.narrowness());
+            let (seats, by_name) = (Vec::new(), HashMap::new());
+            places.insert(i, Place { source, trunk: None, seats, by_name });
+            i
+        });
+        &mut places[i]
+    }
+}

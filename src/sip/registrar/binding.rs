@@ -1,0 +1,105 @@
+//! The contacts one seat has registered, and how a REGISTER changes them.
+
+use super::wish::{CONTACTS_PER_SEAT, Place, Refusal, Wanted, Wish};
+use crate::sip::Flow;
+use crate::time::Mono;
+
+/// One registered contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Its URI as it came: the Request-URI of calls to it.
+    pub contact: String,
+    /// The path its REGISTER came on, and requests to it take: through NAT there is no other.
+    pub flow: Flow,
+    /// When it lapses unless refreshed.
+    pub expires: Mono,
+    /// What the phone says it is; printable, at most 64 characters.
+    pub user_agent: Option<Box<str>>,
+    place: Place,
+    call_id: Box<str>,
+    cseq: u32,
+}
+
+/// Which REGISTER makes a change.
+#[derive(Debug, Clone)]
+pub(super) struct Cause<'a> {
+    pub call_id: &'a str,
+    pub cseq: u32,
+    pub flow: Flow,
+    pub user_agent: Option<Box<str>>,
+}
+
+/// The contacts of one seat, the one registered or refreshed last at the end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bindings(Vec<Binding>);
+
+impl Bindings {
+    pub fn all(&self) -> &[Binding] {
+        &self.0
+    }
+
+    /// When the next contact lapses.
+    pub fn next_expiry(&self) -> Option<Mono> {
+        self.0.iter().map(|b| b.expires).min()
+    }
+
+    /// Removes what has lapsed.
+    pub fn lapse(&mut self, now: Mono) {
+        self.0.retain(|b| b.expires > now);
+    }
+
+    /// Removes what was registered on `flow`.
+    pub fn lose(&mut self, flow: Flow) {
+        self.0.retain(|b| b.flow != flow);
+    }
+
+    /// Grants a wish whole, or refuses it and changes nothing.
+    pub fn grant(&mut self, now: Mono, wish: &Wish, cause: &Cause<'_>) -> Result<(), Refusal> {
+        match wish {
+            Wish::Tell => {}
+            Wish::RemoveAll => {
+                if self.0.iter().any(|b| b.is_newer_than(cause)) {
+                    return Err(Refusal::Late);
+                }
+                self.0.clear();
+            }
+            Wish::Update(wanted) => {
+                let touched = |b: &&Binding| wanted.iter().any(|w| w.place.replaces(&b.place));
+                if self.0.iter().filter(touched).any(|b| b.is_newer_than(cause)) {
+                    return Err(Refusal::Late);
+                }
+                for one in wanted {
+                    self.put(now, one, cause);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, now: Mono, wanted: &Wanted, cause: &Cause<'_>) {
+        self.0.retain(|b| !wanted.place.replaces(&b.place));
+        if wanted.lasts.is_zero() {
+            return;
+        }
+        if self.0.len() >= CONTACTS_PER_SEAT {
+            let first = self.0.iter().enumerate().min_by_key(|(_, b)| b.expires).map(|(i, _)| i);
+            first.map(|i| self.0.remove(i));
+        }
+        self.0.push(Binding {
+            contact: wanted.contact.clone(),
+            flow: cause.flow,
+            expires: now + wanted.lasts,
+            user_agent: cause.user_agent.clone(),
+            place: wanted.place.clone(),
+            call_id: cause.call_id.into(),
+            cseq: cause.cseq,
+        });
+    }
+}
+
+impl Binding {
+    /// Whether it was made by the same registration, not earlier (RFC 3261 section 10.3 items 6 and 7).
+    fn is_newer_than(&self, cause: &Cause<'_>) -> bool {
+        *self.call_id == *cause.call_id && self.cseq >= cause.cseq
+    }
+}

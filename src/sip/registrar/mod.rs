@@ -1,0 +1,240 @@
+//! The registrar: which phones a seat has, and that they are its own (RFC 3261 section 10.3).
+//!
+//! Told every REGISTER, whatever door its source would have; proves it by digest, then keeps each contact
+//! with the flow it came on, for calls go out the way the registration came in. Does not know transactions:
+//! it makes the answer, its caller sends it. Path (RFC 3327) is not kept.
+
+mod binding;
+mod date;
+mod held;
+mod wish;
+
+pub use binding::Binding;
+pub use held::{HELD, Held};
+pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
+
+use super::digest::{Claim, Guard, Proof, SeatAccount};
+use super::{Flow, Message, Origin, Outgoing};
+use crate::id::{Random, SeatId};
+use crate::time::{Mono, Now, Timers};
+use binding::{Bindings, Cause};
+use std::collections::HashMap;
+use wish::{Refusal, Wish};
+
+/// A seat came to have a phone, or has none left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Its first contact was registered.
+    Bound,
+    /// Its last contact is gone: removed by the phone, lapsed, or its connection closed.
+    Unbound,
+}
+
+/// What came of a REGISTER.
+#[derive(Debug)]
+pub struct Registered {
+    /// The answer; `None` means silence: whoever guesses passwords hears nothing.
+    pub response: Option<Outgoing>,
+    /// When the answer may go: now, or later after a wrong password. See [`Held`].
+    pub due: Mono,
+    /// The seats that came or went, at most one.
+    pub changed: Vec<(SeatId, Change)>,
+}
+
+/// Why the registrar wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A contact lapses.
+    ContactLapses,
+}
+
+#[derive(Debug)]
+struct Seat {
+    id: SeatId,
+    bindings: Bindings,
+}
+
+/// See the module. Bounded by its seats, each with at most [`CONTACTS_PER_SEAT`] contacts.
+#[derive(Debug)]
+pub struct Registrar {
+    guard: Guard,
+    seats: Vec<Seat>,
+    by_id: HashMap<SeatId, usize>,
+    on_flow: HashMap<Flow, Vec<usize>>,
+    lapses: Timers<usize>,
+    random: Random,
+}
+
+impl Registrar {
+    /// A registrar for these seats, none of which has a phone yet.
+    pub fn new(realm: String, seats: Vec<SeatAccount>, mut random: Random) -> Registrar {
+        let mut registrar = Registrar {
+            seats: Vec::new(),
+            by_id: HashMap::new(),
+            on_flow: HashMap::new(),
+            lapses: Timers::default(),
+            guard: Guard::new(realm, seats.clone(), random.fork()),
+            random,
+        };
+        for account in seats {
+            let seat = Seat { id: account.seat.clone(), bindings: Bindings::default() };
+            if let std::collections::hash_map::Entry::Vacant(entry) = registrar.by_id.entry(account.seat) {
+                entry.insert(registrar.seats.len());
+                registrar.seats.push(seat);
+            }
+        }
+        registrar
+    }
+
+    /// Handles one REGISTER that came on `flow`.
+    pub fn register(&mut self, now: Now, flow: Flow, request: &Message) -> Registered {
+        let named = request.to().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default();
+        let claim = Claim {
+            source: flow.remote.ip(),
+            method: b"REGISTER",
+            named: named.as_bytes(),
+            known: self.is_registered_from(&named, flow),
+        };
+        let challenges = match self.guard.judge(now.mono, claim, request.headers("Authorization")) {
+            Proof::Seat(seat) => return self.proved(now, flow, request, &seat, &named),
+            Proof::Malformed(_) => return self.answer(now.mono, request, 400),
+            Proof::Silence => return Registered { response: None, due: now.mono, changed: Vec::new() },
+            Proof::Challenge(challenges) => (now.mono, challenges),
+            Proof::Late(due, challenges) => (due, challenges),
+        };
+        let (due, challenges) = challenges;
+        let mut registered = self.answer(due, request, 401);
+        for challenge in challenges {
+            let value = challenge.render();
+            registered.response = registered.response.map(|r| r.with("WWW-Authenticate", value));
+        }
+        registered
+    }
+
+    /// The contacts of a seat, the newest last; none for a seat that does not register.
+    pub fn bindings(&self, seat: &SeatId) -> &[Binding] {
+        self.by_id.get(seat).and_then(|i| self.seats.get(*i)).map_or(&[], |s| s.bindings.all())
+    }
+
+    /// The seats with a contact registered on `flow`.
+    pub fn seats_on(&self, flow: &Flow) -> impl Iterator<Item = &SeatId> {
+        let seats = self.on_flow.get(flow).map(Vec::as_slice).unwrap_or_default();
+        seats.iter().filter_map(|i| self.seats.get(*i)).map(|s| &s.id)
+    }
+
+    /// A connection closed, or a path is dead: what was registered on it is gone (RFC 5626 section 4.2).
+    pub fn flow_closed(&mut self, flow: Flow) -> Vec<(SeatId, Change)> {
+        let seats = self.on_flow.get(&flow).cloned().unwrap_or_default();
+        seats.into_iter().filter_map(|i| self.change(i, |bindings| bindings.lose(flow))).collect()
+    }
+
+    /// When the next contact lapses.
+    pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        self.lapses.next().map(|(at, _)| (at, Reason::ContactLapses))
+    }
+
+    /// Removes the contacts that have lapsed.
+    pub fn handle_timeout(&mut self, now: Now) -> Vec<(SeatId, Change)> {
+        let mut changed = Vec::new();
+        while let Some(i) = self.lapses.pop_due(now.mono) {
+            changed.extend(self.change(i, |bindings| bindings.lapse(now.mono)));
+        }
+        changed
+    }
+
+    /// How many contacts are registered, all seats together.
+    pub fn contacts(&self) -> usize {
+        self.seats.iter().map(|s| s.bindings.all().len()).sum()
+    }
+
+    fn is_registered_from(&self, user: &str, flow: Flow) -> bool {
+        let origin = Origin::from(flow.remote.ip());
+        self.bindings(&SeatId::from(user)).iter().any(|b| Origin::from(b.flow.remote.ip()) == origin)
+    }
+
+    fn proved(&mut self, now: Now, flow: Flow, request: &Message, seat: &SeatId, named: &str) -> Registered {
+        let granted = match self.by_id.get(seat) {
+            // Also for a seat that does not exist, so that a seat cannot find out about others.
+            Some(i) if seat.as_str() == named => self.grant(now, flow, request, *i),
+            _ => Err(Refusal::Forbidden),
+        };
+        let status = match &granted {
+            Ok(_) => 200,
+            Err(Refusal::Bad(_)) => 400,
+            Err(Refusal::Forbidden) => 403,
+            Err(Refusal::TooBrief) => 423,
+            Err(Refusal::Late) => 500,
+        };
+        let mut registered = self.answer(now.mono, request, status);
+        registered.response = registered.response.map(|response| match &granted {
+            Ok(_) => self.listed(now, seat, response),
+            Err(Refusal::TooBrief) => response.with("Min-Expires", SHORTEST.as_secs().to_string()),
+            Err(_) => response,
+        });
+        registered.changed.extend(granted.ok().flatten());
+        registered
+    }
+
+    fn grant(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        request: &Message,
+        i: usize,
+    ) -> Result<Option<(SeatId, Change)>, Refusal> {
+        let wish = Wish::read(request)?;
+        let cause = Cause {
+            call_id: request.call_id(),
+            cseq: request.cseq().0,
+            flow,
+            user_agent: wish::user_agent(request),
+        };
+        let mut granted = Ok(());
+        let changed = self.change(i, |bindings| granted = bindings.grant(now.mono, &wish, &cause));
+        granted.map(|()| changed)
+    }
+
+    /// Changes the bindings of a seat, and all that follows from them.
+    fn change(&mut self, i: usize, how: impl FnOnce(&mut Bindings)) -> Option<(SeatId, Change)> {
+        let seat = self.seats.get_mut(i)?;
+        let had_any = !seat.bindings.all().is_empty();
+        for binding in seat.bindings.all() {
+            if let Some(seats) = self.on_flow.get_mut(&binding.flow) {
+                seats.retain(|s| *s != i);
+                if seats.is_empty() {
+                    self.on_flow.remove(&binding.flow);
+                }
+            }
+        }
+        how(&mut seat.bindings);
+        for binding in seat.bindings.all() {
+            let seats = self.on_flow.entry(binding.flow).or_default();
+            if !seats.contains(&i) {
+                seats.push(i);
+            }
+        }
+        match seat.bindings.next_expiry() {
+            Some(at) => self.lapses.set(i, at),
+            None => self.lapses.cancel(i),
+        }
+        match (had_any, seat.bindings.all().is_empty()) {
+            (false, false) => Some((seat.id.clone(), Change::Bound)),
+            (true, true) => Some((seat.id.clone(), Change::Unbound)),
+            _ => None,
+        }
+    }
+
+    /// The answer to a granted wish: all contacts of the seat with what is left of their time.
+    fn listed(&self, now: Now, seat: &SeatId, mut response: Outgoing) -> Outgoing {
+        for binding in self.bindings(seat) {
+            let left = binding.expires.since(now.mono).as_secs();
+            response = response.with("Contact", format!("<{}>;expires={left}", binding.contact));
+        }
+        response.with("Date", date::date(now.wall))
+    }
+
+    fn answer(&mut self, due: Mono, request: &Message, status: u16) -> Registered {
+        let response = Outgoing::response(request, status, Some(&self.random.token()));
+        Registered { response: Some(response), due, changed: Vec::new() }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a REGISTER asks for, read and checked before anything is changed (RFC 3261 section 10.3).
+
+use crate::sip::{Message, NameAddr, Scheme, Uri};
+use crate::time::Duration;
+
+/// Most contacts a seat has at once: a desk phone, a softphone and their lines, with room for a phone that
+/// comes back from another port. A registration past it replaces the contact that would expire first.
+pub const CONTACTS_PER_SEAT: usize = 8;
+
+/// The shortest registration taken; a shorter wish is answered 423. Each costs two requests and two answers.
+pub const SHORTEST: Duration = Duration::from_secs(60);
+
+/// The longest registration given; a longer wish is cut to it. A phone that dies in silence is offered calls
+/// for this long at most.
+pub const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Longest contact URI taken, in octets: it is kept, and stands in the start line of every call to the seat.
+const CONTACT_OCTETS: usize = 512;
+
+/// Longest part of a User-Agent kept, in characters.
+const USER_AGENT_CHARS: usize = 64;
+
+/// Why a REGISTER is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// 400: it cannot be read or contradicts itself.
+    Bad(&'static str),
+    /// 403: for another seat than the one that proved itself, or with more contacts than a seat may have.
+    Forbidden,
+    /// 423: shorter than [`SHORTEST`].
+    TooBrief,
+    /// 500: older than what it would change (RFC 3261 section 10.3 item 7).
+    Late,
+}
+
+/// What is asked of the bindings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// No Contact: tell them.
+    Tell,
+    /// `Contact: *` with `Expires: 0`: remove all.
+    RemoveAll,
+    /// Add, refresh or (with zero) remove these.
+    Update(Vec<Wanted>),
+}
+
+/// One contact of a REGISTER.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The URI as it came.
+    pub contact: String,
+    /// What makes two contacts the same.
+    pub place: Place,
+    /// For how long; zero removes it.
+    pub lasts: Duration,
+}
+
+/// What two contact URIs share when they are the same contact: RFC 3261 section 19.1.4 without the
+/// parameters nobody varies, so that a phone which changes an idle one replaces its old contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    user: Option<String>,
+    host: String,
+    port: Option<u16>,
+    transport: Option<String>,
+    secure: bool,
+    /// `+sip.instance` and `reg-id`: the same phone at whatever address (RFC 5626 section 4.1).
+    instance: Option<(String, String)>,
+}
+
+impl Place {
+    fn of(contact: &NameAddr, uri: &Uri) -> Option<Place> {
+        let secure = match uri.scheme {
+            Scheme::Sip => false,
+            Scheme::Sips => true,
+            Scheme::Tel | Scheme::Other(_) => return None,
+        };
+        let instance = contact.param("+sip.instance").filter(|i| !i.is_empty());
+        let line = contact.param("reg-id").unwrap_or_default();
+        Some(Place {
+            user: uri.user_text(),
+            host: uri.host.to_ascii_lowercase(),
+            port: uri.port,
+            transport: uri.param("transport").map(str::to_ascii_lowercase),
+            secure,
+            instance: instance.map(|i| (i.to_owned(), line.to_owned())),
+        })
+    }
+
+    /// Whether a registration of `self` replaces one of `other`.
+    pub fn replaces(&self, other: &Place) -> bool {
+        if self.instance.is_some() && self.instance == other.instance {
+            return true;
+        }
+        let address = |p: &Place| (p.user.clone(), p.host.clone(), p.port, p.transport.clone(), p.secure);
+        address(self) == address(other)
+    }
+}
+
+impl Wish {
+    /// Reads the wish of a REGISTER.
+    pub fn read(request: &Message) -> Result<Wish, Refusal> {
+        let listed = request.list("Contact");
+        let general = request.header("Expires").map(seconds);
+        if listed.iter().any(|c| c.trim_ascii() == b"*") {
+            return match (listed.len(), general) {
+                (1, Some(Duration::ZERO)) => Ok(Wish::RemoveAll),
+                _ => Err(Refusal::Bad("* with other contacts or without Expires: 0")),
+            };
+        }
+        if listed.is_empty() {
+            return Ok(Wish::Tell);
+        }
+        if listed.len() > CONTACTS_PER_SEAT {
+            return Err(Refusal::Forbidden);
+        }
+        let general = general.unwrap_or(LONGEST);
+        listed.into_iter().map(|c| Wanted::read(c, general)).collect::<Result<_, _>>().map(Wish::Update)
+    }
+}
+
+impl Wanted {
+    fn read(contact: &[u8], general: Duration) -> Result<Wanted, Refusal> {
+        const BROKEN: Refusal = Refusal::Bad("a Contact that cannot be called");
+        let contact = NameAddr::parse(contact.to_vec()).map_err(|_| BROKEN)?;
+        let uri = contact.parsed_uri().map_err(|_| BROKEN)?;
+        let place = Place::of(&contact, &uri).ok_or(BROKEN)?;
+        let text = std::str::from_utf8(contact.uri()).map_err(|_| BROKEN)?;
+        if text.len() > CONTACT_OCTETS || uri.host.is_empty() {
+            return Err(BROKEN);
+        }
+        let lasts = contact.param("expires").map_or(general, |e| seconds(e.as_bytes())).min(LONGEST);
+        if !lasts.is_zero() && lasts < SHORTEST {
+            return Err(Refusal::TooBrief);
+        }
+        Ok(Wanted { contact: text.to_owned(), place, lasts })
+    }
+}
+
+/// A count of seconds; whatever is none stands for an hour (RFC 3261 section 10.2.1.1).
+fn seconds(text: &[u8]) -> Duration {
+    let text = text.trim_ascii();
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return LONGEST;
+    }
+    let count = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
+    Duration::from_secs(count.unwrap_or(u64::from(u32::MAX)))
+}
+
+/// The User-Agent as kept with a binding: printable, and not long.
+pub(super) fn user_agent(request: &Message) -> Option<Box<str>> {
+    let text = String::from_utf8_lossy(request.header("User-Agent")?);
+    Some(text.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect())
+}
