@@ -1,1 +1,15 @@
-fn main() {}
+//! Benches of the pure core: one group a file under `groups/`. Run with `cargo bench --bench core [group]`.
+
+use criterion::Criterion;
+
+mod groups {
+    pub mod build;
+    pub mod parse;
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    groups::parse::benches(&mut criterion);
+    groups::build::benches(&mut criterion);
+    criterion.final_summary();
+}
