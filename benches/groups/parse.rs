@@ -40,6 +40,8 @@ pub fn benches(c: &mut Criterion) {
     let mut group = c.benchmark_group("parse");
     group.throughput(Throughput::Bytes(invite.len() as u64));
     group.bench_function("invite", |b| b.iter(|| Message::parse(black_box(invite.clone()))));
+    // For scale: the ratio says more than nanoseconds on a machine that is shared.
+    group.bench_function("invite by rsip", |b| b.iter(|| rsip::SipMessage::try_from(black_box(&invite[..]))));
     group.bench_function("invite from a stream", |b| {
         let mut framer = Framer::new();
         b.iter(|| {

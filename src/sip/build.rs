@@ -238,3 +238,93 @@ fn push_decimal(out: &mut Vec<u8>, number: usize) {
     }
     out.extend_from_slice(&digits[at..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Outgoing {
+        Outgoing::request(Method::Options, "sip:a@b")
+            .with("From", "<sip:c@d>;tag=1")
+            .with("To", "<sip:a@b>")
+            .with("Call-ID", "x")
+            .with("CSeq", "1 OPTIONS")
+            .first("Via", "SIP/2.0/UDP h;branch=z9hG4bK1")
+    }
+
+    fn text(message: &Outgoing) -> String {
+        String::from_utf8(message.encode().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn headers_keep_their_order_and_the_length_is_written_once() {
+        let message = options().with("Content-Length", "99").body("text/plain", "four");
+        assert_eq!(
+            text(&message),
+            "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:c@d>;tag=1\r\nTo: <sip:a@b>\r\n\
+             Call-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfour"
+        );
+    }
+
+    #[test]
+    fn no_value_uri_method_or_content_type_writes_a_header() {
+        let evil = "x\r\nEvil: 1\r\n\r\n\0\x0b\x7f";
+        let message =
+            Outgoing::request(Method::Other(evil.into()), evil).with("Subject", evil).first("Via", evil);
+        let message = message.set("Subject", evil).body(evil, "");
+        let shown = text(&message);
+        assert_eq!(shown.lines().filter(|line| line.starts_with("Evil")).count(), 0, "{shown}");
+        assert_eq!(shown.matches("\r\n").count(), 6, "{shown}");
+        assert!(shown.contains("Subject: x  Evil: 1       \r\n"), "{shown}");
+    }
+
+    #[test]
+    fn set_replaces_all_of_a_name_in_the_place_of_the_first() {
+        let message = options().with("from", "second").set("FROM", "only");
+        assert_eq!(message.all("From").collect::<Vec<_>>(), [b"only"]);
+        assert!(text(&message).contains("z9hG4bK1\r\nFROM: only\r\nTo:"));
+        assert_eq!((message.get("to"), message.get("Route")), (Some(&b"<sip:a@b>"[..]), None));
+    }
+
+    #[test]
+    fn a_response_echoes_what_rfc_3261_section_8_2_6_says() {
+        let request = options().with("Timestamp", "54").with("Record-Route", "<sip:p;lr>");
+        let request = Message::parse(request.encode()).unwrap();
+        let trying = Message::parse(Outgoing::response(&request, 100, Some("t")).encode()).unwrap();
+        assert_eq!((trying.to_tag(), trying.header("Timestamp")), (None, Some(&b"54"[..])));
+        assert_eq!(trying.header("Record-Route"), None);
+        let ringing = Message::parse(Outgoing::response(&request, 180, Some("t")).encode()).unwrap();
+        assert_eq!((ringing.to_tag(), ringing.header("Timestamp")), (Some("t"), None));
+        assert_eq!(ringing.header("Record-Route"), Some(&b"<sip:p;lr>"[..]));
+        let busy = Message::parse(Outgoing::response(&request, 486, Some("t")).encode()).unwrap();
+        assert_eq!((busy.header("Record-Route"), busy.phrase()), (None, &b"Busy Here"[..]));
+        assert_eq!((busy.cseq(), busy.call_id()), ((1, &Method::Options), "x"));
+    }
+
+    #[test]
+    fn a_to_tag_that_came_is_not_replaced() {
+        let request = Message::parse(options().set("To", "<sip:a@b>;tag=theirs").encode()).unwrap();
+        let response = Message::parse(Outgoing::response(&request, 200, Some("ours")).encode()).unwrap();
+        assert_eq!(response.to_tag(), Some("theirs"));
+    }
+
+    #[test]
+    fn typed_headers_go_in_as_they_print() {
+        let message = Outgoing::request(Method::Options, "sip:a@b")
+            .typed(rsip::headers::MaxForwards::from(70))
+            .typed(rsip::typed::CSeq { seq: 4711, method: rsip::Method::Options })
+            .typed(rsip::headers::UserAgent::from("a\r\nEvil: 1"));
+        assert_eq!(message.get("Max-Forwards"), Some(&b"70"[..]));
+        assert_eq!(message.get("CSeq"), Some(&b"4711 OPTIONS"[..]));
+        assert_eq!(message.get("User-Agent"), Some(&b"a  Evil: 1"[..]));
+    }
+
+    #[test]
+    fn another_implementation_reads_what_is_built() {
+        let message = options().typed(rsip::headers::MaxForwards::from(70)).encode();
+        let rsip::SipMessage::Request(read) = rsip::SipMessage::try_from(&message[..]).unwrap() else {
+            panic!()
+        };
+        assert_eq!((read.method, read.headers.iter().count()), (rsip::Method::Options, 7));
+    }
+}

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_single_blank_line_is_passed_over_and_a_double_one_is_a_ping() {
         let one = with_length("0", "");
-        assert_eq!(all(&format!("\r\n{one}")), [one.clone()]);
+        assert_eq!(all(&format!("\r\n{one}")), std::slice::from_ref(&one));
         assert_eq!(all(&format!("\r\n\r\n{one}\r\n\r\n\r\n{one}")), ["ping", &one, "ping", &one]);
         let mut framer = Framer::new();
         for byte in *b"\r\n\r" {

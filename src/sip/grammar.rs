@@ -118,23 +118,27 @@ pub(crate) fn port(bytes: &[u8]) -> Option<u16> {
     decimal(bytes).and_then(|n| u16::try_from(n).ok()).filter(|&p| p != 0)
 }
 
-/// The place of the first CR or LF at or after `from`, eight bytes at a step.
-pub(crate) fn line_break(bytes: &[u8], from: usize) -> Option<usize> {
+/// The place of the first byte at or after `from` that is one of `marks`, looked for eight bytes at a step.
+#[inline]
+pub(crate) fn find_any<const N: usize>(bytes: &[u8], from: usize, marks: [u8; N]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let rest = bytes.get(from..)?;
     let mut at = from;
-    let mut words = rest.chunks_exact(8);
+    let mut words = bytes.get(from..)?.chunks_exact(8);
     for word in words.by_ref() {
         let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
-        let hit = zero(word ^ (ONES * 0x0d)) | zero(word ^ (ONES * 0x0a));
-        if hit != 0 {
-            return Some(at + (hit.trailing_zeros() / 8) as usize);
+        let mut hits = 0;
+        for mark in marks {
+            // A byte that is `mark` is zero here, and subtracting one borrows into its high bit.
+            let zeroed = word ^ (ONES * u64::from(mark));
+            hits |= zeroed.wrapping_sub(ONES) & !zeroed & HIGH;
+        }
+        if hits != 0 {
+            return Some(at + (hits.trailing_zeros() / 8) as usize);
         }
         at += 8;
     }
-    words.remainder().iter().position(|b| matches!(b, b'\r' | b'\n')).map(|i| at + i)
+    words.remainder().iter().position(|b| marks.contains(b)).map(|i| at + i)
 }
 
 /// One past the closing quote of the quoted string that opens at `bytes[start]`; `None` when it never closes.
@@ -170,34 +174,30 @@ fn closing_quote(body: &[u8], by_pairs: bool) -> (Option<usize>, bool) {
     (None, wide)
 }
 
-/// The place of the first byte among `wanted` that is in no quoted string and in no angle brackets, at or
-/// after `from`. An opening quote that never closes hides all that follows it.
-pub(crate) fn find_bare(bytes: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
+/// The place of the first `wanted` that is in no quoted string and in no angle brackets, at or after `from`. An
+/// opening quote that never closes hides all that follows it.
+pub(crate) fn find_bare(bytes: &[u8], from: usize, wanted: u8) -> Option<usize> {
     let mut i = from;
-    while let Some(&b) = bytes.get(i) {
-        if wanted.contains(&b) {
+    loop {
+        i = find_any(bytes, i, [wanted, b'"', b'<'])?;
+        if bytes.get(i) == Some(&wanted) {
             return Some(i);
         }
-        i = match b {
-            b'"' => quoted_end(bytes, i)?,
-            b'<' => bracket_end(bytes, i)?,
-            _ => i + 1,
-        };
+        i = closed_at(bytes, i)?;
     }
-    None
+}
+
+/// One past the end of the quoted string or bracket that opens at `bytes[start]`.
+fn closed_at(bytes: &[u8], start: usize) -> Option<usize> {
+    if bytes.get(start) == Some(&b'"') { quoted_end(bytes, start) } else { bracket_end(bytes, start) }
 }
 
 /// Whether every quoted string and bracket that opens in `bytes` closes there, so that something may be added.
 pub(crate) fn is_closed(bytes: &[u8]) -> bool {
-    let mut i = 0;
-    while let Some(&b) = bytes.get(i) {
-        let next = match b {
-            b'"' => quoted_end(bytes, i),
-            b'<' => bracket_end(bytes, i),
-            _ => Some(i + 1),
-        };
-        let Some(next) = next else { return false };
-        i = next;
+    let mut rest = bytes;
+    while let Some(open) = find_any(rest, 0, *b"\"<") {
+        let Some(after) = closed_at(rest, open).and_then(|end| rest.get(end..)) else { return false };
+        rest = after;
     }
     true
 }
@@ -212,7 +212,7 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
         let value = rest?;
-        match find_bare(value, 0, b",") {
+        match find_bare(value, 0, b',') {
             Some(comma) => {
                 rest = value.get(comma + 1..);
                 value.get(..comma)
@@ -236,12 +236,13 @@ pub(crate) fn parameters(section: &[u8]) -> impl Iterator<Item = Parameter<'_>> 
     let mut rest = trim(section);
     std::iter::from_fn(move || {
         let body = rest.strip_prefix(b";")?;
-        let (one, after) = match find_bare(body, 0, b";") {
+        let (one, after) = match find_bare(body, 0, b';') {
             Some(end) => body.split_at_checked(end)?,
             None => (body, &[][..]),
         };
         rest = after;
-        let equals = one.iter().position(|&b| b == b'=').filter(|&e| find_bare(one, 0, b"=") == Some(e));
+        let mark = one.iter().position(|b| matches!(b, b'=' | b'"' | b'<'));
+        let equals = mark.filter(|&at| one.get(at) == Some(&b'='));
         Some(match equals.and_then(|e| Some((one.get(..e)?, one.get(e + 1..)?))) {
             Some((name, value)) => (trim(name), Some(trim(value))),
             None => (trim(one), None),

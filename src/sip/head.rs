@@ -3,7 +3,7 @@
 //! The parser and the stream framer both read heads through [`scan`] and nothing else. If the two disagreed
 //! about one byte, a peer could hide a message inside another's body.
 
-use super::grammar::{Span, decimal, is_space, is_token, line_break, trim, trim_end};
+use super::grammar::{Span, decimal, find_any, is_space, is_token_byte, trim, trim_end, trim_start};
 use super::limits::{MAX_HEADERS, MAX_LINE};
 
 /// What is wrong with a message, and the status that says so.
@@ -77,7 +77,7 @@ pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
 /// The end of the line that begins at `from`, and the beginning of the next. Only CRLF ends a line: a peer
 /// that takes a lone CR or LF for one would see other headers than we do.
 fn line(bytes: &[u8], from: usize) -> Result<(usize, usize), Fault> {
-    let end = line_break(bytes, from).ok_or((400, "no empty line after the headers"))?;
+    let end = find_any(bytes, from, *b"\r\n").ok_or((400, "no empty line after the headers"))?;
     match bytes.get(end..end + 2) {
         Some(b"\r\n") => Ok((end, end + 2)),
         _ => Err((400, "a lone CR or LF in a header")),
@@ -86,13 +86,15 @@ fn line(bytes: &[u8], from: usize) -> Result<(usize, usize), Fault> {
 
 fn field(bytes: &[u8], at: usize, end: usize, folded: bool) -> Result<Field, Fault> {
     let whole = bytes.get(at..end).unwrap_or_default();
-    let colon = whole.iter().position(|&b| b == b':').ok_or((400, "a header line without a colon"))?;
-    let (name, value) = whole.split_at(colon);
-    let name = trim_end(name);
-    if !is_token(name) {
-        return Err((400, "a header name that is no token"));
+    let name_end = whole.iter().position(|&b| !is_token_byte(b)).unwrap_or(whole.len());
+    let (name, rest) = whole.split_at(name_end);
+    if name.is_empty() {
+        return Err((400, "a header line without a name"));
     }
-    let value = trim(value.get(1..).unwrap_or_default());
+    let [b':', value @ ..] = trim_start(rest) else {
+        return Err((400, "a header line without a colon behind its name"));
+    };
+    let value = trim(value);
     Ok(Field { name: Span::within(bytes, name), value: Span::within(bytes, value), folded })
 }
 

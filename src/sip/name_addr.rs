@@ -4,7 +4,7 @@
 //! in GB18030; it is forwarded as it came and decoded only to be shown.
 
 use super::grammar::{
-    Parameter, Span, find_bare, is_closed, parameters, quoted_end, trim, trim_end, unquoted,
+    Parameter, Span, find_any, is_closed, parameters, quoted_end, trim, trim_end, unquoted,
 };
 use super::uri::{Uri, find};
 use bytes::Bytes;
@@ -97,12 +97,17 @@ fn find_open_bracket(whole: &[u8]) -> Result<Option<usize>, &'static str> {
         Some(b'"') => quoted_end(whole, 0).ok_or("a quoted string that never ends")?,
         _ => 0,
     };
-    // Not past a semicolon: `sip:a@b;x="<"` has no brackets.
-    match find_bare(whole, start, b"<;") {
-        Some(i) if whole.get(i) == Some(&b'<') => Ok(Some(i)),
-        _ if start > 0 => Err("a display name without an address"),
-        _ => Ok(None),
+    let mut at = start;
+    while let Some(found) = find_any(whole, at, *b"<;\"") {
+        match whole.get(found) {
+            Some(b'<') => return Ok(Some(found)),
+            // Somewhere in a name without quotes of its own.
+            Some(b'"') => at = quoted_end(whole, found).ok_or("a quoted string that never ends")?,
+            // Not past a semicolon: `sip:a@b;x="<"` has no brackets.
+            _ => break,
+        }
     }
+    if start > 0 { Err("a display name without an address") } else { Ok(None) }
 }
 
 type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);

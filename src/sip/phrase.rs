@@ -71,11 +71,17 @@ pub(crate) fn phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        101..=199 => "Progress",
-        201..=299 => "OK",
-        301..=399 => "Redirected",
-        401..=499 => "Request Failed",
-        501..=599 => "Server Failed",
+        _ => class(status),
+    }
+}
+
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "Progress",
+        2 => "OK",
+        3 => "Redirected",
+        4 => "Request Failed",
+        5 => "Server Failed",
         _ => "Failed",
     }
 }

@@ -47,10 +47,25 @@ pub(crate) struct Pieces<'a> {
     pub headers: &'a [u8],
 }
 
+/// Bytes that stand in no URI: blanks, controls, brackets, quotes.
+const NEVER_BARE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b <= b' ' as usize {
+        table[b] = true;
+        b += 1;
+    }
+    table[0x7f] = true;
+    table[b'<' as usize] = true;
+    table[b'>' as usize] = true;
+    table[b'"' as usize] = true;
+    table
+};
+
 impl<'a> Pieces<'a> {
     /// Takes `uri` apart. Errors name what is wrong and quote nothing.
     pub(crate) fn of(uri: &'a [u8]) -> Result<Pieces<'a>, &'static str> {
-        if uri.iter().any(|&b| b <= b' ' || b == 0x7f || matches!(b, b'<' | b'>' | b'"')) {
+        if uri.iter().any(|&b| NEVER_BARE[usize::from(b)]) {
             return Err("a URI with a blank, a bracket or a control character");
         }
         let colon = uri.iter().position(|&b| b == b':').ok_or("a URI without a scheme")?;

@@ -37,7 +37,7 @@ impl Via {
     pub fn parse(value: impl Into<Bytes>) -> Result<Via, &'static str> {
         let raw = value.into();
         let (protocol, rest) = protocol(trim(&raw))?;
-        let params_at = find_bare(rest, 0, b";").unwrap_or(rest.len());
+        let params_at = find_bare(rest, 0, b';').unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(params_at);
         let (host, port) = host_port(sent_by)?;
         if !is_closed(params) {
@@ -189,7 +189,7 @@ fn protocol(value: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
 
 /// The topmost Via of a header value that may hold several, and what follows it, from its comma on.
 pub(crate) fn topmost(value: &[u8]) -> (&[u8], &[u8]) {
-    let comma = find_bare(value, 0, b",").unwrap_or(value.len());
+    let comma = find_bare(value, 0, b',').unwrap_or(value.len());
     let (first, rest) = value.split_at(comma);
     (trim(first), rest)
 }

@@ -73,3 +73,58 @@ fn the_framer_finds_in_a_stream_what_the_parser_finds_in_a_datagram() {
         }
     }
 }
+
+/// Messages of our own after sections of RFC 4475, so that something is tested where the published ones are
+/// absent: a name, whether it must be read, and what is put in the place of what in [`PLAIN`].
+const OWN: [(&str, bool, &str, &str); 22] = [
+    (
+        "3.1.1.1 blanks and folds",
+        true,
+        "From: <sip:a@b>;tag=1",
+        "FROM :\r\n  \"A \\\\\\\" B\"\r\n\t<sip:a@b> ;\r\n tag = 1",
+    ),
+    ("3.1.1.1 blanks in Via", true, "Via: SIP/2.0/UDP h;", "v : SIP  / 2.0\r\n /UDP\r\n  h ;"),
+    (
+        "3.1.1.2 wide character set",
+        true,
+        "From: <sip:a@b>",
+        "From: t1~` t2'+_ <sip:a!(b)&+$/?,;:c@b>;x*=\"\u{442}\"",
+    ),
+    ("3.1.1.3 escapes in a user", true, "sip:c@d SIP", "sip:sips%3Auser%40example.net@d SIP"),
+    ("3.1.1.4 escaped zeros", true, "To: <sip:c@d>", "To: sip:null-%00-null@d"),
+    ("3.1.1.6 no blank before the bracket", true, "From: <sip", "From: caller<sip"),
+    ("3.1.1.9 semicolon in a user", true, "sip:c@d SIP", "sip:c;par=u%40example.org@d SIP"),
+    ("3.1.1.10 unknown transport", true, "SIP/2.0/UDP", "SIP/2.0/UNKNOWN"),
+    ("3.1.2.1 empty parameters in Via", false, "branch=z9hG4bK1", ";,;,,"),
+    ("3.1.2.2 length past the end", false, "Length: 0", "Length: 9999"),
+    ("3.1.2.3 negative length", false, "Length: 0", "Length: -999"),
+    ("3.1.2.4 large CSeq", false, "CSeq: 1", "CSeq: 36893488147419103232"),
+    ("3.1.2.6 quote that never ends", false, "To: <", "To: \"Mr. C <"),
+    ("3.1.2.7 brackets round the Request-URI", false, "sip:c@d SIP", "<sip:c@d> SIP"),
+    ("3.1.2.8 blank in the Request-URI", false, "sip:c@d SIP", "sip:c@d; lr SIP"),
+    ("3.1.2.16 unknown version", false, "c@d SIP/2.0", "c@d SIP/7.0"),
+    ("3.1.2.17 methods that differ", false, "1 INVITE", "1 OPTIONS"),
+    ("3.2.1 bare magic cookie", true, "z9hG4bK1", "z9hG4bK"),
+    ("3.3.1 no Call-ID", false, "Call-ID: x\r\n", ""),
+    ("3.3.2 unknown scheme", true, "sip:c@d SIP", "nobodyknows:thisone SIP"),
+    ("3.3.9 two lengths", false, "Max-Forwards: 70", "Content-Length: 5"),
+    ("3.4.1 RFC 2543", true, ";branch=z9hG4bK1", ""),
+];
+
+const PLAIN: &str = "INVITE sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+    To: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn our_own_messages_after_rfc_4475_are_read_or_answered() {
+    for (name, is_read, was, is) in OWN {
+        let message = PLAIN.replacen(was, is, 1);
+        assert_ne!(message, PLAIN, "{name}");
+        match Message::parse(Bytes::from(message)) {
+            Ok(_) => assert!(is_read, "{name} was read"),
+            Err(why) => {
+                assert!(!is_read, "{name}: {why:?}");
+                assert!(why.answer().is_some(), "{name} met silence");
+            }
+        }
+    }
+}
