@@ -4,6 +4,15 @@
 //! There is no jitter buffer, no mixing and no recording here: what comes in goes out, re-stamped.
 
 mod command;
+pub mod dtmf;
+pub mod egress;
+pub mod g711;
+pub mod latch;
+pub mod ports;
+pub mod prompt;
+pub mod quality;
+pub mod rtcp;
+pub mod rtp;
 
 pub use command::{Command, Event, Remote};
 
