@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod driver;
 pub mod http;
+pub mod rtp;
 pub mod serve;
 pub mod tcp;
 pub mod udp;

@@ -3,9 +3,9 @@
 //! Commands about one leg are obeyed in the order they were sent. A command about a leg that is not open
 //! is ignored, because the control plane may ask for a thing while `Closed` is on its way to it.
 
-use super::{Codec, Direction};
 use crate::event::MediaQuality;
 use crate::id::LegId;
+use crate::sdp::{Codec, Direction};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -59,6 +59,20 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
+}
+
+impl Command {
+    /// The leg it is about, the first one for a bridge.
+    pub fn leg(&self) -> LegId {
+        match self {
+            Command::Bridge { a: leg, .. } | Command::Unbridge { a: leg } => *leg,
+            Command::Open { leg }
+            | Command::Remote { leg, .. }
+            | Command::Play { leg, .. }
+            | Command::Stop { leg }
+            | Command::Close { leg } => *leg,
+        }
+    }
 }
 
 /// The far end of a leg as negotiated.
@@ -120,7 +134,8 @@ pub enum Event {
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
     },
-    /// Neither leg of a bridge sent RTP for the configured time. Once for each bridge.
+    /// Neither leg of a bridge sent RTP for the configured time, although one of them may. Once for each bridge, until
+    /// a new [`Command::Remote`] starts the time anew.
     Silent {
         /// One leg.
         a: LegId,

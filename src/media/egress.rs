@@ -57,6 +57,13 @@ pub struct Relayed {
     last: u16,
 }
 
+impl Relayed {
+    /// Whether it comes from that leg.
+    pub fn comes_from(&self, leg: u32) -> bool {
+        self.from == leg
+    }
+}
+
 /// The numbers of a packet as the leg shall see them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {

@@ -2,7 +2,7 @@
 //!
 //! The tables are made at compile time. Converting between the laws costs one look-up a sample.
 
-use super::Codec;
+use crate::sdp::Codec;
 
 /// The octet both ends hear as silence in A-law.
 pub const ALAW_SILENCE: u8 = 0xd5;

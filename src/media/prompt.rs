@@ -3,8 +3,8 @@
 //! A prompt is kept in the law it was recorded in. On a leg with the other law each packet goes through the
 //! 256-octet table, which costs less than a tenth of a microsecond, so there is no second copy in memory.
 
-use super::Codec;
 use super::g711;
+use crate::sdp::Codec;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;

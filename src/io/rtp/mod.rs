@@ -1,0 +1,156 @@
+//! The media worker: one thread that owns every RTP socket and drives [`media::relay`](crate::media::relay).
+//!
+//! It shares nothing with the control plane but commands in and events out. Per packet it takes no lock, allocates nothing
+//! and logs nothing. Commands come by a bounded queue and a wake-up; when the queue is full, [`Commander::send`] waits for
+//! the worker, which itself never waits for anybody.
+
+mod counts;
+mod prompts;
+mod sockets;
+mod worker;
+
+
+pub use prompts::{PromptError, load_prompts};
+
+use crate::id::Random;
+use crate::media::prompt::Prompts;
+use crate::media::relay::{Counts, Relay};
+use crate::media::{Command, Event, ports::Ports};
+use crate::time::Duration;
+use counts::Published;
+use mio::{Poll, Waker};
+use std::collections::VecDeque;
+use std::io;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// Commands that may wait for the worker: a second's worth at 600 calls a second.
+const QUEUE: usize = 8_192;
+
+/// What the worker must be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address the sockets are bound to. An IPv6 address takes no IPv4 peers.
+    pub address: IpAddr,
+    /// The ports: pairs, RTP at the even one.
+    pub ports: RangeInclusive<u16>,
+    /// How long a port rests after a leg gave it back.
+    pub rest: Duration,
+    /// A bridge without RTP from both sides for so long is told of.
+    pub silence: Duration,
+    /// How long the worker lets packets gather under load, so that one wake-up serves several. Adds at most this (and the
+    /// kernel's timer slack of 50 µs) to a packet's way. Zero: every packet wakes the worker.
+    pub gather: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            address: IpAddr::from([0, 0, 0, 0]),
+            ports: 16_384..=29_999,
+            rest: Duration::from_secs(5),
+            silence: Duration::from_secs(60),
+            gather: Duration::from_micros(150),
+        }
+    }
+}
+
+impl From<&crate::config::Media> for Config {
+    fn from(media: &crate::config::Media) -> Config {
+        Config { address: media.address, ports: media.ports.clone(), silence: media.silence, ..Config::default() }
+    }
+}
+
+/// Takes events off the front, as many as the control plane has room for. Called on the worker's thread, so it must never
+/// wait: what it leaves is offered again within 2 ms. Audio goes on meanwhile.
+pub type OnEvents = Box<dyn FnMut(&mut VecDeque<Event>) + Send>;
+
+/// The way to the worker. The worker ends when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Commander {
+    line: Arc<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    queue: SyncSender<Command>,
+    waker: Waker,
+    shared: Arc<Shared>,
+}
+
+/// What both sides see.
+#[derive(Debug, Default)]
+struct Shared {
+    /// A wake-up is on its way.
+    woken: AtomicBool,
+    /// No more commands will come.
+    ended: AtomicBool,
+    counts: Published,
+}
+
+impl Commander {
+    /// Hands a command over. When the queue is full this waits until the worker has taken some. A command to a worker that
+    /// died is lost.
+    pub fn send(&self, command: Command) {
+        if self.line.queue.send(command).is_ok() {
+            self.line.wake();
+        }
+    }
+
+    /// Ends the worker. Its sockets are closed; nothing more is told.
+    pub fn stop(&self) {
+        self.line.end();
+    }
+
+    /// What passed through so far, some milliseconds old at most.
+    pub fn counts(&self) -> Counts {
+        self.line.shared.counts.read()
+    }
+}
+
+impl Line {
+    fn wake(&self) {
+        // Waking fails only when the kernel is out of memory; then the next command tries again.
+        if !self.shared.woken.swap(true, Ordering::AcqRel) && self.waker.wake().is_err() {
+            self.shared.woken.store(false, Ordering::Release);
+        }
+    }
+
+    fn end(&self) {
+        self.shared.ended.store(true, Ordering::Release);
+        let _ = self.waker.wake();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Starts the worker.
+///
+/// # Errors
+/// When the kernel gives no epoll instance, event descriptor, thread or random numbers.
+pub fn spawn(
+    config: Config,
+    prompts: Prompts,
+    on_events: OnEvents,
+) -> io::Result<(Commander, JoinHandle<()>)> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| io::Error::other(e.to_string()))?;
+    let mut random = Random::from_seed(seed);
+    let ports = Ports::new(config.ports.clone(), config.rest, random.bits());
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), worker::WAKER)?;
+    let (queue, commands) = sync_channel(QUEUE);
+    let shared = Arc::new(Shared::default());
+    let relay = Relay::new(ports, config.silence, prompts, random);
+    let worker = worker::Worker::new(config, relay, poll, commands, shared.clone(), on_events);
+    let thread = std::thread::Builder::new().name("media".into()).spawn(move || worker.run())?;
+    Ok((Commander { line: Arc::new(Line { queue, waker, shared }) }, thread))
+}

@@ -1,0 +1,314 @@
+//! The worker's loop: wait, drain what is ready, play what is due, tell what happened.
+
+use super::sockets::{Sockets, bind, bind_beside};
+use super::{Config, OnEvents, Shared};
+use crate::media::relay::{Output, Reason, Relay, Send};
+use crate::media::{Command, Event, Key, Through};
+use crate::time::{Duration, Mono};
+use mio::{Events, Interest, Poll, Token};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
+
+pub(super) const WAKER: Token = Token(usize::MAX);
+/// Octets of a datagram that are read: more than any RTP packet on an Ethernet. Longer ones are counted as bad.
+const DATAGRAM: usize = 2_048;
+/// Datagrams taken from one socket before the others have their turn: a flood at one leg must not starve the rest.
+const TURN: usize = 32;
+/// Ready sockets taken from the kernel at once.
+const READY: usize = 1_024;
+/// Commands obeyed before the sockets have their turn.
+const COMMANDS: usize = 256;
+/// Events kept for a control plane that takes none, before digits and the first packets of legs are no longer told.
+const UNTOLD: usize = 16_384;
+/// How soon events that were not taken are offered again.
+const OFFER_AGAIN: Duration = Duration::from_millis(2);
+/// Wake-ups nearer to each other than this are load, under which packets are let gather.
+const BUSY: Duration = Duration::from_micros(700);
+
+pub(super) struct Worker {
+    config: Config,
+    relay: Relay,
+    poll: Poll,
+    commands: Receiver<Command>,
+    shared: Arc<Shared>,
+    on_events: OnEvents,
+    start: Instant,
+    sockets: Vec<Option<Sockets>>,
+    /// Sockets that were not drained in their turn.
+    again: Vec<(Key, Through)>,
+    buffer: Box<[u8; DATAGRAM]>,
+    out: Vec<Output>,
+    /// Not taken by the control plane yet.
+    events: VecDeque<Event>,
+    unsent: u64,
+}
+
+impl Worker {
+    pub(super) fn new(
+        config: Config,
+        relay: Relay,
+        poll: Poll,
+        commands: Receiver<Command>,
+        shared: Arc<Shared>,
+        on_events: OnEvents,
+    ) -> Worker {
+        Worker {
+            config,
+            relay,
+            poll,
+            commands,
+            shared,
+            on_events,
+            start: Instant::now(),
+            sockets: Vec::new(),
+            again: Vec::new(),
+            buffer: Box::new([0; DATAGRAM]),
+            out: Vec::new(),
+            events: VecDeque::new(),
+            unsent: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut ready = Events::with_capacity(READY);
+        let mut woke = self.now();
+        let mut pace = Pace::Idle;
+        while !self.shared.ended.load(Ordering::Acquire) {
+            let Some(found) = self.wait(&mut ready, pace) else { return };
+            let now = self.now();
+            pace = match pace {
+                Pace::Gather if !found => Pace::Idle,
+                Pace::Gather => Pace::Gather,
+                Pace::Idle if now.since(woke) < BUSY => Pace::Gather,
+                Pace::Idle => Pace::Idle,
+            };
+            woke = now;
+            self.obey(now);
+            for event in &ready {
+                if event.token() != WAKER {
+                    let (key, through) = place(event.token());
+                    self.drain(now, key, through);
+                }
+            }
+            for (key, through) in std::mem::take(&mut self.again) {
+                self.drain(now, key, through);
+            }
+            self.clock(now);
+            self.tell();
+        }
+    }
+
+    /// Waits for something to do. Whether there is; `None` when the kernel refuses to wait.
+    fn wait(&mut self, ready: &mut Events, pace: Pace) -> Option<bool> {
+        let timeout = match pace {
+            _ if !self.again.is_empty() || self.shared.woken.load(Ordering::Acquire) => Some(Duration::ZERO),
+            Pace::Gather if !self.config.gather.is_zero() => {
+                std::thread::sleep(self.config.gather);
+                Some(Duration::ZERO)
+            }
+            Pace::Gather | Pace::Idle => {
+                let now = self.now();
+                let due = self.relay.poll_timeout().map(|(at, _)| at.since(now));
+                if self.events.is_empty() {
+                    due
+                } else {
+                    Some(due.map_or(OFFER_AGAIN, |d| d.min(OFFER_AGAIN)))
+                }
+            }
+        };
+        match self.poll.poll(ready, timeout) {
+            Ok(()) => Some(!ready.is_empty()),
+            Err(e) if e.kind() == ErrorKind::Interrupted => Some(false),
+            Err(e) => {
+                tracing::error!(error = %e, "the media worker cannot wait for its sockets and ends");
+                None
+            }
+        }
+    }
+
+    fn now(&self) -> Mono {
+        Mono(0) + self.start.elapsed()
+    }
+
+    fn obey(&mut self, now: Mono) {
+        if !self.shared.woken.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        for _ in 0..COMMANDS {
+            match self.commands.try_recv() {
+                Ok(command) => {
+                    self.relay.handle(now, command, &mut self.out);
+                    self.carry_out(now);
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            }
+        }
+        self.shared.woken.store(true, Ordering::Release);
+    }
+
+    fn drain(&mut self, now: Mono, key: Key, through: Through) {
+        for _ in 0..TURN {
+            let Some(Some(sockets)) = self.sockets.get(key.0 as usize) else { return };
+            let socket = match through {
+                Through::Rtp => &sockets.rtp,
+                Through::Rtcp => match &sockets.rtcp {
+                    Some(socket) => socket,
+                    None => return,
+                },
+            };
+            let (length, from) = match socket.recv_from(&mut self.buffer[..]) {
+                Ok(got) => got,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                // An earlier packet of ours found nobody there. Nothing is wrong with the socket.
+                Err(_) => continue,
+            };
+            // A datagram that fills the buffer was cut off; as nothing it is counted as bad.
+            let length = if length == DATAGRAM { 0 } else { length };
+            let send =
+                self.relay.receive(now, (key, through), from, &mut self.buffer[..], length, &mut self.out);
+            if let Some(send) = send {
+                let sent = put(&self.sockets, send, &self.buffer[..]);
+                self.unsent += u64::from(!sent);
+            }
+            if !self.out.is_empty() {
+                self.carry_out(now);
+            }
+        }
+        self.again.push((key, through));
+    }
+
+    fn clock(&mut self, now: Mono) {
+        let mut due = self.relay.poll_timeout();
+        if let Some((at, Reason::Prompt)) = due
+            && at <= now
+        {
+            let (sockets, unsent) = (&self.sockets, &mut self.unsent);
+            self.relay.prompts_due(now, &mut self.out, |send, packet| {
+                *unsent += u64::from(!put(sockets, send, packet))
+            });
+            due = self.relay.poll_timeout();
+        }
+        if let Some((at, _)) = due
+            && at <= now
+        {
+            self.relay.handle_timeout(now, &mut self.out);
+        }
+        self.carry_out(now);
+    }
+
+    fn carry_out(&mut self, now: Mono) {
+        // Carrying out one thing may ask for another.
+        while !self.out.is_empty() {
+            let mut work = std::mem::take(&mut self.out);
+            for output in work.drain(..) {
+                match output {
+                    Output::Event(event) => self.note(event),
+                    Output::Bind(key, port) => {
+                        let bound = self.open(key, port).is_ok();
+                        self.relay.bound(now, key, bound, &mut self.out);
+                    }
+                    // Held by another program: the leg goes without reports.
+                    Output::BindReports(key, port) => drop(self.open_reports(key, port)),
+                    Output::Hold(key, source) => self.hold(key, source),
+                    Output::Relearn(key) => self.relearn(now, key),
+                    Output::Release(key) => {
+                        if let Some(place) = self.sockets.get_mut(key.0 as usize) {
+                            *place = None;
+                        }
+                    }
+                }
+            }
+            if self.out.is_empty() {
+                self.out = work;
+            }
+        }
+    }
+
+    fn open(&mut self, key: Key, port: u16) -> io::Result<()> {
+        let mut rtp = bind(self.config.address, port)?;
+        self.poll.registry().register(&mut rtp, token(key, Through::Rtp), Interest::READABLE)?;
+        let at = key.0 as usize;
+        if self.sockets.len() <= at {
+            self.sockets.resize_with(at + 1, || None);
+        }
+        self.sockets[at] = Some(Sockets { rtp, connected: None, rtcp: None });
+        Ok(())
+    }
+
+    fn open_reports(&mut self, key: Key, port: u16) -> io::Result<()> {
+        let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return Ok(()) };
+        let mut rtcp = bind(self.config.address, port)?;
+        self.poll.registry().register(&mut rtcp, token(key, Through::Rtcp), Interest::READABLE)?;
+        sockets.rtcp = Some(rtcp);
+        Ok(())
+    }
+
+    fn hold(&mut self, key: Key, source: SocketAddr) {
+        let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return };
+        // Without it everything works as well: the relay refuses strangers itself.
+        sockets.connected = sockets.rtp.connect(source).is_ok().then_some(source);
+    }
+
+    fn relearn(&mut self, now: Mono, key: Key) {
+        // What is already there came from the former source, and is heard.
+        self.drain(now, key, Through::Rtp);
+        if let Err(e) = self.disconnect(key) {
+            tracing::warn!(error = %e, "a media socket could not be renewed; a new media address of its peer is not heard");
+        }
+    }
+
+    fn disconnect(&mut self, key: Key) -> io::Result<()> {
+        let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return Ok(()) };
+        if sockets.connected.is_some() {
+            let port = sockets.rtp.local_addr()?.port();
+            let mut rtp = bind_beside(&sockets.rtp, self.config.address, port)?;
+            self.poll.registry().register(&mut rtp, token(key, Through::Rtp), Interest::READABLE)?;
+            sockets.rtp = rtp;
+            sockets.connected = None;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        let mut counts = self.relay.counts();
+        counts.unsent = self.unsent;
+        self.shared.counts.publish(counts);
+        if !self.events.is_empty() {
+            (self.on_events)(&mut self.events);
+        }
+    }
+
+    /// Keeps an event for the control plane. Every other event answers a command; only these two a peer can make at will.
+    fn note(&mut self, event: Event) {
+        if self.events.len() < UNTOLD || !matches!(event, Event::Digit { .. } | Event::Heard { .. }) {
+            self.events.push_back(event);
+        }
+    }
+}
+
+/// Whether the worker sleeps until something comes, or lets packets gather.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Idle,
+    Gather,
+}
+
+fn put(sockets: &[Option<Sockets>], send: Send, packet: &[u8]) -> bool {
+    let Some(Some(sockets)) = sockets.get(send.key.0 as usize) else { return false };
+    let Some(packet) = packet.get(..send.length) else { return false };
+    sockets.send(send.through, packet, send.to).is_ok()
+}
+
+fn token(key: Key, through: Through) -> Token {
+    Token(key.0 as usize * 2 + usize::from(through == Through::Rtcp))
+}
+
+fn place(token: Token) -> (Key, Through) {
+    let through = if token.0.is_multiple_of(2) { Through::Rtp } else { Through::Rtcp };
+    (Key((token.0 / 2) as u32), through)
+}

@@ -1,0 +1,184 @@
+//! One leg of the relay: who its peer is, what it is sent, how well it is heard, and what it is doing.
+
+use super::command::Remote;
+use super::dtmf::Presses;
+use super::egress::Egress;
+use super::latch::Latch;
+use super::prompt::Prompt;
+use super::quality::Reception;
+use crate::event::MediaQuality;
+use crate::id::LegId;
+use crate::sdp::Codec;
+use crate::time::{Duration, Mono};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A leg's place in the relay. Places are used again when a leg is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u32);
+
+/// One leg, about 400 octets.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub id: LegId,
+    pub port: u16,
+    pub remote: Option<Remote>,
+    pub latch: Latch,
+    pub reports: Reports,
+    pub heard: Heard,
+    pub egress: Egress,
+    pub reception: Reception,
+    pub presses: Presses,
+    pub doing: Doing,
+}
+
+/// When RTP of the leg's peer was last accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Not since its last description.
+    NotYet,
+    /// Then.
+    At(Mono),
+}
+
+/// The leg's RTCP.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reports {
+    pub socket: ReportSocket,
+    /// Where the peer's reports come from, once one came.
+    pub source: Option<SocketAddr>,
+    /// The last sender report passed to the peer: the middle of its NTP time, and when.
+    pub passed: Option<(u32, Mono)>,
+    pub round_trip: Option<Duration>,
+}
+
+/// Whether the leg has its RTCP socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReportSocket {
+    /// Not before then: short calls never need it.
+    From(Mono),
+    /// Asked for, or not needed.
+    Settled,
+}
+
+/// What the leg is doing.
+#[derive(Debug)]
+pub(super) enum Doing {
+    /// The port is not certain yet; how many were tried.
+    Binding { tried: u32 },
+    /// Nothing is sent.
+    Idle,
+    /// It hears a prompt.
+    Playing(Playing),
+    /// It hears another leg and is heard by it.
+    Bridged(Bridged),
+}
+
+/// A prompt on its way.
+#[derive(Debug)]
+pub(super) struct Playing {
+    pub prompt: Arc<Prompt>,
+    pub frame: u32,
+    pub repeat: bool,
+    pub play: u32,
+}
+
+/// One end of a bridge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bridged {
+    pub peer: Key,
+    pub watch: Watch,
+}
+
+/// The watch over a bridge's silence, the same at both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// Silence counts from here when nothing was heard later.
+    Since(Mono),
+    /// It was told.
+    Told,
+}
+
+/// What a packet of the peer carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carries {
+    Audio(Codec),
+    Press,
+    Other,
+}
+
+impl Leg {
+    pub(super) fn new(id: LegId, port: u16, egress: Egress) -> Leg {
+        Leg {
+            id,
+            port,
+            remote: None,
+            latch: Latch::Deaf,
+            reports: Reports { socket: ReportSocket::Settled, source: None, passed: None, round_trip: None },
+            heard: Heard::NotYet,
+            egress,
+            reception: Reception::default(),
+            presses: Presses::default(),
+            doing: Doing::Binding { tried: 1 },
+        }
+    }
+
+    /// Where RTP may be sent now, and what the peer takes there.
+    pub(super) fn target(&self) -> Option<(SocketAddr, &Remote)> {
+        let remote = self.remote.as_ref().filter(|r| r.direction.sends())?;
+        Some((self.latch.target()?, remote))
+    }
+
+    /// Where reports are sent, and whether through the RTP port.
+    pub(super) fn report_target(&self) -> Option<(SocketAddr, Through)> {
+        let remote = self.remote.as_ref()?;
+        if remote.rtcp_mux {
+            return Some((self.latch.target()?, Through::Rtp));
+        }
+        let described = Some(remote.rtcp)
+            .filter(|a| a.port() != 0 && self.latch.target().is_some_and(|t| t.ip() == a.ip()));
+        Some((self.reports.source.or(described)?, Through::Rtcp))
+    }
+
+    pub(super) fn peer(&self) -> Option<Key> {
+        match self.doing {
+            Doing::Bridged(b) => Some(b.peer),
+            Doing::Binding { .. } | Doing::Idle | Doing::Playing(_) => None,
+        }
+    }
+
+    pub(super) fn quality(&self) -> MediaQuality {
+        let round_trip = self.reports.round_trip;
+        MediaQuality {
+            leg: Some(self.id),
+            codec: Arc::from(self.remote.map_or("", |r| r.codec.name())),
+            received: self.reception.received(),
+            sent: self.egress.packets,
+            lost: self.reception.lost(),
+            jitter: self.reception.jitter(),
+            round_trip,
+            mos: self.reception.mos(round_trip),
+        }
+    }
+}
+
+/// The socket of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Through {
+    /// The even port.
+    Rtp,
+    /// The odd port.
+    Rtcp,
+}
+
+/// What a payload type means to the leg. Both laws of G.711 are understood by their static numbers (RFC 3551), since
+/// some peers change between them without a word.
+pub(super) fn carries(remote: &Remote, payload_type: u8) -> Carries {
+    if remote.payload_type == payload_type {
+        Carries::Audio(remote.codec)
+    } else if remote.telephone_event == Some(payload_type) {
+        Carries::Press
+    } else {
+        Codec::of_static(payload_type).map_or(Carries::Other, Carries::Audio)
+    }
+}

@@ -1,0 +1,572 @@
+//! The relay: every leg, what it hears, and where a packet goes. Knows no socket: it says which ports to bind, is
+//! given the packets that came in, and rewrites them in place for the leg they go to.
+//!
+//! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
+
+use super::command::{Command, Event, Remote};
+use super::egress::{Came, Egress};
+use super::g711;
+use super::latch::{Described, Verdict};
+use super::leg::carries;
+use super::leg::{Bridged, Carries, Doing, Heard, Key, Leg, Playing, ReportSocket, Through, Watch};
+use super::ports::Ports;
+use super::prompt::{FRAME, Prompts};
+use super::quality::Continuity;
+use super::rtcp::{LONGEST, Report};
+use super::rtp::{self, HEADER, Header};
+use super::wheel::Wheel;
+use crate::id::{LegId, Random};
+use crate::time::{Duration, Mono};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Ports tried for one leg before it is refused: some may be held by other programs.
+const TRIES: u32 = 32;
+/// How long a leg lives before its RTCP socket is opened. The first report is due 2.5 s after the first packet (half of RFC 3550's
+/// least interval of 5 s), and most legs of refused or short calls never get that far.
+const REPORTS_AFTER: Duration = Duration::from_secs(1);
+/// How often silence and RTCP sockets are looked at, at most.
+const ROUND: Duration = Duration::from_millis(500);
+
+/// What the relay asks of its shell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Bind this port for the leg, hearing everyone. Answered by [`Relay::bound`].
+    Bind(Key, u16),
+    /// Bind the leg's RTCP port. If that fails the leg lives without.
+    BindReports(Key, u16),
+    /// Hear only this source from here on: the RTP socket may be connected to it.
+    Hold(Key, SocketAddr),
+    /// Hear everyone again.
+    Relearn(Key),
+    /// Close the leg's sockets.
+    Release(Key),
+    /// Tell the control plane.
+    Event(Event),
+}
+
+/// A rewritten packet and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Send {
+    /// The leg whose socket it goes out by.
+    pub key: Key,
+    /// Which of its sockets.
+    pub through: Through,
+    /// The address.
+    pub to: SocketAddr,
+    /// Octets of the buffer to send.
+    pub length: usize,
+}
+
+/// Why the relay wants to be called at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A prompt's next packet is due.
+    Prompt,
+    /// The round over all legs: silent bridges, RTCP sockets.
+    Round,
+}
+
+/// What passed through, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// RTP packets passed from leg to leg.
+    pub relayed: u64,
+    /// RTP packets of prompts.
+    pub played: u64,
+    /// RTCP packets passed from leg to leg.
+    pub reports: u64,
+    /// Datagrams that were neither RTP nor RTCP.
+    pub bad: u64,
+    /// Datagrams from somebody else than the leg's peer.
+    pub strays: u64,
+    /// Legs that got no port.
+    pub refused: u64,
+    /// Packets the kernel did not take; counted by the shell.
+    pub unsent: u64,
+    /// Legs open now.
+    pub legs: u64,
+    /// Legs hearing a prompt now.
+    pub playing: u64,
+    /// Port pairs in use now.
+    pub ports: u64,
+}
+
+/// Every leg of the media plane.
+#[derive(Debug)]
+pub struct Relay {
+    legs: Vec<Option<Leg>>,
+    free: Vec<Key>,
+    by_id: HashMap<LegId, Key>,
+    ports: Ports,
+    prompts: Prompts,
+    wheel: Wheel,
+    silence: Duration,
+    round: Mono,
+    random: Random,
+    counts: Counts,
+}
+
+impl Relay {
+    /// A relay with no legs. A bridge that hears nothing from either side for `silence` is told of.
+    pub fn new(ports: Ports, silence: Duration, prompts: Prompts, random: Random) -> Relay {
+        Relay {
+            legs: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::new(),
+            ports,
+            prompts,
+            wheel: Wheel::default(),
+            silence,
+            round: Mono(0),
+            random,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Obeys a command.
+    pub fn handle(&mut self, now: Mono, command: Command, out: &mut Vec<Output>) {
+        if let Command::Open { leg } = command {
+            return self.open(now, leg, out);
+        }
+        let Some(&key) = self.by_id.get(&command.leg()) else { return };
+        match command {
+            Command::Open { .. } => {}
+            Command::Remote { remote, .. } => self.remote(now, key, remote, out),
+            Command::Play { prompt, repeat, play, .. } => self.play(now, key, (&prompt, repeat, play), out),
+            Command::Stop { .. } => self.stop(key, out),
+            Command::Bridge { b, .. } => {
+                if let Some(&b) = self.by_id.get(&b) {
+                    self.bridge(now, key, b, out);
+                }
+            }
+            Command::Unbridge { .. } => self.part(key),
+            Command::Close { .. } => self.close(now, key, out),
+        }
+    }
+
+    /// When to call [`Relay::handle_timeout`] (and, for [`Reason::Prompt`], [`Relay::prompts_due`]), and why.
+    pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        let round = (!self.by_id.is_empty()).then_some((self.round, Reason::Round));
+        let prompt = self.wheel.next().map(|at| (at, Reason::Prompt));
+        round.into_iter().chain(prompt).min()
+    }
+
+    /// The counters.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            legs: self.by_id.len() as u64,
+            playing: self.wheel.len() as u64,
+            ports: self.ports.taken() as u64,
+            ..self.counts
+        }
+    }
+
+    fn leg(&mut self, key: Key) -> Option<&mut Leg> {
+        self.legs.get_mut(key.0 as usize)?.as_mut()
+    }
+
+    fn open(&mut self, now: Mono, id: LegId, out: &mut Vec<Output>) {
+        if self.by_id.contains_key(&id) {
+            return;
+        }
+        let Some(port) = self.ports.take(now) else { return self.refuse(id, "no media port is free", out) };
+        let leg = Leg::new(id, port, Egress::new(&mut self.random));
+        let key = match self.free.pop() {
+            Some(key) => key,
+            None => {
+                self.legs.push(None);
+                Key(self.legs.len() as u32 - 1)
+            }
+        };
+        if self.by_id.is_empty() {
+            self.round = now + self.period();
+        }
+        self.by_id.insert(id, key);
+        if let Some(place) = self.legs.get_mut(key.0 as usize) {
+            *place = Some(leg);
+        }
+        out.push(Output::Bind(key, port));
+    }
+
+    /// What came of [`Output::Bind`]. A port that is held by another program is left to rest and the next one is tried.
+    pub fn bound(&mut self, now: Mono, key: Key, bound: bool, out: &mut Vec<Output>) {
+        let Some(leg) = self.leg(key) else { return };
+        let Doing::Binding { tried } = &mut leg.doing else { return };
+        let (id, port) = (leg.id, leg.port);
+        if bound {
+            leg.doing = Doing::Idle;
+            leg.reports.socket = ReportSocket::From(now + REPORTS_AFTER);
+            out.push(Output::Event(Event::Opened { leg: id, port }));
+            return;
+        }
+        *tried += 1;
+        let again = *tried <= TRIES;
+        self.ports.give(now, port);
+        if again && let Some(port) = self.ports.take(now) {
+            if let Some(leg) = self.leg(key) {
+                leg.port = port;
+            }
+            out.push(Output::Bind(key, port));
+        } else {
+            self.forget(key, id);
+            self.refuse(id, "no media port could be bound", out);
+        }
+    }
+
+    fn refuse(&mut self, leg: LegId, reason: &'static str, out: &mut Vec<Output>) {
+        self.counts.refused += 1;
+        out.push(Output::Event(Event::OpenFailed { leg, reason }));
+    }
+
+    fn forget(&mut self, key: Key, id: LegId) -> Option<Leg> {
+        self.by_id.remove(&id);
+        self.free.push(key);
+        self.legs.get_mut(key.0 as usize)?.take()
+    }
+
+    fn remote(&mut self, now: Mono, key: Key, remote: Remote, out: &mut Vec<Output>) {
+        let Some(leg) = self.leg(key) else { return };
+        if leg.latch.describe(remote.rtp) == Described::Relearn {
+            leg.reports.source = None;
+            out.push(Output::Relearn(key));
+        }
+        leg.remote = Some(remote);
+        leg.heard = Heard::NotYet;
+        // Silence is measured anew: a call taken off hold gets the whole time.
+        if let Some(peer) = leg.peer() {
+            self.watch(key, peer, Watch::Since(now));
+        }
+    }
+
+    fn play(&mut self, now: Mono, key: Key, what: (&Arc<str>, bool, u32), out: &mut Vec<Output>) {
+        let (name, repeat, play) = what;
+        self.stop(key, out);
+        let prompt = self.prompts.get(name);
+        let Some(leg) = self.leg(key) else { return };
+        match (prompt, &leg.doing) {
+            (Some(prompt), Doing::Idle) => {
+                leg.doing = Doing::Playing(Playing { prompt, frame: 0, repeat, play });
+                self.wheel.add(now, key);
+            }
+            _ => out.push(Output::Event(Event::Played { leg: leg.id, play, complete: false })),
+        }
+    }
+
+    fn stop(&mut self, key: Key, out: &mut Vec<Output>) {
+        let Some(leg) = self.leg(key) else { return };
+        let Doing::Playing(Playing { play, .. }) = leg.doing else { return };
+        leg.doing = Doing::Idle;
+        leg.egress.detach();
+        out.push(Output::Event(Event::Played { leg: leg.id, play, complete: false }));
+        self.wheel.remove(key);
+    }
+
+    fn bridge(&mut self, now: Mono, a: Key, b: Key, out: &mut Vec<Output>) {
+        if a == b || self.leg(a).and_then(|l| l.peer()) == Some(b) {
+            return;
+        }
+        for (key, peer) in [(a, b), (b, a)] {
+            self.part(key);
+            self.stop(key, out);
+            if let Some(leg) = self.leg(key)
+                && matches!(leg.doing, Doing::Idle)
+            {
+                leg.doing = Doing::Bridged(Bridged { peer, watch: Watch::Since(now) });
+            }
+        }
+    }
+
+    /// Ends the bridge a leg is in, at both ends.
+    fn part(&mut self, key: Key) {
+        let Some(peer) = self.leg(key).and_then(|l| l.peer()) else { return };
+        for key in [key, peer] {
+            if let Some(leg) = self.leg(key) {
+                leg.doing = Doing::Idle;
+                leg.egress.detach();
+            }
+        }
+    }
+
+    fn close(&mut self, now: Mono, key: Key, out: &mut Vec<Output>) {
+        self.part(key);
+        self.wheel.remove(key);
+        let Some(id) = self.leg(key).map(|l| l.id) else { return };
+        let Some(leg) = self.forget(key, id) else { return };
+        self.ports.give(now, leg.port);
+        out.push(Output::Release(key));
+        out.push(Output::Event(Event::Closed { leg: leg.id, quality: leg.quality() }));
+    }
+
+    fn watch(&mut self, a: Key, b: Key, watch: Watch) {
+        for key in [a, b] {
+            if let Some(Doing::Bridged(bridged)) = self.leg(key).map(|l| &mut l.doing) {
+                bridged.watch = watch;
+            }
+        }
+    }
+
+    fn period(&self) -> Duration {
+        ROUND.min(self.silence / 4).max(Duration::from_millis(5))
+    }
+
+    /// Looks at what the clock decides: bridges gone silent, RTCP sockets due. Prompts are in [`Relay::prompts_due`].
+    pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Output>) {
+        if now < self.round || self.by_id.is_empty() {
+            return;
+        }
+        self.round = now + self.period();
+        for at in 0..self.legs.len() {
+            let key = Key(at as u32);
+            let Some(leg) = self.leg(key) else { continue };
+            if let (ReportSocket::From(from), Some(remote)) = (leg.reports.socket, leg.remote)
+                && from <= now
+            {
+                leg.reports.socket = ReportSocket::Settled;
+                if !remote.rtcp_mux {
+                    out.push(Output::BindReports(key, leg.port + 1));
+                }
+            }
+            if let Doing::Bridged(Bridged { peer, watch: Watch::Since(since) }) = leg.doing
+                && key < peer
+            {
+                self.judge_silence(now, key, peer, since, out);
+            }
+        }
+    }
+
+    fn judge_silence(&mut self, now: Mono, a: Key, b: Key, since: Mono, out: &mut Vec<Output>) {
+        let mut last = since;
+        let mut expected = false;
+        let mut ids = [None; 2];
+        for (key, id) in [a, b].into_iter().zip(&mut ids) {
+            let Some(leg) = self.leg(key) else { return };
+            *id = Some(leg.id);
+            // On hold both ways nobody owes us a packet.
+            expected |= leg.remote.is_none_or(|r| r.direction.receives());
+            if let Heard::At(at) = leg.heard {
+                last = last.max(at);
+            }
+        }
+        if !expected {
+            self.watch(a, b, Watch::Since(now));
+        } else if now.since(last) >= self.silence
+            && let [Some(id_a), Some(id_b)] = ids
+        {
+            self.watch(a, b, Watch::Told);
+            out.push(Output::Event(Event::Silent { a: id_a, b: id_b }));
+        }
+    }
+
+    /// Sends every prompt packet that is due, through `send`.
+    pub fn prompts_due(&mut self, now: Mono, out: &mut Vec<Output>, mut send: impl FnMut(Send, &[u8])) {
+        while let Some((step, mut keys)) = self.wheel.take_due(now) {
+            keys.retain(|key| self.prompt_packet(now, *key, out, &mut send));
+            self.wheel.put_back((step, keys));
+        }
+    }
+
+    /// Sends one packet of the leg's prompt; false when the prompt is over.
+    fn prompt_packet(
+        &mut self,
+        now: Mono,
+        key: Key,
+        out: &mut Vec<Output>,
+        send: &mut impl FnMut(Send, &[u8]),
+    ) -> bool {
+        let Some(leg) = self.legs.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
+        let Doing::Playing(playing) = &mut leg.doing else { return false };
+        // The prompt begins when it is known where to: nothing of it is lost before.
+        let Some(codec) = leg.remote.as_ref().map(|r| r.codec) else { return true };
+        let mut audio = [0; FRAME];
+        if playing.repeat && playing.frame >= playing.prompt.frames() {
+            playing.frame = 0;
+        }
+        if !playing.prompt.frame(playing.frame, codec, &mut audio) {
+            let play = playing.play;
+            leg.doing = Doing::Idle;
+            leg.egress.detach();
+            out.push(Output::Event(Event::Played { leg: leg.id, play, complete: true }));
+            return false;
+        }
+        playing.frame += 1;
+        let Some((to, remote)) = leg.target() else {
+            leg.egress.detach();
+            return true;
+        };
+        let payload_type = remote.payload_type;
+        let stamp = leg.egress.prompt(now);
+        leg.egress.sent(FRAME);
+        let header = Header {
+            payload_type,
+            marker: stamp.begins,
+            sequence: stamp.sequence,
+            timestamp: stamp.timestamp,
+            ssrc: leg.egress.ssrc,
+            payload: HEADER..HEADER + FRAME,
+        };
+        let mut packet = [0; HEADER + FRAME];
+        packet[HEADER..].copy_from_slice(&audio);
+        let length = header.write(&mut packet);
+        self.counts.played += 1;
+        send(Send { key, through: Through::Rtp, to, length }, &packet);
+        true
+    }
+
+    /// Takes a datagram of `length` octets at the beginning of `buffer` that came in by a leg's socket. When it is to be
+    /// passed on it is rewritten in place; `buffer` must have room for [`LONGEST`] octets. Whatever arrives, nothing
+    /// is harmed: what cannot be used is counted and dropped.
+    pub fn receive(
+        &mut self,
+        now: Mono,
+        (key, through): (Key, Through),
+        from: SocketAddr,
+        buffer: &mut [u8],
+        length: usize,
+        out: &mut Vec<Output>,
+    ) -> Option<Send> {
+        let packet = buffer.get(..length)?;
+        if through == Through::Rtcp || rtp::is_rtcp(packet) {
+            return self.pass_report(now, key, through, from, buffer, length);
+        }
+        let Some(header) = Header::read(packet) else {
+            self.counts.bad += 1;
+            return None;
+        };
+        self.pass(now, key, from, header, buffer, out)
+    }
+
+    fn pass(
+        &mut self,
+        now: Mono,
+        key: Key,
+        from: SocketAddr,
+        mut header: Header,
+        buffer: &mut [u8],
+        out: &mut Vec<Output>,
+    ) -> Option<Send> {
+        let leg = self.legs.get_mut(key.0 as usize)?.as_mut()?;
+        match leg.latch.hear(from) {
+            Verdict::Refused => {
+                self.counts.strays += 1;
+                return None;
+            }
+            Verdict::Accepted => {}
+            Verdict::Held(source) => out.push(Output::Hold(key, source)),
+        }
+        let remote = leg.remote.as_ref()?;
+        let carries = carries(remote, header.payload_type);
+        let receive = remote.direction.receives();
+        if leg.heard == Heard::NotYet {
+            out.push(Output::Event(Event::Heard { leg: leg.id }));
+        }
+        leg.heard = Heard::At(now);
+        let audio = matches!(carries, Carries::Audio(_));
+        let continuity = leg.reception.hear(now, header.ssrc, header.sequence, header.timestamp, audio);
+        if continuity == Continuity::New {
+            leg.presses.restart();
+        }
+        if carries == Carries::Press
+            && let Some(digit) = leg.presses.hear(header.timestamp, &buffer[header.payload.clone()])
+        {
+            out.push(Output::Event(Event::Digit { leg: leg.id, digit }));
+        }
+        let peer = leg.peer()?;
+        let to = self.leg(peer)?;
+        if !receive {
+            to.egress.detach();
+            return None;
+        }
+        let send = to.forward(now, (key, carries), &mut header, buffer);
+        if send.is_some() {
+            self.counts.relayed += 1;
+        }
+        let (to, length) = send?;
+        Some(Send { key: peer, through: Through::Rtp, to, length })
+    }
+
+    fn pass_report(
+        &mut self,
+        now: Mono,
+        key: Key,
+        through: Through,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        length: usize,
+    ) -> Option<Send> {
+        let leg = self.legs.get_mut(key.0 as usize)?.as_mut()?;
+        if !leg.latch.knows(from.ip()) {
+            self.counts.strays += 1;
+            return None;
+        }
+        let Some(report) = Report::read(buffer.get(..length)?, leg.egress.ssrc) else {
+            self.counts.bad += 1;
+            return None;
+        };
+        if through == Through::Rtcp {
+            leg.reports.source = Some(from);
+        }
+        leg.measure_round_trip(now, &report);
+        let theirs = leg.egress.relayed();
+        let peer = leg.peer()?;
+        let leg = self.leg(peer)?;
+        let report = leg.retell(key, report, theirs);
+        let (to, through) = leg.report_target()?;
+        if let Some(sender) = report.sender {
+            leg.reports.passed = Some(((sender.ntp >> 16) as u32, now));
+        }
+        let mut written = [0; LONGEST];
+        let length = report.write(leg.egress.ssrc, &mut written);
+        buffer.get_mut(..length)?.copy_from_slice(&written[..length]);
+        self.counts.reports += 1;
+        Some(Send { key: peer, through, to, length })
+    }
+}
+
+impl Leg {
+    /// Rewrites a packet of the bridge's other leg for this one. Gives the address and the length, or drops it.
+    fn forward(
+        &mut self,
+        now: Mono,
+        (from, carries): (Key, Carries),
+        header: &mut Header,
+        buffer: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let Some((to, remote)) = self.target() else {
+            self.egress.detach();
+            return None;
+        };
+        let (payload_type, audio) = match carries {
+            Carries::Audio(_) if header.payload.is_empty() => (None, None),
+            Carries::Audio(codec) => (Some(remote.payload_type), Some((codec, remote.codec))),
+            Carries::Press => (remote.telephone_event, None),
+            Carries::Other => (None, None),
+        };
+        let Some(payload_type) = payload_type else {
+            self.egress.skip(header.ssrc, header.sequence);
+            return None;
+        };
+        if let Some((codec, wanted)) = audio {
+            g711::convert(buffer.get_mut(header.payload.clone())?, codec, wanted);
+        }
+        let stamp = self.egress.relay(
+            now,
+            Came {
+                from: from.0,
+                ssrc: header.ssrc,
+                sequence: header.sequence,
+                timestamp: header.timestamp,
+                audio: audio.is_some(),
+            },
+        );
+        header.payload_type = payload_type;
+        header.marker |= stamp.begins;
+        header.sequence = stamp.sequence;
+        header.timestamp = stamp.timestamp;
+        header.ssrc = self.egress.ssrc;
+        let length = header.write(buffer);
+        self.egress.sent(length - HEADER);
+        Some((to, length))
+    }
+}

@@ -1,0 +1,542 @@
+//! The relay in virtual time, without sockets.
+
+use super::command::{Command, Event, Remote};
+use super::leg::{Key, Through};
+use super::ports::Ports;
+use super::prompt::{Prompt, Prompts};
+use super::relay::{Output, Reason, Relay, Send};
+use super::rtcp::{Block, LONGEST, Report, Sender};
+use super::rtp::Header;
+use crate::id::{LegId, Random};
+use crate::sdp::{Codec, Direction};
+use crate::time::{Duration, Mono, Wall};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+const TICK: Duration = Duration::from_millis(20);
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A relay with its peers, at a time.
+struct World {
+    relay: Relay,
+    now: Mono,
+    random: Random,
+    out: Vec<Output>,
+}
+
+/// A leg and where its peer is.
+#[derive(Clone, Copy)]
+struct Phone {
+    leg: LegId,
+    key: Key,
+    at: SocketAddr,
+}
+
+/// What was sent to somebody.
+struct Sent {
+    to: SocketAddr,
+    header: Header,
+    payload: Vec<u8>,
+}
+
+impl World {
+    fn new() -> World {
+        World::with(Ports::new(10_000..=10_199, Duration::from_secs(5), 0))
+    }
+
+    fn with(ports: Ports) -> World {
+        let mut prompts = Prompts::default();
+        for (name, frames) in [("welcome", 3), ("music", 2)] {
+            let mut wav =
+                b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x06\0\x01\0\x40\x1f\0\0\0\0\0\0\x01\0\x08\0data".to_vec();
+            wav.extend((160 * frames as u32).to_le_bytes());
+            wav.resize(wav.len() + 160 * frames, 0x5a);
+            prompts.insert(name, Prompt::from_wav(wav).unwrap());
+        }
+        let relay = Relay::new(ports, SILENCE, prompts, Random::from_number(1));
+        World { relay, now: Mono(1_000_000_000), random: Random::from_number(2), out: Vec::new() }
+    }
+
+    fn order(&mut self, command: Command) {
+        self.relay.handle(self.now, command, &mut self.out);
+    }
+
+    fn open(&mut self) -> Option<(LegId, Key, u16)> {
+        let leg = LegId::new(Wall(0), &mut self.random);
+        self.order(Command::Open { leg });
+        let Some(Output::Bind(key, port)) = self.out.pop() else {
+            return None;
+        };
+        self.relay.bound(self.now, key, true, &mut self.out);
+        assert_eq!(self.out.pop(), Some(Output::Event(Event::Opened { leg, port })));
+        Some((leg, key, port))
+    }
+
+    fn phone(&mut self, host: u8, change: impl FnOnce(&mut Remote)) -> Phone {
+        let (leg, key, _) = self.open().unwrap();
+        let at = SocketAddr::from(([192, 0, 2, host], 4_000));
+        let phone = Phone { leg, key, at };
+        self.describe(phone, change);
+        phone
+    }
+
+    fn describe(&mut self, phone: Phone, change: impl FnOnce(&mut Remote)) {
+        let mut remote = Remote {
+            rtp: phone.at,
+            rtcp: SocketAddr::new(phone.at.ip(), phone.at.port() + 1),
+            rtcp_mux: false,
+            codec: Codec::Pcma,
+            payload_type: 8,
+            telephone_event: Some(101),
+            direction: Direction::SendRecv,
+            ptime_ms: 20,
+        };
+        change(&mut remote);
+        self.order(Command::Remote { leg: phone.leg, remote });
+    }
+
+    fn bridge(&mut self, a: Phone, b: Phone) {
+        self.order(Command::Bridge { a: a.leg, b: b.leg });
+    }
+
+    fn datagram(
+        &mut self,
+        to: Phone,
+        through: Through,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Option<(Send, Vec<u8>)> {
+        let mut buffer = [0; 2_048];
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        let place = (to.key, through);
+        let send = self.relay.receive(self.now, place, from, &mut buffer, bytes.len(), &mut self.out)?;
+        Some((send, buffer[..send.length].to_vec()))
+    }
+
+    fn rtp(&mut self, phone: Phone, from: SocketAddr, header: Header, payload: &[u8]) -> Option<Sent> {
+        let mut bytes = vec![0; 12];
+        bytes.extend(payload);
+        Header { payload: 12..bytes.len(), ..header }.write(&mut bytes);
+        let (send, bytes) = self.datagram(phone, Through::Rtp, from, &bytes)?;
+        Some(sent(send, &bytes))
+    }
+
+    /// One packet of A-law from where the phone is.
+    fn speak(&mut self, phone: Phone, n: u32) -> Option<Sent> {
+        self.rtp(phone, phone.at, audio(8, n, 0xcafe), &[0x11; 160])
+    }
+
+    fn prompts(&mut self) -> Vec<Sent> {
+        let mut all = Vec::new();
+        self.relay.prompts_due(self.now, &mut self.out, |send, packet| all.push(sent(send, packet)));
+        all
+    }
+
+    /// Lets prompts run for `beats` of 20 ms.
+    fn listen(&mut self, beats: u32) -> Vec<Sent> {
+        let mut all = Vec::new();
+        for _ in 0..beats {
+            all.extend(self.prompts());
+            self.now = self.now + TICK;
+        }
+        all
+    }
+
+    fn rounds(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some((at, _)) = self.relay.poll_timeout().filter(|(at, _)| *at <= end) {
+            self.now = self.now.max(at);
+            self.relay.handle_timeout(self.now, &mut self.out);
+        }
+        self.now = end;
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        let told = std::mem::take(&mut self.out).into_iter();
+        told.filter_map(|o| if let Output::Event(e) = o { Some(e) } else { None }).collect()
+    }
+}
+
+fn sent(send: Send, bytes: &[u8]) -> Sent {
+    let header = Header::read(bytes).unwrap();
+    Sent { to: send.to, payload: bytes[header.payload.clone()].to_vec(), header }
+}
+
+fn audio(payload_type: u8, n: u32, ssrc: u32) -> Header {
+    Header { payload_type, marker: false, sequence: n as u16, timestamp: n * 160, ssrc, payload: 0..0 }
+}
+
+fn one_stream(packets: &[Sent]) {
+    for pair in packets.windows(2) {
+        let [a, b] = [&pair[0].header, &pair[1].header];
+        assert_eq!(a.ssrc, b.ssrc);
+        assert_eq!(b.sequence.wrapping_sub(a.sequence), 1);
+        let step = b.timestamp.wrapping_sub(a.timestamp);
+        assert!((160..=340).contains(&step), "timestamp moved by {step}");
+    }
+}
+
+#[test]
+fn a_bridge_carries_audio_both_ways_at_once() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    assert!(w.speak(a, 1).is_none());
+    w.bridge(a, b);
+    let to_b = w.speak(a, 2).unwrap();
+    assert_eq!((to_b.to, to_b.payload), (b.at, vec![0x11; 160]));
+    assert_ne!(to_b.header.ssrc, 0xcafe);
+    assert!(to_b.header.marker);
+    assert_eq!(w.speak(b, 1).unwrap().to, a.at);
+    assert_eq!(w.relay.counts().relayed, 2);
+}
+
+#[test]
+fn music_then_operator_then_music_is_one_stream_to_the_caller() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    let music = |play| Command::Play { leg: a.leg, prompt: Arc::from("music"), repeat: true, play };
+    w.order(music(1));
+    let mut heard = w.listen(5);
+    w.bridge(a, b);
+    for n in 0..5 {
+        heard.extend(w.speak(b, 60_000 + n));
+        w.now = w.now + TICK;
+    }
+    w.order(Command::Unbridge { a: b.leg });
+    w.order(music(2));
+    heard.extend(w.listen(5));
+    assert_eq!(heard.len(), 15);
+    one_stream(&heard);
+    let marked: Vec<usize> =
+        heard.iter().enumerate().filter(|(_, s)| s.header.marker).map(|(i, _)| i).collect();
+    assert_eq!(marked, [0, 5, 10]);
+    assert!(w.events().contains(&Event::Played { leg: a.leg, play: 1, complete: false }));
+}
+
+#[test]
+fn the_operator_may_change_ssrc_and_the_caller_hears_one_stream() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    let mut heard = Vec::new();
+    for (n, ssrc) in [(1, 7), (2, 7), (900, 8), (901, 8), (3, 7)] {
+        w.now = w.now + TICK;
+        heard.extend(w.rtp(b, b.at, audio(8, n, ssrc), &[1; 160]));
+    }
+    assert_eq!(heard.len(), 5);
+    one_stream(&heard);
+}
+
+#[test]
+fn a_third_address_is_never_relayed() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    let stranger = "203.0.113.9:4000".parse().unwrap();
+    assert!(w.rtp(a, stranger, audio(8, 1, 5), &[1; 160]).is_none());
+    w.speak(a, 1).unwrap();
+    assert_eq!(w.out.iter().filter(|o| **o == Output::Hold(a.key, a.at)).count(), 1);
+    for from in [stranger, b.at, SocketAddr::new(a.at.ip(), 9)] {
+        assert!(w.rtp(a, from, audio(8, 2, 5), &[1; 160]).is_none());
+        assert!(w.datagram(a, Through::Rtp, from, b"hello").is_none());
+    }
+    let counts = w.relay.counts();
+    assert_eq!((counts.strays, counts.bad, counts.relayed), (4, 3, 1));
+}
+
+#[test]
+fn a_leg_is_sent_to_where_its_peer_really_is() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |r| r.rtp = "10.0.0.5:4000".parse().unwrap()), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    assert_eq!(w.speak(b, 1).unwrap().to, "10.0.0.5:4000".parse().unwrap());
+    let outside = "198.51.100.7:33000".parse().unwrap();
+    assert!(w.rtp(a, outside, audio(8, 1, 5), &[1; 160]).is_some());
+    assert_eq!(w.speak(b, 2).unwrap().to, outside);
+}
+
+#[test]
+fn unlike_legs_hear_their_own_law_and_payload_types() {
+    let mut w = World::new();
+    let a = w.phone(1, |_| {});
+    let b = w.phone(2, |r| {
+        (r.codec, r.payload_type, r.telephone_event) = (Codec::Pcmu, 0, Some(96));
+    });
+    w.bridge(a, b);
+    let to_b = w.rtp(a, a.at, audio(8, 1, 5), &[0xd5, 0x2a]).unwrap();
+    assert_eq!((to_b.header.payload_type, to_b.payload), (0, vec![0xfe, 0x00]));
+    let to_a = w.rtp(b, b.at, audio(0, 1, 5), &[0xff, 0x00]).unwrap();
+    assert_eq!((to_a.header.payload_type, to_a.payload), (8, vec![0xd5, 0x2a]));
+    let key = w.rtp(a, a.at, audio(101, 2, 5), &[7, 10, 0, 160]).unwrap();
+    assert_eq!((key.header.payload_type, key.payload), (96, vec![7, 10, 0, 160]));
+    assert!(w.rtp(a, a.at, audio(77, 3, 5), &[1]).is_none());
+}
+
+#[test]
+fn a_key_press_is_told_once_and_leaves_no_gap_where_it_is_not_taken() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |r| r.telephone_event = None));
+    w.bridge(a, b);
+    let mut heard: Vec<Sent> = w.speak(a, 1).into_iter().collect();
+    for (n, end) in [(2, 0), (3, 0), (4, 0x80), (5, 0x80)] {
+        w.now = w.now + TICK / 2;
+        let press = Header { timestamp: 320, ..audio(101, n, 0xcafe) };
+        assert!(w.rtp(a, a.at, press, &[3, 10 | end, 1, 64]).is_none());
+    }
+    let next = Header { timestamp: 480, ..audio(8, 6, 0xcafe) };
+    heard.extend(w.rtp(a, a.at, next, &[1; 160]));
+    assert_eq!(heard[1].header.sequence.wrapping_sub(heard[0].header.sequence), 1);
+    let digits = w.events().into_iter().filter(|e| matches!(e, Event::Digit { .. }));
+    assert_eq!(digits.collect::<Vec<_>>(), [Event::Digit { leg: a.leg, digit: '3' }]);
+}
+
+#[test]
+fn directions_are_respected() {
+    let directions = [
+        (Direction::SendRecv, true, true),
+        (Direction::SendOnly, true, false),
+        (Direction::RecvOnly, false, true),
+        (Direction::Inactive, false, false),
+    ];
+    for (direction, may_hear, may_speak) in directions {
+        let mut w = World::new();
+        let (a, b) = (w.phone(1, |r| r.direction = direction), w.phone(2, |_| {}));
+        w.bridge(a, b);
+        assert_eq!(w.speak(b, 1).is_some(), may_hear, "{direction:?}");
+        assert_eq!(w.speak(a, 1).is_some(), may_speak, "{direction:?}");
+    }
+}
+
+#[test]
+fn a_prompt_is_played_to_its_end_and_told() {
+    let mut w = World::new();
+    let a = w.phone(1, |r| (r.codec, r.payload_type) = (Codec::Pcmu, 0));
+    w.order(Command::Play { leg: a.leg, prompt: Arc::from("welcome"), repeat: false, play: 9 });
+    let heard = w.listen(6);
+    assert_eq!(heard.len(), 3);
+    one_stream(&heard);
+    assert!(heard.iter().all(|s| s.to == a.at && s.header.payload_type == 0 && s.payload.len() == 160));
+    assert_eq!(w.events(), [Event::Played { leg: a.leg, play: 9, complete: true }]);
+    assert_eq!(w.relay.counts().playing, 0);
+}
+
+#[test]
+fn a_prompt_waits_for_its_listener_and_its_first_packet_comes_at_once() {
+    let mut w = World::new();
+    let (leg, key, _) = w.open().unwrap();
+    let a = Phone { leg, key, at: "192.0.2.1:4000".parse().unwrap() };
+    w.order(Command::Play { leg, prompt: Arc::from("welcome"), repeat: false, play: 1 });
+    assert!(w.listen(10).is_empty());
+    w.describe(a, |_| {});
+    assert_eq!(w.listen(10).len(), 3);
+    w.order(Command::Play { leg, prompt: Arc::from("welcome"), repeat: false, play: 2 });
+    let (at, reason) = w.relay.poll_timeout().unwrap();
+    assert_eq!(reason, Reason::Prompt);
+    assert!(at.since(w.now) <= Duration::from_micros(2_500));
+}
+
+#[test]
+fn every_play_is_answered() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    let play =
+        |prompt: &str, play| Command::Play { leg: a.leg, prompt: Arc::from(prompt), repeat: true, play };
+    for command in [play("nothing", 1), play("music", 2), play("welcome", 3), Command::Stop { leg: a.leg }] {
+        w.order(command);
+    }
+    w.bridge(a, b);
+    w.order(play("music", 4));
+    let told: Vec<u32> = w
+        .events()
+        .iter()
+        .filter_map(|e| if let Event::Played { play, complete: false, .. } = e { Some(*play) } else { None })
+        .collect();
+    assert_eq!(told, [1, 2, 3, 4]);
+    assert!(w.listen(3).is_empty());
+}
+
+#[test]
+fn a_bridge_without_packets_from_either_side_is_told_once() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    w.rounds(SILENCE / 2);
+    w.speak(a, 1).unwrap();
+    w.rounds(SILENCE - Duration::from_secs(1));
+    assert!(!w.events().iter().any(|e| matches!(e, Event::Silent { .. })));
+    w.rounds(SILENCE * 5);
+    let told: Vec<Event> = w.events().into_iter().filter(|e| matches!(e, Event::Silent { .. })).collect();
+    assert_eq!(told, [Event::Silent { a: a.leg, b: b.leg }]);
+}
+
+#[test]
+fn a_bridge_on_hold_both_ways_is_not_silent_and_gets_the_whole_time_after() {
+    let mut w = World::new();
+    let hold = |r: &mut Remote| r.direction = Direction::Inactive;
+    let (a, b) = (w.phone(1, hold), w.phone(2, hold));
+    w.bridge(a, b);
+    w.rounds(SILENCE * 3);
+    w.describe(a, |_| {});
+    w.rounds(SILENCE - Duration::from_secs(1));
+    assert_eq!(w.events(), []);
+    w.rounds(Duration::from_secs(2));
+    assert_eq!(w.events().len(), 1);
+}
+
+#[test]
+fn closing_tells_the_quality_and_ends_the_bridge() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    for n in [1, 2, 4] {
+        w.speak(a, n);
+    }
+    w.out.clear();
+    w.order(Command::Close { leg: a.leg });
+    assert_eq!(w.out[0], Output::Release(a.key));
+    let [Event::Closed { leg, quality }] = &w.events()[..] else { panic!("not closed") };
+    assert_eq!((*leg, quality.received, quality.lost, quality.sent), (a.leg, 3, 1, 0));
+    assert_eq!((&*quality.codec, quality.mos.is_some()), ("PCMA", true));
+    assert!(w.speak(b, 1).is_none() && w.speak(a, 5).is_none());
+    w.order(Command::Close { leg: a.leg });
+    w.order(Command::Close { leg: b.leg });
+    let counts = w.relay.counts();
+    assert_eq!((counts.legs, counts.ports), (0, 0));
+    assert_eq!(w.relay.poll_timeout(), None);
+}
+
+#[test]
+fn an_exhausted_range_refuses_and_ports_rest_before_they_serve_again() {
+    let mut w = World::with(Ports::new(10_000..=10_003, Duration::from_secs(5), 0));
+    let (first, _, port) = w.open().unwrap();
+    w.open().unwrap();
+    assert!(w.open().is_none());
+    w.order(Command::Close { leg: first });
+    w.out.clear();
+    w.now = w.now + Duration::from_secs(4);
+    assert!(w.open().is_none());
+    assert_eq!(w.relay.counts().refused, 2);
+    w.now = w.now + Duration::from_secs(1);
+    assert_eq!(w.open().unwrap().2, port);
+}
+
+#[test]
+fn a_port_held_by_another_program_is_passed_over() {
+    let mut w = World::new();
+    let leg = LegId::new(Wall(0), &mut w.random);
+    w.order(Command::Open { leg });
+    let Some(Output::Bind(key, 10_000)) = w.out.pop() else { panic!() };
+    w.relay.bound(w.now, key, false, &mut w.out);
+    assert_eq!(w.out.pop(), Some(Output::Bind(key, 10_002)));
+    for _ in 0..100 {
+        w.relay.bound(w.now, key, false, &mut w.out);
+    }
+    let failed = w.events();
+    assert_eq!(failed, [Event::OpenFailed { leg, reason: "no media port could be bound" }]);
+    assert_eq!((w.relay.counts().legs, w.relay.counts().ports), (0, 0));
+}
+
+#[test]
+fn rtcp_gets_its_socket_after_a_second_and_not_when_it_shares_the_port() {
+    let mut w = World::new();
+    let a = w.phone(1, |_| {});
+    w.phone(2, |r| r.rtcp_mux = true);
+    w.out.clear();
+    w.rounds(Duration::from_millis(600));
+    assert_eq!(w.out, []);
+    w.rounds(Duration::from_secs(3));
+    assert_eq!(w.out, [Output::BindReports(a.key, 10_001)]);
+}
+
+#[test]
+fn reports_are_told_in_the_words_of_the_other_side() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |r| r.rtcp_mux = true), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    let to_b = w.speak(a, 10).unwrap().header;
+    let to_a = w.rtp(b, b.at, audio(8, 500, 0xbeef), &[1; 160]).unwrap().header;
+    let block = Block {
+        ssrc: to_a.ssrc,
+        loss: 9,
+        highest: 0x3_0000 | u32::from(to_a.sequence),
+        jitter: 2,
+        last_report: 3,
+        delay: 4,
+    };
+    let sender = Sender { ssrc: 0xcafe, ntp: 77 << 16, timestamp: 1_600, packets: 1, octets: 160 };
+    let mut bytes = [0; LONGEST];
+    let length =
+        Report { sender: Some(sender), reception: Some(block), goodbye: false }.write(0xcafe, &mut bytes);
+    let (send, bytes) = w.datagram(a, Through::Rtp, a.at, &bytes[..length]).unwrap();
+    assert_eq!((send.to, send.through), (SocketAddr::new(b.at.ip(), 4_001), Through::Rtcp));
+    let report = Report::read(&bytes, 0xbeef).unwrap();
+    let told = report.sender.unwrap();
+    assert_eq!((told.ssrc, told.ntp, told.timestamp), (to_b.ssrc, 77 << 16, to_b.timestamp));
+    assert_eq!((told.packets, told.octets), (1, 160));
+    assert_eq!(report.reception, Some(Block { ssrc: 0xbeef, highest: 0x3_0000 | 500, ..block }));
+
+    // The far peer echoes it after holding it for half a second: 40 ms of round trip are left.
+    w.now = w.now + Duration::from_millis(540);
+    let echo = Block { ssrc: to_b.ssrc, last_report: 77, delay: 32_768, ..block };
+    let mut bytes = [0; LONGEST];
+    let length = Report { sender: None, reception: Some(echo), goodbye: false }.write(0xbeef, &mut bytes);
+    let from = SocketAddr::new(b.at.ip(), 4_001);
+    let (send, _) = w.datagram(b, Through::Rtcp, from, &bytes[..length]).unwrap();
+    assert_eq!((send.to, send.through), (a.at, Through::Rtp));
+    w.order(Command::Close { leg: b.leg });
+    let quality = w
+        .events()
+        .into_iter()
+        .find_map(|e| if let Event::Closed { quality, .. } = e { Some(quality) } else { None });
+    assert_eq!(quality.unwrap().round_trip, Some(Duration::from_millis(40)));
+}
+
+#[test]
+fn reports_from_strangers_and_broken_ones_are_dropped() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    let stranger = "203.0.113.9:4001".parse().unwrap();
+    assert!(w.datagram(a, Through::Rtcp, stranger, &[0x80, 201, 0, 1, 0, 0, 0, 1]).is_none());
+    assert!(w.datagram(a, Through::Rtcp, a.at, &[0x80, 201, 0, 9]).is_none());
+    assert!(w.speak(a, 1).is_some());
+    assert_eq!((w.relay.counts().strays, w.relay.counts().bad), (1, 1));
+}
+
+#[test]
+fn a_moved_peer_is_sent_to_and_heard_at_its_new_address() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    w.bridge(a, b);
+    w.speak(a, 1).unwrap();
+    let moved = Phone { at: "192.0.2.77:5000".parse().unwrap(), ..a };
+    w.out.clear();
+    w.describe(moved, |_| {});
+    assert_eq!(w.out, [Output::Relearn(a.key)]);
+    assert_eq!(w.speak(b, 1).unwrap().to, moved.at);
+    w.out.clear();
+    assert!(w.speak(moved, 2).is_some());
+    assert_eq!(w.out, [Output::Hold(a.key, moved.at), Output::Event(Event::Heard { leg: a.leg })]);
+    assert!(w.speak(a, 3).is_none());
+}
+
+#[test]
+fn arbitrary_datagrams_harm_nothing() {
+    let mut w = World::new();
+    let (a, b) =
+        (w.phone(1, |r| r.rtcp_mux = true), w.phone(2, |r| (r.codec, r.payload_type) = (Codec::Pcmu, 0)));
+    w.bridge(a, b);
+    let mut random = Random::from_number(3);
+    for _ in 0..20_000 {
+        let length = random.below(120) as usize;
+        let mut bytes: Vec<u8> = (0..length).map(|_| random.bits() as u8).collect();
+        if let [first, second, ..] = &mut bytes[..] {
+            *first = 0x80 | *first & 0x3f;
+            *second = [8, 0, 101, 200, 201, 203, *second][random.below(7) as usize];
+        }
+        let through = if random.below(2) == 0 { Through::Rtp } else { Through::Rtcp };
+        w.datagram(a, through, a.at, &bytes);
+        w.out.clear();
+    }
+    assert!(w.speak(a, 1).is_some());
+}
