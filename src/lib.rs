@@ -9,6 +9,7 @@ pub mod redact;
 pub mod time;
 
 pub mod acd;
+pub mod caller;
 pub mod event;
 /// The shell; io/mod.rs takes over when its other parts are joined.
 pub mod io {

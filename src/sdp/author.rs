@@ -1,0 +1,72 @@
+//! The author of our descriptions in one dialog: remembers what was said, so that the next one fits it.
+
+use super::offer_answer::{answer, offer, offer_again};
+use super::{Codec, Description, Direction, Local, MediaLine, Negotiated, NoCommonCodec};
+use std::net::IpAddr;
+
+/// Writes our descriptions of one dialog. The version of `o=` goes up by one exactly when the text changes, and
+/// a later offer names the media lines spoken of before in the same order (RFC 3264 section 8).
+#[derive(Debug, Clone)]
+pub struct Author {
+    local: Local,
+    said: Option<Box<str>>,
+    media: Vec<MediaLine>,
+    audio: usize,
+}
+
+impl Author {
+    /// For a dialog in which nothing was said yet.
+    pub fn new(address: IpAddr, port: u16, session_id: u64) -> Author {
+        let local = Local { address, port, session_id, version: 1 };
+        Author { local, said: None, media: Vec::new(), audio: 0 }
+    }
+
+    /// Our side as last said.
+    pub fn local(&self) -> Local {
+        self.local
+    }
+
+    /// Moves our side to another address or port; the next description says so.
+    pub fn move_to(&mut self, address: IpAddr, port: u16) {
+        self.local = Local { address, port, ..self.local };
+    }
+
+    /// Our next offer; see [`super::offer`].
+    pub fn offer(&mut self, codecs: &[Codec], direction: Direction) -> String {
+        let (media, audio) = (std::mem::take(&mut self.media), self.audio);
+        let text = self.say(|local| match media.is_empty() {
+            true => offer(local, codecs, direction),
+            false => offer_again(local, codecs, direction, &media, audio),
+        });
+        self.media = media;
+        text
+    }
+
+    /// Our answer to `peer`; see [`super::answer`]. Nothing is remembered of an offer we cannot answer.
+    pub fn answer(
+        &mut self,
+        peer: &Description,
+        codecs: &[Codec],
+        direction: Direction,
+    ) -> Result<(String, Negotiated), NoCommonCodec> {
+        let (_, negotiated) = answer(peer, &self.local, codecs, direction)?;
+        let text = self.say(|local| answer(peer, local, codecs, direction).map_or(String::new(), |(t, _)| t));
+        self.media = peer.media.clone();
+        self.audio = peer.audio;
+        Ok((text, negotiated))
+    }
+
+    fn say(&mut self, write: impl Fn(&Local) -> String) -> String {
+        let text = write(&self.local);
+        let text = match &self.said {
+            None => text,
+            Some(said) if **said == *text => return text,
+            Some(_) => {
+                self.local.version += 1;
+                write(&self.local)
+            }
+        };
+        self.said = Some(text.as_str().into());
+        text
+    }
+}
