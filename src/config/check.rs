@@ -56,6 +56,7 @@ pub(super) fn addresses(
     places: &Places,
     problems: &mut Problems<'_>,
 ) {
+    reachable(sip, places, problems);
     let mut taken: Vec<(Transport, SocketAddr, &str, usize)> = Vec::new();
     let listens =
         sip.listen.iter().zip(&places.listen).map(|(l, at)| (l.transport, l.address, "sip.listen", at));
@@ -76,6 +77,19 @@ pub(super) fn addresses(
             problems
                 .add(&places.ports, fault(what, "move one of them, so that RTP never takes the port of SIP"));
         }
+    }
+}
+
+/// A listener on all addresses does not say which of them a peer should answer to.
+fn reachable(sip: &Sip, places: &Places, problems: &mut Problems<'_>) {
+    let named = sip.advertised.as_ref().is_some_and(|a| a.host.parse::<IpAddr>().is_ok());
+    let all = sip.listen.iter().zip(&places.listen).find(|(l, _)| l.address.ip().is_unspecified());
+    if let Some((listen, at)) = all
+        && !named
+    {
+        let what = format!("sip.listen: {listen} is on all addresses, and sip.advertised is not one of them");
+        let cure = "add `advertised = \"192.0.2.1\"` with the IP address peers reach this machine at, or listen there";
+        problems.add(at, fault(what, cure));
     }
 }
 

@@ -21,10 +21,9 @@ pub struct Sip {
 }
 
 pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (Sip, Vec<Span>) {
-    let everywhere =
-        |transport| Listen { transport, address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060)) };
+    let here = |transport| Listen { transport, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)) };
     let mut sip = Sip {
-        listen: vec![everywhere(Transport::Udp), everywhere(Transport::Tcp)],
+        listen: vec![here(Transport::Udp), here(Transport::Tcp)],
         advertised: None,
         domains: Vec::new(),
         realm: "hotline".to_owned(),
