@@ -22,6 +22,8 @@ mod strategy;
 mod wrap_up;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 pub use input::Input;
