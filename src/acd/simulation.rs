@@ -361,6 +361,7 @@ impl Model {
         if by_timer && from != Ready {
             assert!(desk.until.is_some_and(|u| u <= now.mono), "{from:?} ended before its time");
         }
+        assert!(by_timer || (from, to) != (NotReady, Ready), "only time ends a cool-down");
         if to == Ready && !desk.releasing {
             desk.idle_since = now.mono;
         }

@@ -333,6 +333,20 @@ fn when_the_caller_hangs_up_while_a_seat_rings_the_offer_is_taken_back_before_he
 }
 
 #[test]
+fn when_a_ringing_call_is_moved_the_offer_is_withdrawn_and_the_call_may_enter_elsewhere_at_once() {
+    let water = QueueRules { name: "water".into(), ..rules(&["1002"]) };
+    let mut w = World::of(vec![rules(&["1001"]), water], &["1001", "1002"]);
+    let (call, out) = w.enters(0);
+    let (_, _, presentation) = only_presented(&out);
+    let out = w.tell(Input::Leave { call, exit: QueueExit::Moved });
+    assert_eq!(withdrawn(&out), [(presentation, PresentationResult::Withdrawn)]);
+    assert_eq!(left(&out), [(call, QueueExit::Moved, 1)]);
+    let at = w.now;
+    let out = w.tell(Input::Enter { call, queue: "water".into(), priority: 0, at });
+    assert_eq!(only_presented(&out).1, "1002");
+}
+
+#[test]
 fn an_answer_that_crosses_the_withdrawal_changes_nothing() {
     let mut w = World::with(&["1001"]);
     let (call, out) = w.enters(0);
