@@ -208,6 +208,11 @@ impl Acd {
         self.queue(queue).map_or(0, |q| q.depth())
     }
 
+    /// Whether a call that enters now would be refused as `Full`; a queue there is not has no room either.
+    pub fn is_full(&self, queue: &QueueId) -> bool {
+        self.queue(queue).is_none_or(Queue::is_full)
+    }
+
     /// Seats of a queue that are ready.
     pub fn ready_seats(&self, queue: &QueueId) -> u32 {
         self.queue(queue).map_or(0, |q| q.idle.len() as u32)

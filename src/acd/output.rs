@@ -43,6 +43,8 @@ pub enum Output {
     /// Take the offer back: cancel the seat's leg, and end it should it be answered all the same. Then
     /// say `Ended`, so that the seat can be offered a call before [`super::RELEASE_LIMIT`] has passed.
     Withdraw {
+        /// The call that was offered.
+        call: CallId,
         /// The offer.
         presentation: PresentationId,
         /// How it ended: `NoAnswer`, `CallerGone`, `Withdrawn`, `Unreachable`.

@@ -112,7 +112,7 @@ impl Acd {
             return;
         };
         let result = PresentationResult::NoAnswer;
-        out.push(Output::Withdraw { presentation, result });
+        out.push(Output::Withdraw { call, presentation, result });
         self.failed(now, presentation, call, seat, result, out);
     }
 
@@ -126,11 +126,10 @@ impl Acd {
         out: &mut Vec<Output>,
     ) {
         let running = self.presentations.remove(&presentation);
-        out.push(Output::Withdraw { presentation, result: PresentationResult::Unreachable });
+        let Some(Presentation::Running { call, .. }) = running else { return };
+        out.push(Output::Withdraw { call, presentation, result: PresentationResult::Unreachable });
         self.turn(seat, State::Offline, reason, out);
-        if let Some(Presentation::Running { call, .. }) = running {
-            self.back_in_line(now, call, seat, out);
-        }
+        self.back_in_line(now, call, seat, out);
     }
 
     /// The seat failed the caller: it cools down, the caller keeps his place and the next seat rings.
@@ -180,10 +179,12 @@ impl Acd {
         result: PresentationResult,
         out: &mut Vec<Output>,
     ) {
-        let Some(&Presentation::Running { seat, .. }) = self.presentations.get(&presentation) else { return };
+        let Some(&Presentation::Running { call, seat }) = self.presentations.get(&presentation) else {
+            return;
+        };
         let Some(state) = self.state_of(seat) else { return };
         self.presentations.insert(presentation, Presentation::Withdrawn { seat });
-        out.push(Output::Withdraw { presentation, result });
+        out.push(Output::Withdraw { call, presentation, result });
         let until = now.mono + RELEASE_LIMIT;
         self.turn(seat, State::Releasing { presentation, shown: state.shown(), until }, "withdrawn", out);
     }

@@ -72,6 +72,10 @@ impl Queue {
         self.line.len() as u32
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.line.len() >= self.rules.capacity
+    }
+
     /// The first caller that is not being presented.
     pub(super) fn head(&self) -> Option<(Key, CallId)> {
         self.unoffered.first_key_value().map(|(k, c)| (*k, *c))
@@ -176,7 +180,7 @@ impl Acd {
         }
         let index = *self.queue_names.get(name).ok_or(Refusal::UnknownQueue)?;
         let queue = self.queues.get(index).ok_or(Refusal::UnknownQueue)?;
-        if queue.depth() >= queue.rules.capacity {
+        if queue.is_full() {
             return Err(Refusal::Full);
         }
         self.ticket += 1;

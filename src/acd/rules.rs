@@ -19,7 +19,7 @@ pub struct QueueRules {
     /// Its name.
     pub name: QueueId,
     /// Most calls in it at once, those being presented included. The next one is refused.
-    pub capacity: u32,
+    pub capacity: usize,
     /// Longest wait; then the call leaves with `Timeout`.
     pub max_wait: Duration,
     /// How long a seat has to answer, counted from the presentation.

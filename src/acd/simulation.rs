@@ -81,7 +81,7 @@ fn index(seat: &SeatId) -> usize {
 fn world(random: &mut Random) -> Vec<QueueRules> {
     let mut queue = |n: usize, seats: &Range<usize>| QueueRules {
         name: format!("q{n}").as_str().into(),
-        capacity: 1 + random.below(12) as u32,
+        capacity: 1 + random.below(12) as usize,
         max_wait: Duration::from_millis(5_000 + random.below(90_000)),
         ring_timeout: Duration::from_millis(2_000 + random.below(20_000)),
         cool_down: Duration::from_millis(random.below(30_000) * (n as u64 % 2)),
@@ -143,7 +143,7 @@ impl Model {
             Some(Refusal::UnknownQueue)
         } else {
             let q = self.queue(queue);
-            (self.depth(q) >= self.rules[q].capacity).then_some(Refusal::Full)
+            (self.depth(q) as usize >= self.rules[q].capacity).then_some(Refusal::Full)
         }
     }
 
@@ -265,7 +265,10 @@ impl Model {
                 }
                 self.tally.presented += 1;
             }
-            Output::Withdraw { presentation, result } => self.withdrawn(now, by_timer, presentation, *result),
+            Output::Withdraw { call, presentation, result } => {
+                assert_eq!(self.offers.get(presentation).map(|(c, _)| c), Some(call));
+                self.withdrawn(now, by_timer, presentation, *result)
+            }
             Output::Left { call, queue, exit, position, waited } => {
                 assert_eq!(*position, self.rank(*call));
                 let caller = self.callers.remove(call).expect("leaves once");

@@ -132,7 +132,7 @@ fn left(out: &[Output]) -> Vec<(CallId, QueueExit, u32)> {
 fn withdrawn(out: &[Output]) -> Vec<(PresentationId, PresentationResult)> {
     out.iter()
         .filter_map(|o| match o {
-            Output::Withdraw { presentation, result } => Some((*presentation, *result)),
+            Output::Withdraw { presentation, result, .. } => Some((*presentation, *result)),
             _ => None,
         })
         .collect()
@@ -326,7 +326,7 @@ fn when_the_caller_hangs_up_while_a_seat_rings_the_offer_is_taken_back_before_he
     let (call, out) = w.enters(0);
     let (_, _, presentation) = only_presented(&out);
     let out = w.hangs_up(call);
-    let gone = Output::Withdraw { presentation, result: PresentationResult::CallerGone };
+    let gone = Output::Withdraw { call, presentation, result: PresentationResult::CallerGone };
     assert_eq!(out.first(), Some(&gone));
     assert_eq!(left(&out), [(call, QueueExit::Abandoned, 1)]);
     assert_eq!(out.len(), 2);
@@ -528,9 +528,11 @@ fn a_full_queue_refuses_and_has_room_again_when_someone_leaves() {
     let mut w = World::of(vec![QueueRules { capacity: 2, ..rules(&["1001"]) }], &[]);
     let (first, _) = w.enters(0);
     w.enters(0);
+    assert!(w.acd.is_full(&"heat".into()));
     let (third, out) = w.enters(9);
     assert_eq!(out, [Output::Refused { call: third, reason: Refusal::Full }]);
     w.hangs_up(first);
+    assert!(!w.acd.is_full(&"heat".into()));
     assert_eq!(entered(&w.enters(0).1).position, 2);
 }
 
