@@ -8,6 +8,7 @@ mod call_event;
 mod line;
 mod record;
 mod sequence;
+pub mod wire;
 
 pub use call_event::*;
 pub use record::{CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit};

@@ -1,0 +1,230 @@
+//! Events, proto to ours.
+
+use super::read_record as record;
+use super::terms::Term;
+use super::v1::{self, call_event::Payload};
+use super::Unreadable;
+use crate::event::*;
+use crate::redact::Pii;
+use crate::time::{Duration, Wall};
+use std::str::FromStr;
+use std::sync::Arc;
+
+type Read<T> = Result<T, Unreadable>;
+
+pub(super) fn event(e: v1::CallEvent) -> Read<CallEvent> {
+    Ok(CallEvent {
+        id: id(&e.event_id, "event_id")?,
+        position: e.position,
+        at: timestamp(e.occurred_at, "occurred_at")?,
+        call: e.call.map(part).transpose()?,
+        what: what(e.payload.ok_or(Unreadable { what: "payload" })?)?,
+    })
+}
+
+/// A present time.
+pub(super) fn timestamp(t: Option<prost_types::Timestamp>, what: &'static str) -> Read<Wall> {
+    wall(t.ok_or(Unreadable { what })?).ok_or(Unreadable { what })
+}
+
+/// A time between 1970 and 2554; `None` for others.
+pub(super) fn wall(t: prost_types::Timestamp) -> Option<Wall> {
+    let seconds = u64::try_from(t.seconds).ok()?;
+    let nanos = u64::try_from(t.nanos).ok().filter(|n| *n < 1_000_000_000)?;
+    Some(Wall(seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?))
+}
+
+/// A present length of time; an absent one is zero.
+pub(super) fn duration(d: Option<prost_types::Duration>) -> Read<Duration> {
+    let Some(d) = d else { return Ok(Duration::ZERO) };
+    let bad = Unreadable { what: "duration" };
+    let seconds = u64::try_from(d.seconds).map_err(|_| bad.clone())?;
+    let nanos = u32::try_from(d.nanos).ok().filter(|n| *n < 1_000_000_000).ok_or(bad)?;
+    Ok(Duration::new(seconds, nanos))
+}
+
+/// A length of time that may be absent.
+pub(super) fn maybe_duration(d: Option<prost_types::Duration>) -> Read<Option<Duration>> {
+    d.map(|d| duration(Some(d))).transpose()
+}
+
+pub(super) fn id<T: FromStr>(text: &str, what: &'static str) -> Read<T> {
+    text.parse().map_err(|_| Unreadable { what })
+}
+
+/// The empty text is an absent name.
+pub(super) fn name<T: for<'a> From<&'a str>>(text: &str) -> Option<T> {
+    (!text.is_empty()).then(|| T::from(text))
+}
+
+/// A SIP status.
+pub(super) fn code(code: u32) -> Read<u16> {
+    u16::try_from(code).map_err(|_| Unreadable { what: "sip_code" })
+}
+
+pub(super) fn attributes(from: Vec<v1::Attribute>) -> Vec<(Arc<str>, Pii<String>)> {
+    from.into_iter().map(|a| (Arc::from(a.name), Pii::new(a.value))).collect()
+}
+
+fn part(p: v1::CallPart) -> Read<CallPart> {
+    let s = p.summary.ok_or(Unreadable { what: "summary" })?;
+    Ok(CallPart {
+        id: id(&p.call_id, "call_id")?,
+        seq: p.call_seq,
+        since_start: duration(p.since_start)?,
+        summary: Summary {
+            state: CallState::read(s.state)?,
+            caller: Pii::new(s.caller),
+            service_number: s.service_number.as_str().into(),
+            queue: name(&s.queue),
+            seat: name(&s.seat),
+            operator: name(&s.operator),
+            received_at: timestamp(s.received_at, "received_at")?,
+            ticket: s.ticket_id.map(Arc::from),
+        },
+    })
+}
+
+fn what(payload: Payload) -> Read<What> {
+    Ok(match payload {
+        Payload::CallReceived(r) => What::CallReceived(received(r)?),
+        Payload::CallRefused(r) => What::CallRefused(CallRefused {
+            received: r.received.map(|r| received(r).map(Box::new)).transpose()?,
+            reason: RefusalReason::read(r.reason)?,
+            sip_code: code(r.sip_code)?,
+        }),
+        Payload::CallAnswered(a) => What::CallAnswered { delay: duration(a.delay)? },
+        Payload::NoticePlayed(n) => {
+            What::NoticePlayed { prompt: n.prompt.into(), complete: n.complete }
+        }
+        Payload::CallerIdentified(i) => What::CallerIdentified(record::identified(i)?),
+        Payload::MediaQuality(q) => What::MediaQuality(record::quality(q)?),
+        Payload::CallEnded(e) => What::CallEnded(CallEnded {
+            by: EndedBy::read(e.by)?,
+            reason: EndReason::read(e.reason)?,
+            sip_code: e.sip_code.map(code).transpose()?,
+            q850: record::q850(e.q850)?,
+            answered_by_operator: e.answered_by_operator,
+            callback_due: e.callback_due,
+        }),
+        Payload::CallRecordUpdated(u) => What::CallRecordUpdated(Box::new(record::record(
+            u.record.ok_or(Unreadable { what: "record" })?,
+        )?)),
+        Payload::CallHeld(h) => What::CallHeld { leg: id(&h.leg_id, "leg_id")? },
+        Payload::CallResumed(r) => {
+            What::CallResumed { leg: id(&r.leg_id, "leg_id")?, held: duration(r.held)? }
+        }
+        Payload::WrapUpStarted(w) => {
+            What::WrapUpStarted { seat: w.seat.as_str().into(), limit: duration(w.limit)? }
+        }
+        Payload::WrapUpCompleted(w) => {
+            What::WrapUpCompleted { seat: w.seat.as_str().into(), timed_out: w.timed_out }
+        }
+        Payload::CallbackChanged(c) => What::CallbackChanged {
+            state: CallbackState::read(c.state)?,
+            reason: c.reason.into(),
+            attempts: c.attempts,
+            due_at: timestamp(c.due_at, "due_at")?,
+        },
+        Payload::QueueEntered(_)
+        | Payload::QueuePositionChanged(_)
+        | Payload::SeatPresented(_)
+        | Payload::SeatPresentationEnded(_)
+        | Payload::SeatConnected(_)
+        | Payload::QueueLeft(_) => return queueing(payload),
+        other => return node(other),
+    })
+}
+
+fn received(r: v1::CallReceived) -> Read<CallReceived> {
+    Ok(CallReceived {
+        trunk: r.trunk.as_str().into(),
+        caller: record::caller(r.caller.ok_or(Unreadable { what: "caller" })?)?,
+        service_number: r.service_number.as_str().into(),
+        leg: id(&r.leg_id, "leg_id")?,
+        sip_call_id: r.sip_call_id.into(),
+        source: id(&r.source_address, "source_address")?,
+        headers: r.headers.into_iter().map(|h| (Arc::from(h.name), Pii::new(h.value))).collect(),
+    })
+}
+
+/// Events of the queue and of offers to seats.
+fn queueing(payload: Payload) -> Read<What> {
+    Ok(match payload {
+        Payload::QueueEntered(q) => What::QueueEntered(QueueEntered {
+            queue: q.queue.as_str().into(),
+            priority: record::priority(q.priority)?,
+            skills: q.skills.into_iter().map(Arc::from).collect(),
+            position: q.position,
+            depth: q.depth,
+            estimated_wait: maybe_duration(q.estimated_wait)?,
+            ready_seats: q.ready_seats,
+        }),
+        Payload::QueuePositionChanged(q) => What::QueuePositionChanged {
+            queue: q.queue.as_str().into(),
+            position: q.position,
+            depth: q.depth,
+            estimated_wait: maybe_duration(q.estimated_wait)?,
+        },
+        Payload::SeatPresented(p) => What::SeatPresented(SeatPresented {
+            presentation: id(&p.presentation_id, "presentation_id")?,
+            attempt: p.attempt,
+            seat: p.seat.as_str().into(),
+            operator: name(&p.operator),
+            leg: id(&p.leg_id, "leg_id")?,
+            waited: duration(p.waited)?,
+            why: p.why.into(),
+        }),
+        Payload::SeatPresentationEnded(e) => What::SeatPresentationEnded(SeatPresentationEnded {
+            presentation: id(&e.presentation_id, "presentation_id")?,
+            seat: e.seat.as_str().into(),
+            result: PresentationResult::read(e.result)?,
+            rang: duration(e.rang)?,
+            sip_code: e.sip_code.map(code).transpose()?,
+        }),
+        Payload::SeatConnected(c) => What::SeatConnected {
+            presentation: id(&c.presentation_id, "presentation_id")?,
+            seat: c.seat.as_str().into(),
+            operator: name(&c.operator),
+            waited: duration(c.waited)?,
+            leg: id(&c.leg_id, "leg_id")?,
+        },
+        Payload::QueueLeft(q) => What::QueueLeft {
+            queue: q.queue.as_str().into(),
+            exit: QueueExit::read(q.exit)?,
+            position: q.position,
+            waited: duration(q.waited)?,
+        },
+        _ => return Err(Unreadable { what: "payload" }),
+    })
+}
+
+/// Events that belong to no call. What only later versions write is unreadable.
+fn node(payload: Payload) -> Read<What> {
+    Ok(match payload {
+        Payload::SeatStateChanged(s) => What::SeatStateChanged {
+            seat: s.seat.as_str().into(),
+            operator: name(&s.operator),
+            from: SeatState::read(s.from_state)?,
+            to: SeatState::read(s.to_state)?,
+            reason: s.reason.into(),
+        },
+        Payload::QueueStateChanged(q) => {
+            What::QueueStateChanged { queue: q.queue.as_str().into(), open: q.open, reason: q.reason.into() }
+        }
+        Payload::TrunkStateChanged(t) => What::TrunkStateChanged {
+            trunk: t.trunk.as_str().into(),
+            reachable: t.reachable,
+            channels_in_use: t.channels_in_use,
+            reason: t.reason.into(),
+        },
+        Payload::NodeStateChanged(n) => {
+            What::NodeStateChanged { state: NodeState::read(n.state)?, reason: n.reason.into() }
+        }
+        Payload::ConfigChanged(c) => What::ConfigChanged { digest: c.digest.into() },
+        Payload::AlarmRaised(a) => {
+            What::AlarmRaised { alarm: a.alarm.into(), raised: a.raised, reason: a.reason.into() }
+        }
+        _ => return Err(Unreadable { what: "payload" }),
+    })
+}
