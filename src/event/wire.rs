@@ -5,12 +5,15 @@
 //! is byte-identical. [`decode`] reads them back after a crash. What a later version wrote and this one does
 //! not know is [`Unreadable`], never a guess.
 
+mod kind;
 mod read;
 mod read_record;
 mod terms;
 mod write;
 mod write_record;
 
+
+pub use kind::kind;
 
 use super::{CallEvent, CallRecord};
 use bytes::Bytes;

@@ -1,0 +1,269 @@
+//! The journal: every event on disk before it leaves, in SQLite (WAL, synchronous=FULL), written by one thread
+//! with group commit. Not a queue between parts of the gateway, and not a place for decisions.
+//!
+//! [`Journal`] appends and never blocks, [`Feed`] reads the newest events from memory and older ones from disk,
+//! [`Reader`] reads calls, records and subscriptions.
+
+mod backlog;
+mod error;
+mod feed;
+mod history;
+mod lock;
+mod reader;
+mod recover;
+mod retention;
+mod rows;
+mod schema;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use backlog::{BACKED_UP, LIMIT, Pressure};
+pub use error::StoreError;
+pub use feed::{Feed, Kind, Page, Stored};
+pub use reader::Reader;
+
+use crate::caller::{History, HistoryKey};
+use crate::event::CallEvent;
+use crate::id::{LogId, Random};
+use crate::time::{Duration, Wall};
+use backlog::{Backlog, Notice};
+use std::path::Path;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use writer::{OnDurable, Writer};
+
+/// An event to be written.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The event.
+    pub event: CallEvent,
+    /// The caller's key, where the event is one the history is made of (CallReceived, SeatConnected).
+    pub history: Option<HistoryKey>,
+}
+
+/// What a start found.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The journal's identity.
+    pub log_id: LogId,
+    /// Position of the newest event, 0 for none.
+    pub head: u64,
+    /// The events of every call without a final record, oldest call first: those that a crash left open, and
+    /// those that ended but whose last record was not written.
+    pub open_calls: Vec<Vec<CallEvent>>,
+}
+
+/// Something the writer could not do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// A commit failed and is being tried again; told once until it is over.
+    Commit(String),
+    /// Commits succeed again.
+    Over,
+    /// The backlog was full: these events are not in the journal.
+    Lost {
+        /// The first position.
+        from: u64,
+        /// The last position.
+        to: u64,
+    },
+    /// Old rows could not be removed.
+    Retention(String),
+}
+
+type OnBackedUp = Mutex<Option<Box<dyn Fn(bool) + Send>>>;
+type OnFailed = Mutex<Option<Box<dyn Fn(Failure) + Send>>>;
+
+/// The journal. Cheap to clone; when the last clone goes, or at [`Journal::close`], what waits is written.
+#[derive(Clone)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    backlog: Arc<Backlog>,
+    feed: Feed,
+    log_id: LogId,
+    look_ups: Mutex<Option<SyncSender<history::LookUp>>>,
+    on_durable: OnDurable,
+    on_backed_up: Arc<OnBackedUp>,
+    on_failed: Arc<OnFailed>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Journal {
+    /// Opens the store at `path`, makes it if need be, and starts its threads. Events and records are kept for
+    /// `retention`, zero for ever.
+    pub fn open(path: &Path, retention: Duration) -> Result<(Journal, Recovered), StoreError> {
+        if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory)
+                .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))?;
+        }
+        let lock = lock::Lock::take(path)?;
+        let mut random = Random::from_seed(seed(path)?);
+        let conn = schema::open_for_writing(path, wall_now(), &mut random)?;
+        let recovered = recover::recover(&conn)?;
+        let (publisher, feed) = feed::feed(recovered.head, Reader::new(path));
+        let (look_ups, history_thread) = history::spawn(path)?;
+        let shared = Shared {
+            backlog: Arc::default(),
+            feed,
+            log_id: recovered.log_id,
+            look_ups: Mutex::new(Some(look_ups)),
+            on_durable: Arc::default(),
+            on_backed_up: Arc::default(),
+            on_failed: Arc::default(),
+            threads: Mutex::new(vec![history_thread]),
+        };
+        let writer = Writer {
+            conn,
+            backlog: shared.backlog.clone(),
+            publisher,
+            on_durable: shared.on_durable.clone(),
+            retention: retention::Retention::new(retention),
+            lock,
+        };
+        shared.spawn(path, "journal", move || writer.run())?;
+        let watch = Watch {
+            backlog: shared.backlog.clone(),
+            on_backed_up: shared.on_backed_up.clone(),
+            on_failed: shared.on_failed.clone(),
+        };
+        shared.spawn(path, "journal-watch", move || watch.run())?;
+        Ok((Journal { shared: Arc::new(shared) }, recovered))
+    }
+
+    /// Takes events to be written, in the order of their positions. Never blocks; see [`Pressure`].
+    pub fn append(&self, events: Vec<Append>) -> Pressure {
+        self.shared.backlog.push(events)
+    }
+
+    /// `tell` is called on the writer's thread with the newest durable position, after every commit.
+    pub fn on_durable(&self, tell: Box<dyn Fn(u64) + Send>) {
+        *locked(&self.shared.on_durable) = Some(tell);
+    }
+
+    /// `tell` is called with `true` when the journal falls behind and new calls should be shed, and with `false`
+    /// when it has caught up. On a thread of its own, which a hanging disk does not hold up.
+    pub fn on_backed_up(&self, tell: Box<dyn Fn(bool) + Send>) {
+        *locked(&self.shared.on_backed_up) = Some(tell);
+    }
+
+    /// `tell` is called with what the writer could not do, on the same thread as [`Journal::on_backed_up`].
+    pub fn on_failed(&self, tell: Box<dyn Fn(Failure) + Send>) {
+        *locked(&self.shared.on_failed) = Some(tell);
+    }
+
+    /// Asks what is known of a caller before `at`. When too many ask at once, or the disk fails, there is no
+    /// reply: the caller has a deadline.
+    pub fn history(&self, key: HistoryKey, at: Wall, reply: Box<dyn FnOnce(History) + Send>) {
+        if let Some(look_ups) = locked(&self.shared.look_ups).as_ref() {
+            let _ = look_ups.try_send(history::LookUp { key, at, reply });
+        }
+    }
+
+    /// The events as subscribers read them.
+    pub fn feed(&self) -> Feed {
+        self.shared.feed.clone()
+    }
+
+    /// Calls, records, subscriptions.
+    pub fn reader(&self) -> Reader {
+        self.shared.feed.reader().clone()
+    }
+
+    /// The journal's identity.
+    pub fn log_id(&self) -> LogId {
+        self.shared.log_id
+    }
+
+    /// Writes what waits and ends the threads. Later appends are lost, and said to be.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn spawn(
+        &self,
+        path: &Path,
+        name: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let thread = thread::Builder::new()
+            .name(name.into())
+            .spawn(run)
+            .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))?;
+        locked(&self.threads).push(thread);
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.backlog.close();
+        locked(&self.look_ups).take();
+        let threads: Vec<_> = locked(&self.threads).drain(..).collect();
+        for thread in threads {
+            // A callback may hold the last clone: a thread does not wait for itself.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Tells what happens to the journal, apart from the writer.
+struct Watch {
+    backlog: Arc<Backlog>,
+    on_backed_up: Arc<OnBackedUp>,
+    on_failed: Arc<OnFailed>,
+}
+
+impl Watch {
+    fn run(&self) {
+        while let Some(notice) = self.backlog.notice() {
+            match notice {
+                Notice::BackedUp(backed_up) => {
+                    if let Some(tell) = locked(&self.on_backed_up).as_ref() {
+                        tell(backed_up);
+                    }
+                }
+                Notice::Failed(failure) => {
+                    tracing::error!(?failure, "journal");
+                    if let Some(tell) = locked(&self.on_failed).as_ref() {
+                        tell(failure);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// SQLite counts in signed 64 bits: enough until the year 2262.
+fn nanos(at: Wall) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+fn wall_now() -> Wall {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn seed(path: &Path) -> Result<[u8; 32], StoreError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|e| StoreError::Unusable(path.to_owned(), format!("no random numbers: {e}")))?;
+    Ok(seed)
+}

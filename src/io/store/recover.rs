@@ -1,0 +1,26 @@
+//! What a start finds in the store.
+
+use super::{Recovered, StoreError, reader, schema};
+use crate::event::CallEvent;
+use rusqlite::Connection;
+
+/// Reads where the journal stands and which calls have no final record.
+pub(super) fn recover(conn: &Connection) -> Result<Recovered, StoreError> {
+    let log_id = schema::log_id(conn)?;
+    let head = schema::head(conn)?;
+    let ids: Vec<String> = conn
+        .prepare("SELECT call_id FROM open_call ORDER BY position")?
+        .query_map([], |r| r.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut open_calls: Vec<Vec<CallEvent>> = Vec::with_capacity(ids.len());
+    for id in ids {
+        let events = reader::events_of(conn, &id)?;
+        if events.is_empty() {
+            // Its events are past the retention time.
+            conn.execute("DELETE FROM open_call WHERE call_id = ?1", [&id])?;
+        } else {
+            open_calls.push(events);
+        }
+    }
+    Ok(Recovered { log_id, head, open_calls })
+}

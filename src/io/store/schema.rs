@@ -1,0 +1,146 @@
+//! The tables, and opening the file they live in. Anyone may query them while the gateway runs
+//! (`sqlite3 hotline.db`): times are nanoseconds since 1970 UTC, `datetime(at_ns / 1000000000, 'unixepoch')`.
+
+use super::StoreError;
+use crate::id::{LogId, Random};
+use crate::time::Wall;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::path::Path;
+use std::time::Duration;
+
+/// The version this program writes. A store with a higher one is refused.
+pub const VERSION: i64 = 1;
+
+/// `HLGW`: marks the file as ours for `file` and against mistakes.
+const APPLICATION: i64 = 0x484c_4757;
+
+/// Each entry brings a store from the version of its index to the next.
+const STEPS: [&str; VERSION as usize] = ["
+CREATE TABLE log (
+    log_id        TEXT NOT NULL,
+    created_at_ns INTEGER NOT NULL
+) STRICT;
+-- Every event, `body` being the encoded hotline.v1.CallEvent exactly as it is sent.
+CREATE TABLE event (
+    position INTEGER PRIMARY KEY,
+    event_id TEXT NOT NULL,
+    call_id  TEXT,
+    call_seq INTEGER,
+    type     TEXT NOT NULL,
+    at_ns    INTEGER NOT NULL,
+    body     BLOB NOT NULL
+) STRICT;
+CREATE INDEX event_by_call ON event (call_id) WHERE call_id IS NOT NULL;
+-- Calls without a final record: what a start after a crash looks at.
+CREATE TABLE open_call (
+    call_id  TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- The newest revision of each record, in the order of the last update; `body` is a hotline.v1.CallRecord.
+CREATE TABLE call_record (
+    updated_position INTEGER PRIMARY KEY,
+    updated_at_ns    INTEGER NOT NULL,
+    call_id          TEXT NOT NULL UNIQUE,
+    revision         INTEGER NOT NULL,
+    final            INTEGER NOT NULL,
+    state            TEXT NOT NULL,
+    received_at_ns   INTEGER NOT NULL,
+    trunk            TEXT NOT NULL,
+    service_number   TEXT NOT NULL,
+    caller_raw       TEXT NOT NULL,
+    caller_e164      TEXT,
+    queue            TEXT,
+    seat             TEXT,
+    operator         TEXT,
+    waited_ms        INTEGER NOT NULL,
+    talked_ms        INTEGER NOT NULL,
+    end_reason       TEXT,
+    callback_due     INTEGER NOT NULL,
+    body             BLOB NOT NULL
+) STRICT;
+CREATE TABLE subscription (
+    name          TEXT PRIMARY KEY,
+    created_at_ns INTEGER NOT NULL,
+    acked         INTEGER NOT NULL,
+    acked_at_ns   INTEGER NOT NULL,
+    filter        BLOB NOT NULL,
+    nack_position INTEGER NOT NULL DEFAULT 0,
+    nacks         INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE parked_event (
+    subscription TEXT NOT NULL REFERENCES subscription (name) ON DELETE CASCADE,
+    position     INTEGER NOT NULL,
+    parked_at_ns INTEGER NOT NULL,
+    reason       TEXT NOT NULL,
+    redriving    INTEGER NOT NULL DEFAULT 0,
+    body         BLOB NOT NULL,
+    PRIMARY KEY (subscription, position)
+) STRICT;
+-- Who called when, the number behind a keyed hash. `seat` is set where a human spoke with the caller.
+CREATE TABLE history (
+    id       INTEGER PRIMARY KEY,
+    key      BLOB NOT NULL,
+    at_ns    INTEGER NOT NULL,
+    seat     TEXT,
+    operator TEXT
+) STRICT;
+CREATE INDEX history_by_key ON history (key, at_ns);
+"];
+
+/// Opens the store for writing, makes it if need be and brings it to [`VERSION`].
+pub fn open_for_writing(path: &Path, now: Wall, random: &mut Random) -> Result<Connection, StoreError> {
+    let unusable = |e: rusqlite::Error| StoreError::Unusable(path.to_owned(), e.to_string());
+    let mut conn = Connection::open(path).map_err(unusable)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    let found: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(unusable)?;
+    let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(unusable)?;
+    let tables: i64 =
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(unusable)?;
+    if application != APPLICATION && (tables > 0 || found > 0) {
+        return Err(StoreError::Foreign(path.to_owned()));
+    }
+    if found > VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
+    )
+    .map_err(unusable)?;
+    let tx = conn.transaction()?;
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        tx.execute_batch(step).map_err(unusable)?;
+    }
+    if found == 0 {
+        tx.execute(
+            "INSERT INTO log VALUES (?1, ?2)",
+            (LogId::new(now, random).to_string(), super::nanos(now)),
+        )?;
+    }
+    tx.execute_batch(&format!("PRAGMA user_version = {VERSION}; PRAGMA application_id = {APPLICATION};"))?;
+    tx.commit().map_err(unusable)?;
+    Ok(conn)
+}
+
+/// Opens the store for reading beside the writer.
+pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.set_prepared_statement_cache_capacity(32);
+    conn.execute_batch("PRAGMA cache_size = -4096;")?;
+    Ok(conn)
+}
+
+/// The journal's identity.
+pub fn log_id(conn: &Connection) -> Result<LogId, StoreError> {
+    let text: Option<String> = conn.query_row("SELECT log_id FROM log", [], |r| r.get(0)).optional()?;
+    text.and_then(|t| t.parse().ok()).ok_or_else(|| StoreError::Damaged("it has no log_id".into()))
+}
+
+/// Position of the newest event, 0 for none.
+pub fn head(conn: &Connection) -> Result<u64, StoreError> {
+    let head: i64 = conn.query_row("SELECT coalesce(max(position), 0) FROM event", [], |r| r.get(0))?;
+    Ok(head.unsigned_abs())
+}

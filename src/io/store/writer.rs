@@ -1,0 +1,163 @@
+//! The one thread that writes: takes everything that waits, one transaction, one fsync, then tells.
+//!
+//! A commit that fails (disk full, disk gone) is tried again with back-off, for ever while the gateway runs: the
+//! events stay in memory within the bound of the backlog.
+
+use super::backlog::{Backlog, Batch};
+use super::feed::{Kind, Publisher, Stored};
+use super::{Append, Failure, StoreError, nanos, retention, rows};
+use crate::event::wire;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Under load two commits begin at least this far apart, so that one fsync carries many events. The first event
+/// after a quiet moment is written at once.
+const GATHER: Duration = Duration::from_millis(2);
+/// How long a failed commit waits before the second try; doubled up to [`BACK_OFF_MOST`].
+const BACK_OFF: Duration = Duration::from_millis(10);
+const BACK_OFF_MOST: Duration = Duration::from_secs(2);
+/// When the gateway stops while the disk refuses, this many further tries are made.
+const LAST_TRIES: u32 = 5;
+
+/// A write other than an event: runs inside the next transaction. It may run again when the commit fails, and
+/// answers through what it captured, after the commit.
+pub(super) struct Job {
+    pub run: Box<dyn FnMut(&Transaction<'_>) -> Result<(), StoreError> + Send>,
+    pub done: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+}
+
+/// Called with the newest durable position.
+pub(super) type OnDurable = Arc<Mutex<Option<Box<dyn Fn(u64) + Send>>>>;
+
+pub(super) struct Writer {
+    pub conn: Connection,
+    pub backlog: Arc<Backlog>,
+    pub publisher: Publisher,
+    pub on_durable: OnDurable,
+    pub retention: retention::Retention,
+    /// Held while the thread lives: the store is ours until the last write.
+    pub lock: super::lock::Lock,
+}
+
+/// An event with its bytes.
+struct Encoded {
+    append: Append,
+    stored: Stored,
+}
+
+impl Writer {
+    pub fn run(mut self) {
+        let mut begun: Option<Instant> = None;
+        loop {
+            let batch = self.backlog.take(self.retention.patience());
+            if let Some(rest) = begun.and_then(|b| GATHER.checked_sub(b.elapsed()))
+                && !batch.closed
+                && !batch.events.is_empty()
+            {
+                thread::sleep(rest);
+            }
+            begun = Some(Instant::now());
+            let closed = batch.closed;
+            if !self.write(batch) || closed {
+                break;
+            }
+            if let Err(e) = self.retention.step(&self.conn) {
+                self.backlog.failed(Failure::Retention(e.to_string()));
+            }
+        }
+        // Leaves one tidy file behind; should it fail, the log is read at the next start.
+        let _ = self.conn.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
+        drop(self.conn);
+        drop(self.lock);
+    }
+
+    /// Writes a batch and tells; `false` when it had to be given up at the end.
+    fn write(&mut self, batch: Batch) -> bool {
+        let Batch { events, acks, mut jobs, .. } = batch;
+        if events.is_empty() && acks.is_empty() && jobs.is_empty() {
+            return true;
+        }
+        let events: Vec<Encoded> = events.into_iter().map(encode).collect();
+        let acks: Vec<(Arc<str>, u64)> = acks.into_iter().collect();
+        let mut wait = BACK_OFF;
+        let mut last_tries = 0;
+        loop {
+            match commit(&mut self.conn, &events, &acks, &mut jobs) {
+                Ok(answers) => {
+                    if wait > BACK_OFF {
+                        self.backlog.failed(Failure::Over);
+                    }
+                    self.tell(events);
+                    for (job, answer) in jobs.into_iter().zip(answers) {
+                        (job.done)(answer);
+                    }
+                    return true;
+                }
+                Err(e) => {
+                    if wait == BACK_OFF {
+                        self.backlog.failed(Failure::Commit(e.to_string()));
+                    }
+                    if self.backlog.is_closed() {
+                        last_tries += 1;
+                        if last_tries > LAST_TRIES {
+                            return false;
+                        }
+                    }
+                    thread::sleep(wait);
+                    wait = (wait * 2).min(BACK_OFF_MOST);
+                }
+            }
+        }
+    }
+
+    fn tell(&self, events: Vec<Encoded>) {
+        self.backlog.written();
+        let Some(position) = events.last().map(|e| e.stored.position) else { return };
+        self.publisher.publish(events.into_iter().map(|e| e.stored).collect());
+        let on_durable = self.on_durable.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(tell) = on_durable.as_ref() {
+            tell(position);
+        }
+    }
+}
+
+fn encode(append: Append) -> Encoded {
+    let stored = Stored {
+        position: append.event.position,
+        kind: Kind::Borrowed(wire::kind(&append.event.what)),
+        body: wire::encode(&append.event),
+    };
+    Encoded { append, stored }
+}
+
+type Answers = Vec<Result<(), StoreError>>;
+
+fn commit(
+    conn: &mut Connection,
+    events: &[Encoded],
+    acks: &[(Arc<str>, u64)],
+    jobs: &mut [Job],
+) -> Result<Answers, rusqlite::Error> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for event in events {
+        rows::event(&tx, &event.append, &event.stored)?;
+    }
+    for (name, position) in acks {
+        rows::ack(&tx, name, *position, nanos(super::wall_now()))?;
+    }
+    let mut answers = Vec::with_capacity(jobs.len());
+    for job in jobs.iter_mut() {
+        let savepoint = tx.prepare_cached("SAVEPOINT job")?.execute([]);
+        savepoint?;
+        let answer = (job.run)(&tx);
+        if answer.is_err() {
+            tx.execute_batch("ROLLBACK TO job")?;
+        }
+        tx.execute_batch("RELEASE job")?;
+        answers.push(answer);
+    }
+    tx.commit()?;
+    Ok(answers)
+}
