@@ -12,7 +12,6 @@ mod terms;
 mod write;
 mod write_record;
 
-
 pub use kind::kind;
 
 use super::{CallEvent, CallRecord};
@@ -98,3 +97,8 @@ pub fn decode_record(bytes: &[u8]) -> Result<CallRecord, Unreadable> {
 pub fn record_message(record: &CallRecord) -> v1::CallRecord {
     write_record::record(record)
 }
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! Events, proto to ours.
 
+use super::Unreadable;
 use super::read_record as record;
 use super::terms::Term;
 use super::v1::{self, call_event::Payload};
-use super::Unreadable;
 use crate::event::*;
 use crate::redact::Pii;
 use crate::time::{Duration, Wall};
@@ -94,9 +94,7 @@ fn what(payload: Payload) -> Read<What> {
             sip_code: code(r.sip_code)?,
         }),
         Payload::CallAnswered(a) => What::CallAnswered { delay: duration(a.delay)? },
-        Payload::NoticePlayed(n) => {
-            What::NoticePlayed { prompt: n.prompt.into(), complete: n.complete }
-        }
+        Payload::NoticePlayed(n) => What::NoticePlayed { prompt: n.prompt.into(), complete: n.complete },
         Payload::CallerIdentified(i) => What::CallerIdentified(record::identified(i)?),
         Payload::MediaQuality(q) => What::MediaQuality(record::quality(q)?),
         Payload::CallEnded(e) => What::CallEnded(CallEnded {
@@ -107,9 +105,9 @@ fn what(payload: Payload) -> Read<What> {
             answered_by_operator: e.answered_by_operator,
             callback_due: e.callback_due,
         }),
-        Payload::CallRecordUpdated(u) => What::CallRecordUpdated(Box::new(record::record(
-            u.record.ok_or(Unreadable { what: "record" })?,
-        )?)),
+        Payload::CallRecordUpdated(u) => {
+            What::CallRecordUpdated(Box::new(record::record(u.record.ok_or(Unreadable { what: "record" })?)?))
+        }
         Payload::CallHeld(h) => What::CallHeld { leg: id(&h.leg_id, "leg_id")? },
         Payload::CallResumed(r) => {
             What::CallResumed { leg: id(&r.leg_id, "leg_id")?, held: duration(r.held)? }

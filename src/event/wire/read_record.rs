@@ -33,16 +33,10 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         legs: r.legs.into_iter().map(leg).collect::<Read<_>>()?,
         seat: name(&r.seat),
         operator: name(&r.operator),
-        refused: r
-            .refused
-            .map(|r| Ok((RefusalReason::read(r.reason)?, code(r.sip_code)?)))
-            .transpose()?,
+        refused: r.refused.map(|r| Ok((RefusalReason::read(r.reason)?, code(r.sip_code)?))).transpose()?,
         ended: r.ended.map(end).transpose()?,
         wrap_up: r.wrap_up.map(|w| Ok((duration(w.duration)?, w.timed_out))).transpose()?,
-        callback: r
-            .callback
-            .map(|c| Ok((CallbackState::read(c.state)?, c.reason.into())))
-            .transpose()?,
+        callback: r.callback.map(|c| Ok((CallbackState::read(c.state)?, c.reason.into()))).transpose()?,
         notices: r.notices.into_iter().map(|n| (n.prompt.into(), n.complete)).collect(),
         since: Default::default(),
     })
@@ -129,11 +123,9 @@ fn visit(v: v1::QueueVisit) -> Read<QueueVisit> {
 fn presentation(p: v1::Presentation) -> Read<PresentationRecord> {
     let ended = match p.result {
         0 => None,
-        result => Some((
-            PresentationResult::read(result)?,
-            duration(p.rang)?,
-            p.sip_code.map(code).transpose()?,
-        )),
+        result => {
+            Some((PresentationResult::read(result)?, duration(p.rang)?, p.sip_code.map(code).transpose()?))
+        }
     };
     Ok(PresentationRecord {
         presentation: id(&p.presentation_id, "presentation_id")?,

@@ -77,10 +77,9 @@ fn payload(what: &What) -> Payload {
             Payload::CallRecordUpdated(v1::CallRecordUpdated { record: Some(record::record(r)) })
         }
         What::CallHeld { leg } => Payload::CallHeld(v1::CallHeld { leg_id: leg.to_string() }),
-        What::CallResumed { leg, held } => Payload::CallResumed(v1::CallResumed {
-            leg_id: leg.to_string(),
-            held: Some(duration(*held)),
-        }),
+        What::CallResumed { leg, held } => {
+            Payload::CallResumed(v1::CallResumed { leg_id: leg.to_string(), held: Some(duration(*held)) })
+        }
         What::WrapUpStarted { seat, limit } => Payload::WrapUpStarted(v1::WrapUpStarted {
             seat: seat.to_string(),
             limit: Some(duration(*limit)),

@@ -39,9 +39,7 @@ pub(super) fn record(r: &CallRecord) -> v1::CallRecord {
             answered_by_operator: e.answered_by_operator,
             callback_due: e.callback_due,
         }),
-        wrap_up: r
-            .wrap_up
-            .map(|(took, timed_out)| v1::WrapUp { duration: Some(duration(took)), timed_out }),
+        wrap_up: r.wrap_up.map(|(took, timed_out)| v1::WrapUp { duration: Some(duration(took)), timed_out }),
         callback: r
             .callback
             .as_ref()

@@ -144,10 +144,7 @@ impl Backlog {
         let mut w = self.lock();
         if w.events.is_empty() && w.acks.is_empty() && w.jobs.is_empty() && !w.closed {
             w.writer_sleeps = true;
-            w = self
-                .work
-                .wait_timeout(w, patience)
-                .map_or_else(|e| e.into_inner().0, |(guard, _)| guard);
+            w = self.work.wait_timeout(w, patience).map_or_else(|e| e.into_inner().0, |(guard, _)| guard);
             w.writer_sleeps = false;
         }
         let n = w.events.len().min(BATCH);

@@ -59,7 +59,9 @@ impl fmt::Display for StoreError {
             StoreError::Damaged(what) => {
                 write!(f, "the store is damaged: {what}: restore it from a backup")
             }
-            StoreError::Database(what) => write!(f, "the store failed: {what}: look at the disk under store.path"),
+            StoreError::Database(what) => {
+                write!(f, "the store failed: {what}: look at the disk under store.path")
+            }
             StoreError::Full(what) => write!(f, "{what}"),
             StoreError::Closed => write!(f, "the store is closed"),
         }

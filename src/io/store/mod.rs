@@ -187,12 +187,7 @@ impl Journal {
 }
 
 impl Shared {
-    fn spawn(
-        &self,
-        path: &Path,
-        name: &str,
-        run: impl FnOnce() + Send + 'static,
-    ) -> Result<(), StoreError> {
+    fn spawn(&self, path: &Path, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
         let thread = thread::Builder::new()
             .name(name.into())
             .spawn(run)

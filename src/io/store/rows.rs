@@ -1,7 +1,7 @@
 //! What one event changes in the tables.
 
-use super::{Append, nanos};
 use super::feed::Stored;
+use super::{Append, nanos};
 use crate::event::{CallEvent, CallRecord, What, wire};
 use rusqlite::{Transaction, params};
 
