@@ -7,5 +7,6 @@ pub mod driver;
 pub mod http;
 pub mod rtp;
 pub mod serve;
+pub mod store;
 pub mod tcp;
 pub mod udp;
