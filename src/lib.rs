@@ -15,6 +15,7 @@ pub mod event;
 pub mod io {
     #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
     pub mod rtp;
+    pub mod secrets;
     pub mod store;
 }
 pub mod media;

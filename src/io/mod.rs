@@ -6,6 +6,7 @@ pub mod clock;
 pub mod driver;
 pub mod http;
 pub mod rtp;
+pub mod secrets;
 pub mod serve;
 pub mod store;
 pub mod tcp;

@@ -1,6 +1,7 @@
 //! SIP: messages, transactions, dialogs, and the doors they come in by. Does not know what a call is.
 
 mod build;
+mod configured;
 mod dialog;
 pub mod digest;
 mod display;

@@ -1,0 +1,39 @@
+//! What the configuration says, in the words of SIP. The configuration lies below and knows nothing of SIP's types.
+
+use super::digest::Algorithm;
+use super::door::{Prefix, Source};
+use super::{Advertised, Transport};
+use crate::config;
+
+impl From<config::Transport> for Transport {
+    fn from(t: config::Transport) -> Transport {
+        match t {
+            config::Transport::Udp => Transport::Udp,
+            config::Transport::Tcp => Transport::Tcp,
+        }
+    }
+}
+
+impl From<&config::Advertised> for Advertised {
+    fn from(a: &config::Advertised) -> Advertised {
+        Advertised { host: a.host.clone(), port: a.port }
+    }
+}
+
+impl From<config::Algorithm> for Algorithm {
+    fn from(a: config::Algorithm) -> Algorithm {
+        match a {
+            config::Algorithm::Sha256 => Algorithm::Sha256,
+            config::Algorithm::Md5 => Algorithm::Md5,
+        }
+    }
+}
+
+impl From<config::Source> for Source {
+    fn from(s: config::Source) -> Source {
+        let address = s.net.address();
+        // A configured prefix is never longer than its address.
+        let prefix = Prefix::new(address, s.net.length()).unwrap_or_else(|| Prefix::one(address));
+        Source { prefix, transport: s.transport.map(Transport::from), port: s.port }
+    }
+}
