@@ -3,6 +3,7 @@
 use criterion::Criterion;
 
 mod groups {
+    pub mod acd;
     pub mod build;
     pub mod parse;
 }
@@ -10,6 +11,7 @@ mod groups {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     groups::parse::benches(&mut criterion);
+    groups::acd::benches(&mut criterion);
     groups::build::benches(&mut criterion);
     criterion.final_summary();
 }
