@@ -1,6 +1,7 @@
 //! A dialog (RFC 3261 section 12): what two user agents agree a conversation is. One value for each leg.
 
-use super::{Flow, Message, Method, NameAddr, Outgoing, Uri};
+use super::{Flow, Message, Method, NameAddr, Outgoing, Transport, Uri};
+use std::net::IpAddr;
 
 /// At most this many Record-Route entries are kept; a path of more proxies is a loop.
 const ROUTES: usize = 16;
@@ -83,7 +84,7 @@ impl Dialog {
     }
 
     /// Where requests go: the first route or the remote target where its host is an address, else back the way the
-    /// peer came. A connection is kept as long as it leads to that peer.
+    /// peer came. A connection is kept as long as it is open: behind NAT there is no other way.
     pub fn flow(&self) -> Flow {
         if self.flow.connection.is_some() {
             return self.flow;
@@ -92,12 +93,27 @@ impl Dialog {
             Some(route) => NameAddr::parse(route.clone()).ok().and_then(|r| r.parsed_uri().ok()),
             None => Uri::parse(&self.target).ok(),
         };
-        match hop.and_then(|uri| uri.socket_addr(5060)) {
-            // A private address in a Contact behind NAT is not reachable: trust where the packet came from.
-            Some(remote) if self.routes.is_empty() && remote.ip() != self.flow.remote.ip() => self.flow,
-            Some(remote) => Flow { remote, ..self.flow },
-            None => self.flow,
+        let Some(uri) = hop else { return self.flow };
+        match uri.socket_addr(5060) {
+            Some(remote)
+                if remote.is_ipv4() == self.flow.local.is_ipv4() && !self.is_behind_nat(remote.ip()) =>
+            {
+                let transport = match uri.param("transport") {
+                    Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+                    Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
+                    _ => self.flow.transport,
+                };
+                Flow { transport, remote, ..self.flow }
+            }
+            _ => self.flow,
         }
+    }
+
+    /// Whether `ip` is an address only the peer's own network knows, while its packets come from elsewhere.
+    fn is_behind_nat(&self, ip: IpAddr) -> bool {
+        let from = self.flow.remote.ip();
+        let elsewhere = !is_local(from) || from.is_loopback() != ip.is_loopback();
+        ip.is_unspecified() || (ip != from && is_local(ip) && elsewhere)
     }
 
     /// The next request inside the dialog (section 12.2.1.1).
@@ -114,7 +130,10 @@ impl Dialog {
 
     fn build(&self, method: Method, cseq: u32) -> Outgoing {
         let (uri, routes) = self.hops();
-        let target_is_said = matches!(method, Method::Invite | Method::Update);
+        let target_is_said = matches!(
+            method,
+            Method::Invite | Method::Update | Method::Subscribe | Method::Refer | Method::Notify
+        );
         let sequence = format!("{cseq} {}", method.as_str());
         let mut request = Outgoing::request(method, uri)
             .with("From", &self.local)
@@ -140,7 +159,7 @@ impl Dialog {
             .filter(|first| first.parsed_uri().is_ok_and(|uri| uri.param("lr").is_none()));
         match strict {
             Some(first) => {
-                let mut rest = self.routes[1..].to_vec();
+                let mut rest = self.routes.iter().skip(1).cloned().collect::<Vec<_>>();
                 rest.push([b"<", self.target.as_slice(), b">"].concat());
                 (first.uri().to_vec(), rest)
             }
@@ -148,22 +167,48 @@ impl Dialog {
         }
     }
 
-    /// Takes a request of the peer into the dialog: its CSeq must rise (500 otherwise, section 12.2.2), a re-INVITE or
-    /// UPDATE may move the remote target. The tag must be the peer's (481).
+    /// Takes a 2xx to a target refresh of ours (INVITE, UPDATE) into the dialog: the remote target may move
+    /// (section 12.2.1.2).
+    pub fn refreshed(&mut self, response: &Message) {
+        if response.status().is_some_and(|status| (200..300).contains(&status))
+            && let Some(contact) = response.contact()
+        {
+            self.target = contact.uri().to_vec();
+        }
+    }
+
+    /// Takes a request of the peer into the dialog: its CSeq may not fall (500, section 12.2.2), a re-INVITE or UPDATE
+    /// may move the remote target. The tag must be the peer's (481).
+    ///
+    /// A second INVITE or UPDATE with the number of the last request is a late copy (500). A BYE with it is taken:
+    /// some senders do not count, and a call must be able to end.
     pub fn receive(&mut self, request: &Message) -> Result<(), u16> {
         if request.call_id() != self.call_id || request.from_tag().unwrap_or_default() != self.remote_tag {
             return Err(481);
         }
         let (cseq, method) = request.cseq();
-        if self.remote_seq.is_some_and(|last| cseq <= last) {
+        let refreshes = matches!(method, Method::Invite | Method::Update);
+        if self.remote_seq.is_some_and(|last| cseq < last || (cseq == last && refreshes)) {
             return Err(500);
         }
         self.remote_seq = Some(cseq);
-        if matches!(method, Method::Invite | Method::Update)
-            && let Some(contact) = request.contact()
-        {
+        if refreshes && let Some(contact) = request.contact() {
             self.target = contact.uri().to_vec();
         }
         Ok(())
+    }
+}
+
+/// Whether an address means something in one network only.
+fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            // 100.64.0.0/10 is the carriers' own NAT (RFC 6598).
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared
+        }
+        IpAddr::V6(ip) => {
+            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
     }
 }

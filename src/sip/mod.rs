@@ -31,7 +31,7 @@ pub use build::Outgoing;
 pub use dialog::Dialog;
 pub use door::{Door, Doors};
 pub use endpoint::{
-    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Output, Reason, contact,
+    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Output, contact,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};
@@ -41,6 +41,6 @@ pub use method::Method;
 pub use name_addr::{NameAddr, quoted};
 pub use origin::Origin;
 pub use registrar::{Binding, Change, Registered, Registrar};
-pub use transaction::{ClientTx, Durations, ServerTx, Timer};
+pub use transaction::{ClientTx, Durations, Reason, ServerTx};
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Rport, Via};

@@ -1,37 +1,48 @@
 //! What a request is matched by (RFC 3261 sections 17.2.3 and 8.2.2.2).
+//!
+//! Keys are written into a buffer that is used again, so that looking one up allocates nothing. Fields are
+//! told apart by a zero byte, which no field can hold.
 
 use crate::sip::{Message, Method};
 
-/// The server transaction a request belongs to: branch, sent-by and method, an ACK or CANCEL that of its INVITE.
-/// Requests of RFC 2543 peers, without a unique branch, go by everything that identifies them.
-pub fn server_key(request: &Message) -> String {
-    let (cseq, method) = request.cseq();
-    let method = match method {
-        Method::Ack | Method::Cancel => Method::Invite.as_str(),
-        other => other.as_str(),
-    };
+/// Writes what names the transaction of `request` as if its method were `method`: branch, sent-by, method.
+/// Requests of RFC 2543 peers, without a unique branch, go by all that identifies them but the To tag, which
+/// their ACK has and their INVITE has not.
+pub(crate) fn transaction(request: &Message, method: &Method, key: &mut Vec<u8>) {
+    key.clear();
     let via = request.via();
-    let port = via.port().unwrap_or(0);
     match via.unique_branch() {
-        Some(branch) => format!("{branch}\n{}\n{port}\n{method}", via.host()),
-        None => format!(
-            "{}\n{}\n{cseq}\n{}\n{}\n{port}\n{method}",
-            String::from_utf8_lossy(request.uri()),
-            request.call_id(),
-            request.from_tag().unwrap_or_default(),
-            via.host(),
-        ),
+        Some(branch) => {
+            key.extend_from_slice(branch.as_bytes());
+            key.push(0);
+            key.extend(via.host().bytes().map(|b| b.to_ascii_lowercase()));
+            key.push(0);
+            key.extend_from_slice(&via.port().unwrap_or(0).to_be_bytes());
+        }
+        None => {
+            key.extend_from_slice(b"2543\0");
+            key.extend_from_slice(request.uri());
+            key.push(0);
+            write_origin(request, key);
+            key.extend_from_slice(via.raw());
+        }
     }
+    key.push(0);
+    key.extend_from_slice(method.as_str().as_bytes());
 }
 
-/// What tells a request that reached us twice by different paths: From tag, Call-ID and CSeq.
-pub fn merge_key(request: &Message) -> String {
-    let (cseq, method) = request.cseq();
-    let from = request.from_tag().unwrap_or_default();
-    format!("{}\n{from}\n{cseq}\n{}", request.call_id(), method.as_str())
+/// Writes what a request keeps whatever path it takes: Call-ID, From tag, CSeq number and method. A copy that
+/// came by another path has it in common with the first (merged requests), the ACK of a 2xx with its INVITE.
+pub(crate) fn origin(request: &Message, method: &Method, key: &mut Vec<u8>) {
+    key.clear();
+    write_origin(request, key);
+    key.extend_from_slice(method.as_str().as_bytes());
 }
 
-/// What an ACK for a 2xx is matched by: Call-ID, our tag, and the CSeq number of the INVITE.
-pub fn ack_key(call_id: &str, our_tag: &str, cseq: u32) -> String {
-    format!("{call_id}\n{our_tag}\n{cseq}")
+fn write_origin(request: &Message, key: &mut Vec<u8>) {
+    key.extend_from_slice(request.call_id().as_bytes());
+    key.push(0);
+    key.extend_from_slice(request.from_tag().unwrap_or_default().as_bytes());
+    key.push(0);
+    key.extend_from_slice(&request.cseq().0.to_be_bytes());
 }

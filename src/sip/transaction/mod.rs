@@ -1,22 +1,100 @@
-//! The four transaction machines of RFC 3261 section 17, with the Accepted states of RFC 6026.
+//! The four transaction machines of RFC 3261 section 17, with the Accepted states of RFC 6026 and the silence
+//! of RFC 4320.
 //!
-//! A machine here knows its own state, what it sent last and how often; it does not know how messages are matched
-//! (that is `endpoint`) or what a call is.
+//! Pure: they know statuses, bytes and deadlines. What a message looks like is the endpoint's matter, and
+//! which machine a message belongs to is [`key`]'s.
 
-mod client;
-mod key;
-mod server;
+pub(crate) mod client_invite;
+pub(crate) mod client_other;
+pub(crate) mod key;
+pub(crate) mod server_invite;
+pub(crate) mod server_other;
 mod timer;
 
-pub(super) use client::{Client, ClientStep};
-pub(super) use key::{ack_key, merge_key, server_key};
-pub(super) use server::{Server, ServerStep};
-pub use timer::{Durations, Timer};
+pub use timer::{Durations, Reason};
 
-/// A server transaction: a request that came in. Never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServerTx(pub(super) u64);
+use super::Flow;
+use crate::time::{Duration, Mono};
+use bytes::Bytes;
 
-/// A client transaction: a request we sent. Never used again.
+/// A server transaction: a request that came, and its answers. The number is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientTx(pub(super) u64);
+pub struct ServerTx(pub(crate) u64);
+
+/// A client transaction: a request we sent, and its answers. The number is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientTx(pub(crate) u64);
+
+/// What the endpoint wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Bytes to be sent.
+    Send {
+        /// The path. A TCP flow without a connection asks for one to be opened.
+        flow: Flow,
+        /// One whole message.
+        bytes: Bytes,
+    },
+}
+
+/// What a machine found in what it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A repetition, or nothing the transaction's user must see.
+    Absorbed,
+    /// The transaction's user must see it.
+    Deliver,
+}
+
+/// What a deadline that came meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// The machine goes on, or ended as it should.
+    Quiet,
+    /// A client transaction had no answer in time: timer B, F, or the end of a cancelled INVITE.
+    TimedOut,
+    /// Timer C: an INVITE rang too long and is to be cancelled.
+    RangTooLong,
+    /// A 2xx was not acknowledged in 64*T1.
+    Unacknowledged,
+    /// Timer H: a non-2xx final response was not acknowledged.
+    UnacknowledgedFailure,
+    /// RFC 4320: a request other than INVITE waits for its answer too long without a 100.
+    OwesTrying,
+}
+
+/// A message that is sent again until something happens, the time between doubling up to `cap`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Repeat {
+    pub at: Mono,
+    interval: Duration,
+}
+
+impl Repeat {
+    /// First after `t1`.
+    pub(crate) fn starting(now: Mono, t1: Duration) -> Repeat {
+        Repeat { at: now + t1, interval: t1 }
+    }
+
+    /// The next one, counted from the deadline that came, so that lateness does not add up. After a long
+    /// stall the missed ones are not made up for.
+    pub(crate) fn next(self, now: Mono, cap: Option<Duration>) -> Repeat {
+        let doubled = self.interval.saturating_mul(2);
+        let interval = cap.map_or(doubled, |cap| doubled.min(cap));
+        let at = self.at + interval;
+        Repeat { at: if at > now { at } else { now + interval }, interval }
+    }
+
+    /// Every `interval` from here on: timer E in Proceeding.
+    pub(crate) fn every(self, now: Mono, interval: Duration) -> Repeat {
+        Repeat { at: now + interval, interval }
+    }
+}
+
+/// The earlier of two deadlines.
+pub(crate) fn earlier(a: Option<(Mono, Reason)>, b: Option<(Mono, Reason)>) -> Option<(Mono, Reason)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}

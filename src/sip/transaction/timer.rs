@@ -1,62 +1,97 @@
-//! The timers by their letters (RFC 3261 table 4, RFC 6026 section 8.11).
+//! The times the timers are made of, and the timers' names.
 
 use crate::time::Duration;
 
-/// A timer of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Timer {
-    /// INVITE is sent again (unreliable transport only).
-    A,
-    /// INVITE got no answer at all; or a cancelled one got no final response.
-    B,
-    /// A client INVITE transaction absorbs repeated final responses.
-    D,
-    /// A request is sent again (unreliable transport only).
-    E,
-    /// A request got no final response.
-    F,
-    /// A final response to INVITE is sent again: non-2xx over UDP, and 2xx over anything (RFC 3261 section
-    /// 13.3.1.4), until the ACK.
-    G,
-    /// The ACK did not come.
-    H,
-    /// A server INVITE transaction absorbs repeated ACKs.
-    I,
-    /// A server transaction absorbs repeated requests.
-    J,
-    /// A client transaction absorbs repeated responses.
-    K,
-    /// An accepted server INVITE transaction absorbs repeated INVITEs.
-    L,
-    /// An accepted client INVITE transaction takes further 2xx.
-    M,
-}
-
-/// The base durations; all others follow (RFC 3261 section 17.1.1.1).
+/// The base times of RFC 3261 section 17.1.1.1, and timer C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Durations {
-    /// Round-trip estimate.
+    /// The estimate of a round trip. Default 500 ms.
     pub t1: Duration,
-    /// The longest interval between repeats.
+    /// The longest time between two repetitions. Default 4 s.
     pub t2: Duration,
-    /// How long a message may stay in the network.
+    /// The longest a message may wander in the network. Default 5 s.
     pub t4: Duration,
+    /// Timer C: how long an INVITE may ring without a new provisional response before the endpoint cancels it
+    /// by itself (RFC 3261 section 16.6 asks for more than 3 minutes). Default 181 s.
+    pub c: Duration,
 }
 
 impl Default for Durations {
     fn default() -> Durations {
-        Durations { t1: Duration::from_millis(500), t2: Duration::from_secs(4), t4: Duration::from_secs(5) }
+        Durations {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            c: Duration::from_secs(181),
+        }
     }
 }
 
 impl Durations {
-    /// 64*T1: when a transaction gives up.
-    pub fn give_up(&self) -> Duration {
-        self.t1 * 64
+    /// 64*T1: timers B, F, H, J, L, M, and the patience of a 2xx.
+    pub(crate) fn t1x64(&self) -> Duration {
+        self.t1.saturating_mul(64)
     }
 
-    /// The interval after `interval`: twice as long, at most T2.
-    pub fn longer(&self, interval: Duration) -> Duration {
-        (interval * 2).min(self.t2)
+    /// Timer D over UDP: "at least 32 s", which is 64*T1 at the default T1.
+    pub(crate) fn d(&self) -> Duration {
+        self.t1x64().max(Duration::from_secs(32))
     }
+
+    /// How long it takes timer E to reach T2: from then on a waiting client is owed a 100 (RFC 4320 section 4.1).
+    /// 3.5 s by default.
+    pub(crate) fn e_reaches_t2(&self) -> Duration {
+        let (mut interval, mut sum) = (self.t1, Duration::ZERO);
+        // Ends: T1 doubles. The bound holds for a T1 of zero, too.
+        for _ in 0..64 {
+            if interval >= self.t2 {
+                break;
+            }
+            sum += interval;
+            interval = interval.saturating_mul(2);
+        }
+        sum
+    }
+}
+
+/// Why a deadline is set: the timers by their letters (RFC 3261 appendix A, RFC 6026), and those without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// INVITE client, UDP: send the INVITE again.
+    A,
+    /// INVITE client: no response at all.
+    B,
+    /// INVITE client: rings too long.
+    C,
+    /// INVITE client: stay to acknowledge copies of a failure.
+    D,
+    /// Other client, UDP: send the request again.
+    E,
+    /// Other client: no final response.
+    F,
+    /// INVITE server, UDP: send the failure again.
+    G,
+    /// INVITE server: the failure was never acknowledged.
+    H,
+    /// INVITE server: stay to absorb copies of the ACK.
+    I,
+    /// Other server: stay to answer copies of the request.
+    J,
+    /// Other client: stay to absorb copies of the response.
+    K,
+    /// INVITE server: stay after a 2xx to absorb copies of the INVITE (RFC 6026). If the ACK has not come by
+    /// then, it will not.
+    L,
+    /// INVITE client: stay after a 2xx for its copies and for those of other branches (RFC 6026).
+    M,
+    /// INVITE server: send the 2xx again until its ACK comes (RFC 3261 section 13.3.1.4).
+    RepeatAnswer,
+    /// Other server: tell the client by a 100 to stop repeating (RFC 4320 section 4.1).
+    OwesTrying,
+    /// Other server: no answer was given while the client waited; silence from here on (RFC 4320 section 4.2).
+    Unanswered,
+    /// INVITE client: cancelled, and no final response came (RFC 3261 section 9.1).
+    Cancelled,
+    /// A request that could not be sent for want of room is to be reported.
+    Refused,
 }

@@ -1,0 +1,71 @@
+//! Where peers reach us and where answers go: sent-by, Contact, the way back (RFC 3261 section 18, RFC 3581).
+
+use crate::sip::{Flow, Message, Rport, Transport};
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+/// Where peers reach us, when that is not the address of the socket (Docker, NAT, several interfaces).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertised {
+    /// A name or an address; IPv6 with or without brackets.
+    pub host: String,
+    /// The port, when that differs too.
+    pub port: Option<u16>,
+}
+
+/// Contact for messages on `flow`: `<sip:user@host:port>`, with the transport where it is not UDP.
+pub fn contact(advertised: Option<&Advertised>, flow: &Flow, user: &str) -> String {
+    let place = sent_by(advertised, flow);
+    match flow.transport {
+        Transport::Udp => format!("<sip:{user}@{place}>"),
+        Transport::Tcp => format!("<sip:{user}@{place};transport=tcp>"),
+    }
+}
+
+/// The Via of a request of ours. It asks for `rport`: answers come back through NAT.
+pub(super) fn via(advertised: Option<&Advertised>, flow: &Flow, transaction: u64, secret: u64) -> String {
+    let mut via = String::with_capacity(96);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        via,
+        "SIP/2.0/{} {};branch=z9hG4bK{transaction:x}.{secret:016x};rport",
+        flow.transport.via_name(),
+        sent_by(advertised, flow),
+    );
+    via
+}
+
+/// The transaction a branch of ours names, and the secret that proves it.
+pub(super) fn read_branch(branch: &str) -> Option<(u64, u64)> {
+    let (number, secret) = branch.strip_prefix("z9hG4bK")?.split_once('.')?;
+    Some((u64::from_str_radix(number, 16).ok()?, u64::from_str_radix(secret, 16).ok()?))
+}
+
+fn sent_by(advertised: Option<&Advertised>, flow: &Flow) -> String {
+    match advertised {
+        Some(Advertised { host, port }) => {
+            let port = port.unwrap_or(flow.local.port());
+            if host.contains(':') && !host.starts_with('[') {
+                format!("[{host}]:{port}")
+            } else {
+                format!("{host}:{port}")
+            }
+        }
+        None => flow.local.to_string(),
+    }
+}
+
+/// Where responses to `request` go: back by the same connection; over UDP to the address it came from, at the
+/// port of the Via unless that asks for the source port (RFC 3261 section 18.2.2, RFC 3581 section 4). An
+/// address the peer wrote is never believed: answers cannot be pointed at a third party.
+pub(super) fn way_back(flow: &Flow, request: &Message) -> Flow {
+    if flow.transport != Transport::Udp || request.via().rport() != Rport::Absent {
+        return *flow;
+    }
+    Flow { remote: SocketAddr::new(flow.remote.ip(), sent_by_port(request)), ..*flow }
+}
+
+/// The port the peer says it listens on.
+pub(super) fn sent_by_port(request: &Message) -> u16 {
+    request.via().port().filter(|port| *port != 0).unwrap_or(5060)
+}

@@ -1,0 +1,244 @@
+//! The requests we sent: client transactions by number, and the way from a response to its transaction.
+
+use super::address::{read_branch, via};
+use super::{Advertised, Failure, Happened, Output};
+use crate::sip::transaction::client_invite::ClientInvite;
+use crate::sip::transaction::client_other::ClientOther;
+use crate::sip::transaction::{ClientTx, Durations, Expiry, Reason, Verdict};
+use crate::sip::{Flow, Message, Method, Outgoing};
+use crate::time::{Mono, Now, Timers};
+use bytes::Bytes;
+use std::collections::HashMap;
+
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    live: HashMap<ClientTx, Client>,
+    timers: Timers<ClientTx>,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Client {
+    /// The unguessable part of the branch: who knows it has seen the request.
+    secret: u64,
+    method: Method,
+    machine: Machine,
+    /// The deadline that is set.
+    armed: Option<Mono>,
+}
+
+#[derive(Debug)]
+enum Machine {
+    Invite(ClientInvite),
+    Other(ClientOther),
+    /// Never sent for want of room; to be reported at this time.
+    Refused(Mono),
+}
+
+impl Machine {
+    fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        match self {
+            Machine::Invite(machine) => machine.poll_timeout(),
+            Machine::Other(machine) => machine.poll_timeout(),
+            Machine::Refused(at) => Some((*at, Reason::Refused)),
+        }
+    }
+
+    fn is_ended(&self) -> bool {
+        match self {
+            Machine::Invite(machine) => machine.is_ended(),
+            Machine::Other(machine) => machine.is_ended(),
+            Machine::Refused(_) => false,
+        }
+    }
+
+    fn waits_on(&self, flow: &Flow) -> bool {
+        match self {
+            Machine::Invite(machine) => machine.waits_on(flow),
+            Machine::Other(machine) => machine.waits_on(flow),
+            Machine::Refused(_) => false,
+        }
+    }
+}
+
+/// What a response was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It answers nothing we asked.
+    Stray,
+    /// A repetition, or the answer to a CANCEL.
+    Absorbed,
+    /// For the user of this transaction.
+    Deliver(ClientTx),
+}
+
+/// What the machines are given besides the message.
+pub(super) struct Sending<'a> {
+    pub now: Now,
+    pub durations: &'a Durations,
+    pub out: &'a mut Vec<Output>,
+}
+
+impl Clients {
+    pub(super) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(super) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Sends a request; `most` live transactions are the limit, past it the request is only reported as failed.
+    pub(super) fn request(
+        &mut self,
+        cx: Sending<'_>,
+        (flow, request): (Flow, Outgoing),
+        advertised: Option<&Advertised>,
+        secret: u64,
+        most: usize,
+    ) -> ClientTx {
+        self.last += 1;
+        let tx = ClientTx(self.last);
+        let method = request.method().cloned().unwrap_or(Method::Options);
+        let machine = if self.live.len() >= most {
+            Machine::Refused(cx.now.mono)
+        } else {
+            let bytes = request.first("Via", via(advertised, &flow, tx.0, secret)).encode();
+            match method {
+                Method::Invite => {
+                    Machine::Invite(ClientInvite::start(cx.now, flow, bytes, cx.durations, cx.out))
+                }
+                _ => Machine::Other(ClientOther::start(cx.now, flow, bytes, cx.durations, cx.out)),
+            }
+        };
+        self.live.insert(tx, Client { secret, method, machine, armed: None });
+        self.settle(tx);
+        tx
+    }
+
+    pub(super) fn response(&mut self, cx: Sending<'_>, response: &Message) -> Found {
+        let Some((tx, secret)) = response.via().branch().and_then(read_branch) else { return Found::Stray };
+        let tx = ClientTx(tx);
+        let Some(client) = self.live.get_mut(&tx).filter(|client| client.secret == secret) else {
+            return Found::Stray;
+        };
+        // Another Via below ours: it was not we who asked (RFC 3261 section 8.1.3.3).
+        if response.headers("Via").nth(1).is_some() {
+            return Found::Stray;
+        }
+        let status = response.status().unwrap_or_default();
+        let method = response.cseq().1;
+        let verdict = match &mut client.machine {
+            Machine::Invite(machine) if *method == Method::Invite => {
+                let ack = |invite: &Bytes| of_invite(invite, Method::Ack, Some(response));
+                machine.response(cx.now, status, cx.durations, ack, cancel_of, cx.out)
+            }
+            Machine::Invite(machine) if *method == Method::Cancel => {
+                machine.cancel_response(cx.now, status, cx.durations);
+                Verdict::Absorbed
+            }
+            Machine::Other(machine) if *method == client.method => {
+                machine.response(cx.now, status, cx.durations)
+            }
+            _ => return Found::Stray,
+        };
+        self.settle(tx);
+        match verdict {
+            Verdict::Deliver => Found::Deliver(tx),
+            Verdict::Absorbed => Found::Absorbed,
+        }
+    }
+
+    pub(super) fn cancel(&mut self, cx: Sending<'_>, tx: ClientTx) {
+        if let Some(Client { machine: Machine::Invite(machine), .. }) = self.live.get_mut(&tx) {
+            machine.cancel(cx.now, cx.durations, cancel_of, cx.out);
+            self.settle(tx);
+        }
+    }
+
+    /// Ends every transaction that waits for a response on `flow`.
+    pub(super) fn flow_failed(&mut self, flow: &Flow) -> Vec<Happened> {
+        let waiting = self.live.iter().filter(|(_, client)| client.machine.waits_on(flow));
+        let mut lost: Vec<ClientTx> = waiting.map(|(tx, _)| *tx).collect();
+        lost.sort_unstable();
+        let failed = |tx| Happened::Failed { tx, cause: Failure::Transport };
+        lost.iter().for_each(|tx| self.remove(*tx));
+        lost.into_iter().map(failed).collect()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        let (at, tx) = self.timers.next()?;
+        let reason = self.live.get(&tx).and_then(|client| client.machine.poll_timeout()).map(|(_, why)| why);
+        Some((at, reason.unwrap_or(Reason::Refused)))
+    }
+
+    pub(super) fn handle_timeout(&mut self, cx: Sending<'_>, happened: &mut Vec<Happened>) {
+        while let Some(tx) = self.timers.pop_due(cx.now.mono) {
+            let Some(client) = self.live.get_mut(&tx) else { continue };
+            client.armed = None;
+            let expiry = match &mut client.machine {
+                Machine::Invite(machine) => machine.handle_timeout(cx.now, cx.durations, cx.out),
+                Machine::Other(machine) => machine.handle_timeout(cx.now, cx.durations, cx.out),
+                Machine::Refused(_) => {
+                    happened.push(Happened::Failed { tx, cause: Failure::Full });
+                    self.remove(tx);
+                    continue;
+                }
+            };
+            match (expiry, &mut client.machine) {
+                (Expiry::TimedOut, _) => happened.push(Happened::Failed { tx, cause: Failure::Timeout }),
+                (Expiry::RangTooLong, Machine::Invite(machine)) => {
+                    machine.cancel(cx.now, cx.durations, cancel_of, cx.out);
+                }
+                _ => {}
+            }
+            self.settle(tx);
+        }
+    }
+
+    /// Sets the deadline the machine wants now, or forgets it when it has ended.
+    fn settle(&mut self, tx: ClientTx) {
+        let Some(client) = self.live.get_mut(&tx) else { return };
+        if client.machine.is_ended() {
+            return self.remove(tx);
+        }
+        let wanted = client.machine.poll_timeout().map(|(at, _)| at);
+        if wanted == client.armed {
+            return;
+        }
+        client.armed = wanted;
+        match wanted {
+            Some(at) => self.timers.set(tx, at),
+            None => self.timers.cancel(tx),
+        }
+    }
+
+    fn remove(&mut self, tx: ClientTx) {
+        self.live.remove(&tx);
+        self.timers.cancel(tx);
+    }
+}
+
+fn cancel_of(invite: &Bytes) -> Option<Bytes> {
+    of_invite(invite, Method::Cancel, None)
+}
+
+/// The CANCEL of an INVITE, or its ACK for a failure, made from the INVITE as it was sent: Request-URI, Via,
+/// From, Call-ID, CSeq number and Route are the INVITE's (RFC 3261 sections 9.1 and 17.1.1.3). So is To in a
+/// CANCEL; in an ACK it is the response's.
+fn of_invite(invite: &Bytes, method: Method, response: Option<&Message>) -> Option<Bytes> {
+    let invite = Message::parse(invite.clone()).ok()?;
+    let to = response.map_or(invite.to(), Message::to);
+    let cseq = format!("{} {method}", invite.cseq().0);
+    let mut request = Outgoing::request(method, invite.uri())
+        .with("Via", invite.via().raw())
+        .with("Max-Forwards", "70")
+        .with("From", invite.from().raw())
+        .with("To", to.raw())
+        .with("Call-ID", invite.call_id())
+        .with("CSeq", cseq);
+    for route in invite.headers("Route") {
+        request = request.with("Route", route);
+    }
+    Some(request.encode())
+}

@@ -1,0 +1,305 @@
+//! The requests that came: server transactions by number, and the way from a request to its transaction.
+
+use super::address::{sent_by_port, way_back};
+use super::clients::Sending;
+use super::{Happened, Output};
+use crate::sip::transaction::server_invite::{Acknowledged, ServerInvite};
+use crate::sip::transaction::server_other::ServerOther;
+use crate::sip::transaction::{Expiry, Reason, ServerTx, Verdict, key};
+use crate::sip::{Flow, Message, Method, NameAddr, Outgoing};
+use crate::time::{Mono, Timers};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    live: HashMap<ServerTx, Server>,
+    /// By what names the transaction itself.
+    by_key: HashMap<Arc<[u8]>, ServerTx>,
+    /// By what the request keeps on every path: every INVITE, and other requests outside a dialog.
+    by_origin: HashMap<Arc<[u8]>, ServerTx>,
+    timers: Timers<ServerTx>,
+    last: u64,
+    /// A key being looked up.
+    wanted: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Server {
+    machine: Machine,
+    key: Arc<[u8]>,
+    origin: Option<Arc<[u8]>>,
+    /// The To tag of our last response to an INVITE: its ACK must carry it.
+    tag: Option<Box<str>>,
+    /// Where a new connection would reach the peer, should this one close (RFC 3261 section 18.2.2).
+    listens_on: u16,
+    /// The deadline that is set.
+    armed: Option<Mono>,
+}
+
+#[derive(Debug)]
+enum Machine {
+    Invite(ServerInvite),
+    Other(ServerOther),
+}
+
+impl Machine {
+    fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        match self {
+            Machine::Invite(machine) => machine.poll_timeout(),
+            Machine::Other(machine) => machine.poll_timeout(),
+        }
+    }
+
+    fn is_ended(&self) -> bool {
+        match self {
+            Machine::Invite(machine) => machine.is_ended(),
+            Machine::Other(machine) => machine.is_ended(),
+        }
+    }
+}
+
+/// What a request is matched by.
+#[derive(Debug)]
+pub(super) struct Names {
+    key: Arc<[u8]>,
+    origin: Option<Arc<[u8]>>,
+}
+
+/// What a request turned out to be.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// A copy; what was answered went out again.
+    Repeated,
+    /// It came already by another path.
+    Merged,
+    /// Never seen.
+    New(Names),
+}
+
+/// What an ACK turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AckFor {
+    /// It acknowledges nothing we sent.
+    Stray,
+    /// A copy, or the acknowledgement of a failure.
+    Absorbed,
+    /// The first for this 2xx.
+    Answer(ServerTx),
+}
+
+impl Servers {
+    pub(super) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(super) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Whether the maps are as empty as the transactions.
+    #[cfg(test)]
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.live.is_empty() && self.by_key.is_empty() && self.by_origin.is_empty() && self.timers.is_empty()
+    }
+
+    /// Whether a request is known. A repetition is told from what the peer wrote: ask before stamping the Via.
+    pub(super) fn recognise(&mut self, request: &Message, method: &Method, out: &mut Vec<Output>) -> Known {
+        key::transaction(request, method, &mut self.wanted);
+        if let Some(tx) = self.by_key.get(self.wanted.as_slice()) {
+            if let Some(server) = self.live.get_mut(tx) {
+                match &mut server.machine {
+                    Machine::Invite(machine) => machine.request(out),
+                    Machine::Other(machine) => machine.request(out),
+                };
+            }
+            return Known::Repeated;
+        }
+        let key = Arc::from(self.wanted.as_slice());
+        let outside = request.to_tag().is_none();
+        if *method == Method::Cancel || !(outside || *method == Method::Invite) {
+            return Known::New(Names { key, origin: None });
+        }
+        key::origin(request, method, &mut self.wanted);
+        if outside && self.by_origin.contains_key(self.wanted.as_slice()) {
+            return Known::Merged;
+        }
+        Known::New(Names { key, origin: Some(Arc::from(self.wanted.as_slice())) })
+    }
+
+    /// Begins a transaction for a request that is new. An INVITE is answered 100 at once: it stops the peer's
+    /// repetitions (RFC 3261 section 17.2.1).
+    pub(super) fn admit(
+        &mut self,
+        cx: Sending<'_>,
+        flow: &Flow,
+        request: &Message,
+        method: &Method,
+        names: Names,
+    ) -> ServerTx {
+        let back = way_back(flow, request);
+        let machine = if *method == Method::Invite {
+            let mut machine = ServerInvite::start(back);
+            let trying = || Outgoing::response(request, 100, None).encode();
+            machine.respond(cx.now, 100, trying, cx.durations, cx.out);
+            Machine::Invite(machine)
+        } else {
+            Machine::Other(ServerOther::start(cx.now, back, request.clone(), cx.durations))
+        };
+        self.insert(machine, names, sent_by_port(request))
+    }
+
+    /// Begins a transaction that is answered already: a CANCEL's.
+    pub(super) fn admit_answered(
+        &mut self,
+        cx: Sending<'_>,
+        flow: &Flow,
+        request: &Message,
+        names: Names,
+        response: Bytes,
+    ) {
+        let back = way_back(flow, request);
+        let machine = ServerOther::answered(cx.now, back, response, cx.durations, cx.out);
+        self.insert(Machine::Other(machine), names, sent_by_port(request));
+    }
+
+    fn insert(&mut self, machine: Machine, names: Names, listens_on: u16) -> ServerTx {
+        let Names { key, origin } = names;
+        self.last += 1;
+        let tx = ServerTx(self.last);
+        self.by_key.insert(key.clone(), tx);
+        if let Some(origin) = &origin {
+            self.by_origin.insert(origin.clone(), tx);
+        }
+        self.live.insert(tx, Server { machine, key, origin, tag: None, listens_on, armed: None });
+        self.settle(tx);
+        tx
+    }
+
+    /// The INVITE a CANCEL means: its number, the To tag we answered it with, and whether its user must hear.
+    pub(super) fn cancelled(&mut self, cancel: &Message) -> Option<(ServerTx, Option<Box<str>>, Verdict)> {
+        key::transaction(cancel, &Method::Invite, &mut self.wanted);
+        let tx = *self.by_key.get(self.wanted.as_slice())?;
+        let server = self.live.get_mut(&tx)?;
+        let Machine::Invite(machine) = &mut server.machine else { return None };
+        Some((tx, server.tag.clone(), machine.cancel()))
+    }
+
+    /// An ACK: for a failure it has the INVITE's own branch; for a 2xx it is told by dialog and CSeq number.
+    pub(super) fn ack(&mut self, cx: Sending<'_>, ack: &Message) -> AckFor {
+        key::transaction(ack, &Method::Invite, &mut self.wanted);
+        let mut found = self.by_key.get(self.wanted.as_slice()).copied();
+        let has_branch = found.is_some();
+        if !has_branch {
+            key::origin(ack, &Method::Invite, &mut self.wanted);
+            found = self.by_origin.get(self.wanted.as_slice()).copied();
+        }
+        let Some((tx, server)) = found.and_then(|tx| Some((tx, self.live.get_mut(&tx)?))) else {
+            return AckFor::Stray;
+        };
+        let Machine::Invite(machine) = &mut server.machine else { return AckFor::Stray };
+        let by_branch = has_branch && !machine.is_accepted();
+        if !by_branch && ack.to_tag() != server.tag.as_deref() {
+            return AckFor::Stray;
+        }
+        let acknowledged = machine.ack(cx.now, cx.durations);
+        self.settle(tx);
+        match acknowledged {
+            Acknowledged::Answer => AckFor::Answer(tx),
+            Acknowledged::Failure | Acknowledged::Nothing => AckFor::Absorbed,
+        }
+    }
+
+    pub(super) fn respond(&mut self, cx: Sending<'_>, tx: ServerTx, response: &Outgoing) {
+        let Some(server) = self.live.get_mut(&tx) else { return };
+        let Some(status) = response.status() else { return };
+        let encode = || response.encode();
+        match &mut server.machine {
+            Machine::Invite(machine) => {
+                let was_sent = machine.respond(cx.now, status, encode, cx.durations, cx.out);
+                if was_sent && status > 100 {
+                    server.tag = to_tag(response);
+                }
+            }
+            Machine::Other(machine) => machine.respond(cx.now, status, encode, cx.durations, cx.out),
+        }
+        self.settle(tx);
+    }
+
+    /// Answers still to be given on `flow` will ask for a new connection.
+    pub(super) fn flow_failed(&mut self, flow: &Flow) {
+        for server in self.live.values_mut() {
+            let remote = SocketAddr::new(flow.remote.ip(), server.listens_on);
+            let new = Flow { remote, connection: None, ..*flow };
+            match &mut server.machine {
+                Machine::Invite(machine) => machine.reroute(flow, new),
+                Machine::Other(machine) => machine.reroute(flow, new),
+            }
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        let (at, tx) = self.timers.next()?;
+        let reason = self.live.get(&tx).and_then(|server| server.machine.poll_timeout()).map(|(_, why)| why);
+        Some((at, reason.unwrap_or(Reason::J)))
+    }
+
+    /// Gives how many failures were never acknowledged.
+    pub(super) fn handle_timeout(&mut self, cx: Sending<'_>, happened: &mut Vec<Happened>) -> u64 {
+        let mut unacknowledged = 0;
+        while let Some(tx) = self.timers.pop_due(cx.now.mono) {
+            let Some(server) = self.live.get_mut(&tx) else { continue };
+            server.armed = None;
+            let expiry = match &mut server.machine {
+                Machine::Invite(machine) => machine.handle_timeout(cx.now, cx.durations, cx.out),
+                Machine::Other(machine) => machine.handle_timeout(cx.now),
+            };
+            match (expiry, &mut server.machine) {
+                (Expiry::Unacknowledged, _) => happened.push(Happened::Unacknowledged { tx }),
+                (Expiry::UnacknowledgedFailure, _) => unacknowledged += 1,
+                (Expiry::OwesTrying, Machine::Other(machine)) => {
+                    let trying = machine.waiting_request().map(|r| Outgoing::response(r, 100, None).encode());
+                    machine.respond(cx.now, 100, || trying.unwrap_or_default(), cx.durations, cx.out);
+                }
+                _ => {}
+            }
+            self.settle(tx);
+        }
+        unacknowledged
+    }
+
+    /// Sets the deadline the machine wants now, or forgets it when it has ended.
+    fn settle(&mut self, tx: ServerTx) {
+        let Some(server) = self.live.get_mut(&tx) else { return };
+        if server.machine.is_ended() {
+            return self.remove(tx);
+        }
+        let wanted = server.machine.poll_timeout().map(|(at, _)| at);
+        if wanted == server.armed {
+            return;
+        }
+        server.armed = wanted;
+        match wanted {
+            Some(at) => self.timers.set(tx, at),
+            None => self.timers.cancel(tx),
+        }
+    }
+
+    pub(super) fn remove(&mut self, tx: ServerTx) {
+        let Some(server) = self.live.remove(&tx) else { return };
+        self.by_key.remove(&server.key);
+        if let Some(origin) = &server.origin
+            && self.by_origin.get(origin) == Some(&tx)
+        {
+            self.by_origin.remove(origin);
+        }
+        self.timers.cancel(tx);
+    }
+}
+
+fn to_tag(response: &Outgoing) -> Option<Box<str>> {
+    let to = NameAddr::parse(Bytes::copy_from_slice(response.get("To")?)).ok()?;
+    to.tag().map(Into::into)
+}

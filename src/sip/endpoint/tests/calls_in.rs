@@ -1,0 +1,313 @@
+//! INVITEs that come: timers G, H, I, L, the repetition of the 2xx, CANCEL.
+
+use super::*;
+
+#[test]
+fn an_invite_is_answered_100_at_once_and_reported_once() {
+    let mut s = side();
+    s.asked(udp(), invite("a", "call"));
+    let trying = s.sent_one();
+    assert_eq!((trying.status(), trying.to_tag()), (Some(100), None));
+    assert!(s.hears(udp(), invite("a", "call")).is_none());
+    assert_eq!(s.sent_statuses(), [100]);
+    assert_eq!(s.endpoint.counts().repeated, 1);
+}
+
+#[test]
+fn a_copy_of_a_ringing_invite_gets_the_180_again() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 180);
+    s.sent();
+    assert!(s.hears(udp(), invite("a", "call")).is_none());
+    assert_eq!(s.sent_statuses(), [180]);
+}
+
+#[test]
+fn a_486_never_acked_is_sent_11_times_over_32_seconds_by_timer_g_until_timer_h() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.sent();
+    s.answers(&call, 486);
+    assert_eq!(s.sent_statuses(), [486]);
+    let seen = s.waits(40_000);
+    let times = [500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
+    assert_eq!(seen.times(), times);
+    assert!(seen.sent.iter().all(|(_, m)| m.status() == Some(486)));
+    assert_eq!(seen.reasons[..10], [Reason::G; 10]);
+    assert_eq!(seen.reasons[10..], [Reason::H]);
+    assert!(seen.happened.is_empty(), "counted, not reported");
+    assert_eq!(s.endpoint.counts().unacknowledged, 1);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn a_486_over_tcp_is_sent_once_and_given_up_by_timer_h() {
+    let mut s = side();
+    let call = s.asked(tcp(), invite("a", "call"));
+    s.answers(&call, 486);
+    s.sent();
+    let seen = s.waits(40_000);
+    assert!(seen.sent.is_empty());
+    assert_eq!(seen.reasons, [Reason::H]);
+}
+
+#[test]
+fn an_acked_486_absorbs_copies_of_the_ack_until_timer_i() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 486);
+    s.sent();
+    assert!(s.hears(udp(), ack("a", "call")).is_none());
+    assert!(s.hears(udp(), ack("a", "call")).is_none());
+    assert!(s.hears(udp(), invite("a", "call")).is_none());
+    let seen = s.waits(5_000);
+    assert!(seen.sent.is_empty());
+    assert_eq!(seen.reasons, [Reason::I]);
+    assert_eq!(s.endpoint.counts().unacknowledged, 0);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn an_acked_486_over_tcp_leaves_at_once() {
+    let mut s = side();
+    let call = s.asked(tcp(), invite("a", "call"));
+    s.answers(&call, 486);
+    s.hears(tcp(), ack("a", "call"));
+    assert!(s.is_empty());
+}
+
+#[test]
+fn a_late_copy_of_an_invite_after_its_200_never_starts_a_second_call() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    s.sent();
+    assert!(s.hears(udp(), invite("a", "call")).is_none());
+    s.hears(udp(), ack("of-200", "call"));
+    s.waits(31_000);
+    s.sent();
+    assert!(s.hears(udp(), invite("a", "call")).is_none());
+    assert!(s.sent().is_empty(), "absorbed without a word (RFC 6026)");
+    assert_eq!(s.waits(2_000).reasons, [Reason::L]);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn a_200_is_repeated_over_udp_and_tcp_until_its_ack_comes() {
+    for path in [udp(), tcp()] {
+        let mut s = side();
+        let call = s.asked(path, invite("a", "call"));
+        s.answers(&call, 200);
+        s.sent();
+        assert_eq!(s.waits(4_000).times(), [500, 1_500, 3_500]);
+        let acked = s.hears(path, ack("of-200", "call"));
+        assert!(matches!(acked, Some(Happened::Ack { tx, .. }) if tx == call.0), "{acked:?}");
+        let seen = s.waits(40_000);
+        assert!(seen.sent.is_empty());
+        assert!(seen.happened.is_empty());
+        assert!(s.is_empty());
+    }
+}
+
+#[test]
+fn an_ack_that_is_lost_leaves_the_200_repeated_for_32_seconds_and_then_unacknowledged() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    s.sent();
+    let seen = s.waits(32_000);
+    assert_eq!(seen.sent.len(), 10);
+    assert_eq!(seen.reasons[..10], [Reason::RepeatAnswer; 10]);
+    let [(32_000, Happened::Unacknowledged { tx })] = seen.happened[..] else {
+        panic!("{:?}", seen.happened)
+    };
+    assert_eq!(tx, call.0);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn the_ack_of_a_200_is_reported_once_and_its_copies_are_absorbed() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    assert!(s.hears(udp(), ack("of-200", "call")).is_some());
+    assert!(s.hears(udp(), ack("of-200", "call")).is_none());
+    assert!(s.hears(udp(), ack("a", "call")).is_none());
+    assert_eq!(s.endpoint.counts().repeated, 2);
+}
+
+#[test]
+fn the_ack_of_a_200_may_come_with_the_branch_of_the_invite() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    assert!(matches!(s.hears(udp(), ack("a", "call")), Some(Happened::Ack { .. })));
+}
+
+#[test]
+fn an_ack_with_another_tag_than_ours_does_not_stop_the_200() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    s.sent();
+    assert!(s.hears(udp(), ack("x", "call").replace("tag=ours", "tag=others")).is_none());
+    assert!(s.hears(udp(), ack("a", "call").replace("tag=ours", "tag=others")).is_none());
+    assert_eq!(s.endpoint.counts().stray, 2);
+    assert_eq!(s.waits(500).sent.len(), 1);
+}
+
+#[test]
+fn an_ack_for_nothing_is_counted_and_dropped() {
+    let mut s = side();
+    assert!(s.hears(udp(), ack("a", "call")).is_none());
+    assert!(s.sent().is_empty());
+    assert_eq!(s.endpoint.counts().stray, 1);
+    s.asked(udp(), invite("b", "other"));
+    s.sent();
+    assert!(s.hears(udp(), ack("b", "other")).is_none(), "before any final response");
+}
+
+#[test]
+fn only_the_first_final_response_is_sent() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    s.answers(&call, 487);
+    s.answers(&call, 180);
+    assert_eq!(s.sent_statuses(), [100, 200]);
+}
+
+#[test]
+fn a_cancel_is_answered_200_with_the_tag_of_the_180_and_the_invite_487_by_its_user() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 180);
+    s.sent();
+    let cancelled = s.hears(udp(), request("CANCEL", "a", "call"));
+    assert!(matches!(cancelled, Some(Happened::Cancelled { tx }) if tx == call.0));
+    let ok = s.sent_one();
+    assert_eq!((ok.status(), ok.cseq().1, ok.to_tag()), (Some(200), &Method::Cancel, Some("ours")));
+    s.answers(&call, 487);
+    assert_eq!(s.sent_statuses(), [487]);
+    s.hears(udp(), ack("a", "call"));
+    s.waits(40_000);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn a_copy_of_a_cancel_is_answered_again_and_cancels_once() {
+    let mut s = side();
+    s.asked(udp(), invite("a", "call"));
+    s.sent();
+    assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_some());
+    let first = s.sent_one();
+    assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none());
+    assert_eq!(s.sent_one().bytes(), first.bytes());
+}
+
+#[test]
+fn a_cancel_that_crosses_the_200_is_answered_and_changes_nothing() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    s.sent();
+    assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none());
+    assert_eq!(s.sent_statuses(), [200]);
+    assert!(matches!(s.hears(udp(), ack("b", "call")), Some(Happened::Ack { .. })));
+}
+
+#[test]
+fn a_cancel_for_nothing_is_answered_481() {
+    let mut s = side();
+    assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none());
+    assert_eq!(s.sent_statuses(), [481]);
+    s.asked(udp(), request("OPTIONS", "b", "other"));
+    assert!(s.hears(udp(), request("CANCEL", "b", "other")).is_none());
+    assert_eq!(s.sent_statuses(), [481], "only INVITE can be cancelled");
+    assert_eq!(s.live().0, 1);
+}
+
+#[test]
+fn a_forked_copy_of_an_invite_is_answered_482() {
+    let mut s = side();
+    s.asked(udp(), invite("a", "call"));
+    s.sent();
+    assert!(s.hears(udp(), invite("b", "call")).is_none());
+    assert_eq!(s.sent_statuses(), [482]);
+    assert_eq!((s.endpoint.counts().merged, s.live().0), (1, 1));
+}
+
+#[test]
+fn a_re_invite_with_its_own_cseq_is_a_request_of_its_own() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    s.answers(&call, 200);
+    s.hears(udp(), ack("b", "call"));
+    s.sent();
+    let again = in_dialog(&invite("c", "call")).replace("CSeq: 1", "CSeq: 2");
+    let second = s.asked(udp(), again);
+    s.answers(&second, 200);
+    assert_eq!(s.sent_statuses(), [100, 200]);
+    let acked = s.hears(udp(), ack("d", "call").replace("CSeq: 1", "CSeq: 2"));
+    assert!(matches!(acked, Some(Happened::Ack { tx, .. }) if tx == second.0));
+}
+
+#[test]
+fn an_rfc_2543_invite_without_a_branch_is_matched_with_its_copy_its_cancel_and_its_ack() {
+    for via in ["198.51.100.7", "198.51.100.7;branch=z9hG4bK", "198.51.100.7;branch=1"] {
+        let old = |text: String| {
+            text.replace("198.51.100.7:5060;branch=z9hG4bKa;rport", via).replace(";tag=theirs", "")
+        };
+        let mut s = side();
+        let call = s.asked(udp(), old(invite("a", "call")));
+        assert!(s.hears(udp(), old(invite("a", "call"))).is_none());
+        let cancelled = s.hears(udp(), old(request("CANCEL", "a", "call")));
+        assert!(matches!(cancelled, Some(Happened::Cancelled { .. })));
+        s.answers(&call, 487);
+        assert!(s.hears(udp(), old(ack("a", "call"))).is_none());
+        assert_eq!(s.endpoint.counts().stray, 0);
+        s.waits(40_000);
+        assert!(s.is_empty());
+        let another = s.asked(udp(), old(invite("a", "other")));
+        s.answers(&another, 200);
+        assert!(s.hears(udp(), old(ack("a", "other"))).is_some(), "{via}");
+    }
+}
+
+#[test]
+fn answers_go_to_the_source_port_only_when_rport_asks_for_it() {
+    let nat = flow(crate::sip::Transport::Udp, "203.0.113.9:40000");
+    let mut s = side();
+    let (_, asked) = s.asked(nat, invite("a", "call"));
+    assert_eq!(asked.via().received(), Some("203.0.113.9".parse().unwrap()));
+    assert_eq!(asked.via().rport(), crate::sip::Rport::Filled(40_000));
+    assert_eq!(s.sent_flows(), [nat]);
+    s.asked(nat, invite("b", "other").replace(";rport", ""));
+    let flows = s.sent_flows();
+    assert_eq!(flows[0].remote, "203.0.113.9:5060".parse().unwrap());
+}
+
+#[test]
+fn a_peer_on_ipv6_gets_received_without_brackets_and_its_answer_back() {
+    let six = flow(crate::sip::Transport::Udp, "[2001:db8::9]:5070");
+    let mut s = side();
+    s.asked(six, invite("a", "call").replace("198.51.100.7:5060", "[2001:db8::1]:5060"));
+    let trying = s.out.clone();
+    let Output::Send { flow, bytes } = &trying[0];
+    assert_eq!(*flow, six);
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(text.contains(";received=2001:db8::9;rport=5070"), "{text}");
+}
+
+#[test]
+fn an_answer_owed_by_a_closed_connection_asks_for_a_new_one() {
+    let path = flow(crate::sip::Transport::Tcp, "198.51.100.7:40000");
+    let mut s = side();
+    let call = s.asked(path, invite("a", "call"));
+    s.sent();
+    assert!(s.endpoint.flow_failed(s.now, path).is_empty());
+    s.answers(&call, 200);
+    let new = Flow { connection: None, remote: UDP.parse().unwrap(), ..path };
+    assert_eq!(s.sent_flows(), [new]);
+}

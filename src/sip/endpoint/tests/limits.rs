@@ -1,0 +1,121 @@
+//! What is bounded, and that ended transactions leave nothing behind.
+
+use super::*;
+
+#[test]
+fn at_the_limit_a_new_invite_gets_a_stateless_503_and_calls_already_in_are_served() {
+    let config = EndpointConfig { most_server_transactions: 4, ..EndpointConfig::default() };
+    let mut s = side_with(config);
+    for n in 0..4 {
+        s.asked(udp(), invite(&n.to_string(), &format!("call{n}")));
+    }
+    s.sent();
+    assert!(s.hears(udp(), invite("x", "one-more")).is_none());
+    let shed = s.sent_one();
+    assert_eq!((shed.status(), shed.header("Retry-After")), (Some(503), Some(&b"10"[..])));
+    assert!(s.hears(udp(), invite("x", "one-more")).is_none());
+    assert_eq!(s.sent_one().to_tag(), shed.to_tag(), "a copy gets the same answer");
+    let ack = request("ACK", "x", "one-more");
+    assert!(s.hears(udp(), ack).is_none());
+    let bye = s.asked(udp(), in_dialog(&request("BYE", "y", "call0")));
+    s.answers(&bye, 200);
+    assert_eq!(s.sent_statuses(), [200]);
+    assert!(s.hears(udp(), in_dialog(&request("BYE", "z", "call1"))).is_none());
+    assert!(s.sent().is_empty(), "past the reserve it is dropped, to come again");
+    assert_eq!((s.endpoint.counts().shed, s.live().0), (3, 5));
+}
+
+#[test]
+fn a_cancel_is_obeyed_at_the_limit_too() {
+    let config = EndpointConfig { most_server_transactions: 1, ..EndpointConfig::default() };
+    let mut s = side_with(config);
+    s.asked(udp(), invite("a", "call"));
+    s.sent();
+    let cancelled = s.hears(udp(), request("CANCEL", "a", "call"));
+    assert!(matches!(cancelled, Some(Happened::Cancelled { .. })));
+    assert_eq!(s.sent_statuses(), [200]);
+    assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none(), "once");
+    assert_eq!(s.sent_statuses(), [200]);
+}
+
+#[test]
+fn past_its_limit_a_request_of_ours_is_reported_failed_and_never_sent() {
+    let config = EndpointConfig { most_client_transactions: 1, ..EndpointConfig::default() };
+    let mut s = side_with(config);
+    s.asks(udp(), outgoing(Method::Options));
+    s.sent();
+    let tx = s.asks(udp(), outgoing(Method::Options));
+    assert!(s.sent().is_empty());
+    let seen = s.waits(0);
+    assert_eq!(seen.reasons, [Reason::Refused]);
+    assert!(matches!(seen.happened[..], [(0, Happened::Failed { tx: t, cause: Failure::Full })] if t == tx));
+    assert_eq!(s.live().1, 1);
+}
+
+#[test]
+fn after_10_000_calls_in_and_out_nothing_is_left_once_the_timers_ran_out() {
+    let mut s = side();
+    for n in 0..10_000u32 {
+        let (branch, call) = (format!("i{n}"), format!("call{n}"));
+        let asked = s.asked(udp(), invite(&branch, &call));
+        let tx = s.asks(udp(), outgoing(Method::Invite));
+        let out = s.sent();
+        let leg = out.last().unwrap();
+        match n % 4 {
+            0 => {
+                s.hears(udp(), answer(leg, 180, "t"));
+                s.hears(udp(), answer(leg, 200, "t"));
+                s.answers(&asked, 200);
+                s.hears(udp(), ack(&format!("a{n}"), &call));
+                let bye = s.asked(udp(), in_dialog(&request("BYE", &format!("b{n}"), &call)));
+                s.answers(&bye, 200);
+            }
+            1 => {
+                s.hears(udp(), request("CANCEL", &branch, &call));
+                s.answers(&asked, 487);
+                s.cancels(tx);
+                s.hears(udp(), answer(leg, 180, "t"));
+            }
+            2 => {
+                s.hears(udp(), answer(leg, 486, "t"));
+                s.answers(&asked, 486);
+                s.hears(udp(), ack(&branch, &call));
+            }
+            _ => s.answers(&asked, 200),
+        }
+        s.out.clear();
+        if n % 100 == 0 {
+            s.waits(100);
+        }
+    }
+    assert!(s.endpoint.counts().transactions() > 10_000);
+    s.waits(300_000);
+    assert!(s.is_empty(), "{:?}", s.endpoint.counts());
+}
+
+#[test]
+fn garbage_and_odd_copies_never_panic_and_leave_nothing() {
+    let mut s = side();
+    let mut random = Random::from_number(9);
+    let texts =
+        [invite("a", "c"), ack("a", "c"), request("CANCEL", "a", "c"), in_dialog(&request("BYE", "b", "c"))];
+    for _ in 0..5_000 {
+        let mut bytes = texts[random.below(texts.len() as u64) as usize].clone().into_bytes();
+        for _ in 0..random.below(4) {
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] = random.below(256) as u8;
+        }
+        let happened = s.endpoint.receive(s.now, udp(), bytes.into(), &mut s.out);
+        if let Some(Happened::Request { tx, request, .. }) = happened {
+            let status = [200, 486, 408, 180][random.below(4) as usize];
+            let response = Outgoing::response(&request, status, Some("ours"));
+            s.endpoint.respond(s.now, tx, response, &mut s.out);
+            if status == 180 {
+                s.endpoint.forget(tx);
+            }
+        }
+        s.out.clear();
+    }
+    s.waits(40_000);
+    assert!(s.is_empty(), "{:?}", s.endpoint.counts());
+}

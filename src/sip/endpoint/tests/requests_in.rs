@@ -1,0 +1,114 @@
+//! Requests other than INVITE that come: timer J, RFC 4320; and what is no request at all.
+
+use super::*;
+
+#[test]
+fn an_answered_request_is_answered_again_until_timer_j() {
+    let mut s = side();
+    let bye = s.asked(udp(), in_dialog(&request("BYE", "a", "call")));
+    s.answers(&bye, 200);
+    let first = s.sent_one();
+    s.waits(31_000);
+    assert!(s.hears(udp(), in_dialog(&request("BYE", "a", "call"))).is_none());
+    assert_eq!(s.sent_one().bytes(), first.bytes());
+    assert_eq!(s.waits(1_000).reasons, [Reason::J]);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn an_answered_request_over_tcp_leaves_at_once() {
+    let mut s = side();
+    let bye = s.asked(tcp(), in_dialog(&request("BYE", "a", "call")));
+    s.answers(&bye, 200);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn a_408_to_a_request_other_than_invite_is_not_sent() {
+    let mut s = side();
+    let options = s.asked(udp(), request("OPTIONS", "a", "call"));
+    s.answers(&options, 408);
+    assert!(s.sent().is_empty());
+    assert!(s.is_empty());
+}
+
+#[test]
+fn a_provisional_response_to_a_request_other_than_invite_is_not_sent_early() {
+    let mut s = side();
+    let options = s.asked(udp(), request("OPTIONS", "a", "call"));
+    s.answers(&options, 100);
+    s.answers(&options, 180);
+    assert!(s.sent().is_empty());
+    s.answers(&options, 200);
+    assert_eq!(s.sent_statuses(), [200]);
+}
+
+#[test]
+fn a_request_left_waiting_gets_a_100_when_timer_e_of_its_sender_reaches_t2() {
+    for path in [udp(), tcp()] {
+        let mut s = side();
+        let options = s.asked(path, request("OPTIONS", "a", "call"));
+        let seen = s.waits(3_500);
+        assert_eq!(seen.reasons, [Reason::OwesTrying]);
+        assert_eq!(seen.times(), [3_500]);
+        assert_eq!(seen.sent[0].1.status(), Some(100));
+        assert!(s.hears(path, request("OPTIONS", "a", "call")).is_none());
+        assert_eq!(s.sent_statuses(), [100]);
+        s.answers(&options, 200);
+        assert_eq!(s.sent_statuses(), [200]);
+    }
+}
+
+#[test]
+fn a_request_never_answered_ends_in_silence_after_32_seconds() {
+    let mut s = side();
+    let options = s.asked(udp(), request("OPTIONS", "a", "call"));
+    let seen = s.waits(32_000);
+    assert_eq!(seen.reasons, [Reason::OwesTrying, Reason::Unanswered]);
+    assert_eq!(seen.sent.len(), 1);
+    assert!(s.is_empty());
+    s.answers(&options, 200);
+    assert!(s.sent().is_empty(), "nobody waits for it any more");
+}
+
+#[test]
+fn a_forgotten_request_is_new_when_it_comes_again() {
+    let mut s = side();
+    let (tx, _) = s.asked(udp(), request("REGISTER", "a", "call"));
+    s.endpoint.forget(tx);
+    assert!(s.is_empty());
+    s.asked(udp(), request("REGISTER", "a", "call"));
+    assert!(s.sent().is_empty());
+}
+
+#[test]
+fn the_same_branch_with_another_method_or_sender_is_another_request() {
+    let mut s = side();
+    s.asked(udp(), request("OPTIONS", "a", "call"));
+    s.asked(udp(), request("REGISTER", "a", "call"));
+    s.asked(udp(), request("OPTIONS", "a", "other").replace("UDP 198.51.100.7", "UDP 198.51.100.8"));
+    assert!(s.hears(udp(), request("OPTIONS", "a", "call")).is_none());
+    assert_eq!(s.live().0, 3);
+}
+
+#[test]
+fn a_malformed_request_is_answered_400_and_counted() {
+    let mut s = side();
+    assert!(s.hears(udp(), request("OPTIONS", "a", "call").replace("Length: 0", "Length: 9")).is_none());
+    let bad = s.sent_one();
+    assert_eq!((bad.status(), bad.call_id()), (Some(400), "call"));
+    assert!(s.hears(udp(), "what is this").is_none());
+    assert!(s.sent().is_empty());
+    assert_eq!(s.endpoint.counts().malformed, 2);
+    assert!(s.is_empty());
+}
+
+#[test]
+fn keep_alives_are_passed_over() {
+    let mut s = side();
+    for ping in ["", "\r\n", "\r\n\r\n", "\0\0\0\0"] {
+        assert!(s.hears(udp(), ping).is_none());
+    }
+    assert!(s.sent().is_empty());
+    assert_eq!(s.endpoint.counts(), EndpointCounts::default());
+}

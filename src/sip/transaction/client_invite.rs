@@ -1,0 +1,224 @@
+//! The INVITE client transaction (RFC 3261 section 17.1.1, RFC 6026 section 7.2), timers A to D and M, and the
+//! CANCEL that belongs to it (RFC 3261 section 9.1).
+//!
+//! It builds no messages: the endpoint gives it the bytes of ACK and CANCEL when it asks for them.
+
+use super::client_other::ClientOther;
+use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
+use crate::sip::Flow;
+use crate::time::{Mono, Now};
+use bytes::Bytes;
+
+#[derive(Debug)]
+pub(crate) struct ClientInvite {
+    flow: Flow,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing came back. Its CANCEL must wait for something to.
+    Calling {
+        invite: Bytes,
+        again: Option<Repeat>,
+        give_up: Mono,
+        cancel_wanted: bool,
+    },
+    /// It rings.
+    Proceeding {
+        invite: Bytes,
+        patience: Mono,
+    },
+    /// It rang, and is being cancelled: a final response may come yet.
+    Cancelling {
+        invite: Bytes,
+        cancel: ClientOther,
+        give_up: Mono,
+    },
+    /// It failed, and copies of the failure are acknowledged.
+    Completed {
+        ack: Bytes,
+        until: Mono,
+    },
+    /// It was answered; more answers, copies or others, are for the transaction's user.
+    Accepted {
+        until: Mono,
+    },
+    Ended,
+}
+
+impl ClientInvite {
+    /// Sends the INVITE.
+    pub(crate) fn start(
+        now: Now,
+        flow: Flow,
+        invite: Bytes,
+        times: &Durations,
+        out: &mut Vec<Output>,
+    ) -> ClientInvite {
+        out.push(Output::Send { flow, bytes: invite.clone() });
+        let again = (!flow.transport.is_reliable()).then(|| Repeat::starting(now.mono, times.t1));
+        let give_up = now.mono + times.t1x64();
+        ClientInvite { flow, state: State::Calling { invite, again, give_up, cancel_wanted: false } }
+    }
+
+    /// A response came. `ack` and `cancel` make their message from the INVITE as it was sent; each is called
+    /// at most once.
+    pub(crate) fn response(
+        &mut self,
+        now: Now,
+        status: u16,
+        times: &Durations,
+        ack: impl FnOnce(&Bytes) -> Option<Bytes>,
+        cancel: impl FnOnce(&Bytes) -> Option<Bytes>,
+        out: &mut Vec<Output>,
+    ) -> Verdict {
+        match (&self.state, status) {
+            (State::Calling { .. } | State::Proceeding { .. } | State::Cancelling { .. }, 100..200) => {
+                self.provisional(now, times, cancel, out);
+                Verdict::Deliver
+            }
+            (State::Calling { .. } | State::Proceeding { .. } | State::Cancelling { .. }, 200..300) => {
+                self.state = State::Accepted { until: now.mono + times.t1x64() };
+                Verdict::Deliver
+            }
+            (State::Accepted { .. }, 200..300) => Verdict::Deliver,
+            (
+                State::Calling { invite, .. }
+                | State::Proceeding { invite, .. }
+                | State::Cancelling { invite, .. },
+                300..,
+            ) => {
+                let ack = ack(invite);
+                self.failed(now, times, ack, out);
+                Verdict::Deliver
+            }
+            (State::Completed { ack, .. }, 300..) => {
+                out.push(Output::Send { flow: self.flow, bytes: ack.clone() });
+                Verdict::Absorbed
+            }
+            _ => Verdict::Absorbed,
+        }
+    }
+
+    fn provisional(
+        &mut self,
+        now: Now,
+        times: &Durations,
+        cancel: impl FnOnce(&Bytes) -> Option<Bytes>,
+        out: &mut Vec<Output>,
+    ) {
+        let patience = now.mono + times.c;
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Calling { invite, cancel_wanted, .. } => {
+                self.state = State::Proceeding { invite, patience };
+                if cancel_wanted {
+                    self.cancel(now, times, cancel, out);
+                }
+                return;
+            }
+            State::Proceeding { invite, .. } => State::Proceeding { invite, patience },
+            other => other,
+        };
+    }
+
+    fn failed(&mut self, now: Now, times: &Durations, ack: Option<Bytes>, out: &mut Vec<Output>) {
+        let Some(ack) = ack else {
+            self.state = State::Ended;
+            return;
+        };
+        out.push(Output::Send { flow: self.flow, bytes: ack.clone() });
+        self.state = if self.flow.transport.is_reliable() {
+            State::Ended
+        } else {
+            State::Completed { ack, until: now.mono + times.d() }
+        };
+    }
+
+    /// Asks for the call to be given up: at once when it rings, after the first response when none came yet,
+    /// not at all when it is over.
+    pub(crate) fn cancel(
+        &mut self,
+        now: Now,
+        times: &Durations,
+        cancel: impl FnOnce(&Bytes) -> Option<Bytes>,
+        out: &mut Vec<Output>,
+    ) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Calling { invite, again, give_up, .. } => {
+                self.state = State::Calling { invite, again, give_up, cancel_wanted: true };
+            }
+            State::Proceeding { invite, patience } => match cancel(&invite) {
+                Some(bytes) => {
+                    let cancel = ClientOther::start(now, self.flow, bytes, times, out);
+                    self.state = State::Cancelling { invite, cancel, give_up: now.mono + times.t1x64() };
+                }
+                None => self.state = State::Proceeding { invite, patience },
+            },
+            other => self.state = other,
+        }
+    }
+
+    /// A response to the CANCEL came.
+    pub(crate) fn cancel_response(&mut self, now: Now, status: u16, times: &Durations) {
+        if let State::Cancelling { cancel, .. } = &mut self.state {
+            cancel.response(now, status, times);
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        match &self.state {
+            State::Calling { again, give_up, .. } => {
+                earlier(again.map(|again| (again.at, Reason::A)), Some((*give_up, Reason::B)))
+            }
+            State::Proceeding { patience, .. } => Some((*patience, Reason::C)),
+            State::Cancelling { cancel, give_up, .. } => {
+                let repeat = cancel.poll_timeout().filter(|(_, reason)| *reason == Reason::E);
+                earlier(repeat, Some((*give_up, Reason::Cancelled)))
+            }
+            State::Completed { until, .. } => Some((*until, Reason::D)),
+            State::Accepted { until } => Some((*until, Reason::M)),
+            State::Ended => None,
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Now, times: &Durations, out: &mut Vec<Output>) -> Expiry {
+        match &mut self.state {
+            State::Calling { give_up, .. } if *give_up <= now.mono => {
+                self.state = State::Ended;
+                Expiry::TimedOut
+            }
+            State::Calling { invite, again, .. } => {
+                if let Some(repeat) = again.as_mut().filter(|repeat| repeat.at <= now.mono) {
+                    *repeat = repeat.next(now.mono, None);
+                    out.push(Output::Send { flow: self.flow, bytes: invite.clone() });
+                }
+                Expiry::Quiet
+            }
+            State::Proceeding { patience, .. } if *patience <= now.mono => Expiry::RangTooLong,
+            State::Cancelling { give_up, .. } if *give_up <= now.mono => {
+                self.state = State::Ended;
+                Expiry::TimedOut
+            }
+            State::Cancelling { cancel, .. } => {
+                cancel.handle_timeout(now, times, out);
+                Expiry::Quiet
+            }
+            State::Completed { until, .. } | State::Accepted { until } if *until <= now.mono => {
+                self.state = State::Ended;
+                Expiry::Quiet
+            }
+            _ => Expiry::Quiet,
+        }
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Whether a failed path means a failed call: no final response has come.
+    pub(crate) fn waits_on(&self, flow: &Flow) -> bool {
+        self.flow == *flow
+            && !matches!(self.state, State::Completed { .. } | State::Accepted { .. } | State::Ended)
+    }
+}

@@ -1,0 +1,108 @@
+//! The client transaction of every request but INVITE and ACK (RFC 3261 section 17.1.2), timers E, F and K.
+
+use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
+use crate::sip::Flow;
+use crate::time::{Mono, Now};
+use bytes::Bytes;
+
+#[derive(Debug)]
+pub(crate) struct ClientOther {
+    flow: Flow,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Trying and Proceeding of the RFC: they differ only in how often the request is repeated.
+    Waiting {
+        request: Bytes,
+        again: Option<Repeat>,
+        give_up: Mono,
+        proceeding: Proceeding,
+    },
+    /// Copies of the final response are absorbed.
+    Completed {
+        until: Mono,
+    },
+    Ended,
+}
+
+/// Whether a provisional response came: from then on timer E runs at T2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proceeding {
+    NotYet,
+    Yes,
+}
+
+impl ClientOther {
+    /// Sends the request.
+    pub(crate) fn start(
+        now: Now,
+        flow: Flow,
+        request: Bytes,
+        times: &Durations,
+        out: &mut Vec<Output>,
+    ) -> ClientOther {
+        out.push(Output::Send { flow, bytes: request.clone() });
+        let again = (!flow.transport.is_reliable()).then(|| Repeat::starting(now.mono, times.t1));
+        let give_up = now.mono + times.t1x64();
+        ClientOther {
+            flow,
+            state: State::Waiting { request, again, give_up, proceeding: Proceeding::NotYet },
+        }
+    }
+
+    /// A response came.
+    pub(crate) fn response(&mut self, now: Now, status: u16, times: &Durations) -> Verdict {
+        let State::Waiting { proceeding, .. } = &mut self.state else { return Verdict::Absorbed };
+        if status < 200 {
+            // The repetition already due keeps its time; those after it come every T2.
+            *proceeding = Proceeding::Yes;
+        } else if self.flow.transport.is_reliable() {
+            self.state = State::Ended;
+        } else {
+            self.state = State::Completed { until: now.mono + times.t4 };
+        }
+        Verdict::Deliver
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        match &self.state {
+            State::Waiting { again, give_up, .. } => {
+                earlier(again.map(|again| (again.at, Reason::E)), Some((*give_up, Reason::F)))
+            }
+            State::Completed { until } => Some((*until, Reason::K)),
+            State::Ended => None,
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Now, times: &Durations, out: &mut Vec<Output>) -> Expiry {
+        match &mut self.state {
+            State::Waiting { give_up, .. } if *give_up <= now.mono => {
+                self.state = State::Ended;
+                return Expiry::TimedOut;
+            }
+            State::Waiting { request, again, proceeding, .. } => {
+                if let Some(repeat) = again.as_mut().filter(|repeat| repeat.at <= now.mono) {
+                    *repeat = match proceeding {
+                        Proceeding::NotYet => repeat.next(now.mono, Some(times.t2)),
+                        Proceeding::Yes => repeat.every(now.mono, times.t2),
+                    };
+                    out.push(Output::Send { flow: self.flow, bytes: request.clone() });
+                }
+            }
+            State::Completed { until } if *until <= now.mono => self.state = State::Ended,
+            _ => {}
+        }
+        Expiry::Quiet
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Whether a failed path means a failed request: no final response has come.
+    pub(crate) fn waits_on(&self, flow: &Flow) -> bool {
+        self.flow == *flow && matches!(self.state, State::Waiting { .. })
+    }
+}

@@ -1,0 +1,189 @@
+//! The INVITE server transaction (RFC 3261 section 17.2.1, RFC 6026 section 7.1), timers G, H, I and L, and
+//! the repetition of a 2xx until its ACK comes (RFC 3261 section 13.3.1.4), which the RFC leaves to the core.
+
+use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
+use crate::sip::Flow;
+use crate::time::{Mono, Now};
+use bytes::Bytes;
+
+#[derive(Debug)]
+pub(crate) struct ServerInvite {
+    flow: Flow,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// No final response yet; copies of the INVITE get the last provisional one again.
+    Proceeding {
+        provisional: Option<Bytes>,
+        cancelled: Cancelled,
+    },
+    /// Refused: the response is repeated until its ACK comes (timers G and H).
+    Completed {
+        response: Bytes,
+        again: Option<Repeat>,
+        until: Mono,
+    },
+    /// The refusal was acknowledged.
+    Confirmed {
+        until: Mono,
+    },
+    /// Answered. The 2xx is repeated until its ACK comes; copies of the INVITE are absorbed all the while.
+    Accepted {
+        unacknowledged: Option<(Bytes, Repeat)>,
+        until: Mono,
+    },
+    Ended,
+}
+
+/// Whether the transaction's user has been told of a CANCEL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cancelled {
+    No,
+    Yes,
+}
+
+/// What an ACK means to the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acknowledged {
+    /// It acknowledges a refusal: of no interest to the transaction's user.
+    Failure,
+    /// It is the first for the 2xx.
+    Answer,
+    /// A copy, or one that acknowledges nothing.
+    Nothing,
+}
+
+impl ServerInvite {
+    /// `flow` is where responses go.
+    pub(crate) fn start(flow: Flow) -> ServerInvite {
+        ServerInvite { flow, state: State::Proceeding { provisional: None, cancelled: Cancelled::No } }
+    }
+
+    /// A copy of the INVITE came.
+    pub(crate) fn request(&mut self, out: &mut Vec<Output>) -> Verdict {
+        let again = match &self.state {
+            State::Proceeding { provisional, .. } => provisional.as_ref(),
+            State::Completed { response, .. } => Some(response),
+            State::Accepted { .. } | State::Confirmed { .. } | State::Ended => None,
+        };
+        if let Some(bytes) = again {
+            out.push(Output::Send { flow: self.flow, bytes: bytes.clone() });
+        }
+        Verdict::Absorbed
+    }
+
+    /// The transaction's user answers. Only the first final response is sent. Gives whether this one was sent.
+    pub(crate) fn respond(
+        &mut self,
+        now: Now,
+        status: u16,
+        encode: impl FnOnce() -> Bytes,
+        times: &Durations,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let State::Proceeding { provisional, .. } = &mut self.state else { return false };
+        let bytes = encode();
+        out.push(Output::Send { flow: self.flow, bytes: bytes.clone() });
+        let until = now.mono + times.t1x64();
+        let repeat = Repeat::starting(now.mono, times.t1);
+        match status {
+            ..200 => *provisional = Some(bytes),
+            200..300 => self.state = State::Accepted { unacknowledged: Some((bytes, repeat)), until },
+            300.. => {
+                let again = (!self.flow.transport.is_reliable()).then_some(repeat);
+                self.state = State::Completed { response: bytes, again, until };
+            }
+        }
+        true
+    }
+
+    /// An ACK came.
+    pub(crate) fn ack(&mut self, now: Now, times: &Durations) -> Acknowledged {
+        match &mut self.state {
+            State::Completed { .. } => {
+                self.state = if self.flow.transport.is_reliable() {
+                    State::Ended
+                } else {
+                    State::Confirmed { until: now.mono + times.t4 }
+                };
+                Acknowledged::Failure
+            }
+            State::Accepted { unacknowledged, .. } => match unacknowledged.take() {
+                Some(_) => Acknowledged::Answer,
+                None => Acknowledged::Nothing,
+            },
+            State::Proceeding { .. } | State::Confirmed { .. } | State::Ended => Acknowledged::Nothing,
+        }
+    }
+
+    /// A CANCEL came. [`Verdict::Deliver`] for the first while no final response is out.
+    pub(crate) fn cancel(&mut self) -> Verdict {
+        match &mut self.state {
+            State::Proceeding { cancelled, .. } if *cancelled == Cancelled::No => {
+                *cancelled = Cancelled::Yes;
+                Verdict::Deliver
+            }
+            _ => Verdict::Absorbed,
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        match &self.state {
+            State::Completed { again, until, .. } => {
+                earlier(again.map(|again| (again.at, Reason::G)), Some((*until, Reason::H)))
+            }
+            State::Confirmed { until } => Some((*until, Reason::I)),
+            State::Accepted { unacknowledged, until } => {
+                let repeat = unacknowledged.as_ref().map(|(_, repeat)| (repeat.at, Reason::RepeatAnswer));
+                earlier(repeat, Some((*until, Reason::L)))
+            }
+            State::Proceeding { .. } | State::Ended => None,
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Now, times: &Durations, out: &mut Vec<Output>) -> Expiry {
+        match &mut self.state {
+            State::Completed { until, .. } if *until <= now.mono => {
+                self.state = State::Ended;
+                Expiry::UnacknowledgedFailure
+            }
+            State::Completed { response, again: Some(repeat), .. } if repeat.at <= now.mono => {
+                *repeat = repeat.next(now.mono, Some(times.t2));
+                out.push(Output::Send { flow: self.flow, bytes: response.clone() });
+                Expiry::Quiet
+            }
+            State::Accepted { unacknowledged, until } if *until <= now.mono => {
+                let expiry = if unacknowledged.is_some() { Expiry::Unacknowledged } else { Expiry::Quiet };
+                self.state = State::Ended;
+                expiry
+            }
+            State::Accepted { unacknowledged: Some((response, repeat)), .. } if repeat.at <= now.mono => {
+                *repeat = repeat.next(now.mono, Some(times.t2));
+                out.push(Output::Send { flow: self.flow, bytes: response.clone() });
+                Expiry::Quiet
+            }
+            State::Confirmed { until } if *until <= now.mono => {
+                self.state = State::Ended;
+                Expiry::Quiet
+            }
+            _ => Expiry::Quiet,
+        }
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.state, State::Accepted { .. })
+    }
+
+    /// Sends further responses by `flow`: the old path is gone.
+    pub(crate) fn reroute(&mut self, old: &Flow, flow: Flow) {
+        if self.flow == *old {
+            self.flow = flow;
+        }
+    }
+}
