@@ -3,6 +3,7 @@
 
 mod audio;
 mod author;
+mod body;
 mod codec;
 mod description;
 mod direction;
@@ -10,8 +11,14 @@ mod error;
 mod offer_answer;
 
 pub use author::Author;
+pub use body::{BodyError, find};
 pub use codec::Codec;
 pub use description::{BODY_LIMIT, Description, MEDIA_LIMIT, MediaLine, parse};
 pub use direction::Direction;
 pub use error::{NoCommonCodec, SdpError};
 pub use offer_answer::{Local, Negotiated, PTIME_MS, TELEPHONE_EVENT, accepted, answer, offer};
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;

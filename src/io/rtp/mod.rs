@@ -9,7 +9,6 @@ mod prompts;
 mod sockets;
 mod worker;
 
-
 pub use prompts::{PromptError, load_prompts};
 
 use crate::id::Random;
@@ -61,7 +60,12 @@ impl Default for Config {
 
 impl From<&crate::config::Media> for Config {
     fn from(media: &crate::config::Media) -> Config {
-        Config { address: media.address, ports: media.ports.clone(), silence: media.silence, ..Config::default() }
+        Config {
+            address: media.address,
+            ports: media.ports.clone(),
+            silence: media.silence,
+            ..Config::default()
+        }
     }
 }
 
