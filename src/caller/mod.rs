@@ -12,3 +12,6 @@ pub use headers::{HEADERS_KEPT, VALUE_LIMIT, selected_headers, selected_headers_
 pub use history::{History, HistoryKey, HistorySecret};
 pub use identity::{TrunkIdentity, identify};
 pub use number::{E164, normalise};
+
+#[cfg(test)]
+mod tests;
