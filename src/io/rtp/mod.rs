@@ -9,6 +9,9 @@ mod prompts;
 mod sockets;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use prompts::{PromptError, load_prompts};
 
 use crate::id::Random;
