@@ -6,6 +6,7 @@ mod groups {
     pub mod acd;
     pub mod build;
     pub mod parse;
+    pub mod relay;
 }
 
 fn main() {
@@ -13,5 +14,6 @@ fn main() {
     groups::parse::benches(&mut criterion);
     groups::acd::benches(&mut criterion);
     groups::build::benches(&mut criterion);
+    groups::relay::benches(&mut criterion);
     criterion.final_summary();
 }

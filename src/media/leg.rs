@@ -182,3 +182,13 @@ pub(super) fn carries(remote: &Remote, payload_type: u8) -> Carries {
         Codec::of_static(payload_type).map_or(Carries::Other, Carries::Audio)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_costs_half_a_kibibyte_at_most() {
+        assert!(size_of::<Leg>() <= 512, "{} octets", size_of::<Leg>());
+    }
+}

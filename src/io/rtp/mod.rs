@@ -45,7 +45,8 @@ pub struct Config {
     /// A bridge without RTP from both sides for so long is told of.
     pub silence: Duration,
     /// How long the worker lets packets gather under load, so that one wake-up serves several. Adds at most this (and the
-    /// kernel's timer slack of 50 µs) to a packet's way. Zero: every packet wakes the worker.
+    /// kernel's timer slack of 50 µs) to a packet's way, and only while wake-ups are nearer to each other than twice this.
+    /// Zero: every packet wakes the worker.
     pub gather: Duration,
 }
 
@@ -56,7 +57,7 @@ impl Default for Config {
             ports: 16_384..=29_999,
             rest: Duration::from_secs(5),
             silence: Duration::from_secs(60),
-            gather: Duration::from_micros(150),
+            gather: Duration::from_micros(100),
         }
     }
 }

@@ -27,9 +27,6 @@ const COMMANDS: usize = 256;
 const UNTOLD: usize = 16_384;
 /// How soon events that were not taken are offered again.
 const OFFER_AGAIN: Duration = Duration::from_millis(2);
-/// Wake-ups nearer to each other than this are load, under which packets are let gather.
-const BUSY: Duration = Duration::from_micros(700);
-
 pub(super) struct Worker {
     config: Config,
     relay: Relay,
@@ -84,7 +81,8 @@ impl Worker {
             pace = match pace {
                 Pace::Gather if !found => Pace::Idle,
                 Pace::Gather => Pace::Gather,
-                Pace::Idle if now.since(woke) < BUSY => Pace::Gather,
+                // Nearer to each other than this, there is more than one packet to gather.
+                Pace::Idle if now.since(woke) < 2 * self.config.gather => Pace::Gather,
                 Pace::Idle => Pace::Idle,
             };
             woke = now;
@@ -107,11 +105,11 @@ impl Worker {
     fn wait(&mut self, ready: &mut Events, pace: Pace) -> Option<bool> {
         let timeout = match pace {
             _ if !self.again.is_empty() || self.shared.woken.load(Ordering::Acquire) => Some(Duration::ZERO),
-            Pace::Gather if !self.config.gather.is_zero() => {
+            Pace::Gather => {
                 std::thread::sleep(self.config.gather);
                 Some(Duration::ZERO)
             }
-            Pace::Gather | Pace::Idle => {
+            Pace::Idle => {
                 let now = self.now();
                 let due = self.relay.poll_timeout().map(|(at, _)| at.since(now));
                 if self.events.is_empty() {
