@@ -21,3 +21,5 @@ pub mod io {
 pub mod media;
 pub mod sdp;
 pub mod sip;
+
+pub mod cli;

@@ -1,0 +1,134 @@
+//! `hotline check`: whether a configuration is sound, without touching a running gateway.
+
+use super::configuration::{Named, NoConfig};
+use crate::config::{Config, Listen};
+use std::collections::HashSet;
+use std::io::Write;
+
+/// What to check.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    named: Named,
+}
+
+/// Prints `OK` and what the configuration says, or every error on a line of its own.
+///
+/// # Errors
+/// One line that says how many errors there are, or that the file cannot be read.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
+    let (text, verdict) = match args.named.read() {
+        Ok(config) => (summary(&args.named.name(), &config), Ok(())),
+        Err(NoConfig::Unreadable(line)) => return Err(line),
+        Err(NoConfig::Wrong(errors)) => {
+            let n = errors.0.len();
+            let verdict = format!(
+                "{}: {n} error{} in it: cure them in order",
+                args.named.name(),
+                if n == 1 { "" } else { "s" }
+            );
+            (format!("{errors}\n"), Err(verdict))
+        }
+    };
+    // A reader that went away has seen enough.
+    let _ = out.write_all(text.as_bytes());
+    verdict
+}
+
+fn summary(name: &str, c: &Config) -> String {
+    let listen: Vec<String> = c.sip.listen.iter().map(Listen::to_string).collect();
+    let fixed = c.seats.iter().filter(|s| s.contact.is_some()).count();
+    let mut text = format!("OK: {name}\n");
+    let mut line = |key: &str, value: String| text += &format!("  {key:<9}{value}\n");
+    line("sip", listen.join(", "));
+    line(
+        "media",
+        format!(
+            "ports {}-{}, room for {} calls",
+            c.media.ports.start(),
+            c.media.ports.end(),
+            c.media.legs() / 2
+        ),
+    );
+    line("grpc", c.grpc.listen.to_string());
+    line("http", c.http.listen.to_string());
+    line("store", format!("{}, {} days", c.store.path.display(), c.store.retention_days));
+    for t in &c.trunks {
+        let sources: Vec<String> = t.sources.iter().map(ToString::to_string).collect();
+        let limits = format!("{} channels, {} calls/s", t.channels, t.calls_per_second);
+        line("trunk", format!("{}: {limits}, without a password from {}", t.name, sources.join(", ")));
+    }
+    line("seats", format!("{} that register, {fixed} at a fixed place", c.seats.len() - fixed));
+    for q in &c.queues {
+        line("queue", format!("{}: {} seats, {} places", q.name, q.seats.len(), q.capacity));
+    }
+    for s in &c.services {
+        line("service", format!("{} leads to {}", s.number, s.queue));
+    }
+    for note in notes(c) {
+        line("note", note);
+    }
+    text
+}
+
+/// What is allowed, and perhaps not meant.
+fn notes(c: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    let served: HashSet<_> = c.queues.iter().flat_map(|q| &q.seats).collect();
+    let idle: Vec<_> = c.seats.iter().filter(|s| !served.contains(&s.id)).collect();
+    if let Some(first) = idle.first() {
+        notes.push(format!("seats that serve no queue: {}, the first is {}", idle.len(), first.id));
+    }
+    for q in &c.queues {
+        if !c.services.iter().any(|s| s.queue == q.name) {
+            notes.push(format!("no service number leads to queue {}", q.name));
+        }
+    }
+    if c.media.legs() / 2 < c.limits.calls {
+        notes.push(format!("media.ports has room for fewer calls than limits.calls = {}", c.limits.calls));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(file: &str) -> (String, Result<(), String>) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let mut out = Vec::new();
+        let done = run(&Args { named: Named { config: Some(path) } }, &mut out);
+        (String::from_utf8(out).unwrap(), done)
+    }
+
+    #[test]
+    fn a_sound_configuration_is_summed_up() {
+        let (text, done) = check("configs/bench.toml");
+        assert_eq!(done, Ok(()));
+        assert!(text.starts_with("OK: ") && text.contains("0 that register, 500 at a fixed place"), "{text}");
+        assert!(text.contains("12345 leads to main") && !text.contains("note"), "{text}");
+    }
+
+    #[test]
+    fn what_is_allowed_and_perhaps_not_meant_is_noted() {
+        let text = crate::config::EMBEDDED.replace("seats = \"all\"", "seats = [\"1001-1018\"]");
+        let notes = notes(&Config::parse("noted.toml", &text).unwrap());
+        assert_eq!(notes, ["seats that serve no queue: 2, the first is 1019"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_configuration_gives_its_lines_and_a_failure() {
+        let (text, done) = check("Cargo.toml");
+        assert!(
+            text.contains("Cargo.toml:1: `package` is not a key of the top level: choose from sip"),
+            "{text}"
+        );
+        assert!(done.unwrap_err().contains("errors in it"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_one_line_with_a_cure() {
+        let (text, done) = check("configs/absent.toml");
+        assert!(text.is_empty() && done.unwrap_err().contains("--config FILE"));
+    }
+}

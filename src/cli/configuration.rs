@@ -1,0 +1,68 @@
+//! Reading the configuration a command names.
+
+use crate::config::{Config, ConfigErrors, EMBEDDED, MAX_TEXT};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// How a command names its configuration.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Named {
+    /// The configuration file; the built-in one when absent.
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Why there is no configuration.
+pub(super) enum NoConfig {
+    /// The file cannot be read: one line.
+    Unreadable(String),
+    /// It was read, and this is wrong.
+    Wrong(ConfigErrors),
+}
+
+impl Named {
+    /// What the configuration is called in messages.
+    pub(super) fn name(&self) -> String {
+        self.config
+            .as_deref()
+            .map_or_else(|| "built-in configuration".to_owned(), |p| p.display().to_string())
+    }
+
+    /// Reads it, all errors kept.
+    pub(super) fn read(&self) -> Result<Config, NoConfig> {
+        let text = match &self.config {
+            None => EMBEDDED.to_owned(),
+            Some(path) => text_of(path).map_err(NoConfig::Unreadable)?,
+        };
+        Config::parse(&self.name(), &text).map_err(NoConfig::Wrong)
+    }
+
+    /// Reads it; the first error, with its cure, stands for all of them.
+    pub(super) fn load(&self) -> Result<Config, String> {
+        self.read().map_err(|e| match e {
+            NoConfig::Unreadable(line) => line,
+            NoConfig::Wrong(ConfigErrors(errors)) => {
+                let first = errors.first().map(ToString::to_string).unwrap_or_default();
+                match errors.len() {
+                    0 | 1 => first,
+                    n => format!("{first} ({} more: run `hotline check --config {}`)", n - 1, self.name()),
+                }
+            }
+        })
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let cure =
+        "name a configuration with --config FILE, such as configs/hotline.toml, that this user may read";
+    let fail = |e: std::io::Error| format!("{}: {e}: {cure}", path.display());
+    // A device or a stream without end is not read to its end.
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(MAX_TEXT as u64 + 1).read_to_end(&mut text).map_err(fail)?;
+    String::from_utf8(text).map_err(|e| {
+        let line =
+            1 + e.as_bytes().iter().take(e.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
+        format!("{}:{line}: this is not UTF-8: save the file as UTF-8", path.display())
+    })
+}

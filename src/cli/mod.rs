@@ -1,0 +1,52 @@
+//! The commands of `hotline`, one file each: its `Args`, and a `run` that ends well or with one plain line.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod check;
+mod configuration;
+mod health;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A telephony gateway for citizen hotlines: SIP in, a fair queue, and a record of every call.
+#[derive(Debug, Parser)]
+#[command(name = "hotline", version, disable_help_subcommand = true)]
+struct Hotline {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say whether a configuration is sound, and if not, what is wrong in which line and the cure.
+    Check(check::Args),
+    /// Ask the gateway on this machine whether it takes calls.
+    Health(health::Args),
+}
+
+/// Runs the command line of this process: exit status 0 when all went well, 1 when it failed, with one plain line
+/// about what and the cure, and 2 when the command line itself is wrong.
+pub fn run() -> ExitCode {
+    let command = Hotline::parse().command;
+    let done = match command {
+        Command::Check(args) => check::run(&args, &mut std::io::stdout().lock()),
+        Command::Health(args) => health::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("hotline: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        <Hotline as clap::CommandFactory>::command().debug_assert();
+    }
+}
