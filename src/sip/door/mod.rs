@@ -7,6 +7,9 @@
 mod bucket;
 mod source;
 
+#[cfg(test)]
+mod tests;
+
 pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
 pub use source::{NotAPrefix, Prefix, Source};
 

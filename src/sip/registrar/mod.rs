@@ -9,6 +9,9 @@ mod date;
 mod held;
 mod wish;
 
+#[cfg(test)]
+mod tests;
+
 pub use binding::Binding;
 pub use held::{HELD, Held};
 pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};

@@ -1,0 +1,145 @@
+//! Who stands behind which flow.
+
+use super::*;
+use crate::id::Random;
+use crate::redact::Secret;
+use crate::sip::digest::{Challenge, SeatAccount};
+use crate::sip::{Message, Transport};
+use crate::time::{Now, Wall};
+use bytes::Bytes;
+
+fn from(remote: &str) -> Flow {
+    let (local, remote) = ("192.0.2.100:5060".parse().unwrap(), remote.parse().unwrap());
+    Flow { transport: Transport::Udp, local, remote, connection: None }
+}
+
+fn source(prefix: &str) -> Source {
+    Source { prefix: prefix.parse().unwrap(), transport: None, port: None }
+}
+
+fn trunk(name: &str) -> Door {
+    Door::Trunk(name.into())
+}
+
+fn seat(name: &str) -> Door {
+    Door::Seat(name.into())
+}
+
+/// A registrar at which these seats are registered on these flows.
+fn registered(seats: &[(&str, Flow)]) -> Registrar {
+    let account = |(name, _): &(&str, Flow)| SeatAccount {
+        seat: (*name).into(),
+        password: Secret::new("p".into()),
+        algorithms: Vec::new(),
+    };
+    let accounts = seats.iter().map(account).collect();
+    let mut registrar = Registrar::new("hotline".into(), accounts, Random::from_number(1));
+    let now = Now { mono: Mono(1), wall: Wall(1) };
+    for (name, flow) in seats {
+        let request = |proof: &str| {
+            let text = format!(
+                "REGISTER sip:g SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:{name}@g>;tag=1\r\n\
+                 To: <sip:{name}@g>\r\nCall-ID: c{name}\r\nCSeq: 1 REGISTER\r\nContact: <sip:{name}@h>\r\n\
+                 {proof}Content-Length: 0\r\n\r\n"
+            );
+            Message::parse(Bytes::from(text)).unwrap()
+        };
+        let asked = registrar.register(now, *flow, &request("")).response.unwrap();
+        let challenge = Challenge::choose(asked.all("WWW-Authenticate")).unwrap();
+        let proof = challenge.answer(name, &Secret::new("p".into()), "REGISTER", "sip:g", (1, "c"));
+        let done = registrar.register(now, *flow, &request(&format!("Authorization: {proof}\r\n")));
+        assert_eq!(done.response.unwrap().status(), Some(200));
+    }
+    registrar
+}
+
+#[test]
+fn a_trunk_is_known_by_address_and_where_said_by_transport_and_port() {
+    let mut d = Doors::default();
+    d.add("carrier".into(), source("198.51.100.0/24"));
+    d.add("pbx".into(), Source { port: Some(5062), ..source("203.0.113.9") });
+    d.add("stream".into(), Source { transport: Some(Transport::Tcp), ..source("2001:db8::/32") });
+    let nobody = registered(&[]);
+    let who = |flow: Flow| d.who(&flow, &nobody);
+    assert_eq!(who(from("198.51.100.77:1234")), trunk("carrier"));
+    assert_eq!(who(from("[::ffff:198.51.100.77]:1234")), trunk("carrier"));
+    assert_eq!(who(from("198.51.101.77:1234")), Door::Stranger);
+    assert_eq!(who(from("203.0.113.9:5062")), trunk("pbx"));
+    assert_eq!(who(from("203.0.113.9:5060")), Door::Stranger);
+    assert_eq!(who(from("[2001:db8::1]:9")), Door::Stranger);
+    assert_eq!(who(Flow { transport: Transport::Tcp, ..from("[2001:db8::1]:9") }), trunk("stream"));
+}
+
+#[test]
+fn the_narrowest_source_decides_between_trunks() {
+    let mut d = Doors::default();
+    d.add("wide".into(), source("198.51.100.0/24"));
+    d.add("one".into(), source("198.51.100.7"));
+    d.add("half".into(), source("198.51.100.0/25"));
+    d.add("port".into(), Source { port: Some(5070), ..source("198.51.100.7") });
+    d.add("late".into(), source("198.51.100.7"));
+    let nobody = registered(&[]);
+    let who = |remote| d.who(&from(remote), &nobody);
+    assert_eq!(who("198.51.100.7:5070"), trunk("port"));
+    assert_eq!(who("198.51.100.7:5060"), trunk("one"));
+    assert_eq!(who("198.51.100.8:5060"), trunk("half"));
+    assert_eq!(who("198.51.100.200:5060"), trunk("wide"));
+}
+
+#[test]
+fn a_seat_is_behind_the_flow_it_registered_on_and_no_other() {
+    let d = Doors::default();
+    let (desk, other) = (from("203.0.113.5:40001"), from("203.0.113.5:40002"));
+    let mut registrar = registered(&[("1001", desk)]);
+    assert_eq!(d.who(&desk, &registrar), seat("1001"));
+    assert_eq!(d.who_says(&desk, &registrar, "boss"), seat("1001"), "whatever it says of itself");
+    assert_eq!(d.who(&other, &registrar), Door::Stranger);
+    assert_eq!(d.who_says(&other, &registrar, "1001"), Door::Stranger, "a name is no proof");
+    registrar.flow_closed(desk);
+    assert_eq!(d.who(&desk, &registrar), Door::Stranger);
+}
+
+#[test]
+fn a_name_chooses_among_the_seats_of_one_flow() {
+    let mut d = Doors::default();
+    let shared = from("203.0.113.5:40001");
+    let registrar = registered(&[("1001", shared), ("1002", shared)]);
+    assert_eq!(d.who(&shared, &registrar), Door::Stranger);
+    assert_eq!(d.who_says(&shared, &registrar, "1002"), seat("1002"));
+    assert_eq!(d.who_says(&shared, &registrar, "1003"), Door::Stranger);
+    for name in ["2001", "2002"] {
+        d.add_seat(name.into(), Source { port: Some(6000), ..source("127.0.0.1") });
+    }
+    let fixed = from("127.0.0.1:6000");
+    assert_eq!(d.who_says(&fixed, &registrar, "2002"), seat("2002"));
+    assert_eq!(d.who_says(&fixed, &registrar, "1002"), Door::Stranger, "registered elsewhere");
+}
+
+#[test]
+fn where_a_trunk_and_a_seat_share_an_address_the_trunk_is_meant_unless_a_narrower_seat_is_named() {
+    let mut d = Doors::default();
+    d.add("carrier".into(), source("203.0.113.5"));
+    let phone = from("203.0.113.5:40001");
+    let registrar = registered(&[("1001", phone)]);
+    assert_eq!(d.who(&phone, &registrar), trunk("carrier"));
+    assert_eq!(d.who_says(&phone, &registrar, "13800138000"), trunk("carrier"));
+    assert_eq!(d.who_says(&phone, &registrar, "1001"), seat("1001"));
+    assert_eq!(d.who_says(&from("203.0.113.5:5060"), &registrar, "1001"), trunk("carrier"));
+    d.add("proxy".into(), Source { port: Some(40001), ..source("203.0.113.5") });
+    assert_eq!(d.who_says(&phone, &registrar, "1001"), trunk("proxy"), "as narrow: the trunk");
+}
+
+#[test]
+fn a_flood_of_strangers_is_cut_and_the_known_are_always_admitted() {
+    let mut d = Doors::default();
+    d.add("carrier".into(), source("198.51.100.0/24"));
+    let phone = from("203.0.113.5:40001");
+    let registrar = registered(&[("1001", phone)]);
+    let now = Mono(1_000_000_000);
+    let mut passed = |remote: &str| (0..1000).filter(|_| d.admit(now, &from(remote), &registrar)).count();
+    assert_eq!(passed("198.51.100.7:5060"), 1000);
+    assert_eq!(passed("203.0.113.5:40001"), 1000);
+    assert_eq!(passed("203.0.113.66:5060"), STRANGERS.burst as usize);
+    assert_eq!(passed("203.0.113.66:9999"), 0, "another port of the same source");
+    assert_eq!(passed("203.0.113.67:5060"), STRANGERS.burst as usize);
+}

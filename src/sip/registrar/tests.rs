@@ -1,0 +1,514 @@
+//! The registrar against a phone that speaks real messages, in virtual time.
+
+use super::*;
+use crate::redact::Secret;
+use crate::sip::Transport;
+use crate::sip::digest::{Algorithm, Challenge};
+use crate::time::{Duration, Wall};
+use bytes::Bytes;
+
+struct Office {
+    registrar: Registrar,
+    now: Now,
+    changes: Vec<(String, Change)>,
+}
+
+/// A phone, and what it puts into its next REGISTER.
+#[derive(Clone)]
+struct Phone {
+    user: &'static str,
+    password: String,
+    flow: Flow,
+    call_id: String,
+    cseq: u32,
+    contact: String,
+    expires: Option<u32>,
+    algorithm: usize,
+}
+
+fn flow(remote: &str) -> Flow {
+    let (local, remote) = ("192.0.2.100:5060".parse().unwrap(), remote.parse().unwrap());
+    Flow { transport: Transport::Udp, local, remote, connection: None }
+}
+
+fn stream(remote: &str, connection: u64) -> Flow {
+    Flow { transport: Transport::Tcp, connection: Some(connection), ..flow(remote) }
+}
+
+fn phone(user: &'static str, remote: &str) -> Phone {
+    Phone {
+        user,
+        password: format!("password of {user}"),
+        flow: flow(remote),
+        call_id: format!("call-id-{user}-{remote}"),
+        cseq: 0,
+        contact: format!("<sip:{user}@{remote}>"),
+        expires: Some(600),
+        algorithm: 0,
+    }
+}
+
+fn office() -> Office {
+    let seat = |name: &str| SeatAccount {
+        seat: name.into(),
+        password: Secret::new(format!("password of {name}")),
+        algorithms: Vec::new(),
+    };
+    let seats = vec![seat("1001"), seat("1002"), seat("1003")];
+    let registrar = Registrar::new("hotline".into(), seats, Random::from_number(11));
+    let now = Now { mono: Mono(5_000_000_000_000), wall: Wall(1_289_690_940_000_000_000) };
+    Office { registrar, now, changes: Vec::new() }
+}
+
+fn status(registered: &Registered) -> Option<u16> {
+    registered.response.as_ref().and_then(Outgoing::status)
+}
+
+fn contacts(response: &Outgoing) -> Vec<String> {
+    response.all("Contact").map(|c| String::from_utf8_lossy(c).into_owned()).collect()
+}
+
+fn challenges(response: &Outgoing) -> Vec<Challenge> {
+    response.all("WWW-Authenticate").map(|c| Challenge::parse(c).unwrap()).collect()
+}
+
+impl Phone {
+    fn request(&mut self, more: &str) -> Message {
+        self.cseq += 1;
+        let Phone { user, flow, call_id, cseq, contact, .. } = self;
+        let contact = if contact.is_empty() { String::new() } else { format!("Contact: {contact}\r\n") };
+        let expires = self.expires.map_or(String::new(), |e| format!("Expires: {e}\r\n"));
+        let text = format!(
+            "REGISTER sip:gateway.example SIP/2.0\r\nVia: SIP/2.0/UDP {0};branch=z9hG4bK{cseq}{call_id}\r\n\
+             From: <sip:{user}@gateway.example>;tag=1\r\nTo: <sip:{user}@gateway.example>\r\n\
+             Call-ID: {call_id}\r\nCSeq: {cseq} REGISTER\r\nMax-Forwards: 70\r\nUser-Agent: Desk\tphone 1\r\n\
+             {contact}{expires}{more}Content-Length: 0\r\n\r\n",
+            flow.remote
+        );
+        Message::parse(Bytes::from(text)).unwrap()
+    }
+
+    fn answer(&self, challenge: &Challenge, count: u32) -> String {
+        let password = Secret::new(self.password.clone());
+        let proof = challenge.answer(self.user, &password, "REGISTER", "sip:gateway.example", (count, "c"));
+        format!("Authorization: {proof}\r\n")
+    }
+}
+
+impl Office {
+    fn receive(&mut self, flow: Flow, request: &Message) -> Registered {
+        let registered = self.registrar.register(self.now, flow, request);
+        self.note(registered.changed.clone());
+        registered
+    }
+
+    fn note(&mut self, changed: Vec<(SeatId, Change)>) {
+        self.changes.extend(changed.into_iter().map(|(seat, change)| (seat.to_string(), change)));
+    }
+
+    /// REGISTER, challenge, REGISTER with the answer: the final response.
+    fn registers(&mut self, phone: &mut Phone) -> Registered {
+        let first = phone.request("");
+        let Some(challenged) = self.receive(phone.flow, &first).response else {
+            return Registered { response: None, due: self.now.mono, changed: Vec::new() };
+        };
+        assert_eq!(challenged.status(), Some(401));
+        let challenge = challenges(&challenged).remove(phone.algorithm);
+        let second = phone.request(&phone.answer(&challenge, 1));
+        self.receive(phone.flow, &second)
+    }
+
+    fn contacts_of(&self, seat: &str) -> Vec<String> {
+        self.registrar.bindings(&seat.into()).iter().map(|b| b.contact.clone()).collect()
+    }
+
+    fn passes(&mut self, by: Duration) {
+        self.now = self.now.after(by);
+        let changed = self.registrar.handle_timeout(self.now);
+        self.note(changed);
+    }
+
+    fn changes(&mut self) -> Vec<(String, Change)> {
+        std::mem::take(&mut self.changes)
+    }
+}
+
+#[test]
+fn a_phone_registers_with_its_password_and_keeps_the_flow_it_came_on() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.contact = "\"Desk\" <sip:1001@10.0.0.7:5060;ob>".into();
+    let done = o.registers(&mut p).response.unwrap();
+    assert_eq!(done.status(), Some(200));
+    assert_eq!(contacts(&done), ["<sip:1001@10.0.0.7:5060;ob>;expires=600"]);
+    assert_eq!(done.get("Date"), Some(&b"Sat, 13 Nov 2010 23:29:00 GMT"[..]));
+    let binding = &o.registrar.bindings(&"1001".into())[0];
+    assert_eq!(binding.flow, p.flow);
+    assert_eq!(binding.expires, o.now.mono + Duration::from_secs(600));
+    assert_eq!(binding.user_agent.as_deref(), Some("Deskphone 1"), "controls are left out");
+    assert_eq!(o.changes(), [("1001".into(), Change::Bound)]);
+    assert_eq!(o.registrar.seats_on(&p.flow).collect::<Vec<_>>(), [&SeatId::from("1001")]);
+}
+
+#[test]
+fn a_challenge_offers_sha_256_first_and_either_answer_registers() {
+    for algorithm in [0, 1] {
+        let mut o = office();
+        let mut p = Phone { algorithm, ..phone("1001", "203.0.113.5:40001") };
+        let asked = o.receive(p.flow, &p.clone().request("")).response.unwrap();
+        let names: Vec<_> = challenges(&asked).iter().map(|c| c.algorithm).collect();
+        assert_eq!(names, Algorithm::ALL);
+        assert!(challenges(&asked).iter().all(|c| c.auth && !c.stale));
+        assert_eq!(status(&o.registers(&mut p)), Some(200));
+    }
+}
+
+#[test]
+fn the_same_answer_twice_is_refused_with_a_fresh_nonce() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    let asked = o.receive(p.flow, &p.request("")).response.unwrap();
+    let proof = p.answer(&challenges(&asked)[0], 1);
+    assert_eq!(status(&o.receive(p.flow, &p.clone().request(&proof))), Some(200));
+    p.cseq += 1;
+    let refused = o.receive(p.flow, &p.request(&proof)).response.unwrap();
+    assert_eq!(refused.status(), Some(401));
+    assert!(challenges(&refused).iter().all(|c| c.stale));
+    let retry = p.answer(&challenges(&refused)[0], 1);
+    assert_eq!(status(&o.receive(p.flow, &p.request(&retry))), Some(200));
+}
+
+#[test]
+fn a_captured_answer_is_worth_nothing_elsewhere() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    let asked = o.receive(p.flow, &p.request("")).response.unwrap();
+    let request = p.request(&p.answer(&challenges(&asked)[0], 1));
+    let stolen = o.receive(flow("198.51.100.66:5060"), &request).response.unwrap();
+    assert_eq!(stolen.status(), Some(401));
+    assert!(o.contacts_of("1001").is_empty());
+    assert_eq!(status(&o.receive(p.flow, &request)), Some(200), "and was not used up by the thief");
+}
+
+#[test]
+fn an_old_nonce_is_stale_and_the_retry_passes() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    let asked = o.receive(p.flow, &p.request("")).response.unwrap();
+    o.passes(crate::sip::digest::NONCE_LIFE);
+    let late = o.receive(p.flow, &p.request(&p.answer(&challenges(&asked)[0], 1))).response.unwrap();
+    assert!(challenges(&late)[0].stale);
+    let retry = p.request(&p.answer(&challenges(&late)[0], 1));
+    assert_eq!(status(&o.receive(p.flow, &retry)), Some(200));
+}
+
+#[test]
+fn unknown_and_known_users_get_the_same_answers_until_silence() {
+    let run = |user: &'static str| {
+        let mut o = office();
+        let mut seen = Vec::new();
+        for _ in 0..15 {
+            let mut p = Phone { password: "guess".into(), ..phone(user, "203.0.113.5:40001") };
+            let asked = o.receive(p.flow, &p.request("")).response.unwrap();
+            let challenge = challenges(&asked).remove(0);
+            let done = o.receive(p.flow, &p.request(&p.answer(&challenge, 1)));
+            let text = done.response.as_ref().map(|r| {
+                let tag_and_nonce = r.all("WWW-Authenticate").count();
+                let algorithms: Vec<_> = challenges(r).iter().map(|c| (c.algorithm, c.stale)).collect();
+                (r.status(), r.encode().len(), tag_and_nonce, algorithms)
+            });
+            seen.push((text, done.due.since(o.now.mono)));
+            o.now = o.now.after(done.due.since(o.now.mono));
+        }
+        seen
+    };
+    let (known, unknown) = (run("1001"), run("9009"));
+    assert_eq!(known, unknown);
+    assert!(known.last().unwrap().0.is_none(), "silence at the end");
+    assert!(known.iter().any(|(_, wait)| *wait > Duration::ZERO), "slowed down on the way");
+}
+
+#[test]
+fn sixty_guesses_in_a_third_of_a_second_are_nine_tries() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.password = "guess".into();
+    let mut answered = 0;
+    for _ in 0..60 {
+        answered += usize::from(o.registers(&mut p).response.is_some());
+        o.now = o.now.after(Duration::from_millis(5));
+    }
+    assert!(answered <= 9, "{answered}");
+    p.password = "password of 1001".into();
+    assert_eq!(status(&o.registers(&mut p)), None, "even the right password meets silence now");
+    let mut elsewhere = phone("1001", "203.0.113.77:40001");
+    assert_eq!(status(&o.registers(&mut elsewhere)), Some(200), "the seat itself is not locked out");
+}
+
+#[test]
+fn a_phone_that_is_registered_refreshes_while_its_source_is_silenced() {
+    let mut o = office();
+    let mut good = phone("1001", "203.0.113.5:40001");
+    assert_eq!(status(&o.registers(&mut good)), Some(200));
+    for n in 0..60 {
+        let user: &'static str = Box::leak(format!("guess{n}").into_boxed_str());
+        o.registers(&mut Phone { password: "x".into(), ..phone(user, "203.0.113.5:40002") });
+    }
+    assert_eq!(status(&o.registers(&mut phone("1002", "203.0.113.5:40003"))), None);
+    assert_eq!(status(&o.registers(&mut good)), Some(200));
+}
+
+#[test]
+fn one_seat_cannot_register_another_nor_find_out_about_it() {
+    let mut o = office();
+    for victim in ["1002", "9009"] {
+        let mut p = phone("1001", "203.0.113.5:40001");
+        let asked = o.receive(p.flow, &p.request("")).response.unwrap();
+        let proof = p.answer(&challenges(&asked)[0], 1);
+        p.user = Box::leak(victim.to_owned().into_boxed_str());
+        assert_eq!(status(&o.receive(p.flow, &p.request(&proof))), Some(403), "{victim}");
+    }
+    assert_eq!(o.registrar.contacts(), 0);
+    assert!(o.changes().is_empty());
+}
+
+#[test]
+fn a_seat_has_several_contacts_and_is_bound_until_the_last_is_gone() {
+    let mut o = office();
+    let (mut desk, mut soft) = (phone("1001", "203.0.113.5:40001"), phone("1001", "203.0.113.6:40002"));
+    o.registers(&mut desk);
+    let both = o.registers(&mut soft).response.unwrap();
+    assert_eq!(contacts(&both).len(), 2);
+    assert_eq!(o.contacts_of("1001").last().map(String::as_str), Some("sip:1001@203.0.113.6:40002"));
+    o.registers(&mut desk);
+    assert_eq!(o.contacts_of("1001").last().map(String::as_str), Some("sip:1001@203.0.113.5:40001"));
+    desk.expires = Some(0);
+    assert_eq!(contacts(&o.registers(&mut desk).response.unwrap()).len(), 1);
+    assert_eq!(o.changes(), [("1001".into(), Change::Bound)]);
+    soft.contact = "<sip:1001@203.0.113.6:40002>;expires=0".into();
+    assert!(contacts(&o.registers(&mut soft).response.unwrap()).is_empty());
+    assert_eq!(o.changes(), [("1001".into(), Change::Unbound)]);
+    assert!(o.registrar.poll_timeout().is_none());
+    assert!(o.registrar.seats_on(&soft.flow).next().is_none());
+}
+
+#[test]
+fn a_star_removes_all_and_only_with_expires_zero() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.contact = "<sip:1001@a.example>, <sip:1001@b.example>".into();
+    assert_eq!(contacts(&o.registers(&mut p).response.unwrap()).len(), 2);
+    p.contact = "*".into();
+    for expires in [None, Some(600)] {
+        assert_eq!(status(&o.registers(&mut Phone { expires, ..p.clone() })), Some(400));
+    }
+    let mixed = Phone { contact: "*, <sip:1001@a.example>".into(), expires: Some(0), ..p.clone() };
+    assert_eq!(status(&o.registers(&mut mixed.clone())), Some(400));
+    assert_eq!(o.contacts_of("1001").len(), 2);
+    p.expires = Some(0);
+    p.cseq += 20;
+    assert!(contacts(&o.registers(&mut p).response.unwrap()).is_empty());
+    assert_eq!(o.changes(), [("1001".into(), Change::Bound), ("1001".into(), Change::Unbound)]);
+}
+
+#[test]
+fn a_register_without_contact_only_tells() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    o.registers(&mut p);
+    o.passes(Duration::from_secs(100));
+    let mut asking = Phone { contact: String::new(), expires: None, ..phone("1001", "203.0.113.9:1") };
+    let told = o.registers(&mut asking).response.unwrap();
+    assert_eq!(contacts(&told), ["<sip:1001@203.0.113.5:40001>;expires=500"]);
+    assert_eq!(o.contacts_of("1001").len(), 1);
+}
+
+#[test]
+fn too_short_is_423_and_too_long_is_cut_and_nonsense_is_an_hour() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.expires = Some(59);
+    let brief = o.registers(&mut p).response.unwrap();
+    assert_eq!((brief.status(), brief.get("Min-Expires")), (Some(423), Some(&b"60"[..])));
+    assert!(o.contacts_of("1001").is_empty());
+    for (contact, expires, granted) in [
+        ("<sip:1001@h>", Some(60), 60),
+        ("<sip:1001@h>", Some(86_400), 3600),
+        ("<sip:1001@h>", None, 3600),
+        ("<sip:1001@h>;expires=120", Some(600), 120),
+        ("<sip:1001@h>;expires=99999999999999999999", Some(600), 3600),
+        ("<sip:1001@h>;expires=soon", Some(600), 3600),
+    ] {
+        p.contact = contact.into();
+        p.expires = expires;
+        let done = o.registers(&mut p).response.unwrap();
+        assert_eq!(contacts(&done), [format!("<sip:1001@h>;expires={granted}")], "{contact} {expires:?}");
+    }
+}
+
+#[test]
+fn one_contact_that_cannot_be_granted_changes_nothing() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.expires = Some(600);
+    for (second, expected) in [
+        ("<sip:1001@b>;expires=30", 423),
+        ("<tel:+8610>", 400),
+        ("<mailto:a@b>", 400),
+        ("not a contact", 400),
+    ] {
+        p.contact = format!("<sip:1001@a>, {second}");
+        assert_eq!(status(&o.registers(&mut p)), Some(expected), "{second}");
+        assert!(o.contacts_of("1001").is_empty(), "{second}");
+    }
+    p.contact = format!("<sip:{}@a>", "x".repeat(600));
+    assert_eq!(status(&o.registers(&mut p)), Some(400));
+}
+
+#[test]
+fn an_older_cseq_of_the_same_registration_is_refused() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.cseq = 100;
+    o.registers(&mut p);
+    let mut late = Phone { cseq: 50, expires: Some(0), ..p.clone() };
+    assert_eq!(status(&o.registers(&mut late)), Some(500));
+    late.contact = "*".into();
+    assert_eq!(status(&o.registers(&mut late)), Some(500));
+    assert_eq!(o.contacts_of("1001").len(), 1);
+    let mut rebooted = Phone { cseq: 0, call_id: "another".into(), ..p };
+    assert_eq!(status(&o.registers(&mut rebooted)), Some(200), "a new Call-ID begins anew");
+}
+
+#[test]
+fn past_the_limit_the_contact_that_would_lapse_first_makes_room() {
+    let mut o = office();
+    for i in 0..CONTACTS_PER_SEAT + 3 {
+        let mut p = phone("1001", &format!("203.0.113.5:{}", 40_000 + i));
+        p.expires = Some(3000 - u32::try_from(i).unwrap());
+        if i == 2 {
+            p.expires = Some(70);
+        }
+        assert_eq!(status(&o.registers(&mut p)), Some(200));
+    }
+    let left = o.contacts_of("1001");
+    assert_eq!(left.len(), CONTACTS_PER_SEAT);
+    assert!(!left.iter().any(|c| c.ends_with(":40002")), "{left:?}");
+    assert!(left.last().unwrap().ends_with(":40010"));
+    assert_eq!(o.changes(), [("1001".into(), Change::Bound)]);
+    let mut many = phone("1002", "203.0.113.5:1");
+    many.contact = (0..=CONTACTS_PER_SEAT).map(|i| format!("<sip:1002@h{i}>")).collect::<Vec<_>>().join(",");
+    assert_eq!(status(&o.registers(&mut many)), Some(403), "more than there is room for in one request");
+    assert!(o.contacts_of("1002").is_empty());
+}
+
+#[test]
+fn a_phone_that_comes_back_elsewhere_replaces_its_own_contact() {
+    let mut o = office();
+    let instance = "+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-000A95A0E128>\"";
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.contact = format!("<sip:1001@203.0.113.5:40001>;{instance}");
+    o.registers(&mut p);
+    let mut again = phone("1001", "203.0.113.5:40777");
+    again.contact = format!("<sip:1001@203.0.113.5:40777>;{instance}");
+    o.registers(&mut again);
+    assert_eq!(o.contacts_of("1001"), ["sip:1001@203.0.113.5:40777"]);
+    let mut line2 = phone("1001", "203.0.113.5:40778");
+    line2.contact = format!("<sip:1001@203.0.113.5:40778>;{instance};reg-id=2");
+    o.registers(&mut line2);
+    assert_eq!(o.contacts_of("1001").len(), 2, "a second line of the same phone is another contact");
+    assert!(o.registrar.seats_on(&p.flow).next().is_none());
+}
+
+#[test]
+fn a_contact_is_the_same_whatever_the_case_of_its_host() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.contact = "<sip:1001@Desk.Example;transport=UDP>".into();
+    o.registers(&mut p);
+    p.contact = "<SIP:%31001@desk.example;transport=udp;idle=1>".into();
+    o.registers(&mut p);
+    assert_eq!(o.contacts_of("1001"), ["SIP:%31001@desk.example;transport=udp;idle=1"]);
+    p.contact = "<sip:1001@desk.example;transport=tcp>".into();
+    o.registers(&mut p);
+    assert_eq!(o.contacts_of("1001").len(), 2);
+}
+
+#[test]
+fn contacts_lapse_in_their_time_and_a_refresh_moves_it() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.expires = Some(100);
+    o.registers(&mut p);
+    let mut q = phone("1002", "203.0.113.6:40001");
+    o.registers(&mut q);
+    o.changes();
+    assert_eq!(
+        o.registrar.poll_timeout(),
+        Some((o.now.mono + Duration::from_secs(100), Reason::ContactLapses))
+    );
+    o.passes(Duration::from_secs(90));
+    o.registers(&mut p);
+    o.passes(Duration::from_secs(99));
+    assert_eq!(o.changes(), []);
+    o.passes(Duration::from_secs(1));
+    assert_eq!(o.changes(), [("1001".into(), Change::Unbound)]);
+    assert_eq!((o.contacts_of("1001").len(), o.contacts_of("1002").len()), (0, 1));
+    o.passes(Duration::from_secs(3600));
+    assert_eq!(o.changes(), [("1002".into(), Change::Unbound)]);
+    assert_eq!(o.registrar.poll_timeout(), None);
+}
+
+#[test]
+fn a_closed_connection_takes_its_contacts_and_no_others() {
+    let mut o = office();
+    let shared = stream("203.0.113.5:50001", 7);
+    let mut a = Phone { flow: shared, ..phone("1001", "203.0.113.5:50001") };
+    let mut b = Phone { flow: shared, ..phone("1002", "203.0.113.5:50001") };
+    let mut c = Phone { flow: stream("203.0.113.5:50002", 8), ..phone("1003", "203.0.113.5:50002") };
+    for p in [&mut a, &mut b, &mut c] {
+        assert_eq!(status(&o.registers(p)), Some(200));
+    }
+    let moved = stream("203.0.113.5:50003", 9);
+    b.flow = moved;
+    assert_eq!(status(&o.registers(&mut b)), Some(200));
+    o.changes();
+    let changed = o.registrar.flow_closed(shared);
+    assert_eq!(changed, [(SeatId::from("1001"), Change::Unbound)], "1002 had moved on");
+    assert_eq!(o.registrar.flow_closed(shared), []);
+    assert_eq!(o.registrar.bindings(&"1002".into())[0].flow, moved);
+}
+
+#[test]
+fn a_broken_answer_is_400_and_the_bad_news_names_no_secret() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    for broken in ["Digest username=\"1001", "Digest username=\"1001\", realm=\"hotline\"", "Digest nc=zz"] {
+        let done = o.receive(p.flow, &p.clone().request(&format!("Authorization: {broken}\r\n")));
+        assert_eq!(status(&done), Some(400), "{broken}");
+    }
+    o.registers(&mut p);
+    assert!(!format!("{:?}", o.registrar).contains("password of"));
+}
+
+#[test]
+fn an_answer_that_is_due_later_is_held_until_then() {
+    let mut held = Held::default();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    let answer = Outgoing::response(&p.request(""), 401, None);
+    assert!(held.poll_timeout().is_none() && held.pop_due(Mono(u64::MAX)).is_none());
+    let mut endpoint =
+        crate::sip::Endpoint::new(crate::sip::EndpointConfig::default(), Random::from_number(1));
+    let mut out = Vec::new();
+    let request = p.request("").bytes().clone();
+    let now = Now { mono: Mono(1), wall: Wall(1) };
+    let Some(crate::sip::Happened::Request { tx, .. }) = endpoint.receive(now, p.flow, request, &mut out)
+    else {
+        panic!("a REGISTER is a request")
+    };
+    held.hold(Mono(50), tx, answer).unwrap();
+    assert_eq!(held.poll_timeout(), Some(Mono(50)));
+    assert!(held.pop_due(Mono(49)).is_none());
+    assert_eq!(held.pop_due(Mono(50)).map(|(tx, _)| tx), Some(tx));
+    assert!(held.pop_due(Mono(51)).is_none());
+}
