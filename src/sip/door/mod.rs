@@ -11,11 +11,13 @@ mod source;
 mod tests;
 
 pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
-pub use source::{NotAPrefix, Prefix, Source};
+pub use source::{Prefix, Source};
 
 use super::{Flow, Registrar};
+use crate::config;
 use crate::id::{SeatId, TrunkId};
 use crate::time::Mono;
+use source::{narrowness_of, of_contact};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -64,6 +66,13 @@ impl Doors {
         }
     }
 
+    /// A seat that does not register has its phone at this contact.
+    pub fn add_contact(&mut self, seat: SeatId, contact: &config::Contact) {
+        if let Some(source) = of_contact(contact) {
+            self.add_seat(seat, source);
+        }
+    }
+
     /// Whether a message on `flow` is to be looked at: always from those we know; from a stranger while its
     /// source has tokens. To be asked before parsing.
     pub fn admit(&mut self, now: Mono, flow: &Flow, registrar: &Registrar) -> bool {
@@ -96,7 +105,7 @@ impl Doors {
     fn resolve(&self, flow: &Flow, registrar: &Registrar, user: Option<&str>) -> Door {
         let user = user.map(SeatId::from);
         let trunk = self.places(flow).find_map(|p| Some((p.trunk.as_ref()?, p.source.narrowness())));
-        let width = (Prefix::one(flow.remote.ip()).bits(), true, false);
+        let width = narrowness_of(flow);
         if let Some(user) = &user {
             let registered = registrar.seats_on(flow).find(|seat| *seat == user).map(|seat| (seat, width));
             let fixed = || {
@@ -129,7 +138,7 @@ impl Doors {
     }
 
     fn place(&mut self, source: Source) -> &mut Place {
-        let places = match source.prefix.single() {
+        let places = match source.single() {
             Some(address) => self.single.entry(address).or_default(),
             None => &mut self.blocks,
         };

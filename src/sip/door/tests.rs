@@ -14,7 +14,9 @@ fn from(remote: &str) -> Flow {
 }
 
 fn source(prefix: &str) -> Source {
-    Source { prefix: prefix.parse().unwrap(), transport: None, port: None }
+    let (address, length) = prefix.split_once('/').unwrap_or((prefix, "32"));
+    let prefix = Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap();
+    Source { prefix, transport: None, port: None }
 }
 
 fn trunk(name: &str) -> Door {
@@ -142,4 +144,23 @@ fn a_flood_of_strangers_is_cut_and_the_known_are_always_admitted() {
     assert_eq!(passed("203.0.113.66:5060"), STRANGERS.burst as usize);
     assert_eq!(passed("203.0.113.66:9999"), 0, "another port of the same source");
     assert_eq!(passed("203.0.113.67:5060"), STRANGERS.burst as usize);
+}
+
+#[test]
+fn a_fixed_phone_is_known_at_its_contact_and_a_stream_from_any_port() {
+    let mut d = Doors::default();
+    let nobody = registered(&[]);
+    let contact = |transport| config::Contact {
+        uri: "sip:1001@[::ffff:203.0.113.9]:5062".into(),
+        transport,
+        address: "[::ffff:203.0.113.9]:5062".parse().unwrap(),
+    };
+    d.add_contact("1001".into(), &contact(config::Transport::Udp));
+    assert_eq!(d.who(&from("203.0.113.9:5062"), &nobody), seat("1001"));
+    assert_eq!(d.who(&from("203.0.113.9:5063"), &nobody), Door::Stranger);
+    let stream = Flow { transport: Transport::Tcp, ..from("203.0.113.9:50000") };
+    assert_eq!(d.who(&stream, &nobody), Door::Stranger);
+    d.add_contact("1002".into(), &contact(config::Transport::Tcp));
+    assert_eq!(d.who(&stream, &nobody), seat("1002"));
+    assert!(d.knows(&stream, &nobody));
 }

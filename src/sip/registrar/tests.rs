@@ -512,3 +512,31 @@ fn an_answer_that_is_due_later_is_held_until_then() {
     assert_eq!(held.pop_due(Mono(50)).map(|(tx, _)| tx), Some(tx));
     assert!(held.pop_due(Mono(51)).is_none());
 }
+
+#[test]
+fn no_mangled_register_makes_the_registrar_panic_or_grow() {
+    let mut o = office();
+    let mut random = Random::from_number(0xF00D);
+    let alphabet = b"<>*;,=\"\\: \t@%0aZ\xff\x00+";
+    let mut reached = std::collections::BTreeSet::new();
+    for round in 0..4_000u32 {
+        let mut p = phone("1001", &format!("203.0.{}.{}:40001", round >> 8 & 255, round & 255));
+        p.contact = "\"D\" <sip:1001@h:5060;transport=udp>;expires=70;+sip.instance=\"<u>\";reg-id=1".into();
+        let asked = o.receive(p.flow, &p.request("")).response.unwrap();
+        let proof = p.answer(&challenges(&asked)[0], 1);
+        let request = p.request(&proof);
+        let mut text = request.bytes().to_vec();
+        // Behind what makes it a REGISTER of 1001: Contact, Expires and Authorization are mangled.
+        let start = text.windows(8).position(|w| w == b"Contact:").unwrap() + 8;
+        for _ in 0..random.below(4) {
+            let at = start + random.below((text.len() - start) as u64) as usize;
+            text[at] = alphabet[random.below(alphabet.len() as u64) as usize];
+        }
+        if let Ok(mangled) = Message::parse(Bytes::from(text)) {
+            reached.extend(status(&o.receive(p.flow, &mangled)));
+        }
+        assert!(o.registrar.contacts() <= CONTACTS_PER_SEAT, "round {round}");
+        o.passes(Duration::from_secs(1));
+    }
+    assert!([200, 400, 401, 423].iter().all(|s| reached.contains(s)), "{reached:?}");
+}
