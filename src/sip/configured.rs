@@ -1,7 +1,7 @@
 //! What the configuration says, in the words of SIP. The configuration lies below and knows nothing of SIP's types.
 
 use super::digest::Algorithm;
-use super::door::{Prefix, Source};
+use super::door::Source;
 use super::{Advertised, Transport};
 use crate::config;
 
@@ -31,9 +31,6 @@ impl From<config::Algorithm> for Algorithm {
 
 impl From<config::Source> for Source {
     fn from(s: config::Source) -> Source {
-        let address = s.net.address();
-        // A configured prefix is never longer than its address.
-        let prefix = Prefix::new(address, s.net.length()).unwrap_or_else(|| Prefix::one(address));
-        Source { prefix, transport: s.transport.map(Transport::from), port: s.port }
+        Source { prefix: s.net, transport: s.transport.map(Transport::from), port: s.port }
     }
 }

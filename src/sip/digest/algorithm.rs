@@ -100,15 +100,6 @@ fn hex_of<H: Digest>(parts: &[&[u8]]) -> String {
     text
 }
 
-impl From<crate::config::Algorithm> for Algorithm {
-    fn from(algorithm: crate::config::Algorithm) -> Algorithm {
-        match algorithm {
-            crate::config::Algorithm::Sha256 => Algorithm::Sha256,
-            crate::config::Algorithm::Md5 => Algorithm::Md5,
-        }
-    }
-}
-
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -48,21 +48,6 @@ fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-impl From<config::Transport> for Transport {
-    fn from(transport: config::Transport) -> Transport {
-        match transport {
-            config::Transport::Udp => Transport::Udp,
-            config::Transport::Tcp => Transport::Tcp,
-        }
-    }
-}
-
-impl From<config::Source> for Source {
-    fn from(source: config::Source) -> Source {
-        Source { prefix: source.net, transport: source.transport.map(Transport::from), port: source.port }
-    }
-}
-
 /// The place of a phone at a fixed address. A stream comes from a port of the kernel's choice.
 pub(super) fn of_contact(contact: &config::Contact) -> Option<Source> {
     let address = contact.address.ip().to_canonical();
