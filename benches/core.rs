@@ -7,6 +7,7 @@ mod groups {
     pub mod build;
     pub mod parse;
     pub mod relay;
+    pub mod transaction;
 }
 
 fn main() {
@@ -15,5 +16,6 @@ fn main() {
     groups::acd::benches(&mut criterion);
     groups::build::benches(&mut criterion);
     groups::relay::benches(&mut criterion);
+    groups::transaction::benches(&mut criterion);
     criterion.final_summary();
 }

@@ -212,3 +212,157 @@ fn is_local(ip: IpAddr) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn flow(remote: &str) -> Flow {
+        let local = "192.0.2.1:5060".parse().unwrap();
+        Flow { transport: Transport::Udp, local, remote: remote.parse().unwrap(), connection: None }
+    }
+
+    fn message(text: String) -> Message {
+        Message::parse(Bytes::from(text)).unwrap()
+    }
+
+    fn incoming(method: &str, cseq: u32, contact: &str, routes: &str) -> Message {
+        message(format!(
+            "{method} sip:12345@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\r\n\
+             From: \"C\" <sip:c@example.org>;tag=theirs\r\nTo: <sip:12345@192.0.2.1>\r\nCall-ID: call\r\n\
+             CSeq: {cseq} {method}\r\nContact: {contact}\r\n{routes}Content-Length: 0\r\n\r\n"
+        ))
+    }
+
+    fn uas(contact: &str, routes: &str) -> Dialog {
+        let invite = incoming("INVITE", 5, contact, routes);
+        Dialog::uas(&invite, flow("198.51.100.7:5060"), "ours", "<sip:12345@192.0.2.1:5060>").unwrap()
+    }
+
+    fn sent(request: &Outgoing) -> Message {
+        Message::parse(request.clone().first("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx").encode())
+            .unwrap()
+    }
+
+    fn routes(message: &Message) -> Vec<String> {
+        message.list("Route").into_iter().map(|r| String::from_utf8_lossy(r).into_owned()).collect()
+    }
+
+    #[test]
+    fn the_answering_side_sends_requests_the_other_way_round() {
+        let mut dialog = uas("<sip:c@198.51.100.7:5070>", "");
+        let bye = sent(&dialog.request(Method::Bye));
+        assert_eq!(bye.uri(), b"sip:c@198.51.100.7:5070");
+        assert_eq!((bye.from_tag(), bye.to_tag(), bye.call_id()), (Some("ours"), Some("theirs"), "call"));
+        assert_eq!((bye.cseq().0, bye.header("Max-Forwards")), (1, Some(&b"70"[..])));
+        assert!(bye.contact().is_none());
+        assert_eq!(
+            sent(&dialog.request(Method::Update)).contact().unwrap().uri(),
+            b"sip:12345@192.0.2.1:5060"
+        );
+        assert_eq!(sent(&dialog.request(Method::Bye)).cseq().0, 3);
+    }
+
+    #[test]
+    fn the_calling_side_turns_the_record_route_round_and_acks_with_the_cseq_of_the_invite() {
+        let invite = Outgoing::request(Method::Invite, "sip:1001@198.51.100.7")
+            .with("From", "<sip:h@192.0.2.1>;tag=ours")
+            .with("To", "<sip:1001@198.51.100.7>")
+            .with("Call-ID", "call")
+            .with("CSeq", "9 INVITE")
+            .with("Contact", "<sip:h@192.0.2.1>");
+        let ok = message(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\nFrom: <sip:h@192.0.2.1>;tag=ours\r\n\
+             To: <sip:1001@198.51.100.7>;tag=theirs\r\nCall-ID: call\r\nCSeq: 9 INVITE\r\n\
+             Record-Route: <sip:203.0.113.2;lr>, <sip:203.0.113.1:5080;lr>\r\nContact: <sip:1001@10.0.0.5>\r\n\
+             Content-Length: 0\r\n\r\n"
+                .into(),
+        );
+        let mut dialog = Dialog::uac(&invite, flow("203.0.113.1:5080"), &ok).unwrap();
+        let ack = sent(&dialog.ack(9));
+        assert_eq!((ack.cseq(), ack.uri()), ((9, &Method::Ack), &b"sip:1001@10.0.0.5"[..]));
+        assert_eq!(routes(&ack), ["<sip:203.0.113.1:5080;lr>", "<sip:203.0.113.2;lr>"]);
+        assert_eq!(dialog.flow().remote, "203.0.113.1:5080".parse().unwrap());
+        assert_eq!(sent(&dialog.request(Method::Bye)).cseq().0, 10);
+    }
+
+    #[test]
+    fn a_strict_router_takes_the_request_uri_and_the_target_goes_last() {
+        let mut dialog =
+            uas("<sip:c@198.51.100.7>", "Record-Route: <sip:203.0.113.1>, <sip:203.0.113.2;lr>\r\n");
+        let bye = sent(&dialog.request(Method::Bye));
+        assert_eq!(bye.uri(), b"sip:203.0.113.1");
+        assert_eq!(routes(&bye), ["<sip:203.0.113.2;lr>", "<sip:c@198.51.100.7>"]);
+    }
+
+    #[test]
+    fn requests_go_to_the_address_of_the_target_with_its_transport() {
+        let to = |contact: &str| {
+            let flow = uas(contact, "").flow();
+            (flow.transport, flow.remote.to_string())
+        };
+        assert_eq!(to("<sip:c@198.51.100.7:5070>"), (Transport::Udp, "198.51.100.7:5070".into()));
+        assert_eq!(to("<sip:c@203.0.113.77;transport=TCP>"), (Transport::Tcp, "203.0.113.77:5060".into()));
+        assert_eq!(to("<sip:c@pbx.example.org>"), (Transport::Udp, "198.51.100.7:5060".into()));
+    }
+
+    #[test]
+    fn a_target_only_the_peers_own_network_knows_is_reached_the_way_it_came() {
+        for contact in
+            ["<sip:c@192.168.1.9:5070>", "<sip:c@127.0.0.1>", "<sip:c@0.0.0.0>", "<sip:c@100.64.0.9>"]
+        {
+            assert_eq!(uas(contact, "").flow().remote, "198.51.100.7:5060".parse().unwrap(), "{contact}");
+        }
+        assert_eq!(uas("<sip:c@[2001:db8::9]>", "").flow().remote, "198.51.100.7:5060".parse().unwrap());
+    }
+
+    #[test]
+    fn a_cseq_that_falls_is_refused_500_and_a_late_copy_of_a_re_invite_too() {
+        let mut dialog = uas("<sip:c@198.51.100.7>", "");
+        assert_eq!(dialog.receive(&incoming("BYE", 4, "<sip:c@198.51.100.7>", "")), Err(500));
+        assert_eq!(dialog.receive(&incoming("INVITE", 5, "<sip:c@198.51.100.7>", "")), Err(500));
+        assert_eq!(dialog.receive(&incoming("INFO", 8, "<sip:c@198.51.100.7>", "")), Ok(()));
+        assert_eq!(dialog.receive(&incoming("UPDATE", 7, "<sip:c@198.51.100.7>", "")), Err(500));
+    }
+
+    #[test]
+    fn a_bye_whose_sender_does_not_count_still_ends_the_call() {
+        let mut dialog = uas("<sip:c@198.51.100.7>", "");
+        assert_eq!(dialog.receive(&incoming("BYE", 5, "<sip:c@198.51.100.7>", "")), Ok(()));
+    }
+
+    #[test]
+    fn a_re_invite_moves_the_target_and_an_info_does_not() {
+        let mut dialog = uas("<sip:c@198.51.100.7>", "");
+        dialog.receive(&incoming("INFO", 6, "<sip:c@198.51.100.7:1>", "")).unwrap();
+        assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7");
+        dialog.receive(&incoming("INVITE", 7, "<sip:c@198.51.100.7:2>", "")).unwrap();
+        assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7:2");
+    }
+
+    #[test]
+    fn a_request_with_another_tag_or_call_id_is_no_part_of_the_dialog() {
+        let mut dialog = uas("<sip:c@198.51.100.7>", "");
+        let other = incoming("BYE", 6, "<sip:c@198.51.100.7>", "");
+        let text = String::from_utf8(other.bytes().to_vec()).unwrap();
+        assert_eq!(dialog.receive(&message(text.replace("tag=theirs", "tag=others"))), Err(481));
+        assert_eq!(dialog.receive(&message(text.replace("Call-ID: call", "Call-ID: other"))), Err(481));
+    }
+
+    #[test]
+    fn an_rfc_2543_peer_without_a_tag_gets_none_back() {
+        let text = incoming("INVITE", 5, "<sip:c@198.51.100.7>", "");
+        let text = String::from_utf8(text.bytes().to_vec()).unwrap().replace(";tag=theirs", "");
+        let invite = message(text);
+        let mut dialog =
+            Dialog::uas(&invite, flow("198.51.100.7:5060"), "ours", "<sip:x@192.0.2.1>").unwrap();
+        assert_eq!(sent(&dialog.request(Method::Bye)).to_tag(), None);
+    }
+
+    #[test]
+    fn an_invite_without_a_contact_begins_no_dialog() {
+        let invite = incoming("INVITE", 5, "*", "");
+        assert!(Dialog::uas(&invite, flow("198.51.100.7:5060"), "ours", "<sip:x@192.0.2.1>").is_none());
+    }
+}
