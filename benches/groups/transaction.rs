@@ -88,7 +88,7 @@ impl World {
         }
     }
 
-    /// A call comes, is presented to a seat, answered, and ended by the caller: 13 messages and their timers.
+    /// A call comes, is presented to a seat, answered, and ended by the caller: 11 messages and their timers.
     fn one_call(&mut self) {
         self.call += 1;
         self.answer_trunk(self.trunk_asks("INVITE", "i", 1, ""), &[200]);
@@ -108,7 +108,7 @@ pub fn benches(c: &mut Criterion) {
     let mut world = World::busy();
     let live = world.endpoint.counts().transactions();
     assert!(live > 50_000, "{live} transactions are not a busy endpoint");
-    group.bench_function("one whole call of 13 messages, both sides written and read", |b| {
+    group.bench_function("one whole call of 11 messages, both sides written and read", |b| {
         b.iter(|| world.one_call())
     });
     let invite = world.trunk_asks("INVITE", "repeated", 9, "");
