@@ -1,4 +1,5 @@
 //! Generates the protobuf types and the gRPC services from `proto/`, without protoc.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! Benches of the pure core: one group a file under `groups/`. Run with `cargo bench --bench core [group]`.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use criterion::Criterion;
 

@@ -1,4 +1,6 @@
 //! One binary for the tests that stand outside the library.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod config;
+mod tidy;
 mod torture;

@@ -1,1 +1,2 @@
 //! placeholder
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
