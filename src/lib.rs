@@ -9,17 +9,13 @@ pub mod redact;
 pub mod time;
 
 pub mod acd;
+pub mod call;
 pub mod caller;
 pub mod event;
-/// The shell; io/mod.rs takes over when its other parts are joined.
-pub mod io {
-    #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
-    pub mod rtp;
-    pub mod secrets;
-    pub mod store;
-}
+pub mod gateway;
 pub mod media;
 pub mod sdp;
 pub mod sip;
 
 pub mod cli;
+pub mod io;

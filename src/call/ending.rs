@@ -83,9 +83,9 @@ impl super::seat_leg::SeatLeg {
     pub(super) fn hang_up(&mut self, cx: &mut Cx<'_>) {
         match std::mem::replace(&mut self.signalling, SeatSignalling::Down) {
             SeatSignalling::Preparing { .. } | SeatSignalling::Down => {}
-            SeatSignalling::Inviting { invite, target, .. } => {
+            SeatSignalling::Inviting { invite, .. } => {
                 cx.out.push(Output::Cancel { leg: self.id });
-                self.signalling = SeatSignalling::Cancelling { invite, target };
+                self.signalling = SeatSignalling::Cancelling { invite };
             }
             SeatSignalling::Up { mut dialog, .. } => {
                 let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));

@@ -7,6 +7,7 @@ use super::machine::{Call, Stage};
 use super::requests::respond;
 use super::seat_leg::ALLOW;
 use super::story::Cx;
+use crate::acd;
 use crate::event::{CallState, What};
 use crate::id::LegId;
 use crate::media;
@@ -78,8 +79,8 @@ impl Call {
         // We may send to this side only if it listens.
         let listens = matches!(ours, Direction::SendRecv | Direction::SendOnly);
         let caller = self.caller.id;
-        let Stage::Connected { leg: seat_leg, hold, .. } = &mut self.stage else { return };
-        let seat_leg = *seat_leg;
+        let Stage::Connected { leg: seat_leg, seat, hold } = &mut self.stage else { return };
+        let (seat_leg, seat) = (*seat_leg, seat.clone());
         if leg != caller && leg != seat_leg {
             return;
         }
@@ -90,6 +91,9 @@ impl Call {
                 cx.out.push(Output::Media(media::Command::Unbridge { a: caller }));
                 self.story.tell_as(cx, CallState::Held, What::CallHeld { leg });
                 self.play_music(other, cx);
+                if leg == seat_leg {
+                    cx.out.push(Output::Acd(acd::Input::Held { seat }));
+                }
             }
             Some((holder, since)) if listens && holder == leg => {
                 *hold = None;
@@ -97,6 +101,9 @@ impl Call {
                 cx.out.push(Output::Media(media::Command::Bridge { a: caller, b: seat_leg }));
                 let held = cx.now.mono.since(since);
                 self.story.tell_as(cx, CallState::Connected, What::CallResumed { leg, held });
+                if leg == seat_leg {
+                    cx.out.push(Output::Acd(acd::Input::Resumed { seat }));
+                }
             }
             _ => {}
         }

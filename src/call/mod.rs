@@ -20,7 +20,7 @@ mod rules;
 mod seat_leg;
 mod story;
 
-pub use arrival::{Arrival, Refusal, read_arrival};
+pub use arrival::{Arrival, Refusal, read_arrival, received};
 pub use inputs::{Input, Output, Reason, Target};
 pub use machine::Call;
 pub use outcome::q850;

@@ -61,7 +61,6 @@ impl Call {
             id: leg,
             presentation,
             seat,
-            began: cx.now.mono,
             signalling: SeatSignalling::Preparing { target },
             media: Agreement::new(leg, cx.random.bits()),
         });
@@ -99,7 +98,11 @@ impl Call {
         let Some(leg) = self.seats.iter_mut().find(|s| s.presentation == presentation) else { return };
         let rang = leg.rang_for(cx.now.mono);
         let seat = leg.seat.clone();
+        let never_rang = matches!(leg.signalling, SeatSignalling::Preparing { .. });
         leg.hang_up(cx);
+        if never_rang {
+            phone_is_free(presentation, cx);
+        }
         self.back_to_waiting();
         self.tell_presentation_ended(presentation, seat, result, rang, None, cx);
     }
@@ -109,12 +112,15 @@ impl Call {
         let Some(lost) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let was_offered =
             matches!(lost.signalling, SeatSignalling::Preparing { .. } | SeatSignalling::Inviting { .. });
+        let was_cancelled = matches!(lost.signalling, SeatSignalling::Cancelling { .. });
         let (presentation, seat) = (lost.presentation, lost.seat.clone());
         let rang = lost.rang_for(cx.now.mono);
         lost.signalling = SeatSignalling::Down;
         cx.out.extend(lost.media.close().map(Output::Media));
         if was_offered {
             self.presentation_failed(presentation, seat, status, rang, cx);
+        } else if was_cancelled {
+            phone_is_free(presentation, cx);
         }
     }
 
@@ -208,6 +214,7 @@ impl Call {
                     seat.signalling = SeatSignalling::Closing { dialog: Box::new(dialog) };
                 }
                 cx.out.extend(seat.media.close().map(Output::Media));
+                phone_is_free(seat.presentation, cx);
             }
             SeatSignalling::Up { invite, dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
@@ -276,9 +283,11 @@ impl Call {
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         match seat.signalling {
             SeatSignalling::Inviting { .. } => self.seat_lost(leg, None, cx),
-            SeatSignalling::Cancelling { .. } | SeatSignalling::Closing { .. } => {
+            SeatSignalling::Cancelling { .. } => {
                 seat.signalling = SeatSignalling::Down;
+                phone_is_free(seat.presentation, cx);
             }
+            SeatSignalling::Closing { .. } => seat.signalling = SeatSignalling::Down,
             SeatSignalling::Preparing { .. } | SeatSignalling::Up { .. } | SeatSignalling::Down => {}
         }
     }
@@ -291,6 +300,11 @@ impl SeatLeg {
             _ => Duration::ZERO,
         }
     }
+}
+
+/// After an offer was taken back: the phone has stopped ringing and may be offered another call.
+fn phone_is_free(presentation: PresentationId, cx: &mut Cx<'_>) {
+    cx.out.push(Output::Acd(acd::Input::Ended { presentation, result: PresentationResult::NoAnswer }));
 }
 
 fn send_ack(dialog: &Dialog, cx: &mut Cx<'_>) {

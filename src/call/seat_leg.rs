@@ -27,8 +27,6 @@ pub struct SeatLeg {
     pub presentation: PresentationId,
     /// The seat.
     pub seat: SeatId,
-    /// When the offer began.
-    pub began: Mono,
     /// Its signalling.
     pub signalling: SeatSignalling,
     /// Its media.
@@ -58,8 +56,6 @@ pub enum SeatSignalling {
     Cancelling {
         /// The INVITE, to build the dialog from.
         invite: Box<Outgoing>,
-        /// Where it went.
-        target: Target,
     },
     /// The seat answered.
     Up {
@@ -108,7 +104,7 @@ pub fn invite(
     let host = &rules.domain;
     let number = if intro.caller.withheld { "anonymous" } else { intro.caller.raw.reveal().as_str() };
     let user = caller::uri_user(number);
-    let from = format!("{} <sip:{user}@{host}>;tag={}", caller::quoted(&intro.display), leg.id);
+    let from = format!("{} <sip:{user}@{host}>;tag={}", crate::sip::quoted(&intro.display), leg.id);
     let mut invite = Outgoing::request(Method::Invite, &target.uri)
         .with("From", from)
         .with("To", format!("<sip:{}@{host}>", leg.seat))

@@ -3,7 +3,14 @@
 
 pub mod check;
 mod configuration;
+pub mod demo;
+pub mod handsets;
 mod health;
+pub mod load;
+pub mod phones;
+pub mod serve;
+pub mod sound;
+mod table;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,6 +27,12 @@ struct Hotline {
 enum Command {
     /// Say whether a configuration is sound, and if not, what is wrong in which line and the cure.
     Check(check::Args),
+    /// Run the gateway until SIGTERM, then drain and stop.
+    Serve(serve::Args),
+    /// Show a gateway at work: simulated seats and citizens call it for real.
+    Demo(demo::Args),
+    /// Load a gateway on this machine with calls and say what became of each.
+    Load(load::Args),
     /// Ask the gateway on this machine whether it takes calls.
     Health(health::Args),
 }
@@ -31,6 +44,9 @@ pub fn run() -> ExitCode {
     let done = match command {
         Command::Check(args) => check::run(&args, &mut std::io::stdout().lock()),
         Command::Health(args) => health::run(&args),
+        Command::Serve(args) => on_runtime(serve::run(args)),
+        Command::Demo(args) => on_runtime(demo::run(args)),
+        Command::Load(args) => on_runtime(load::run(args)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,6 +55,16 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command that waits. Two threads: gRPC and HTTP beside the gateway's own.
+fn on_runtime(command: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| format!("cannot start threads: {e}: raise the process limit"))?;
+    runtime.block_on(command)
 }
 
 #[cfg(test)]

@@ -96,7 +96,8 @@ impl Gateway {
             return Err(Refusal::new(UnknownService, 404));
         };
         let speaks = self.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
-        if !speaks && self.acd.is_full(&service.queue) {
+        let capacity = self.capacities.get(&service.queue).copied().unwrap_or_default();
+        if !speaks && self.acd.depth(&service.queue) >= capacity {
             return Err(Refusal::new(QueueFull, 503));
         }
         Ok(())

@@ -84,6 +84,21 @@ impl Gateway {
         }
     }
 
+    /// The journal's queue is nearly full, or has room again.
+    pub(super) fn journal_backed_up(&mut self, now: Now, backed_up: bool, out: &mut Vec<Output>) {
+        if self.tallies.journal_backed_up == backed_up {
+            return;
+        }
+        self.tallies.journal_backed_up = backed_up;
+        let reason = if backed_up {
+            "events wait for the disk in great number: new calls are refused until it catches up; look at the disk \
+             under store.path"
+        } else {
+            "the journal has caught up: new calls are taken again"
+        };
+        self.alarm(now, "journal_backed_up", backed_up, reason, out);
+    }
+
     fn act_on(&mut self, now: Now, then: Then) {
         match then {
             Then::Tell(call) => self.work.push_back(Work::Call(call, call::Input::Durable)),

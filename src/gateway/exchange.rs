@@ -36,7 +36,7 @@ impl Gateway {
     }
 
     pub(super) fn media_event(&mut self, event: media::Event) {
-        if let Some(call) = self.legs.get(&event.leg()) {
+        if let Some(call) = self.legs.get(&leg_of(&event)) {
             self.push_call(*call, call::Input::Media(event));
         }
     }
@@ -146,7 +146,12 @@ impl Gateway {
                 }
                 call::Output::Ack { flow, request } => self.endpoint.send(flow, request, &mut self.wire),
                 call::Output::Media(command) => out.push(Output::Media(command)),
-                call::Output::Acd(input) => self.work.push_back(Work::Acd(input)),
+                call::Output::Acd(input) => {
+                    if let acd::Input::Answered { presentation } | acd::Input::Ended { presentation, .. } = &input {
+                        self.offers.remove(presentation);
+                    }
+                    self.work.push_back(Work::Acd(input));
+                }
                 call::Output::Event(event) => self.append(id, event, out),
                 call::Output::LegUp(leg) => {
                     self.legs.insert(leg, id);
@@ -191,9 +196,11 @@ impl Gateway {
             acd::Output::Present { call, presentation, seat, attempt, waited, why, .. } => {
                 let target = self.target_of(&seat);
                 let why = Arc::from(why);
+                self.offers.insert(presentation, call);
                 (call, call::Input::Present { presentation, seat, attempt, waited, why, target })
             }
-            acd::Output::Withdraw { call, presentation, result } => {
+            acd::Output::Withdraw { presentation, result } => {
+                let call = *self.offers.get(&presentation)?;
                 (call, call::Input::Withdraw { presentation, result })
             }
             acd::Output::Left { call, queue, exit, position, waited } => {
@@ -247,5 +254,17 @@ impl Gateway {
             self.tell(now, What::NodeStateChanged { state: NodeState::Stopped, reason }, out);
             out.push(Output::Drained);
         }
+    }
+}
+
+fn leg_of(event: &media::Event) -> LegId {
+    match event {
+        media::Event::Opened { leg, .. }
+        | media::Event::OpenFailed { leg, .. }
+        | media::Event::Heard { leg }
+        | media::Event::Played { leg, .. }
+        | media::Event::Digit { leg, .. }
+        | media::Event::Silent { a: leg, .. }
+        | media::Event::Closed { leg, .. } => *leg,
     }
 }

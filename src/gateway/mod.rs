@@ -16,12 +16,14 @@ mod setup;
 
 pub use counts::Counts;
 pub use ports::{Input, Output, Reason, Start};
+pub use setup::transport;
 
 use crate::acd::{self, Acd};
 use crate::call::{self, Call, Rules, ServiceRules};
 use crate::caller::{HistoryKey, TrunkIdentity};
 use crate::event::Sequence;
-use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
+use crate::id::{CallId, LegId, PresentationId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
+use crate::sip::registrar::Held;
 use crate::sip::{ClientTx, Doors, Endpoint, Registrar, ServerTx};
 use crate::time::{Mono, Now, Timers};
 use durable::Awaiting;
@@ -35,6 +37,7 @@ pub struct Gateway {
     trunks: HashMap<TrunkId, Trunk>,
     static_contacts: HashMap<SeatId, crate::call::Target>,
     history_key: crate::caller::HistorySecret,
+    capacities: HashMap<QueueId, u32>,
     most_calls: usize,
     endpoint: Endpoint,
     registrar: Registrar,
@@ -45,8 +48,11 @@ pub struct Gateway {
     clients: HashMap<ClientTx, (CallId, LegId)>,
     invites: HashMap<LegId, ClientTx>,
     servers: HashMap<ServerTx, (CallId, LegId)>,
+    offers: HashMap<PresentationId, CallId>,
     call_timers: Timers<CallId>,
     awaiting: Awaiting,
+    /// Answers to wrong passwords, which are slow.
+    held: Held,
     sequence: Sequence,
     random: Random,
     duty: Duty,
@@ -118,6 +124,7 @@ impl Gateway {
         [
             self.endpoint.poll_timeout().map(|(at, r)| (at, Reason::Sip(r))),
             self.registrar.poll_timeout().map(|(at, _)| (at, Reason::Registration)),
+            self.held.poll_timeout().map(|at| (at, Reason::SlowAnswer)),
             self.acd.poll_timeout().map(|(at, r)| (at, Reason::Acd(r))),
             self.call_timers.next().map(|(at, call)| (at, Reason::Call(call))),
             self.awaiting.deadline().map(|at| (at, Reason::DiskHangs)),
@@ -141,6 +148,9 @@ impl Gateway {
             self.acd.handle_timeout(now, &mut self.heard);
             self.acd_said(now, out);
         }
+        while let Some((tx, answer)) = self.held.pop_due(now.mono) {
+            self.endpoint.respond(now, tx, answer, &mut self.wire);
+        }
         self.disk_hangs(now, out);
         self.run(now, out);
         while let Some(call) = self.call_timers.pop_due(now.mono) {
@@ -150,8 +160,8 @@ impl Gateway {
         self.drained(now, out);
     }
 
-    /// Where a seat's queue stands, for the health page and tests.
-    pub fn queue_depth(&self, queue: &QueueId) -> usize {
+    /// How many calls are in a queue.
+    pub fn queue_depth(&self, queue: &QueueId) -> u32 {
         self.acd.depth(queue)
     }
 }

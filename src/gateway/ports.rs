@@ -4,7 +4,8 @@ use crate::caller::{History, HistoryKey, HistorySecret};
 use crate::event::CallEvent;
 use crate::id::{CallId, Random};
 use crate::media;
-use crate::sip::{Flow, SeatAccount};
+use crate::sip::Flow;
+use crate::sip::digest::SeatAccount;
 use bytes::Bytes;
 use std::net::IpAddr;
 
@@ -82,6 +83,8 @@ pub enum Reason {
     Sip(crate::sip::Reason),
     /// A registration runs out.
     Registration,
+    /// An answer to a wrong password was held back.
+    SlowAnswer,
     /// A queue's or a seat's timer.
     Acd(crate::acd::Reason),
     /// A call's own timer.

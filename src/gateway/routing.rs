@@ -101,7 +101,14 @@ impl Gateway {
     fn register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Message) {
         let registered = self.registrar.register(now, flow, request);
         match registered.response {
-            Some(response) => self.endpoint.respond(now, tx, response, &mut self.wire),
+            Some(response) if registered.due <= now.mono => {
+                self.endpoint.respond(now, tx, response, &mut self.wire);
+            }
+            Some(response) => {
+                if self.held.hold(registered.due, tx, response).is_err() {
+                    self.endpoint.forget(tx);
+                }
+            }
             None => self.endpoint.forget(tx),
         }
         self.seats_changed(registered.changed);

@@ -10,7 +10,9 @@ use crate::config::Config;
 use crate::event::Sequence;
 use crate::id::SeatId;
 use crate::sdp::Codec;
-use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Registrar, Transport, Uri};
+use crate::sip::door::{Prefix, Source};
+use crate::sip::registrar::Held;
+use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Registrar, Transport};
 use crate::time::{Duration, Now, Timers};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,6 +31,7 @@ impl Gateway {
             services: services(config),
             trunks: trunks(config),
             history_key: start.history_secret,
+            capacities: config.queues.iter().map(|q| (q.name.clone(), q.capacity)).collect(),
             most_calls: config.limits.calls as usize,
             endpoint: Endpoint::new(
                 EndpointConfig { advertised, ..EndpointConfig::default() },
@@ -42,8 +45,10 @@ impl Gateway {
             clients: HashMap::new(),
             invites: HashMap::new(),
             servers: HashMap::new(),
+            offers: HashMap::new(),
             call_timers: Timers::default(),
             awaiting: Awaiting::default(),
+            held: Held::default(),
             sequence: Sequence::new(start.head, random.fork()),
             random,
             duty: Duty::Serving,
@@ -70,9 +75,9 @@ fn advertised(config: &Config) -> Option<Advertised> {
 fn rules(config: &Config, advertised: &Option<Advertised>, media_address: Option<std::net::IpAddr>) -> Rules {
     let voices = config.queues.iter().map(|q| {
         let voice = QueueVoice {
-            music: q.music.as_deref().map(Arc::from),
-            full: q.full_prompt.as_deref().map(Arc::from),
-            timeout: q.timeout_prompt.as_deref().map(Arc::from),
+            music: q.music.clone(),
+            full: q.full_prompt.clone(),
+            timeout: q.timeout_prompt.clone(),
         };
         (q.name.clone(), voice)
     });
@@ -91,7 +96,7 @@ fn services(config: &Config) -> HashMap<crate::id::ServiceNumber, Arc<ServiceRul
     let rules = config.services.iter().map(|s| ServiceRules {
         number: s.number.clone(),
         queue: s.queue.clone(),
-        welcome: s.welcome.as_deref().map(Arc::from),
+        welcome: s.welcome.clone(),
         answer_delay: s.answer_delay,
     });
     rules.map(|r| (r.number.clone(), Arc::new(r))).collect()
@@ -110,7 +115,7 @@ fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
 fn acd_config(config: &Config) -> AcdConfig {
     let queues = config.queues.iter().map(|q| QueueRules {
         name: q.name.clone(),
-        capacity: q.capacity as usize,
+        capacity: q.capacity,
         max_wait: q.max_wait,
         ring_timeout: q.ring_timeout,
         cool_down: q.cool_down,
@@ -124,7 +129,10 @@ fn doors(config: &Config) -> Doors {
     let mut doors = Doors::default();
     for trunk in &config.trunks {
         for source in &trunk.sources {
-            doors.add(trunk.name.clone(), source.clone());
+            if let Some(prefix) = Prefix::new(source.net.address(), source.net.length()) {
+                let transport = source.transport.map(transport);
+                doors.add(trunk.name.clone(), Source { prefix, transport, port: source.port });
+            }
         }
     }
     doors
@@ -135,14 +143,18 @@ fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
     let mut contacts = HashMap::new();
     for seat in &config.seats {
         let Some(contact) = &seat.contact else { continue };
-        let Ok(uri) = Uri::parse(contact.as_bytes()) else { continue };
-        let Some(remote) = uri.socket_addr(5060) else { continue };
-        let tcp = uri.param("transport").is_some_and(|t| t.eq_ignore_ascii_case("tcp"));
-        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
-        let Some(listen) = config.sip.listen.iter().find(|l| l.transport == transport) else { continue };
-        let flow = Flow { transport, local: listen.address, remote, connection: None };
-        contacts.insert(seat.id.clone(), Target { uri: contact.clone(), flow });
+        let Some(listen) = config.sip.listen.iter().find(|l| l.transport == contact.transport) else { continue };
+        let transport = transport(contact.transport);
+        let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
+        contacts.insert(seat.id.clone(), Target { uri: contact.uri.clone(), flow });
     }
     contacts
 }
 
+/// The transport a configuration names.
+pub fn transport(named: crate::config::Transport) -> Transport {
+    match named {
+        crate::config::Transport::Udp => Transport::Udp,
+        crate::config::Transport::Tcp => Transport::Tcp,
+    }
+}

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod driver;
+pub mod grpc;
 pub mod http;
 pub mod rtp;
 pub mod secrets;

@@ -6,11 +6,13 @@ use super::driver::{Driver, INBOX, Inbound};
 use super::store::Journal;
 use super::udp::Listeners;
 use super::{grpc, http, rtp, secrets, tcp};
-use crate::config::Config;
-use crate::gateway::{Counts, Gateway, Input, Start};
+use crate::config::{Advertised, Config};
+use crate::event::{CallEvent, CallRecord, wire};
+use crate::gateway::{Counts, Gateway, Input, Start, transport};
 use crate::id::Random;
+use crate::redact::Secret;
 use crate::sip::Transport;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -37,6 +39,7 @@ pub struct Running {
     media_thread: JoinHandle<()>,
     journal: Journal,
     servers: watch::Sender<bool>,
+    state: secrets::State,
 }
 
 /// Why the gateway could not start: what, and the cure, in one line.
@@ -45,12 +48,14 @@ pub type StartError = String;
 /// Starts a gateway. Must be called within a tokio runtime, which serves gRPC and HTTP.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
     let clock = Clock::new();
-    let state = secrets::State::open(config)?;
-    let (journal, recovered) =
-        Journal::open(&config.store, state.retention()).map_err(|e| e.to_string())?;
+    let config = &reachable(config);
+    let state = secrets::State::open(config).map_err(|e| e.to_string())?;
+    let retention = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
+    let (journal, recovered) = Journal::open(&config.store.path, retention).map_err(|e| e.to_string())?;
     let (sender, inbox) = mpsc::channel(INBOX);
 
-    let sip = bind_sip(config).await?;
+    let (sip, config) = bind_sip(config)?;
+    let config = &config;
     let grpc_listener = bind_tcp("grpc.listen", config.grpc.listen).await?;
     let http_listener = bind_tcp("http.listen", config.http.listen).await?;
 
@@ -62,24 +67,16 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     journal.on_backed_up(Box::new(move |backed_up| {
         let _ = back.blocking_send(Inbound::Gateway(Input::JournalBackedUp(backed_up)));
     }));
-    let back = sender.clone();
-    let (media, media_thread) = rtp::spawn(
-        &config.media,
-        Box::new(move |events| {
-            for event in events {
-                let _ = back.blocking_send(Inbound::Gateway(Input::Media(event)));
-            }
-        }),
-    )?;
+    let (media, media_thread) = start_media(config, sender.clone())?;
 
     let mut out = Vec::new();
     let start = Start {
-        random: Random::from_seed(secrets::seed()?),
+        random: Random::from_seed(secrets::seed().map_err(|e| e.to_string())?),
         head: recovered.head,
         open_calls: recovered.open_calls,
         accounts: state.accounts(config),
         history_secret: state.history_secret(),
-        media_address: media_address(config)?,
+        media_address: media_address(config),
     };
     let gateway = Gateway::new(config, start, clock.now(), &mut out);
 
@@ -105,8 +102,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
 
     let grpc = grpc_listener.local_addr().map_err(|e| e.to_string())?;
     let http = http_listener.local_addr().map_err(|e| e.to_string())?;
-    let services = grpc::Services::new(&journal, recovered.log_id, state.api_token());
-    tokio::spawn(grpc::serve(grpc_listener, services, stopped(stopping.clone())));
+    tokio::spawn(grpc::serve(grpc_listener, journal.clone(), state.api_token(), stopped(stopping.clone())));
     tokio::spawn(http::serve(http_listener, counts.clone(), stopped(stopping)));
     Ok(Running {
         sip: addresses,
@@ -121,13 +117,66 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         media_thread,
         journal,
         servers,
+        state,
     })
 }
 
 impl Running {
+    /// The password of a seat that registers.
+    pub fn password(&self, seat: &str) -> Option<Secret<String>> {
+        self.state.password(&seat.into()).cloned()
+    }
+
+    /// The bearer token of gRPC.
+    pub fn api_token(&self) -> Secret<String> {
+        self.state.api_token()
+    }
+
     /// Takes no new calls from here on.
     pub async fn drain(&self) {
         let _ = self.inbox.send(Inbound::Gateway(Input::Drain)).await;
+    }
+
+    /// Every event from now on, as a receiver that may lag behind without slowing anything.
+    pub fn events(&self) -> mpsc::Receiver<CallEvent> {
+        let (tx, rx) = mpsc::channel(1024);
+        let feed = self.journal.feed();
+        tokio::spawn(async move {
+            let mut head = feed.watch();
+            let mut position = 0;
+            loop {
+                let Ok(page) = feed.after(position, 256, 1 << 20).await else { return };
+                for stored in &page.events {
+                    position = stored.position;
+                    if let Ok(event) = wire::decode(&stored.body)
+                        && tx.send(event).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                if page.events.is_empty() && head.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        rx
+    }
+
+    /// The record of every call in the journal, folded from its events. For small journals: the demo's.
+    pub async fn records(&self) -> Result<Vec<CallRecord>, String> {
+        let mut calls: std::collections::BTreeMap<_, Vec<CallEvent>> = Default::default();
+        let (feed, mut position) = (self.journal.feed(), 0);
+        loop {
+            let page = feed.after(position, 256, 1 << 20).await.map_err(|e| e.to_string())?;
+            let Some(last) = page.events.last() else { break };
+            position = last.position;
+            for event in page.events.iter().filter_map(|stored| wire::decode(&stored.body).ok()) {
+                if let Some(call) = event.call.as_ref().map(|c| c.id) {
+                    calls.entry(call).or_default().push(event);
+                }
+            }
+        }
+        Ok(calls.values().filter_map(CallRecord::from_events).collect())
     }
 
     /// Drains, waits for the calls to end by themselves or at the limit, and stops everything in order.
@@ -195,13 +244,15 @@ impl BoundSip {
     }
 }
 
-async fn bind_sip(config: &Config) -> Result<BoundSip, StartError> {
+/// Binds the SIP listeners. Gives the configuration back with the ports they really got.
+fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
+    let mut config = config.clone();
     let mut bound = BoundSip { udp: Vec::new(), tcp: Vec::new(), order: Vec::new() };
-    for listen in &config.sip.listen {
-        let cure = |e: std::io::Error| {
-            format!("sip.listen {} {}: {e}: stop the other program or choose another port", listen.transport, listen.address)
-        };
-        let address = match listen.transport {
+    for listen in &mut config.sip.listen {
+        let named = format!("sip.listen {}:{}", listen.transport, listen.address);
+        let cure =
+            |e: std::io::Error| format!("{named}: {e}: stop the other program or choose another port");
+        let address = match transport(listen.transport) {
             Transport::Udp => {
                 let socket = super::udp::bind_one(listen.address).map_err(cure)?;
                 let address = socket.local_addr().map_err(cure)?;
@@ -216,9 +267,10 @@ async fn bind_sip(config: &Config) -> Result<BoundSip, StartError> {
                 address
             }
         };
-        bound.order.push((listen.transport, address));
+        bound.order.push((transport(listen.transport), address));
+        listen.address = address;
     }
-    Ok(bound)
+    Ok((bound, config))
 }
 
 async fn bind_tcp(key: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -227,17 +279,48 @@ async fn bind_tcp(key: &str, address: SocketAddr) -> Result<TcpListener, StartEr
         .map_err(|e| format!("{key} {address}: {e}: stop the other program or choose another port"))
 }
 
-/// Our address in session descriptions: the advertised one, or `None` for that of the listener. A listener on all
-/// addresses needs one to be named.
-fn media_address(config: &Config) -> Result<Option<IpAddr>, StartError> {
-    let advertised = config.sip.advertised.as_ref().and_then(|a| a.host.parse().ok());
+/// The configuration with an address peers can reach us at: a listener on all addresses (0.0.0.0) has none of its
+/// own, so the one this machine would call out from is taken when none is configured.
+fn reachable(config: &Config) -> Config {
+    let mut config = config.clone();
     let unnamed = config.sip.listen.iter().any(|l| l.address.ip().is_unspecified());
-    if advertised.is_none() && unnamed {
-        return Err("sip.listen names all addresses (0.0.0.0 or ::): set sip.advertised to the IP address peers \
-                    reach this machine at"
-            .into());
+    if unnamed && config.sip.advertised.is_none() {
+        config.sip.advertised = Some(Advertised { host: own_address().to_string(), port: None });
     }
-    Ok(advertised)
+    config
+}
+
+/// The address of the interface the default route leaves by. Nothing is sent.
+fn own_address() -> IpAddr {
+    let route = || {
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        // An address for documentation (RFC 5737): only the routing table is asked.
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    };
+    route().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.ip())
+}
+
+/// Our address in session descriptions: the advertised one, or `None` for that of the listener.
+fn media_address(config: &Config) -> Option<IpAddr> {
+    config.sip.advertised.as_ref().and_then(|a| a.host.parse().ok())
+}
+
+fn start_media(
+    config: &Config,
+    inbox: mpsc::Sender<Inbound>,
+) -> Result<(rtp::Commander, JoinHandle<()>), StartError> {
+    let prompts = rtp::load_prompts(config.media.prompts.as_deref()).map_err(|e| e.to_string())?;
+    let on_events: rtp::OnEvents = Box::new(move |events| {
+        while !events.is_empty() {
+            let Ok(place) = inbox.try_reserve() else { break };
+            if let Some(event) = events.pop_front() {
+                place.send(Inbound::Gateway(Input::Media(event)));
+            }
+        }
+    });
+    rtp::spawn((&config.media).into(), prompts, on_events)
+        .map_err(|e| format!("cannot start the media worker: {e}: raise the process and file limits"))
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {

@@ -1,2 +1,7 @@
-//! placeholder
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+//! The control plane in virtual time: scenarios that read as sentences, and random worlds from a seed.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
+
+mod checks;
+mod scenarios;
+mod seeds;
+mod world;

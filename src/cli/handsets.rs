@@ -1,0 +1,169 @@
+//! Simulated phones on a real UDP socket.
+
+use super::phones::{CitizenPlan, Line, Output, Phones, SeatPlan, Told};
+use super::sound::Sound;
+use crate::id::Random;
+use crate::io::clock::Clock;
+use crate::redact::Secret;
+use crate::time::Now;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use tokio::net::UdpSocket;
+use tokio::time::{Duration, Instant, sleep_until};
+
+/// Phones behind one socket of this machine.
+pub struct Handsets {
+    phones: Phones,
+    socket: UdpSocket,
+    clock: Clock,
+    out: Vec<Output>,
+    buffer: Box<[u8]>,
+    sound: Option<Sound>,
+    ports: HashMap<Line, SocketAddr>,
+}
+
+impl Handsets {
+    /// Phones at `local` (port 0: any free one) that use the gateway at `gateway`.
+    pub async fn bind(local: SocketAddr, gateway: SocketAddr, random: Random) -> io::Result<Handsets> {
+        let socket = UdpSocket::from_std(crate::io::udp::bind_one(local)?)?;
+        let phones = Phones::new(socket.local_addr()?, gateway, random);
+        Ok(Handsets {
+            phones,
+            socket,
+            clock: Clock::new(),
+            out: Vec::new(),
+            buffer: vec![0; 65_535].into_boxed_slice(),
+            sound: None,
+            ports: HashMap::new(),
+        })
+    }
+
+    /// Gives every call its own RTP port, and lets it speak a tone while it is up.
+    pub fn with_sound(mut self, sound: Sound) -> Handsets {
+        self.sound = Some(sound);
+        self
+    }
+
+    /// Where these phones are.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// How many calls are not over.
+    pub fn open_calls(&self) -> usize {
+        self.phones.open_calls()
+    }
+
+    /// The time on the phones' own clock.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// A seat, and what it does when it rings. Its calls share one RTP port: it has one handset.
+    pub fn seat(&mut self, seat: &str, plan: SeatPlan) {
+        self.phones.seat(seat, plan);
+    }
+
+    /// A seat registers with its password.
+    pub fn register(&mut self, seat: &str, password: Secret<String>) {
+        self.phones.register(self.clock.now(), seat, password, &mut self.out);
+    }
+
+    /// A citizen dials.
+    pub fn call(&mut self, plan: CitizenPlan) -> Line {
+        let media = plan.media;
+        let line = self.phones.citizen_calls(self.clock.now(), plan, &mut self.out);
+        self.ports.insert(line, media);
+        line
+    }
+
+    /// A place to take RTP at: a port of the sound, or one nobody listens at.
+    pub fn media_port(&self, ip: IpAddr) -> SocketAddr {
+        self.sound.as_ref().and_then(|s| s.open(ip)).unwrap_or(SocketAddr::new(ip, 30_000))
+    }
+
+    /// Lives until something is told, or until `until`.
+    pub async fn live(&mut self, until: Instant) -> Vec<Told> {
+        loop {
+            let told = self.carry_out().await;
+            if !told.is_empty() || Instant::now() >= until {
+                return told;
+            }
+            let wake = self.phones.poll_timeout().map_or(until, |at| self.clock.instant(at).into());
+            tokio::select! {
+                biased;
+                received = self.socket.recv_from(&mut self.buffer) => {
+                    if let Ok((n, from)) = received {
+                        let bytes = Bytes::copy_from_slice(&self.buffer[..n]);
+                        self.phones.receive(self.clock.now(), from, bytes, &mut self.out);
+                        self.take_more();
+                    }
+                }
+                () = sleep_until(wake.min(until)) => {}
+            }
+            self.phones.handle_timeout(self.clock.now(), &mut self.out);
+        }
+    }
+
+    /// Takes what else has come in already, up to a turn's worth.
+    fn take_more(&mut self) {
+        for _ in 0..64 {
+            let Ok((n, from)) = self.socket.try_recv_from(&mut self.buffer) else { return };
+            let bytes = Bytes::copy_from_slice(&self.buffer[..n]);
+            self.phones.receive(self.clock.now(), from, bytes, &mut self.out);
+        }
+    }
+
+    async fn carry_out(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        for output in std::mem::take(&mut self.out) {
+            match output {
+                Output::Send { flow, bytes } => {
+                    let _ = self.socket.send_to(&bytes, flow.remote).await;
+                }
+                Output::Told(t) => {
+                    self.follow(&t);
+                    told.push(t);
+                }
+            }
+        }
+        told
+    }
+
+    /// Lets the sound follow the call.
+    fn follow(&mut self, told: &Told) {
+        let Some(sound) = &self.sound else { return };
+        match told {
+            Told::Answered { line, media: Some(gateway) } => {
+                if let Some(port) = self.ports.get(line) {
+                    sound.talk(*port, *gateway);
+                }
+            }
+            Told::Refused { line, .. }
+            | Told::Lost { line }
+            | Told::HungUpOn { line }
+            | Told::HungUp { line } => {
+                if let Some(port) = self.ports.remove(line) {
+                    sound.hush(port);
+                }
+            }
+            Told::Talks { line, seat, media: Some(gateway) } => {
+                if let Some(port) = self.phones.media_of(seat) {
+                    self.ports.insert(*line, port);
+                    sound.talk(port, *gateway);
+                }
+            }
+            Told::SeatFree { line, .. } => {
+                if let Some(port) = self.ports.remove(line) {
+                    sound.pause(port);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How long a phone without anything to do sleeps at most.
+pub const IDLE: Duration = Duration::from_millis(200);

@@ -1,0 +1,135 @@
+//! What phones are told to do, and what they tell.
+
+use super::Line;
+use crate::time::Duration;
+use std::net::SocketAddr;
+
+/// What a citizen does.
+#[derive(Debug, Clone)]
+pub struct CitizenPlan {
+    /// The number he dials.
+    pub dials: String,
+    /// His own number.
+    pub number: String,
+    /// Where he takes RTP.
+    pub media: SocketAddr,
+    /// When he hangs up.
+    pub hangs_up: HangUp,
+}
+
+/// When a citizen hangs up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HangUp {
+    /// This long after the gateway answered.
+    AfterAnswer(Duration),
+    /// This long after he dialled, answered or not.
+    AfterDialling(Duration),
+    /// He waits for the other side.
+    Never,
+}
+
+/// What a seat's phone does with a call.
+#[derive(Debug, Clone)]
+pub struct SeatPlan {
+    /// Where it takes RTP.
+    pub media: SocketAddr,
+    /// What it does when it rings.
+    pub when_rung: WhenRung,
+    /// How long it talks before it hangs up; `None`: until the other side does.
+    pub talks: Option<Duration>,
+}
+
+/// What a seat's phone does when it rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenRung {
+    /// Rings this long, then answers.
+    Answers(Duration),
+    /// Rings and never answers.
+    Rings,
+    /// Refuses with this status.
+    Refuses(u16),
+    /// Says nothing at all.
+    IsDead,
+}
+
+/// What phones tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A seat is registered.
+    Registered {
+        /// The seat.
+        seat: String,
+    },
+    /// A seat's registration was refused.
+    NotRegistered {
+        /// The seat.
+        seat: String,
+        /// The final status.
+        status: u16,
+    },
+    /// A citizen's call was answered; he takes and sends sound now.
+    Answered {
+        /// His call.
+        line: Line,
+        /// Where the gateway takes RTP.
+        media: Option<SocketAddr>,
+    },
+    /// A citizen's call was refused.
+    Refused {
+        /// His call.
+        line: Line,
+        /// The final status.
+        status: u16,
+    },
+    /// A call got no answer from the gateway at all.
+    Lost {
+        /// The call.
+        line: Line,
+    },
+    /// The gateway ended the call.
+    HungUpOn {
+        /// The call.
+        line: Line,
+    },
+    /// This side ended the call, and the other confirmed.
+    HungUp {
+        /// The call.
+        line: Line,
+    },
+    /// A seat rings.
+    Rings {
+        /// The seat's call.
+        line: Line,
+        /// The seat.
+        seat: String,
+        /// The caller's number as shown.
+        number: String,
+        /// What the screen shows.
+        display: String,
+        /// The gateway's call id.
+        call: String,
+    },
+    /// A seat talks: its answer was acknowledged.
+    Talks {
+        /// The seat's call.
+        line: Line,
+        /// The seat.
+        seat: String,
+        /// Where the gateway takes RTP.
+        media: Option<SocketAddr>,
+    },
+    /// A seat's call was taken back before it was answered.
+    TakenBack {
+        /// The seat's call.
+        line: Line,
+        /// The seat.
+        seat: String,
+    },
+    /// A seat's call is over.
+    SeatFree {
+        /// The seat's call.
+        line: Line,
+        /// The seat.
+        seat: String,
+    },
+}

@@ -1,0 +1,40 @@
+//! `hotline serve`: the gateway until SIGTERM or Ctrl-C, then a drain and a clean stop.
+
+use super::configuration::Named;
+use crate::io::serve;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// What to serve.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    named: Named,
+}
+
+/// Runs until told to stop. A second signal ends the drain.
+pub async fn run(args: Args) -> Result<(), String> {
+    let config = args.named.get()?;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.log.level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let signals = |kind| signal(kind).map_err(|e| format!("cannot wait for signals: {e}"));
+    let (mut term, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    let running = serve::start(&config).await?;
+    let sip: Vec<String> = running.sip.iter().map(|(t, a)| format!("{t}:{a}")).collect();
+    println!(
+        "hotline: ready: sip {}, grpc {}, http {}",
+        sip.join(" "),
+        running.grpc,
+        running.http
+    );
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining: new calls are refused, live ones may end by themselves");
+    tokio::select! {
+        () = running.stop() => Ok(()),
+        _ = term.recv() => Err("stopped by a second signal: live calls are closed at the next start".into()),
+        _ = interrupt.recv() => Err("stopped by a second signal: live calls are closed at the next start".into()),
+    }
+}

@@ -1,0 +1,340 @@
+//! A whole world in virtual time: the real control plane, simulated phones that speak real SIP, and a network, a
+//! disk and a media plane that can be slow, lossy or dead. Nothing here sleeps; a seed gives the same run again.
+
+use bytes::Bytes;
+use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, Output as PhoneOutput, Phones, SeatPlan, Told, WhenRung};
+use hotline_gateway::caller::HistorySecret;
+use hotline_gateway::config::Config;
+use hotline_gateway::event::{CallEvent, MediaQuality};
+use hotline_gateway::gateway::{Counts, Gateway, Input, Output, Start};
+use hotline_gateway::id::Random;
+use hotline_gateway::media;
+use hotline_gateway::sip::{Flow, Transport};
+use hotline_gateway::time::{Duration, Mono, Now, Wall};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+pub const GATEWAY: &str = "127.0.0.1:5060";
+pub const SEATS: &str = "127.0.0.1:6000";
+pub const CITIZENS: &str = "127.0.0.1:7000";
+
+/// What the network does to each datagram, in parts per thousand.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Weather {
+    pub lost: u64,
+    pub doubled: u64,
+    /// Held back up to 300 ms, so that others overtake it.
+    pub late: u64,
+}
+
+enum Delivery {
+    ToGateway(SocketAddr, Bytes),
+    ToSeats(Bytes),
+    ToCitizens(Bytes),
+    Media(media::Event),
+    Disk(u64),
+}
+
+/// The world. `gateway` is `None` while it is dead.
+pub struct World {
+    pub now: Now,
+    pub gateway: Option<Gateway>,
+    pub citizens: Phones,
+    pub seats: Phones,
+    pub weather: Weather,
+    /// How long the disk takes to confirm.
+    pub disk_delay: Duration,
+    /// Everything that reached the disk, in order: what a restart finds.
+    pub journal: Vec<CallEvent>,
+    /// Appended, but not yet confirmed.
+    unconfirmed: Vec<CallEvent>,
+    pub told: Vec<(Mono, Told)>,
+    pub random: Random,
+    pub drained: bool,
+    pub open_ports: BTreeMap<hotline_gateway::id::LegId, u16>,
+    config: Config,
+    queue: BTreeMap<(Mono, u64), Delivery>,
+    next: u64,
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+impl World {
+    /// `seats` seats with static contacts, one trunk, one service number 12345; `more` is appended to the queue's section.
+    pub fn new(seed: u64, seats: u32, queue_keys: &str, service_keys: &str) -> World {
+        let last = 1000 + seats;
+        let text = format!(
+            "[sip]\nlisten = [\"udp:{GATEWAY}\"]\n\
+             [store]\npath = \"unused/journal.db\"\n\
+             [[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1/32\"]\nchannels = 1000\ncalls_per_second = 1000\n\
+             [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{SEATS}\"\n\
+             [[queue]]\nname = \"main\"\n{queue_keys}\n\
+             [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{service_keys}\n"
+        );
+        let config = Config::parse("world.toml", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let mut random = Random::from_number(seed);
+        let mut world = World {
+            now: Now { mono: Mono(1_000_000_000), wall: Wall(1_800_000_000_000_000_000) },
+            gateway: None,
+            citizens: Phones::new(address(CITIZENS), address(GATEWAY), random.fork()),
+            seats: Phones::new(address(SEATS), address(GATEWAY), random.fork()),
+            weather: Weather::default(),
+            disk_delay: Duration::from_millis(2),
+            journal: Vec::new(),
+            unconfirmed: Vec::new(),
+            told: Vec::new(),
+            random,
+            drained: false,
+            open_ports: BTreeMap::new(),
+            config,
+            queue: BTreeMap::new(),
+            next: 0,
+        };
+        for n in 1..=seats {
+            world.seat_answers(1000 + n, Duration::ZERO);
+        }
+        world.start();
+        world
+    }
+
+    /// The gateway starts from what is on the disk.
+    pub fn start(&mut self) {
+        let mut out = Vec::new();
+        let start = Start {
+            random: self.random.fork(),
+            head: self.journal.last().map_or(0, |e| e.position),
+            open_calls: self.open_calls(),
+            accounts: Vec::new(),
+            history_secret: HistorySecret::new([7; 32]),
+            media_address: None,
+        };
+        self.gateway = Some(Gateway::new(&self.config, start, self.now, &mut out));
+        self.carry_out(out);
+    }
+
+    /// The gateway dies at once: what was not on the disk is gone, and so is everything on its way to it.
+    pub fn kill(&mut self) {
+        self.gateway = None;
+        self.unconfirmed.clear();
+        self.open_ports.clear();
+        self.queue.retain(|_, d| !matches!(d, Delivery::Media(_) | Delivery::Disk(_) | Delivery::ToGateway(..)));
+    }
+
+    /// The events of every call that has no final record.
+    pub fn open_calls(&self) -> Vec<Vec<CallEvent>> {
+        let mut calls: BTreeMap<_, Vec<CallEvent>> = BTreeMap::new();
+        for event in &self.journal {
+            if let Some(part) = &event.call {
+                calls.entry(part.id).or_default().push(event.clone());
+            }
+        }
+        calls.into_values().filter(|events| !has_final_record(events)).collect()
+    }
+
+    /// A seat answers its calls after ringing this long.
+    pub fn seat_answers(&mut self, seat: u32, after: Duration) {
+        self.seat_does(seat, WhenRung::Answers(after), None);
+    }
+
+    /// What a seat does when it rings, and how long it talks.
+    pub fn seat_does(&mut self, seat: u32, when_rung: WhenRung, talks: Option<Duration>) {
+        let media = SocketAddr::new(address(SEATS).ip(), 40_000 + (seat % 10_000) as u16 * 2);
+        self.seats.seat(&seat.to_string(), SeatPlan { media, when_rung, talks });
+    }
+
+    /// A citizen dials.
+    pub fn citizen_calls(&mut self, number: &str, hangs_up: HangUp) -> Line {
+        self.citizen_dials(number, "12345", hangs_up)
+    }
+
+    /// A citizen dials a number of his choice.
+    pub fn citizen_dials(&mut self, number: &str, dials: &str, hangs_up: HangUp) -> Line {
+        let media = SocketAddr::new(address(CITIZENS).ip(), 30_000);
+        let plan = CitizenPlan { dials: dials.into(), number: number.into(), media, hangs_up };
+        let mut out = Vec::new();
+        let line = self.citizens.citizen_calls(self.now, plan, &mut out);
+        self.phones_said(out, address(CITIZENS));
+        line
+    }
+
+    /// A citizen hangs up at this moment.
+    pub fn citizen_hangs_up(&mut self, line: Line) {
+        let mut out = Vec::new();
+        self.citizens.citizen_hangs_up(self.now, line, &mut out);
+        self.phones_said(out, address(CITIZENS));
+    }
+
+    /// Brings an input of the shell.
+    pub fn input(&mut self, input: Input) {
+        let mut out = Vec::new();
+        if let Some(gateway) = &mut self.gateway {
+            gateway.handle(self.now, input, &mut out);
+        }
+        self.carry_out(out);
+    }
+
+    /// What the gateway holds.
+    pub fn counts(&self) -> Counts {
+        self.gateway.as_ref().map(Gateway::counts).unwrap_or_default()
+    }
+
+    /// Lets this much time pass.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now.mono + time;
+        self.run_until(end, |_| false);
+    }
+
+    /// Lets time pass until `done`, at most this much. Says whether it was.
+    pub fn run_until_true(&mut self, most: Duration, done: impl Fn(&World) -> bool) -> bool {
+        let end = self.now.mono + most;
+        self.run_until(end, &done);
+        done(self)
+    }
+
+    fn run_until(&mut self, end: Mono, done: impl Fn(&World) -> bool) {
+        while !done(self) {
+            let next = [
+                self.queue.keys().next().map(|(at, _)| *at),
+                self.gateway.as_ref().and_then(|g| g.poll_timeout()).map(|(at, _)| at),
+                self.citizens.poll_timeout(),
+                self.seats.poll_timeout(),
+            ];
+            let Some(at) = next.into_iter().flatten().min().filter(|at| *at <= end) else { break };
+            let at = at.max(self.now.mono);
+            self.now = self.now.after(at.since(self.now.mono));
+            self.step();
+        }
+        if !done(self) {
+            self.now = self.now.after(end.since(self.now.mono));
+        }
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        while let Some(entry) = self.queue.first_entry() {
+            if entry.key().0 > now.mono {
+                break;
+            }
+            let delivery = entry.remove();
+            self.deliver(delivery);
+        }
+        let mut out = Vec::new();
+        if let Some(gateway) = &mut self.gateway
+            && gateway.poll_timeout().is_some_and(|(at, _)| at <= now.mono)
+        {
+            gateway.handle_timeout(now, &mut out);
+        }
+        self.carry_out(out);
+        let mut said = Vec::new();
+        self.citizens.handle_timeout(now, &mut said);
+        self.phones_said(std::mem::take(&mut said), address(CITIZENS));
+        self.seats.handle_timeout(now, &mut said);
+        self.phones_said(said, address(SEATS));
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let mut said = Vec::new();
+        match delivery {
+            Delivery::ToGateway(from, bytes) => {
+                let local = address(GATEWAY);
+                let flow = Flow { transport: Transport::Udp, local, remote: from, connection: None };
+                self.input(Input::Sip { flow, bytes });
+            }
+            Delivery::ToCitizens(bytes) => {
+                self.citizens.receive(self.now, address(GATEWAY), bytes, &mut said);
+                self.phones_said(said, address(CITIZENS));
+            }
+            Delivery::ToSeats(bytes) => {
+                self.seats.receive(self.now, address(GATEWAY), bytes, &mut said);
+                self.phones_said(said, address(SEATS));
+            }
+            Delivery::Media(event) => self.input(Input::Media(event)),
+            Delivery::Disk(position) => {
+                let confirmed = self.unconfirmed.partition_point(|e| e.position <= position);
+                self.journal.extend(self.unconfirmed.drain(..confirmed));
+                self.input(Input::Durable { position });
+            }
+        }
+    }
+
+    fn carry_out(&mut self, out: Vec<Output>) {
+        for output in out {
+            match output {
+                Output::Send { flow, bytes } => {
+                    let to = flow.remote;
+                    self.post(|bytes| {
+                        if to == address(SEATS) { Delivery::ToSeats(bytes) } else { Delivery::ToCitizens(bytes) }
+                    }, bytes);
+                }
+                Output::Media(command) => self.media(command),
+                Output::Append { event, .. } => {
+                    let position = event.position;
+                    self.unconfirmed.push(event);
+                    self.after(self.disk_delay, Delivery::Disk(position));
+                }
+                Output::LookUp { call, .. } => {
+                    self.input(Input::History { call, history: Default::default() });
+                }
+                Output::Drained => self.drained = true,
+            }
+        }
+    }
+
+    /// A media plane that always has a port and plays every prompt in three seconds.
+    fn media(&mut self, command: media::Command) {
+        let soon = Duration::from_micros(100);
+        match command {
+            media::Command::Open { leg } => {
+                let port = 20_000 + (self.next % 10_000) as u16 * 2;
+                self.open_ports.insert(leg, port);
+                self.after(soon, Delivery::Media(media::Event::Opened { leg, port }));
+            }
+            media::Command::Play { leg, play, repeat: false, .. } => {
+                let played = media::Event::Played { leg, play, complete: true };
+                self.after(Duration::from_secs(3), Delivery::Media(played));
+            }
+            media::Command::Close { leg } => {
+                self.open_ports.remove(&leg);
+                let quality = MediaQuality { leg: Some(leg), ..MediaQuality::default() };
+                self.after(soon, Delivery::Media(media::Event::Closed { leg, quality }));
+            }
+            _ => {}
+        }
+    }
+
+    fn phones_said(&mut self, out: Vec<PhoneOutput>, from: SocketAddr) {
+        for output in out {
+            match output {
+                PhoneOutput::Send { bytes, .. } => self.post(|bytes| Delivery::ToGateway(from, bytes), bytes),
+                PhoneOutput::Told(told) => self.told.push((self.now.mono, told)),
+            }
+        }
+    }
+
+    /// Puts a datagram on the network, which may lose, double or delay it.
+    fn post(&mut self, delivery: impl Fn(Bytes) -> Delivery, bytes: Bytes) {
+        let Weather { lost, doubled, late } = self.weather;
+        let copies = 1 + u32::from(self.random.below(1000) < doubled);
+        for _ in 0..copies {
+            if self.random.below(1000) < lost {
+                continue;
+            }
+            let held = if self.random.below(1000) < late { self.random.below(300_000) } else { 0 };
+            let way = Duration::from_micros(200 + self.random.below(100) + held);
+            self.after(way, delivery(bytes.clone()));
+        }
+    }
+
+    fn after(&mut self, time: Duration, delivery: Delivery) {
+        self.next += 1;
+        self.queue.insert((self.now.mono + time, self.next), delivery);
+    }
+}
+
+/// Whether a call's events end in a final record.
+pub fn has_final_record(events: &[CallEvent]) -> bool {
+    use hotline_gateway::event::What;
+    events.iter().any(|e| matches!(&e.what, What::CallRecordUpdated(r) if r.is_final))
+}
