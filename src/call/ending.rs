@@ -30,8 +30,7 @@ impl Call {
         match &self.stage {
             Stage::Over | Stage::Leaving(_) => {}
             Stage::Waiting { .. } => {
-                let exit =
-                    if by == EndedBy::Caller { QueueExit::Abandoned } else { exit_of(reason) };
+                let exit = if by == EndedBy::Caller { QueueExit::Abandoned } else { exit_of(reason) };
                 self.stage = Stage::Leaving(ending);
                 // The caller's leg goes first: nothing the queue says may delay his BYE.
                 self.hang_up_caller(cx);

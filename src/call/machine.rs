@@ -103,7 +103,7 @@ impl Call {
         let identity = received.caller.clone();
         let summary = Summary {
             state: CallState::Received,
-            caller: identity.e164.clone().unwrap_or_else(|| identity.raw.clone()),
+            caller: identity.shown(),
             service_number: received.service_number.clone(),
             queue: None,
             seat: None,
@@ -188,8 +188,7 @@ impl Call {
             }
             Input::Withdraw { presentation, result } => self.withdraw(presentation, result, cx),
             Input::Position { queue, position, depth, estimated_wait } => {
-                self.story
-                    .tell(cx, What::QueuePositionChanged { queue, position, depth, estimated_wait });
+                self.story.tell(cx, What::QueuePositionChanged { queue, position, depth, estimated_wait });
             }
             Input::Left { queue, exit, position, waited } => {
                 self.story.tell(cx, What::QueueLeft { queue, exit, position, waited });
@@ -237,7 +236,9 @@ impl Call {
         {
             return;
         }
-        let CallerSignalling::Unanswered { tx, invite, flow, offer } = &self.caller.signalling else { return };
+        let CallerSignalling::Unanswered { tx, invite, flow, offer } = &self.caller.signalling else {
+            return;
+        };
         let (tx, flow) = (*tx, *flow);
         let Some(local) = self.caller.media.next_local(cx.rules, flow) else { return };
         let described = match offer {

@@ -24,6 +24,6 @@ pub use arrival::{Arrival, Refusal, read_arrival, received};
 pub use inputs::{Input, Output, Reason, Target};
 pub use machine::Call;
 pub use outcome::q850;
-pub use seat_leg::ALLOW;
 pub use rules::{QueueVoice, Rules, ServiceRules};
+pub use seat_leg::ALLOW;
 pub use story::{Cx, Story};

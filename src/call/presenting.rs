@@ -33,15 +33,8 @@ impl Call {
         }
         let leg = LegId::new(cx.now.wall, cx.random);
         self.story.summary.seat = Some(seat.clone());
-        let presented = SeatPresented {
-            presentation,
-            attempt,
-            seat: seat.clone(),
-            operator: None,
-            leg,
-            waited,
-            why,
-        };
+        let presented =
+            SeatPresented { presentation, attempt, seat: seat.clone(), operator: None, leg, waited, why };
         self.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
         let Some(target) = target.filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {
             self.tell_presentation_ended(
@@ -187,7 +180,11 @@ impl Call {
         match std::mem::replace(&mut seat.signalling, SeatSignalling::Down) {
             SeatSignalling::Inviting { invite, target, offered, rang } if waiting => {
                 let Some(dialog) = Dialog::uac(&invite, flow, response) else {
-                    return self.unusable_answer(leg, SeatSignalling::Inviting { invite, target, offered, rang }, cx);
+                    return self.unusable_answer(
+                        leg,
+                        SeatSignalling::Inviting { invite, target, offered, rang },
+                        cx,
+                    );
                 };
                 send_ack(&dialog, cx);
                 let agreed = sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(&offered, &a).ok());
@@ -250,10 +247,8 @@ impl Call {
         let Some(answered) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (answered.presentation, answered.seat.clone());
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
-        let was = std::mem::replace(
-            &mut self.stage,
-            Stage::Connected { leg, seat: seat.clone(), hold: None },
-        );
+        let was =
+            std::mem::replace(&mut self.stage, Stage::Connected { leg, seat: seat.clone(), hold: None });
         if let Stage::Waiting { welcome: Some((_, prompt)) } = was {
             self.story.tell(cx, What::NoticePlayed { prompt, complete: false });
         }

@@ -48,9 +48,10 @@ enum Expected {
 /// Runs the demo. The error says which call did not become what it had to.
 pub async fn run(args: Args) -> Result<(), String> {
     let watched = std::io::stdout().is_terminal();
-    let state = args.state.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("hotline-demo-{}", std::process::id()))
-    });
+    let state = args
+        .state
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("hotline-demo-{}", std::process::id())));
     let config = configuration(&state)?;
     let running = serve::start(&config).await?;
     let gateway = running.sip.first().map(|(_, a)| *a).ok_or("the demo's gateway has no SIP address")?;
@@ -83,12 +84,16 @@ fn configuration(state: &std::path::Path) -> Result<Config, String> {
          [[service]]\nnumber = \"12345\"\nqueue = \"main\"\nwelcome = \"welcome\"\n",
         1000 + SEATS
     );
-    std::fs::create_dir_all(state).map_err(|e| format!("{}: {e}: name another place with --state", state.display()))?;
+    std::fs::create_dir_all(state)
+        .map_err(|e| format!("{}: {e}: name another place with --state", state.display()))?;
     Config::parse("the demo's configuration", &text).map_err(|e| e.to_string())
 }
 
 fn introduce(running: &Running, gateway: SocketAddr, state: &std::path::Path) {
-    println!("hotline demo: SIP at {gateway}, gRPC at {}, health at http://{}/health", running.grpc, running.http);
+    println!(
+        "hotline demo: SIP at {gateway}, gRPC at {}, health at http://{}/health",
+        running.grpc, running.http
+    );
     println!("journal and passwords in {}", state.display());
     if std::io::stdout().is_terminal() {
         println!(
@@ -112,11 +117,7 @@ struct Demo {
 }
 
 impl Demo {
-    async fn begin(
-        running: &Running,
-        gateway: SocketAddr,
-        watched: bool,
-    ) -> Result<Demo, String> {
+    async fn begin(running: &Running, gateway: SocketAddr, watched: bool) -> Result<Demo, String> {
         let plain = |e: std::io::Error| format!("the demo's phones: {e}");
         let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let sound = Sound::start().map_err(plain)?;
@@ -226,16 +227,21 @@ impl Demo {
         for (number, expected) in &self.expected {
             let seen = self.seen.get(number).copied().unwrap_or("nothing");
             let record = records.iter().find(|r| r.caller.raw.reveal() == number);
-            let recorded = record.map(|r| (r.state, r.ended.as_ref().map(|e| e.reason), r.connected_at.is_some()));
+            let recorded =
+                record.map(|r| (r.state, r.ended.as_ref().map(|e| e.reason), r.connected_at.is_some()));
             let right = match (expected, recorded) {
                 (Expected::Served, Some((_, Some(EndReason::Completed), true))) => seen == "hung up",
-                (Expected::GivesUp, Some((_, Some(EndReason::Abandoned | EndReason::Cancelled), false))) => true,
+                (Expected::GivesUp, Some((_, Some(EndReason::Abandoned | EndReason::Cancelled), false))) => {
+                    true
+                }
                 (Expected::GivesUp, Some((_, Some(EndReason::Completed), true))) => true,
                 (Expected::Refused, Some((CallState::Refused, None, false))) => seen == "refused",
                 _ => false,
             };
             if !right {
-                wrong.push(format!("a citizen who should be {expected:?} saw {seen:?}, the record says {recorded:?}"));
+                wrong.push(format!(
+                    "a citizen who should be {expected:?} saw {seen:?}, the record says {recorded:?}"
+                ));
             }
         }
         println!(
@@ -253,6 +259,9 @@ impl Demo {
 pub(super) fn is_news(what: &What) -> bool {
     !matches!(
         what,
-        What::CallRecordUpdated(_) | What::QueuePositionChanged { .. } | What::MediaQuality(_) | What::SeatStateChanged { .. }
+        What::CallRecordUpdated(_)
+            | What::QueuePositionChanged { .. }
+            | What::MediaQuality(_)
+            | What::SeatStateChanged { .. }
     )
 }

@@ -85,9 +85,14 @@ impl Report {
 /// Runs the load and prints one line of JSON. Exits with failure when a call was lost or doubled.
 pub async fn run(args: Args) -> Result<(), String> {
     if !args.target.ip().is_loopback() {
-        return Err(format!("--target {}: the load driver only loads this machine: give a loopback address", args.target));
+        return Err(format!(
+            "--target {}: the load driver only loads this machine: give a loopback address",
+            args.target
+        ));
     }
-    let report = load(&args).await.map_err(|e| format!("load: {e}: choose free ports with --seats-at, --callers-at"))?;
+    let report = load(&args)
+        .await
+        .map_err(|e| format!("load: {e}: choose free ports with --seats-at, --callers-at"))?;
     let ms = |share| report.percentile(share).map_or("null".into(), |v| format!("{v:.2}"));
     println!(
         "{{\"offered\":{},\"bridged\":{},\"lost\":{},\"refused\":{},\"double_booked\":{},\"invite_to_seat_ms\":{{\"p50\":{},\"p99\":{}}}}}",
@@ -99,7 +104,11 @@ pub async fn run(args: Args) -> Result<(), String> {
         ms(0.5),
         ms(0.99),
     );
-    if report.is_clean() { Ok(()) } else { Err("not every call reached a seat; see the figures above".into()) }
+    if report.is_clean() {
+        Ok(())
+    } else {
+        Err("not every call reached a seat; see the figures above".into())
+    }
 }
 
 /// Runs the load.

@@ -14,19 +14,14 @@ pub struct Args {
 
 /// Runs until told to stop. A second signal ends the drain.
 pub async fn run(args: Args) -> Result<(), String> {
-    let config = args.named.get()?;
+    let config = args.named.load()?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.log.level));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let signals = |kind| signal(kind).map_err(|e| format!("cannot wait for signals: {e}"));
     let (mut term, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     let running = serve::start(&config).await?;
     let sip: Vec<String> = running.sip.iter().map(|(t, a)| format!("{t}:{a}")).collect();
-    println!(
-        "hotline: ready: sip {}, grpc {}, http {}",
-        sip.join(" "),
-        running.grpc,
-        running.http
-    );
+    println!("hotline: ready: sip {}, grpc {}, http {}", sip.join(" "), running.grpc, running.http);
     tokio::select! {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}

@@ -278,6 +278,16 @@ pub struct Caller {
     pub diverted_by: Option<Pii<String>>,
 }
 
+impl Caller {
+    /// The number as summaries show it: E.164 where it has one, else as it came; empty when withheld.
+    pub fn shown(&self) -> Pii<String> {
+        if self.withheld {
+            return Pii::default();
+        }
+        self.e164.clone().unwrap_or_else(|| self.raw.clone())
+    }
+}
+
 /// Which header a caller's number came from, the most trusted first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IdentitySource {

@@ -63,9 +63,8 @@ impl Gateway {
         let received = call::received(&invite, flow, &trunk, identity, leg);
         let call = CallId::new(now.wall, &mut self.random);
         let history = HistoryKey::of(&received.caller, &self.history_key);
-        let admitted = self.admit(now, &trunk, &received).and_then(|()| {
-            call::read_arrival(&invite, &self.rules.codecs)
-        });
+        let admitted =
+            self.admit(now, &trunk, &received).and_then(|()| call::read_arrival(&invite, &self.rules.codecs));
         match admitted {
             Ok(offer) => {
                 let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history };
@@ -96,8 +95,7 @@ impl Gateway {
             return Err(Refusal::new(UnknownService, 404));
         };
         let speaks = self.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
-        let capacity = self.capacities.get(&service.queue).copied().unwrap_or_default();
-        if !speaks && self.acd.depth(&service.queue) >= capacity {
+        if !speaks && self.acd.is_full(&service.queue) {
             return Err(Refusal::new(QueueFull, 503));
         }
         Ok(())
@@ -117,7 +115,7 @@ impl Gateway {
     ) {
         let summary = Summary {
             state: CallState::Refused,
-            caller: received.caller.e164.clone().unwrap_or_else(|| received.caller.raw.clone()),
+            caller: received.caller.shown(),
             service_number: received.service_number.clone(),
             queue: None,
             seat: None,
@@ -134,7 +132,10 @@ impl Gateway {
             out: &mut self.said,
         };
         let (reason, sip_code) = (refusal.reason, refusal.status);
-        story.tell(&mut cx, What::CallRefused(CallRefused { received: Some(Box::new(received)), reason, sip_code }));
+        story.tell(
+            &mut cx,
+            What::CallRefused(CallRefused { received: Some(Box::new(received)), reason, sip_code }),
+        );
         story.publish_record(&mut cx, true);
         for output in self.said.drain(..) {
             if let call::Output::Event(event) = output {

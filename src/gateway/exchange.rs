@@ -28,7 +28,9 @@ impl Gateway {
 
     /// Hands out what the endpoint wants sent, in order with everything else.
     pub(super) fn flush(&mut self, out: &mut Vec<Output>) {
-        out.extend(self.wire.drain(..).map(|crate::sip::Output::Send { flow, bytes }| Output::Send { flow, bytes }));
+        out.extend(
+            self.wire.drain(..).map(|crate::sip::Output::Send { flow, bytes }| Output::Send { flow, bytes }),
+        );
     }
 
     pub(super) fn push_call(&mut self, call: CallId, input: call::Input) {
@@ -146,12 +148,7 @@ impl Gateway {
                 }
                 call::Output::Ack { flow, request } => self.endpoint.send(flow, request, &mut self.wire),
                 call::Output::Media(command) => out.push(Output::Media(command)),
-                call::Output::Acd(input) => {
-                    if let acd::Input::Answered { presentation } | acd::Input::Ended { presentation, .. } = &input {
-                        self.offers.remove(presentation);
-                    }
-                    self.work.push_back(Work::Acd(input));
-                }
+                call::Output::Acd(input) => self.work.push_back(Work::Acd(input)),
                 call::Output::Event(event) => self.append(id, event, out),
                 call::Output::LegUp(leg) => {
                     self.legs.insert(leg, id);
@@ -196,11 +193,9 @@ impl Gateway {
             acd::Output::Present { call, presentation, seat, attempt, waited, why, .. } => {
                 let target = self.target_of(&seat);
                 let why = Arc::from(why);
-                self.offers.insert(presentation, call);
                 (call, call::Input::Present { presentation, seat, attempt, waited, why, target })
             }
-            acd::Output::Withdraw { presentation, result } => {
-                let call = *self.offers.get(&presentation)?;
+            acd::Output::Withdraw { call, presentation, result } => {
                 (call, call::Input::Withdraw { presentation, result })
             }
             acd::Output::Left { call, queue, exit, position, waited } => {

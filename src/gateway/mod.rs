@@ -22,7 +22,7 @@ use crate::acd::{self, Acd};
 use crate::call::{self, Call, Rules, ServiceRules};
 use crate::caller::{HistoryKey, TrunkIdentity};
 use crate::event::Sequence;
-use crate::id::{CallId, LegId, PresentationId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
+use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
 use crate::sip::registrar::Held;
 use crate::sip::{ClientTx, Doors, Endpoint, Registrar, ServerTx};
 use crate::time::{Mono, Now, Timers};
@@ -37,7 +37,6 @@ pub struct Gateway {
     trunks: HashMap<TrunkId, Trunk>,
     static_contacts: HashMap<SeatId, crate::call::Target>,
     history_key: crate::caller::HistorySecret,
-    capacities: HashMap<QueueId, u32>,
     most_calls: usize,
     endpoint: Endpoint,
     registrar: Registrar,
@@ -48,7 +47,6 @@ pub struct Gateway {
     clients: HashMap<ClientTx, (CallId, LegId)>,
     invites: HashMap<LegId, ClientTx>,
     servers: HashMap<ServerTx, (CallId, LegId)>,
-    offers: HashMap<PresentationId, CallId>,
     call_timers: Timers<CallId>,
     awaiting: Awaiting,
     /// Answers to wrong passwords, which are slow.

@@ -31,7 +31,6 @@ impl Gateway {
             services: services(config),
             trunks: trunks(config),
             history_key: start.history_secret,
-            capacities: config.queues.iter().map(|q| (q.name.clone(), q.capacity)).collect(),
             most_calls: config.limits.calls as usize,
             endpoint: Endpoint::new(
                 EndpointConfig { advertised, ..EndpointConfig::default() },
@@ -45,7 +44,6 @@ impl Gateway {
             clients: HashMap::new(),
             invites: HashMap::new(),
             servers: HashMap::new(),
-            offers: HashMap::new(),
             call_timers: Timers::default(),
             awaiting: Awaiting::default(),
             held: Held::default(),
@@ -104,8 +102,7 @@ fn services(config: &Config) -> HashMap<crate::id::ServiceNumber, Arc<ServiceRul
 
 fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
     let trunks = config.trunks.iter().map(|t| {
-        let identity =
-            TrunkIdentity { trusted: t.trusted, country: t.country.clone(), area: t.area.clone() };
+        let identity = TrunkIdentity { trusted: t.trusted, country: t.country.clone(), area: t.area.clone() };
         let rate = Rate::new(t.calls_per_second);
         (t.name.clone(), Trunk { identity, channels: t.channels, in_use: 0, rate })
     });
@@ -115,7 +112,7 @@ fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
 fn acd_config(config: &Config) -> AcdConfig {
     let queues = config.queues.iter().map(|q| QueueRules {
         name: q.name.clone(),
-        capacity: q.capacity,
+        capacity: q.capacity as usize,
         max_wait: q.max_wait,
         ring_timeout: q.ring_timeout,
         cool_down: q.cool_down,
@@ -143,7 +140,9 @@ fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
     let mut contacts = HashMap::new();
     for seat in &config.seats {
         let Some(contact) = &seat.contact else { continue };
-        let Some(listen) = config.sip.listen.iter().find(|l| l.transport == contact.transport) else { continue };
+        let Some(listen) = config.sip.listen.iter().find(|l| l.transport == contact.transport) else {
+            continue;
+        };
         let transport = transport(contact.transport);
         let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
         contacts.insert(seat.id.clone(), Target { uri: contact.uri.clone(), flow });

@@ -250,8 +250,7 @@ fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
     let mut bound = BoundSip { udp: Vec::new(), tcp: Vec::new(), order: Vec::new() };
     for listen in &mut config.sip.listen {
         let named = format!("sip.listen {}:{}", listen.transport, listen.address);
-        let cure =
-            |e: std::io::Error| format!("{named}: {e}: stop the other program or choose another port");
+        let cure = |e: std::io::Error| format!("{named}: {e}: stop the other program or choose another port");
         let address = match transport(listen.transport) {
             Transport::Udp => {
                 let socket = super::udp::bind_one(listen.address).map_err(cure)?;

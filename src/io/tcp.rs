@@ -66,9 +66,9 @@ impl Connections {
     /// loses its connection. Says `false` when the flow is gone.
     #[must_use]
     pub fn send(&mut self, flow: &Flow, bytes: Bytes, inbox: &mpsc::Sender<Inbound>) -> bool {
-        let id = flow.connection.or_else(|| {
-            self.open.iter().find(|(_, (remote, _))| *remote == flow.remote).map(|(id, _)| *id)
-        });
+        let id = flow
+            .connection
+            .or_else(|| self.open.iter().find(|(_, (remote, _))| *remote == flow.remote).map(|(id, _)| *id));
         if let Some((_, unsent)) = id.and_then(|id| self.open.get(&id)) {
             return unsent.try_send(bytes).is_ok();
         }

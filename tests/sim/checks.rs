@@ -30,7 +30,8 @@ fn positions_have_no_gap(events: &[CallEvent]) {
 
 fn calls_have_one_outcome(events: &[CallEvent]) {
     for (call, events) in by_call(events) {
-        let ends = events.iter().filter(|e| matches!(e.what, What::CallEnded(_) | What::CallRefused(_))).count();
+        let ends =
+            events.iter().filter(|e| matches!(e.what, What::CallEnded(_) | What::CallRefused(_))).count();
         assert_eq!(ends, 1, "call {call} has {ends} outcomes: {}", story(&events));
         assert!(
             crate::world::has_final_record(&events.iter().map(|e| (*e).clone()).collect::<Vec<_>>()),
@@ -61,12 +62,17 @@ fn seats_have_one_call(events: &[CallEvent]) {
 fn presentations_end_once(events: &[CallEvent]) {
     for (call, events) in by_call(events) {
         let mut open = BTreeSet::new();
-        let crashed = events.iter().any(|e| matches!(&e.what, What::CallEnded(e) if e.reason == EndReason::Crashed));
+        let crashed =
+            events.iter().any(|e| matches!(&e.what, What::CallEnded(e) if e.reason == EndReason::Crashed));
         for event in &events {
             match &event.what {
                 What::SeatPresented(p) => assert!(open.insert(p.presentation), "presented twice"),
                 What::SeatPresentationEnded(e) => {
-                    assert!(open.remove(&e.presentation), "a presentation of {call} ended twice: {}", story(&events));
+                    assert!(
+                        open.remove(&e.presentation),
+                        "a presentation of {call} ended twice: {}",
+                        story(&events)
+                    );
                 }
                 _ => {}
             }

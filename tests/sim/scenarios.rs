@@ -72,13 +72,23 @@ fn a_citizen_reaches_an_operator_and_the_record_proves_it() {
     assert_eq!(
         names(&w),
         [
-            "received", "identified", "answered", "entered", "presented", "presentation-ended", "connected", "left", "ended",
+            "received",
+            "identified",
+            "answered",
+            "entered",
+            "presented",
+            "presentation-ended",
+            "connected",
+            "left",
+            "ended",
             "record"
         ]
     );
     let end = &ended(&w)[0];
     assert_eq!((end.by, end.reason, end.answered_by_operator), (EndedBy::Caller, EndReason::Completed, true));
-    let What::CallRecordUpdated(record) = &w.journal.iter().rev().find(|e| name(&e.what) == "record").unwrap().what else {
+    let What::CallRecordUpdated(record) =
+        &w.journal.iter().rev().find(|e| name(&e.what) == "record").unwrap().what
+    else {
         unreachable!()
     };
     assert!(record.is_final && record.talked >= S(57), "{record:?}");
@@ -185,7 +195,8 @@ fn who_hangs_up_while_waiting_is_abandoned_and_owed_a_call() {
     assert_eq!((end.reason, end.callback_due), (EndReason::Abandoned, true));
     assert_eq!(results(&w), [("1001".into(), PresentationResult::CallerGone)]);
     let names = names(&w);
-    let order: Vec<_> = names.iter().filter(|n| ["presentation-ended", "left", "ended", "callback"].contains(n)).collect();
+    let order: Vec<_> =
+        names.iter().filter(|n| ["presentation-ended", "left", "ended", "callback"].contains(n)).collect();
     assert_eq!(order, [&"presentation-ended", &"left", &"ended", &"callback"]);
 }
 
@@ -248,7 +259,8 @@ fn a_full_queue_says_so_or_refuses_before_the_answer() {
 
 #[test]
 fn who_waits_longer_than_the_limit_hears_so_and_is_owed_a_call() {
-    let mut w = World::new(13, 1, "max_wait = \"30s\"\nring_timeout = \"25s\"\ntimeout_prompt = \"wait-limit\"", "");
+    let mut w =
+        World::new(13, 1, "max_wait = \"30s\"\nring_timeout = \"25s\"\ntimeout_prompt = \"wait-limit\"", "");
     w.seat_does(1001, WhenRung::Rings, None);
     w.citizen_calls("13800000001", HangUp::Never);
     settle(&mut w);

@@ -33,7 +33,12 @@ fn the_same_seed_gives_the_same_journal() {
 /// sometimes a crash. Gives the journal as text.
 fn live(seed: u64) -> String {
     let seats = 1 + (seed % 5) as u32;
-    let mut w = World::new(seed, seats, "ring_timeout = \"3s\"\ncool_down = \"2s\"\nwrap_up = \"1s\"\nmax_wait = \"40s\"", "");
+    let mut w = World::new(
+        seed,
+        seats,
+        "ring_timeout = \"3s\"\ncool_down = \"2s\"\nwrap_up = \"1s\"\nmax_wait = \"40s\"",
+        "",
+    );
     let bad = seed % 3;
     w.weather = Weather { lost: bad * 60, doubled: bad * 40, late: bad * 80 };
     w.disk_delay = Duration::from_millis(w.random.below(30));

@@ -2,8 +2,10 @@
 //! disk and a media plane that can be slow, lossy or dead. Nothing here sleeps; a seed gives the same run again.
 
 use bytes::Bytes;
-use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, Output as PhoneOutput, Phones, SeatPlan, Told, WhenRung};
 use hotline_gateway::caller::HistorySecret;
+use hotline_gateway::cli::phones::{
+    CitizenPlan, HangUp, Line, Output as PhoneOutput, Phones, SeatPlan, Told, WhenRung,
+};
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{CallEvent, MediaQuality};
 use hotline_gateway::gateway::{Counts, Gateway, Input, Output, Start};
@@ -119,7 +121,8 @@ impl World {
         self.gateway = None;
         self.unconfirmed.clear();
         self.open_ports.clear();
-        self.queue.retain(|_, d| !matches!(d, Delivery::Media(_) | Delivery::Disk(_) | Delivery::ToGateway(..)));
+        self.queue
+            .retain(|_, d| !matches!(d, Delivery::Media(_) | Delivery::Disk(_) | Delivery::ToGateway(..)));
     }
 
     /// The events of every call that has no final record.
@@ -264,9 +267,16 @@ impl World {
             match output {
                 Output::Send { flow, bytes } => {
                     let to = flow.remote;
-                    self.post(|bytes| {
-                        if to == address(SEATS) { Delivery::ToSeats(bytes) } else { Delivery::ToCitizens(bytes) }
-                    }, bytes);
+                    self.post(
+                        |bytes| {
+                            if to == address(SEATS) {
+                                Delivery::ToSeats(bytes)
+                            } else {
+                                Delivery::ToCitizens(bytes)
+                            }
+                        },
+                        bytes,
+                    );
                 }
                 Output::Media(command) => self.media(command),
                 Output::Append { event, .. } => {

@@ -13,8 +13,8 @@ pub use plan::{CitizenPlan, HangUp, SeatPlan, Told, WhenRung};
 
 use crate::id::Random;
 use crate::sip::{
-    ClientTx, Endpoint, EndpointConfig, Flow, Happened, Message, Method, Outgoing, Output as SipOutput, ServerTx,
-    Transport,
+    ClientTx, Endpoint, EndpointConfig, Flow, Happened, Message, Method, Outgoing, Output as SipOutput,
+    ServerTx, Transport,
 };
 use crate::time::{Mono, Now, Timers};
 use bytes::Bytes;
@@ -184,7 +184,9 @@ impl Phones {
             return;
         }
         match request.method() {
-            Some(Method::Invite) if request.to_tag().is_none() => self.seat_rings(now, tx, flow, request, out),
+            Some(Method::Invite) if request.to_tag().is_none() => {
+                self.seat_rings(now, tx, flow, request, out)
+            }
             Some(Method::Options) => {
                 let tag = self.random.token();
                 self.endpoint.respond(now, tx, Outgoing::response(request, 200, Some(&tag)), &mut self.wire);

@@ -79,8 +79,12 @@ impl Phones {
         let Some(call) = self.seats.get(&line) else { return };
         let State::Ringing { invite } = &call.state else { return };
         let contact = self.contact(&call.seat);
-        let local =
-            Local { address: call.plan.media.ip(), port: call.plan.media.port(), session_id: line, version: 1 };
+        let local = Local {
+            address: call.plan.media.ip(),
+            port: call.plan.media.port(),
+            session_id: line,
+            version: 1,
+        };
         let answered = sdp::parse(invite.body()).ok().and_then(|offer| {
             sdp::answer(&offer, &local, &[Codec::Pcma, Codec::Pcmu], Direction::SendRecv).ok()
         });

@@ -18,10 +18,8 @@ pub async fn serve(
     counts: watch::Receiver<Counts>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = Router::new()
-        .route("/health", get(health))
-        .route("/metrics", get(metrics))
-        .with_state(counts);
+    let router =
+        Router::new().route("/health", get(health)).route("/metrics", get(metrics)).with_state(counts);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
@@ -43,7 +41,10 @@ async fn metrics(State(counts): State<watch::Receiver<Counts>>) -> Response {
     let counts = counts.borrow().clone();
     let mut body = String::new();
     for Figure { name, kind, value, help } in figures(&counts) {
-        let _ = writeln!(body, "# HELP hotline_{name} {help}\n# TYPE hotline_{name} {kind}\nhotline_{name} {value}");
+        let _ = writeln!(
+            body,
+            "# HELP hotline_{name} {help}\n# TYPE hotline_{name} {kind}\nhotline_{name} {value}"
+        );
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body).into_response()
 }
