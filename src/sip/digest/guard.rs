@@ -490,6 +490,9 @@ mod tests {
         assert_eq!(o.ask("1001", &[]), Proof::Silence);
         o.known = true;
         assert_eq!(o.try_password("1001", "password of 1001"), Proof::Seat("1001".into()));
+        let md5 = o.challenges("1001").remove(1);
+        let other = answer(&md5, "1002", "password of 1002", 1);
+        assert_eq!(o.ask("1001", &[&other]), Proof::Silence, "naming a known one helps no other");
     }
 
     #[test]

@@ -375,6 +375,8 @@ fn an_older_cseq_of_the_same_registration_is_refused() {
     assert_eq!(status(&o.registers(&mut late)), Some(500));
     late.contact = "*".into();
     assert_eq!(status(&o.registers(&mut late)), Some(500));
+    let mut same = Phone { cseq: 100, expires: Some(0), ..p.clone() };
+    assert_eq!(status(&o.registers(&mut same)), Some(500), "102 was the one that counted");
     assert_eq!(o.contacts_of("1001").len(), 1);
     let mut rebooted = Phone { cseq: 0, call_id: "another".into(), ..p };
     assert_eq!(status(&o.registers(&mut rebooted)), Some(200), "a new Call-ID begins anew");
