@@ -1,5 +1,7 @@
 # Two stages: one with the compiler, one with the program alone.
 FROM rust:1.95-bookworm AS build
+# The image's own compiler, without the components rust-toolchain.toml adds for development.
+ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --bin hotline
