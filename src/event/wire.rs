@@ -93,6 +93,11 @@ pub fn decode_record(bytes: &[u8]) -> Result<CallRecord, Unreadable> {
     read_record::record(record)
 }
 
+/// The word for a state of a call.
+pub fn call_state(state: v1::CallState) -> Result<super::CallState, Unreadable> {
+    terms::Term::read(state.into())
+}
+
 /// The record as a generated type.
 pub fn record_message(record: &CallRecord) -> v1::CallRecord {
     write_record::record(record)

@@ -1,11 +1,161 @@
-//! stub
-use crate::io::store::Journal;
+//! The public contract served: `proto/hotline/v1` over gRPC, every method behind the bearer token except
+//! `grpc.health.v1`. Reads the journal and keeps subscriptions; decides nothing about a call.
+
+mod auth;
+mod calls;
+mod convert;
+mod events;
+mod filter;
+mod lease;
+mod start;
+mod stream;
+mod subscriptions;
+
+#[cfg(test)]
+mod tests;
+
+use super::store::{Feed, Journal};
+use crate::event::wire::{self, v1};
+use crate::id::LogId;
 use crate::redact::Secret;
-/// stub
+use lease::Leases;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use v1::call_event_service_server::CallEventServiceServer;
+use v1::call_record_service_server::CallRecordServiceServer;
+use v1::subscription_service_server::SubscriptionServiceServer;
+
+/// At most this many event streams at once; further ones are refused with RESOURCE_EXHAUSTED.
+pub const STREAMS: usize = 256;
+/// At most this many requests at once on one connection.
+const REQUESTS_PER_CONNECTION: u32 = 128;
+/// A request is at most this long: a filter with a thousand call ids fits.
+const REQUEST_BYTES: usize = 128 * 1024;
+/// Headers of a request are at most this long.
+const HEADER_BYTES: u32 = 16 * 1024;
+/// A connection that is silent this long is asked whether it lives, and closed when it does not answer in time.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// When the gateway stops, streams get this long to take what is left.
+const LAST_READS: Duration = Duration::from_secs(3);
+
+/// Whether the gateway goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It does.
+    Serving,
+    /// It stops within this time: streams are told and go on.
+    Draining(Duration),
+    /// It stops now: streams send what is left and end.
+    Stopping,
+}
+
+type OnParked = Box<dyn Fn(&str, u64) + Send + Sync>;
+
+/// What the services share. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    journal: Journal,
+    feed: Feed,
+    log_id: LogId,
+    log_id_text: String,
+    token: Secret<String>,
+    leases: Leases,
+    streams: Arc<Semaphore>,
+    phase: watch::Sender<Phase>,
+    on_parked: Mutex<Option<OnParked>>,
+}
+
+impl Services {
+    /// Services over `journal` for who knows `token`.
+    pub fn new(journal: &Journal, token: Secret<String>) -> Services {
+        let shared = Shared {
+            journal: journal.clone(),
+            feed: journal.feed(),
+            log_id: journal.log_id(),
+            log_id_text: journal.log_id().to_string(),
+            token,
+            leases: Leases::of(lease::LEASE),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            phase: watch::channel(Phase::Serving).0,
+            on_parked: Mutex::default(),
+        };
+        Services { shared: Arc::new(shared) }
+    }
+
+    /// Tells every stream that the gateway stops within `within`. Streams go on until it does.
+    pub fn drain(&self, within: Duration) {
+        self.shared.phase.send_replace(Phase::Draining(within));
+    }
+
+    /// `tell` is called with a subscription and the position of an event that was set aside after eight nacks:
+    /// it needs a person.
+    pub fn on_parked(&self, tell: impl Fn(&str, u64) + Send + Sync + 'static) {
+        *self.shared.on_parked.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Some(Box::new(tell));
+    }
+
+    /// How many event streams are open.
+    pub fn streams(&self) -> usize {
+        STREAMS - self.shared.streams.available_permits()
+    }
+}
+
+/// Serves on `listener` until `stop` is done, then gives streams a moment to take what is left.
 pub async fn serve(
-    _l: tokio::net::TcpListener,
-    _j: Journal,
-    _t: Secret<String>,
-    _s: impl Future<Output = ()>,
-) {
+    listener: TcpListener,
+    services: Services,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), tonic::transport::Error> {
+    let shared = services.shared;
+    let check = auth::check(shared.token.clone());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<CallEventServiceServer<events::Events>>().await;
+    health.set_serving::<SubscriptionServiceServer<subscriptions::Subscriptions>>().await;
+    health.set_serving::<CallRecordServiceServer<calls::Calls>>().await;
+    let events =
+        CallEventServiceServer::new(events::Events(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
+    let subscriptions = SubscriptionServiceServer::new(subscriptions::Subscriptions(shared.clone()))
+        .max_decoding_message_size(REQUEST_BYTES);
+    let calls =
+        CallRecordServiceServer::new(calls::Calls(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1();
+    let mut server = Server::builder()
+        .max_concurrent_streams(REQUESTS_PER_CONNECTION)
+        .http2_max_header_list_size(HEADER_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .tcp_nodelay(true);
+    let mut router = server
+        .add_service(health_service)
+        .add_service(auth::guarded(events, check.clone()))
+        .add_service(auth::guarded(subscriptions, check.clone()))
+        .add_service(auth::guarded(calls, check.clone()));
+    match reflection {
+        Ok(reflection) => router = router.add_service(auth::guarded(reflection, check)),
+        Err(e) => tracing::error!("no gRPC reflection: {e}"),
+    }
+    let (stopped, told) = tokio::sync::oneshot::channel();
+    let phase = shared.phase.clone();
+    let stop = async move {
+        stop.await;
+        phase.send_replace(Phase::Stopping);
+        let _ = stopped.send(());
+    };
+    let serving = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop);
+    tokio::select! {
+        served = serving => served,
+        () = async { let _ = told.await; tokio::time::sleep(LAST_READS).await } => Ok(()),
+    }
 }

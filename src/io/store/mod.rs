@@ -10,19 +10,23 @@ mod feed;
 mod history;
 mod lock;
 mod reader;
+mod records;
 mod recover;
 mod retention;
 mod rows;
 mod schema;
+mod subscriptions;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use backlog::{BACKED_UP, LIMIT, Pressure};
 pub use error::StoreError;
 pub use feed::{Feed, Kind, Page, Stored};
 pub use reader::Reader;
+pub use records::{StoredRecord, Wanted};
+pub use subscriptions::{PARKED, Parked, SUBSCRIPTIONS, Subscription};
 
 use crate::caller::{History, HistoryKey};
 use crate::event::CallEvent;

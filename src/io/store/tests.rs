@@ -111,3 +111,143 @@ fn the_bytes_are_those_of_the_contract() {
         assert_eq!(wire::decode(body).unwrap(), event);
     }
 }
+
+/// Removes what is older than `keep` at `now`, as the writer does by itself.
+pub(crate) fn remove(place: &Place, keep: Duration, now: Wall) {
+    let conn = rusqlite::Connection::open(place.store()).unwrap();
+    while retention::remove(&conn, keep, now).unwrap() {}
+}
+
+#[test]
+fn the_same_store_is_refused_to_a_second_gateway() {
+    let place = Place::new();
+    let (journal, _) = open(&place);
+    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
+    assert!(matches!(refused, StoreError::Locked(_)));
+    assert!(refused.to_string().contains("stop it, or set store.path"), "{refused}");
+    journal.close();
+    open(&place);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_and_left_alone() {
+    let place = Place::new();
+    open(&place).0.close();
+    let conn = rusqlite::Connection::open(place.store()).unwrap();
+    conn.execute_batch("PRAGMA user_version = 99").unwrap();
+    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
+    assert!(matches!(refused, StoreError::Newer { found: 99, .. }), "{refused}");
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn what_is_not_our_store_is_refused_with_a_cure() {
+    let place = Place::new();
+    rusqlite::Connection::open(place.store()).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
+    assert!(matches!(refused, StoreError::Foreign(_)), "{refused}");
+    let place = Place::new();
+    std::fs::write(place.store(), "not a database, but long enough to look like one".repeat(40)).unwrap();
+    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
+    assert!(matches!(refused, StoreError::Unusable(..)), "{refused}");
+    let refused = Journal::open(std::path::Path::new("/proc/none/hotline.db"), Duration::ZERO).err().unwrap();
+    assert!(matches!(refused, StoreError::Unusable(..)), "{refused}");
+}
+
+#[test]
+fn what_is_too_old_goes_and_the_newest_event_stays() {
+    let place = Place::new();
+    let (journal, _) = open(&place);
+    write(&journal, samples::whole_call(1, 1));
+    write(&journal, samples::whole_call(2, 11));
+    let keep = Duration::from_secs(3600);
+    remove(&place, keep, samples::AT + keep + Duration::from_secs(5));
+    let left: Vec<u64> = bodies(&journal).iter().map(|(p, _)| *p).collect();
+    assert_eq!(left, (6..=20).collect::<Vec<_>>(), "from the oldest on, never from the middle");
+    remove(&place, keep, samples::AT + keep * 10);
+    assert_eq!(bodies(&journal).len(), 1);
+    assert_eq!(journal.reader().records(&Wanted::default(), 10).unwrap().len(), 1, "its record too");
+    journal.close();
+    assert_eq!(open(&place).1.head, 20);
+}
+
+#[test]
+fn the_history_counts_calls_before_this_one_and_knows_who_spoke_last() {
+    let place = Place::new();
+    let (journal, _) = open(&place);
+    let key = HistoryKey::from_bytes([7; 16]);
+    let now = wall_now();
+    let day = Duration::from_secs(24 * 3600);
+    let mut events = Vec::new();
+    for (n, age) in [40, 29, 6, 3, 0].into_iter().enumerate() {
+        let at = now - day * age;
+        let position = 1 + 2 * n as u64;
+        let call = Some(samples::part(n as u64, 1, crate::event::CallState::Received));
+        let received = crate::event::What::CallReceived(samples::received());
+        events.push(samples::event(position, at, call.clone(), received));
+        let connected = samples::every_kind().remove(9).what;
+        events.push(samples::event(position + 1, at, call, connected));
+    }
+    let appends = events.into_iter().map(|event| Append { event, history: Some(key) }).collect();
+    let (tell, told) = mpsc::channel();
+    journal.on_durable(Box::new(move |p| tell.send(p).unwrap()));
+    journal.append(appends);
+    while told.recv().unwrap() < 10 {}
+    let look_up = |at| {
+        let (tell, told) = mpsc::channel();
+        journal.history(key, at, Box::new(move |h| tell.send(h).unwrap()));
+        told.recv().unwrap()
+    };
+    let history = look_up(now);
+    assert_eq!((history.calls_24h, history.calls_7d, history.calls_30d), (0, 2, 3), "not the call itself");
+    assert_eq!(history.last_seat.unwrap().as_str(), "1001");
+    assert_eq!(look_up(now + Duration::from_secs(1)).calls_24h, 1);
+    let (tell, told) = mpsc::channel();
+    let stranger = HistoryKey::from_bytes([8; 16]);
+    journal.history(stranger, now, Box::new(move |h| tell.send(h).unwrap()));
+    assert_eq!(told.recv().unwrap(), History::default());
+}
+
+#[test]
+fn a_full_backlog_says_so_and_what_it_gave_up_is_told() {
+    let backlog = Backlog::default();
+    let one = appends(vec![samples::every_kind().remove(20)]).remove(0);
+    let many = |n: usize| vec![one.clone(); n];
+    assert_eq!(backlog.push(many(BACKED_UP - 1)), Pressure::Easy);
+    assert_eq!(backlog.push(many(1)), Pressure::BackedUp);
+    assert!(matches!(backlog.notice(), Some(Notice::BackedUp(true))));
+    assert_eq!(backlog.push(many(LIMIT - BACKED_UP)), Pressure::BackedUp);
+    assert_eq!(backlog.push(many(1)), Pressure::Lost);
+    assert_eq!(backlog.push(many(1)), Pressure::Lost);
+    let lost = Failure::Lost { from: one.event.position, to: one.event.position };
+    assert!(matches!(backlog.notice(), Some(Notice::Failed(f)) if f == lost), "told once");
+    let mut held = LIMIT;
+    while held > 0 {
+        held -= backlog.take(Duration::ZERO).events.len();
+        backlog.written();
+    }
+    assert!(matches!(backlog.notice(), Some(Notice::BackedUp(false))));
+    assert_eq!(backlog.push(many(1)), Pressure::Easy);
+}
+
+#[test]
+fn a_commit_that_fails_is_tried_again_and_loses_nothing() {
+    let place = Place::new();
+    let (journal, _) = open(&place);
+    let (tell, told) = mpsc::channel();
+    journal.on_failed(Box::new(move |failure| tell.send(failure).unwrap()));
+    // A disk that refuses: the table the events go to is gone for a while.
+    let other = rusqlite::Connection::open(place.store()).unwrap();
+    other.execute_batch("ALTER TABLE event RENAME TO away").unwrap();
+    journal.append(appends(samples::whole_call(1, 1)));
+    assert!(matches!(told.recv().unwrap(), Failure::Commit(_)));
+    journal.append(appends(samples::whole_call(2, 11)));
+    other.execute_batch("ALTER TABLE away RENAME TO event").unwrap();
+    assert_eq!(told.recv().unwrap(), Failure::Over);
+    let mut head = journal.feed().watch();
+    while *head.borrow_and_update() < 20 {
+        std::thread::yield_now();
+    }
+    assert_eq!(bodies(&journal).len(), 20);
+}

@@ -1,0 +1,135 @@
+//! Reading call records: one, or a page of them.
+
+use super::reader::{events_of, signed};
+use super::{Reader, StoreError, nanos};
+use crate::event::{CallRecord, CallState, wire};
+use crate::id::CallId;
+use crate::time::Wall;
+use bytes::Bytes;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params_from_iter};
+
+/// Which records; every field that is set must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The queue of the last visit.
+    pub queue: Option<String>,
+    /// What was dialled.
+    pub service_number: Option<String>,
+    /// The seat that spoke with the caller last.
+    pub seat: Option<String>,
+    /// The caller's number, E.164 or as it came.
+    pub caller: Option<String>,
+    /// Where the call stands.
+    pub state: Option<CallState>,
+    /// Only calls that are owed a callback.
+    pub callback_due: bool,
+    /// Received at or after.
+    pub received_from: Option<Wall>,
+    /// Received before.
+    pub received_before: Option<Wall>,
+    /// Changed at or after.
+    pub updated_since: Option<Wall>,
+    /// Newest change first.
+    pub newest_first: bool,
+    /// Behind this record in the order asked for: its place from the page before.
+    pub behind: Option<u64>,
+}
+
+/// A stored record and its place in the order of changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Where the next page goes on.
+    pub place: u64,
+    /// The encoded `hotline.v1.CallRecord`.
+    pub body: Bytes,
+}
+
+impl Reader {
+    /// The record of one call: as stored when it is final, else what its events add up to. `None` when the call
+    /// is not known (any more).
+    pub fn record(&self, call: CallId) -> Result<Option<CallRecord>, StoreError> {
+        let id = call.to_string();
+        let stored = self.with(|conn| {
+            let mut one = conn.prepare_cached("SELECT final, body FROM call_record WHERE call_id = ?1")?;
+            let row: Option<(bool, Vec<u8>)> =
+                one.query_row([&id], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+            Ok(row)
+        })?;
+        let stored = match stored {
+            Some((is_final, body)) => {
+                let record = wire::decode_record(&body)
+                    .map_err(|e| StoreError::Damaged(format!("record {id}: {e}")))?;
+                if is_final {
+                    return Ok(Some(record));
+                }
+                Some(record)
+            }
+            None => None,
+        };
+        let events = self.with(|conn| events_of(conn, &id))?;
+        Ok(CallRecord::from_events(&events).or(stored))
+    }
+
+    /// At most `limit` stored records, in the order of their last change.
+    pub fn records(&self, wanted: &Wanted, limit: usize) -> Result<Vec<StoredRecord>, StoreError> {
+        let begin = match wanted.updated_since {
+            Some(since) => self.position_before(since)?,
+            None => 0,
+        };
+        let (sql, values) = query(wanted, begin, limit);
+        self.with(|conn| {
+            let mut statement = conn.prepare_cached(&sql)?;
+            let rows = statement.query_map(params_from_iter(values), |r| {
+                let body: Vec<u8> = r.get(1)?;
+                Ok(StoredRecord { place: r.get::<_, i64>(0)?.unsigned_abs(), body: Bytes::from(body) })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// The query and its values. Only fixed text goes into the query.
+fn query(wanted: &Wanted, begin: u64, limit: usize) -> (String, Vec<Value>) {
+    let mut sql = "SELECT updated_position, body FROM call_record WHERE updated_position > ?1".to_owned();
+    let mut values = vec![Value::Integer(signed(begin))];
+    let mut and = |condition: &str, value: Value| {
+        values.push(value);
+        sql.push_str(" AND ");
+        sql.push_str(&condition.replace('?', &format!("?{}", values.len())));
+    };
+    let texts = [
+        ("queue = ?", &wanted.queue),
+        ("service_number = ?", &wanted.service_number),
+        ("seat = ?", &wanted.seat),
+        ("? IN (caller_e164, caller_raw)", &wanted.caller),
+    ];
+    for (condition, text) in texts {
+        if let Some(text) = text {
+            and(condition, Value::Text(text.clone()));
+        }
+    }
+    if let Some(state) = wanted.state {
+        and("state = ?", Value::Text(format!("{state:?}")));
+    }
+    if wanted.callback_due {
+        and("callback_due = ?", Value::Integer(1));
+    }
+    let times = [
+        ("received_at_ns >= ?", wanted.received_from),
+        ("received_at_ns < ?", wanted.received_before),
+        ("updated_at_ns >= ?", wanted.updated_since),
+    ];
+    for (condition, at) in times {
+        if let Some(at) = at {
+            and(condition, Value::Integer(nanos(at)));
+        }
+    }
+    if let Some(place) = wanted.behind {
+        let condition = if wanted.newest_first { "updated_position < ?" } else { "updated_position > ?" };
+        and(condition, Value::Integer(signed(place)));
+    }
+    let order = if wanted.newest_first { "DESC" } else { "ASC" };
+    sql.push_str(&format!(" ORDER BY updated_position {order} LIMIT {limit}"));
+    (sql, values)
+}
