@@ -39,6 +39,7 @@ pub struct Running {
     media_thread: JoinHandle<()>,
     journal: Journal,
     servers: watch::Sender<bool>,
+    services: grpc::Services,
     state: secrets::State,
 }
 
@@ -102,7 +103,8 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
 
     let grpc = grpc_listener.local_addr().map_err(|e| e.to_string())?;
     let http = http_listener.local_addr().map_err(|e| e.to_string())?;
-    tokio::spawn(grpc::serve(grpc_listener, journal.clone(), state.api_token(), stopped(stopping.clone())));
+    let services = grpc::Services::new(&journal, state.api_token());
+    tokio::spawn(grpc::serve(grpc_listener, services.clone(), stopped(stopping.clone())));
     tokio::spawn(http::serve(http_listener, counts.clone(), stopped(stopping)));
     Ok(Running {
         sip: addresses,
@@ -117,6 +119,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         media_thread,
         journal,
         servers,
+        services,
         state,
     })
 }
@@ -134,6 +137,7 @@ impl Running {
 
     /// Takes no new calls from here on.
     pub async fn drain(&self) {
+        self.services.drain(self.drain_limit);
         let _ = self.inbox.send(Inbound::Gateway(Input::Drain)).await;
     }
 

@@ -134,7 +134,8 @@ impl Stream {
                     }
                 }
                 () = out.closed(), if !ready => return Err(End::Quiet),
-                _ = head.changed(), if !ready => {}
+                // The journal is closed: what it holds was sent.
+                changed = head.changed(), if !ready => if changed.is_err() { return Ok(()) },
                 () = sleep_until(self.pause.map_or_else(far, |p| p.until)), if self.pause.is_some() => {
                     self.pause = None;
                 }

@@ -577,3 +577,24 @@ async fn a_stream_that_does_not_begin_with_start_is_refused() {
     let mut consumer = s.subscribe(v1::Start { subscription: "x y".into(), ..named("a") }).await;
     assert_eq!(consumer.end().await.code(), Code::InvalidArgument);
 }
+
+#[tokio::test]
+async fn a_stream_ends_when_the_journal_is_closed() {
+    let s = served().await;
+    let mut consumer = s.subscribe(v1::Start::default()).await;
+    consumer.opened().await;
+    let journal = s.journal.clone();
+    tokio::task::spawn_blocking(move || {
+        journal.append(
+            samples::whole_call(1, 1)
+                .into_iter()
+                .map(|event| super::super::store::Append { event, history: None })
+                .collect(),
+        );
+        journal.close();
+    })
+    .await
+    .unwrap();
+    assert_eq!(consumer.positions(10).await, range(1, 10), "what was written last is still sent");
+    assert!(consumer.frames.message().await.unwrap().is_none());
+}
