@@ -110,6 +110,7 @@ struct Demo {
     table: Table,
     expected: BTreeMap<String, Expected>,
     lines: BTreeMap<Line, String>,
+    seat_lines: BTreeMap<Line, String>,
     seen: BTreeMap<String, &'static str>,
     spoken: BTreeMap<String, bool>,
     events: tokio::sync::mpsc::Receiver<CallEvent>,
@@ -132,7 +133,8 @@ impl Demo {
             let rings = Duration::from_millis(200 + random.below(400));
             let mute = seat == MUTE_SEAT.to_string();
             let when_rung = if mute { WhenRung::Rings } else { WhenRung::Answers(rings) };
-            seats.seat(&seat, SeatPlan { media, when_rung, talks: None });
+            let talks = Some(Duration::from_millis(1500 + random.below(1500)));
+            seats.seat(&seat, SeatPlan { media, when_rung, talks });
             seats.register(&seat, password);
         }
         Ok(Demo {
@@ -141,6 +143,7 @@ impl Demo {
             table: Table::new(watched),
             expected: BTreeMap::new(),
             lines: BTreeMap::new(),
+            seat_lines: BTreeMap::new(),
             seen: BTreeMap::new(),
             spoken: BTreeMap::new(),
             events: running.events(),
@@ -153,7 +156,8 @@ impl Demo {
         self.live(Duration::from_millis(500)).await;
         for n in 0..citizens {
             self.citizen(n);
-            let pause = if n % 4 == 3 { 1500 } else { 50 + self.random.below(200) };
+            // Bursts of eight, so that some must wait.
+            let pause = if n % 12 >= 7 { 800 } else { 5 + self.random.below(10) };
             self.live(Duration::from_millis(pause)).await;
         }
         Ok(())
@@ -161,11 +165,11 @@ impl Demo {
 
     fn citizen(&mut self, n: u32) {
         let number = format!("1381234{:04}", n % 10_000);
-        let talk = Duration::from_millis(1500 + self.random.below(1500));
         let (dials, hangs_up, expected) = match n % 12 {
-            5 => ("12345", HangUp::AfterDialling(Duration::from_millis(40)), Expected::GivesUp),
-            8 => ("99999", HangUp::Never, Expected::Refused),
-            _ => ("12345", HangUp::AfterAnswer(talk + Duration::from_secs(4)), Expected::Served),
+            // The seventh of a burst for five seats that answer: he waits, and does not wait long.
+            6 => ("12345", HangUp::AfterDialling(Duration::from_millis(400)), Expected::GivesUp),
+            9 => ("99999", HangUp::Never, Expected::Refused),
+            _ => ("12345", HangUp::Never, Expected::Served),
         };
         let media = self.citizens.media_port(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let plan = CitizenPlan { dials: dials.into(), number: number.clone(), media, hangs_up };
@@ -203,11 +207,11 @@ impl Demo {
                 Told::HungUpOn { line } => (line, "was hung up on"),
                 Told::Lost { line } => (line, "lost"),
                 Told::Rings { number, line, .. } => {
-                    self.lines.insert(line, number);
+                    self.seat_lines.insert(line, number);
                     continue;
                 }
                 Told::Talks { line, .. } => {
-                    if let Some(number) = self.lines.get(&line) {
+                    if let Some(number) = self.seat_lines.get(&line) {
                         self.spoken.insert(number.clone(), true);
                     }
                     continue;
@@ -230,7 +234,9 @@ impl Demo {
             let recorded =
                 record.map(|r| (r.state, r.ended.as_ref().map(|e| e.reason), r.connected_at.is_some()));
             let right = match (expected, recorded) {
-                (Expected::Served, Some((_, Some(EndReason::Completed), true))) => seen == "hung up",
+                (Expected::Served, Some((_, Some(EndReason::Completed), true))) => {
+                    seen == "was hung up on" && self.spoken.contains_key(number)
+                }
                 (Expected::GivesUp, Some((_, Some(EndReason::Abandoned | EndReason::Cancelled), false))) => {
                     true
                 }

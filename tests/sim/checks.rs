@@ -1,7 +1,7 @@
 //! What must hold whatever happened: the promises, checked on the journal and on what the phones saw.
 
 use crate::world::World;
-use hotline_gateway::event::{CallEvent, EndReason, PresentationResult, SeatState, What};
+use hotline_gateway::event::{CallEvent, EndReason, NodeState, PresentationResult, SeatState, What};
 use hotline_gateway::id::{CallId, SeatId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,7 +90,7 @@ fn seat_states_join(events: &[CallEvent]) {
                 assert_eq!(was, *from, "seat {seat} jumped at {}", event.position);
             }
             // A new life: seats begin anew.
-            What::NodeStateChanged { .. } => states.clear(),
+            What::NodeStateChanged { state: NodeState::Started | NodeState::Recovered, .. } => states.clear(),
             _ => {}
         }
     }
