@@ -10,7 +10,6 @@ use crate::config::Config;
 use crate::event::Sequence;
 use crate::id::SeatId;
 use crate::sdp::Codec;
-use crate::sip::door::{Prefix, Source};
 use crate::sip::registrar::Held;
 use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Registrar, Transport};
 use crate::time::{Duration, Now, Timers};
@@ -126,10 +125,12 @@ fn doors(config: &Config) -> Doors {
     let mut doors = Doors::default();
     for trunk in &config.trunks {
         for source in &trunk.sources {
-            if let Some(prefix) = Prefix::new(source.net.address(), source.net.length()) {
-                let transport = source.transport.map(transport);
-                doors.add(trunk.name.clone(), Source { prefix, transport, port: source.port });
-            }
+            doors.add(trunk.name.clone(), *source);
+        }
+    }
+    for seat in &config.seats {
+        if let Some(contact) = &seat.contact {
+            doors.add_contact(seat.id.clone(), contact);
         }
     }
     doors

@@ -162,13 +162,6 @@ impl World {
         line
     }
 
-    /// A citizen hangs up at this moment.
-    pub fn citizen_hangs_up(&mut self, line: Line) {
-        let mut out = Vec::new();
-        self.citizens.citizen_hangs_up(self.now, line, &mut out);
-        self.phones_said(out, address(CITIZENS));
-    }
-
     /// Brings an input of the shell.
     pub fn input(&mut self, input: Input) {
         let mut out = Vec::new();
@@ -187,13 +180,6 @@ impl World {
     pub fn run(&mut self, time: Duration) {
         let end = self.now.mono + time;
         self.run_until(end, |_| false);
-    }
-
-    /// Lets time pass until `done`, at most this much. Says whether it was.
-    pub fn run_until_true(&mut self, most: Duration, done: impl Fn(&World) -> bool) -> bool {
-        let end = self.now.mono + most;
-        self.run_until(end, &done);
-        done(self)
     }
 
     fn run_until(&mut self, end: Mono, done: impl Fn(&World) -> bool) {
