@@ -1,9 +1,12 @@
 //! The commands of `hotline`, one file each: its `Args`, and a `run` that ends well or with one plain line.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod calls;
 pub mod check;
 mod configuration;
+mod contract;
 pub mod demo;
+pub mod events;
 pub mod handsets;
 mod health;
 pub mod load;
@@ -33,6 +36,10 @@ enum Command {
     Demo(demo::Args),
     /// Load a gateway on this machine with calls and say what became of each.
     Load(load::Args),
+    /// Print the events of a running gateway, a line of JSON each.
+    Events(events::Args),
+    /// List the calls of a running gateway.
+    Calls(calls::Args),
     /// Ask the gateway on this machine whether it takes calls.
     Health(health::Args),
 }
@@ -46,6 +53,8 @@ pub fn run() -> ExitCode {
         Command::Health(args) => health::run(&args),
         Command::Serve(args) => on_runtime(serve::run(args)),
         Command::Demo(args) => on_runtime(demo::run(args)),
+        Command::Events(args) => on_runtime(events::run(args)),
+        Command::Calls(args) => on_runtime(calls::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
     };
     match done {

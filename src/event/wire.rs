@@ -5,6 +5,7 @@
 //! is byte-identical. [`decode`] reads them back after a crash. What a later version wrote and this one does
 //! not know is [`Unreadable`], never a guess.
 
+mod json;
 mod kind;
 mod read;
 mod read_record;
@@ -12,6 +13,7 @@ mod terms;
 mod write;
 mod write_record;
 
+pub use json::json;
 pub use kind::kind;
 
 use super::{CallEvent, CallRecord};
