@@ -82,23 +82,18 @@ pub fn read_arrival(invite: &Message, codecs: &[Codec]) -> Result<Option<Descrip
     if invite.contact().is_none() {
         return Err(bad(400));
     }
-    if invite.body().is_empty() {
-        return Ok(None);
-    }
-    let body = match invite.header("Content-Type") {
-        None => return Err(bad(400)),
-        Some(t) if starts_with_ignoring_case(t, b"application/sdp") => invite.body(),
-        Some(_) => {
+    let content_type = invite.header("Content-Type");
+    let body = match sdp::find(content_type, invite.header("Content-Disposition"), invite.body()) {
+        Ok(Some(body)) => body,
+        Ok(None) => return Ok(None),
+        Err(e) if e.status() == 415 => {
             return Err(Refusal { header: Some(("Accept", "application/sdp".into())), ..bad(415) });
         }
+        Err(e) => return Err(bad(e.status())),
     };
     let offer = sdp::parse(body).map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;
     if !offer.codecs.iter().any(|(c, _)| codecs.contains(c)) {
         return Err(Refusal::new(RefusalReason::BadMedia, 488));
     }
     Ok(Some(offer))
-}
-
-fn starts_with_ignoring_case(value: &[u8], prefix: &[u8]) -> bool {
-    value.get(..prefix.len()).is_some_and(|v| v.eq_ignore_ascii_case(prefix))
 }

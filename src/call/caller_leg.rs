@@ -111,7 +111,7 @@ pub enum CallerSignalling {
         /// The path it came by.
         flow: Flow,
         /// Its offer; `None` when we are to offer in the 200 OK.
-        offer: Option<Description>,
+        offer: Option<Box<Description>>,
     },
     /// We answered 200 OK.
     Up {

@@ -137,7 +137,7 @@ impl Call {
             look_up,
             caller: CallerLeg {
                 id: leg,
-                signalling: CallerSignalling::Unanswered { tx, invite, flow, offer },
+                signalling: CallerSignalling::Unanswered { tx, invite, flow, offer: offer.map(Box::new) },
                 media,
             },
             seats: Vec::new(),
@@ -214,7 +214,7 @@ impl Call {
             match reason {
                 Reason::AnswerDelay => self.try_answer(cx),
                 Reason::LookUpDeadline => self.look_up_settled(None, cx),
-                Reason::CallLength => self.end(EndedBy::Gateway, EndReason::LengthLimit, None, cx),
+                Reason::CallLength => self.too_long(cx),
                 Reason::LastMessage => self.last_message_over(cx),
             }
         }
@@ -432,6 +432,28 @@ impl Call {
                 self.last_message_over(cx);
             }
         }
+    }
+
+    /// The call has lasted as long as it may: the operator is let go, the caller hears why.
+    fn too_long(&mut self, cx: &mut Cx<'_>) {
+        let prompt = cx.rules.call_length_prompt.clone();
+        let Stage::Connected { leg, seat, hold } = &self.stage else {
+            return self.end(EndedBy::Gateway, EndReason::LengthLimit, None, cx);
+        };
+        let (leg, seat, hold) = (*leg, seat.clone(), *hold);
+        if prompt.is_none() {
+            return self.end(EndedBy::Gateway, EndReason::LengthLimit, None, cx);
+        }
+        cx.out.push(Output::Media(media::Command::Unbridge { a: self.caller.id }));
+        if let Some(talking) = self.seats.iter_mut().find(|s| s.id == leg) {
+            talking.hang_up(cx);
+        }
+        if let Some((holder, since)) = hold {
+            let held = cx.now.mono.since(since);
+            self.story.tell(cx, What::CallResumed { leg: holder, held });
+        }
+        cx.out.push(Output::Acd(acd::Input::Finished { seat }));
+        self.last_message(EndReason::LengthLimit, prompt, cx);
     }
 
     fn last_message_over(&mut self, cx: &mut Cx<'_>) {

@@ -20,6 +20,8 @@ pub struct Rules {
     pub codecs: Vec<Codec>,
     /// The longest a call may last, from its 200 OK.
     pub call_length: Duration,
+    /// What the caller hears when it runs out; `None`: the BYE alone.
+    pub call_length_prompt: Option<Arc<str>>,
     /// How long a presentation waits for the look-up, from the INVITE.
     pub look_up_deadline: Duration,
     /// What each queue lets the caller hear.

@@ -2,6 +2,7 @@
 
 use super::configuration::Named;
 use crate::io::serve;
+use std::io::IsTerminal;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -12,11 +13,15 @@ pub struct Args {
     named: Named,
 }
 
-/// Runs until told to stop. A second signal ends the drain.
+/// Runs until told to stop. Ctrl-C during the drain ends it at once.
 pub async fn run(args: Args) -> Result<(), String> {
     let config = args.named.load()?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.log.level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let signals = |kind| signal(kind).map_err(|e| format!("cannot wait for signals: {e}"));
     let (mut term, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     let running = serve::start(&config).await?;
@@ -27,9 +32,9 @@ pub async fn run(args: Args) -> Result<(), String> {
         _ = interrupt.recv() => {}
     }
     tracing::info!("draining: new calls are refused, live ones may end by themselves");
+    // A supervisor may send SIGTERM to the group and to the process: only a second Ctrl-C is a person in a hurry.
     tokio::select! {
         () = running.stop() => Ok(()),
-        _ = term.recv() => Err("stopped by a second signal: live calls are closed at the next start".into()),
-        _ = interrupt.recv() => Err("stopped by a second signal: live calls are closed at the next start".into()),
+        _ = interrupt.recv() => Err("stopped by Ctrl-C during the drain: live calls are closed at the next start".into()),
     }
 }

@@ -84,6 +84,7 @@ fn rules(config: &Config, advertised: &Option<Advertised>, media_address: Option
         advertised: advertised.clone(),
         codecs: vec![Codec::Pcma, Codec::Pcmu],
         call_length: config.limits.call_length,
+        call_length_prompt: config.limits.call_length_prompt.clone(),
         look_up_deadline: LOOK_UP_DEADLINE,
         voices: voices.collect(),
     }

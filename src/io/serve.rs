@@ -6,13 +6,13 @@ use super::driver::{Driver, INBOX, Inbound};
 use super::store::Journal;
 use super::udp::Listeners;
 use super::{grpc, http, rtp, secrets, tcp};
-use crate::config::{Advertised, Config};
+use crate::config::Config;
 use crate::event::{CallEvent, CallRecord, wire};
 use crate::gateway::{Counts, Gateway, Input, Start, transport};
 use crate::id::Random;
 use crate::redact::Secret;
 use crate::sip::Transport;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -49,7 +49,6 @@ pub type StartError = String;
 /// Starts a gateway. Must be called within a tokio runtime, which serves gRPC and HTTP.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
     let clock = Clock::new();
-    let config = &reachable(config);
     let state = secrets::State::open(config).map_err(|e| e.to_string())?;
     let retention = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
     let (journal, recovered) = Journal::open(&config.store.path, retention).map_err(|e| e.to_string())?;
@@ -280,28 +279,6 @@ async fn bind_tcp(key: &str, address: SocketAddr) -> Result<TcpListener, StartEr
     TcpListener::bind(address)
         .await
         .map_err(|e| format!("{key} {address}: {e}: stop the other program or choose another port"))
-}
-
-/// The configuration with an address peers can reach us at: a listener on all addresses (0.0.0.0) has none of its
-/// own, so the one this machine would call out from is taken when none is configured.
-fn reachable(config: &Config) -> Config {
-    let mut config = config.clone();
-    let unnamed = config.sip.listen.iter().any(|l| l.address.ip().is_unspecified());
-    if unnamed && config.sip.advertised.is_none() {
-        config.sip.advertised = Some(Advertised { host: own_address().to_string(), port: None });
-    }
-    config
-}
-
-/// The address of the interface the default route leaves by. Nothing is sent.
-fn own_address() -> IpAddr {
-    let route = || {
-        let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-        // An address for documentation (RFC 5737): only the routing table is asked.
-        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
-        socket.local_addr()
-    };
-    route().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |a| a.ip())
 }
 
 /// Our address in session descriptions: the advertised one, or `None` for that of the listener.

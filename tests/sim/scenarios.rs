@@ -270,6 +270,19 @@ fn who_waits_longer_than_the_limit_hears_so_and_is_owed_a_call() {
 }
 
 #[test]
+fn a_call_that_lasts_too_long_lets_the_operator_go_and_tells_the_caller_why() {
+    let limits = "wrap_up = \"0s\"\n[limits]\ncall_length = \"60s\"\ncall_length_prompt = \"wait-limit\"";
+    let mut w = World::new(21, 1, limits, "");
+    w.citizen_calls("13800000001", HangUp::Never);
+    w.run(S(61));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::SeatFree { .. })), "the seat is still in the call");
+    assert!(!w.told.iter().any(|(_, t)| matches!(t, Told::HungUpOn { .. })), "the caller heard nothing");
+    settle(&mut w);
+    let end = &ended(&w)[0];
+    assert_eq!((end.by, end.reason, end.callback_due), (EndedBy::Gateway, EndReason::LengthLimit, false));
+}
+
+#[test]
 fn the_welcome_yields_to_the_operator() {
     let mut w = World::new(14, 1, "", "welcome = \"welcome\"");
     w.seat_answers(1001, S(1));

@@ -102,7 +102,7 @@ impl Feed {
         if position >= self.head() {
             return Ok(Page::default());
         }
-        if let Some(page) = self.from_memory(position, limit, bytes) {
+        if let Some(page) = self.remembered(position, limit, bytes) {
             return Ok(page);
         }
         let reader = self.reader.clone();
@@ -111,7 +111,7 @@ impl Feed {
             .unwrap_or(Err(StoreError::Closed))
     }
 
-    fn from_memory(&self, position: u64, limit: usize, bytes: usize) -> Option<Page> {
+    fn remembered(&self, position: u64, limit: usize, bytes: usize) -> Option<Page> {
         let ring = self.ring.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let first = ring.events.front()?.position;
         if first > position + 1 {

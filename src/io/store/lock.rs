@@ -3,6 +3,7 @@
 use super::StoreError;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Held as long as the store is written.
@@ -16,6 +17,7 @@ impl Lock {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(super::OWNER_ONLY)
             .open(beside(store))
             .map_err(unusable)?;
         match file.try_lock() {

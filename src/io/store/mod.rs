@@ -39,6 +39,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use writer::{OnDurable, Writer};
 
+/// The store holds callers' numbers: it is its owner's alone.
+const OWNER_ONLY: u32 = 0o600;
+
 /// An event to be written.
 #[derive(Debug, Clone)]
 pub struct Append {

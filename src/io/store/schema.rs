@@ -5,6 +5,7 @@ use super::StoreError;
 use crate::id::{LogId, Random};
 use crate::time::Wall;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -90,6 +91,13 @@ CREATE INDEX history_by_key ON history (key, at_ns);
 /// Opens the store for writing, makes it if need be and brings it to [`VERSION`].
 pub fn open_for_writing(path: &Path, now: Wall, random: &mut Random) -> Result<Connection, StoreError> {
     let unusable = |e: rusqlite::Error| StoreError::Unusable(path.to_owned(), e.to_string());
+    // SQLite gives its own files beside the store the same mode.
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(super::OWNER_ONLY)
+        .open(path)
+        .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))?;
     let mut conn = Connection::open(path).map_err(unusable)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(64);

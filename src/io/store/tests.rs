@@ -62,6 +62,16 @@ pub(crate) fn open(place: &Place) -> (Journal, Recovered) {
 }
 
 #[test]
+fn the_store_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let (journal, _) = open(&place);
+    journal.close();
+    let mode = std::fs::metadata(place.store()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn what_was_told_durable_is_there_after_a_crash() {
     let place = Place::new();
     let (journal, recovered) = open(&place);

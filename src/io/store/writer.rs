@@ -24,7 +24,7 @@ const LAST_TRIES: u32 = 5;
 /// A write other than an event: runs inside the next transaction. It may run again when the commit fails, and
 /// answers through what it captured, after the commit.
 pub(super) struct Job {
-    pub run: Box<dyn FnMut(&Transaction<'_>) -> Result<(), StoreError> + Send>,
+    pub run: Run,
     pub done: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
 }
 
@@ -133,6 +133,9 @@ fn encode(append: Append) -> Encoded {
 }
 
 type Answers = Vec<Result<(), StoreError>>;
+
+/// What a job does inside the writer's transaction.
+type Run = Box<dyn FnMut(&Transaction<'_>) -> Result<(), StoreError> + Send>;
 
 fn commit(
     conn: &mut Connection,
