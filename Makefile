@@ -22,8 +22,8 @@ build: needs-cargo ## The program, optimised, as target/release/hotline
 	$(CARGO) build --release --locked
 
 .PHONY: demo
-demo: build ## A gateway with simulated seats and citizens; Ctrl-C ends it
-	@$(HOTLINE) demo
+demo: needs-cargo ## A gateway with simulated seats and citizens; Ctrl-C ends it
+	@$(CARGO) run --locked -- demo
 
 .PHONY: test
 test: needs-cargo ## Everything: installs the peers it tests against, checks the style, runs all tests
