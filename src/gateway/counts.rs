@@ -40,6 +40,8 @@ pub struct Counts {
     pub ready_seats: usize,
     /// SIP transactions.
     pub transactions: usize,
+    /// Ways from a transaction to its call.
+    pub routes: usize,
     /// Deadlines of calls.
     pub timers: usize,
     /// Answers that wait for the disk.
@@ -75,6 +77,7 @@ impl Gateway {
             waiting: acd.waiting,
             ready_seats: acd.ready,
             transactions: sip.transactions(),
+            routes: self.clients.len() + self.invites.len() + self.servers.len(),
             timers: self.call_timers.len(),
             awaiting_disk: self.awaiting.len(),
             received_total: self.tallies.received,

@@ -65,6 +65,7 @@ fn figures(c: &Counts) -> Vec<Figure> {
         gauge("waiting", c.waiting, "Calls in queues"),
         gauge("ready_seats", c.ready_seats, "Seats that may be offered a call"),
         gauge("transactions", c.transactions, "SIP transactions"),
+        gauge("routes", c.routes, "Ways from a transaction to its call"),
         gauge("call_timers", c.timers, "Deadlines of calls"),
         gauge("awaiting_disk", c.awaiting_disk, "Answers that wait for the disk"),
         counter("received_total", c.received_total, "Calls received, refused ones not included"),
