@@ -242,6 +242,44 @@ struct Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::wire::samples;
+    use crate::io::grpc::{self, Services};
+    use crate::io::store::{Append, Journal};
+
+    #[tokio::test]
+    async fn every_event_is_a_line_of_json_in_order() {
+        let place = std::env::temp_dir().join(format!("hotline-cli-events-{}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        let token_file = place.join("token");
+        std::fs::write(&token_file, "secret\n").unwrap();
+        let (journal, _) = Journal::open(&place.join("hotline.db"), Duration::ZERO).unwrap();
+        let services = Services::new(&journal, "secret".into());
+        let events = samples::whole_call(1, 1);
+        journal.append(events.into_iter().map(|event| Append { event, history: None }).collect());
+        journal.close();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = Gateway::at(listener.local_addr().unwrap(), token_file);
+        let server = tokio::spawn(grpc::serve(listener, services, std::future::pending()));
+        let args = Args {
+            gateway,
+            follow: false,
+            from: Some(From::After(2)),
+            types: vec![],
+            calls: vec![],
+            queues: vec![],
+            seats: vec![],
+        };
+        let mut out = Vec::new();
+        assert!(pages(&args, &mut out).await.is_ok());
+        let mut positions = Vec::new();
+        for line in String::from_utf8(out).unwrap().lines() {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            positions.push(value["position"].as_u64().unwrap());
+        }
+        assert_eq!(positions, (3..=10).collect::<Vec<_>>());
+        server.abort();
+        let _ = std::fs::remove_dir_all(&place);
+    }
 
     #[test]
     fn a_start_is_a_word_a_position_or_a_time() {

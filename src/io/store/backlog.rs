@@ -139,14 +139,20 @@ impl Backlog {
         }
     }
 
-    /// Takes all there is, after waiting at most `patience` for something to come.
-    pub fn take(&self, patience: Duration) -> Batch {
+    /// Waits for something to write, at most `patience`; whether the journal is being closed.
+    pub fn wait(&self, patience: Duration) -> bool {
         let mut w = self.lock();
         if w.events.is_empty() && w.acks.is_empty() && w.jobs.is_empty() && !w.closed {
             w.writer_sleeps = true;
             w = self.work.wait_timeout(w, patience).map_or_else(|e| e.into_inner().0, |(guard, _)| guard);
             w.writer_sleeps = false;
         }
+        w.closed
+    }
+
+    /// Takes all there is, up to [`BATCH`] events.
+    pub fn take(&self) -> Batch {
+        let mut w = self.lock();
         let n = w.events.len().min(BATCH);
         w.writing = n;
         Batch {

@@ -14,7 +14,15 @@ pub(super) fn recover(conn: &Connection) -> Result<Recovered, StoreError> {
         .collect::<Result<_, _>>()?;
     let mut open_calls: Vec<Vec<CallEvent>> = Vec::with_capacity(ids.len());
     for id in ids {
-        let events = reader::events_of(conn, &id)?;
+        let events = match reader::events_of(conn, &id) {
+            Ok(events) => events,
+            // One call that cannot be read must not keep every other citizen from being answered.
+            Err(StoreError::Damaged(what)) => {
+                tracing::error!("a call left open stays so: {what}");
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
         if events.is_empty() {
             // Its events are past the retention time.
             conn.execute("DELETE FROM open_call WHERE call_id = ?1", [&id])?;

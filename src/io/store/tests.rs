@@ -234,7 +234,7 @@ fn a_full_backlog_says_so_and_what_it_gave_up_is_told() {
     assert!(matches!(backlog.notice(), Some(Notice::Failed(f)) if f == lost), "told once");
     let mut held = LIMIT;
     while held > 0 {
-        held -= backlog.take(Duration::ZERO).events.len();
+        held -= backlog.take().events.len();
         backlog.written();
     }
     assert!(matches!(backlog.notice(), Some(Notice::BackedUp(false))));

@@ -12,9 +12,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Under load two commits begin at least this far apart, so that one fsync carries many events. The first event
-/// after a quiet moment is written at once.
+/// Two commits begin at least this far apart, so that one fsync carries what comes together. The first event after
+/// a quiet moment is written at once.
 const GATHER: Duration = Duration::from_millis(2);
+/// The same under load: a commit costs as much as a dozen events, so fewer and larger ones leave more of the
+/// processor to calls. Still far from the 20 ms at which the gateway calls the disk hung.
+const GATHER_UNDER_LOAD: Duration = Duration::from_millis(5);
+/// A commit of more events than this means load.
+const LOAD: usize = 12;
 /// How long a failed commit waits before the second try; doubled up to [`BACK_OFF_MOST`].
 const BACK_OFF: Duration = Duration::from_millis(10);
 const BACK_OFF_MOST: Duration = Duration::from_secs(2);
@@ -29,7 +34,8 @@ pub(super) struct Job {
 }
 
 /// Called with the newest durable position.
-pub(super) type OnDurable = Arc<Mutex<Option<Box<dyn Fn(u64) + Send>>>>;
+pub(super) type OnDurable = Arc<Mutex<Option<Box<Told>>>>;
+type Told = dyn Fn(u64) + Send;
 
 pub(super) struct Writer {
     pub conn: Connection,
@@ -50,15 +56,17 @@ struct Encoded {
 impl Writer {
     pub fn run(mut self) {
         let mut begun: Option<Instant> = None;
+        let mut gather = GATHER;
         loop {
-            let batch = self.backlog.take(self.retention.patience());
-            if let Some(rest) = begun.and_then(|b| GATHER.checked_sub(b.elapsed()))
-                && !batch.closed
-                && !batch.events.is_empty()
+            let closing = self.backlog.wait(self.retention.patience());
+            if let Some(rest) = begun.and_then(|b| gather.checked_sub(b.elapsed()))
+                && !closing
             {
                 thread::sleep(rest);
             }
             begun = Some(Instant::now());
+            let batch = self.backlog.take();
+            gather = if batch.events.len() > LOAD { GATHER_UNDER_LOAD } else { GATHER };
             let closed = batch.closed;
             if !self.write(batch) || closed {
                 break;
