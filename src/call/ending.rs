@@ -1,8 +1,8 @@
 //! How a call ends: once, by whichever side comes first, with every leg closed and the queue told.
 
-use super::caller_leg::CallerSignalling;
+use super::caller_leg::{CallerSignalling, MediaSide};
 use super::inputs::{Output, Reason};
-use super::machine::{Call, Stage};
+use super::machine::{Call, Published, Stage};
 use super::outcome::{owes_callback, q850};
 use super::seat_leg::SeatSignalling;
 use super::story::Cx;
@@ -39,6 +39,21 @@ impl Call {
             Stage::Arriving { .. } | Stage::Connected { .. } | Stage::LastMessage { .. } => {
                 finish(self, &ending, cx);
             }
+        }
+    }
+
+    /// Waits for nothing any more: a leg that does not confirm its end, a wrap-up. The record is final as it stands.
+    pub(super) fn stop(&mut self, cx: &mut Cx<'_>) {
+        self.end(EndedBy::Gateway, EndReason::Shutdown, None, cx);
+        self.caller.signalling = CallerSignalling::Down;
+        self.caller.media.side = MediaSide::Closed;
+        for seat in &mut self.seats {
+            seat.signalling = SeatSignalling::Down;
+            seat.media.side = MediaSide::Closed;
+        }
+        self.wrapping = None;
+        if self.published == Published::Ended {
+            self.published = Published::No;
         }
     }
 

@@ -116,6 +116,8 @@ pub enum Input {
     },
     /// The gateway stops and cannot wait longer.
     Shutdown,
+    /// The gateway is about to be gone: legs whose end was not confirmed never will be.
+    Stop,
 }
 
 /// Where a seat's phone is.

@@ -204,6 +204,7 @@ impl Call {
                 self.published = Published::No;
             }
             Input::Shutdown => self.end(EndedBy::Gateway, EndReason::Shutdown, None, cx),
+            Input::Stop => self.stop(cx),
         }
         self.settle(cx);
     }

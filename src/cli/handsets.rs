@@ -7,7 +7,7 @@ use crate::io::clock::Clock;
 use crate::redact::Secret;
 use crate::time::Now;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::UdpSocket;
@@ -19,6 +19,9 @@ pub struct Handsets {
     socket: UdpSocket,
     clock: Clock,
     out: Vec<Output>,
+    /// Said and not yet carried out, in order; what was told of it waits in `told`.
+    pending: VecDeque<Output>,
+    told: Vec<Told>,
     buffer: Box<[u8]>,
     sound: Option<Sound>,
     ports: HashMap<Line, SocketAddr>,
@@ -34,6 +37,8 @@ impl Handsets {
             socket,
             clock: Clock::new(),
             out: Vec::new(),
+            pending: VecDeque::new(),
+            told: Vec::new(),
             buffer: vec![0; 65_535].into_boxed_slice(),
             sound: None,
             ports: HashMap::new(),
@@ -116,20 +121,23 @@ impl Handsets {
         }
     }
 
+    /// Carries out all that was said. It may be dropped while it waits: nothing is lost, the next call goes on.
     async fn carry_out(&mut self) -> Vec<Told> {
-        let mut told = Vec::new();
-        for output in std::mem::take(&mut self.out) {
-            match output {
-                Output::Send { flow, bytes } => {
-                    let _ = self.socket.send_to(&bytes, flow.remote).await;
-                }
-                Output::Told(t) => {
-                    self.follow(&t);
-                    told.push(t);
-                }
+        self.pending.extend(self.out.drain(..));
+        while let Some(output) = self.pending.front() {
+            if let Output::Send { flow, bytes } = output
+                && let Err(e) = self.socket.try_send_to(bytes, flow.remote)
+                && e.kind() == io::ErrorKind::WouldBlock
+            {
+                let _ = self.socket.writable().await;
+                continue;
+            }
+            if let Some(Output::Told(told)) = self.pending.pop_front() {
+                self.follow(&told);
+                self.told.push(told);
             }
         }
-        told
+        std::mem::take(&mut self.told)
     }
 
     /// Lets the sound follow the call.
@@ -167,3 +175,35 @@ impl Handsets {
 
 /// How long a phone without anything to do sleeps at most.
 pub const IDLE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::super::phones::HangUp;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_said_is_not_lost_when_the_phones_are_interrupted() {
+        let here: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let gateway = UdpSocket::bind(here).await.expect("a socket");
+        let at = gateway.local_addr().expect("its address");
+        let mut phones = Handsets::bind(here, at, Random::from_number(1)).await.expect("a socket");
+        for n in 0..100 {
+            let (dials, number) = ("12345".to_owned(), n.to_string());
+            phones.call(CitizenPlan { dials, number, media: at, hangs_up: HangUp::Never });
+        }
+        // Each turn ends at its first pause.
+        for _ in 0..200 {
+            tokio::select! {
+                biased;
+                _ = phones.live(Instant::now() + IDLE) => {}
+                () = std::future::ready(()) => {}
+            }
+            tokio::task::yield_now().await;
+        }
+        let (mut heard, mut buffer) = (0, [0; 4096]);
+        while gateway.try_recv_from(&mut buffer).is_ok() {
+            heard += 1;
+        }
+        assert_eq!(heard, 100, "every INVITE goes out once");
+    }
+}

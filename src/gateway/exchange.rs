@@ -235,10 +235,10 @@ impl Gateway {
         }
     }
 
-    pub(super) fn shutdown(&mut self) {
+    pub(super) fn tell_all_calls(&mut self, input: fn() -> call::Input) {
         let mut open: Vec<CallId> = self.calls.keys().copied().collect();
         open.sort();
-        self.work.extend(open.into_iter().map(|id| Work::Call(id, call::Input::Shutdown)));
+        self.work.extend(open.into_iter().map(|id| Work::Call(id, input())));
     }
 
     /// Says so, once, when the gateway drains and the last call is over.

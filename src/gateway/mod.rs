@@ -111,7 +111,8 @@ impl Gateway {
             Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),
             Input::History { call, history } => self.push_call(call, call::Input::History(history)),
             Input::Drain => self.drain(now, out),
-            Input::Shutdown => self.shutdown(),
+            Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
+            Input::Stop => self.tell_all_calls(|| call::Input::Stop),
         }
         self.run(now, out);
         self.drained(now, out);

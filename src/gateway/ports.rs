@@ -44,6 +44,8 @@ pub enum Input {
     Drain,
     /// End every call now.
     Shutdown,
+    /// The last input: what still waits for a peer is given up, and every record becomes final.
+    Stop,
 }
 
 /// What the shell carries out, in order.

@@ -112,6 +112,7 @@ impl Driver {
                 self.gateway.handle(now, Input::FlowFailed { flow }, out);
             }
             Inbound::Stop => {
+                self.gateway.handle(now, Input::Stop, out);
                 self.carry_out(out, tcp);
                 self.counts.send_replace(self.gateway.counts());
                 return false;

@@ -1,7 +1,14 @@
 //! One binary for the tests that stand outside the library.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod both_sides;
 mod config;
+mod kill;
+mod programme;
+mod soak;
+mod subscriber;
 mod tcp;
 mod tidy;
 mod torture;
+mod town;
+mod written;

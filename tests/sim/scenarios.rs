@@ -386,6 +386,31 @@ fn draining_refuses_new_calls_and_lets_the_others_end() {
 }
 
 #[test]
+fn a_stop_that_cannot_wait_leaves_every_record_final() {
+    let mut w = World::new(21, 3, "", "");
+    w.seat_does(1001, WhenRung::IsDead, None);
+    // One talks, one has hung up and its dead seat never confirms, one waits.
+    for (number, hangs_up) in [
+        ("13800000001", HangUp::AfterDialling(S(1))),
+        ("13800000002", HangUp::Never),
+        ("13800000003", HangUp::AfterAnswer(S(2))),
+        ("13800000004", HangUp::Never),
+    ] {
+        w.citizen_calls(number, hangs_up);
+    }
+    w.run(S(3));
+    w.input(Input::Drain);
+    w.input(Input::Shutdown);
+    w.run(S(1));
+    assert!(!w.drained, "a leg is not confirmed");
+    w.input(Input::Stop);
+    w.run(S(1));
+    assert!(w.drained);
+    assert_eq!(w.open_calls().len(), 0);
+    assert_eq!(ended(&w).len(), 4);
+}
+
+#[test]
 fn a_bridge_without_sound_from_either_side_is_ended_and_recorded_so() {
     let mut w = World::new(19, 1, "", "");
     w.citizen_calls("13800000001", HangUp::Never);

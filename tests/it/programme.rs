@@ -1,0 +1,214 @@
+//! The program itself, as a process: `hotline serve` on free loopback ports, stopped, killed and started again.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A start that takes longer has failed.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// A stop has 5 s for live calls; one that takes longer than this hangs.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the gateway of a test is made of.
+pub struct Plan {
+    /// Names its directory.
+    pub name: &'static str,
+    /// Seats 1001 and on, all at `seats_at`.
+    pub seats: u32,
+    pub seats_at: SocketAddr,
+    /// More keys of the trunk, the queue and the limits.
+    pub trunk: &'static str,
+    pub queue: &'static str,
+    pub limits: &'static str,
+}
+
+/// A running `hotline serve`, its configuration and its store. Dropping it kills it and, unless the test fails,
+/// removes its directory.
+pub struct Programme {
+    plan: Plan,
+    directory: PathBuf,
+    child: Child,
+    said: mpsc::Receiver<String>,
+    pub sip: SocketAddr,
+    pub grpc: SocketAddr,
+    pub http: SocketAddr,
+}
+
+impl Programme {
+    /// Starts with an empty store on ports the system chooses.
+    pub fn start(plan: Plan) -> Programme {
+        let directory = std::env::temp_dir().join(format!("hotline-it-{}-{}", plan.name, std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).expect("a directory for the test");
+        let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let (child, said, [sip, grpc, http]) = launch(&plan, &directory, [any; 3]);
+        Programme { plan, directory, child, said, sip, grpc, http }
+    }
+
+    /// SIGKILL: the process is gone when this returns.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the gateway was running");
+        self.child.wait().expect("the gateway is gone");
+    }
+
+    /// Starts again on the same store and the same ports.
+    pub fn start_again(&mut self) {
+        let (child, said, ports) = launch(&self.plan, &self.directory, [self.sip, self.grpc, self.http]);
+        (self.child, self.said) = (child, said);
+        assert_eq!(ports, [self.sip, self.grpc, self.http], "the gateway moved");
+    }
+
+    /// SIGTERM: drains, and says how the process ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is here");
+        assert!(sent.success(), "the gateway was gone before it was stopped");
+        // Its stdout closes when it ends.
+        let ended = loop {
+            match self.said.recv_timeout(STOPPED_WITHIN) {
+                Ok(_) => {}
+                Err(why) => break why,
+            }
+        };
+        assert_eq!(ended, mpsc::RecvTimeoutError::Disconnected, "the gateway does not stop");
+        self.child.wait().expect("the gateway is gone")
+    }
+
+    /// Its journal.
+    pub fn store(&self) -> PathBuf {
+        self.directory.join("journal.db")
+    }
+
+    /// A directory for what the test makes.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The bearer token of gRPC.
+    pub fn token(&self) -> String {
+        let text = std::fs::read_to_string(self.directory.join("api-token")).expect("the API token");
+        text.trim().to_owned()
+    }
+
+    /// A figure of the health page.
+    pub fn figure(&self, name: &str) -> u64 {
+        let page = self.health();
+        let key = format!("\"{name}\": ");
+        let at = page.find(&key).unwrap_or_else(|| panic!("the health page has no {name}: {page}"));
+        let digits: String = page[at + key.len()..].chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or_else(|_| panic!("{name} is no number: {page}"))
+    }
+
+    /// The health page as it comes.
+    pub fn health(&self) -> String {
+        let mut stream = TcpStream::connect(self.http).expect("the health page answers");
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+        stream
+            .write_all(b"GET /health HTTP/1.1\r\nHost: hotline\r\nConnection: close\r\n\r\n")
+            .expect("the request goes out");
+        let mut page = String::new();
+        stream.read_to_string(&mut page).expect("the page comes whole");
+        page
+    }
+
+    /// How many files and sockets the process holds.
+    pub fn descriptors(&self) -> usize {
+        let open = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(open).map_or(0, |entries| entries.count())
+    }
+
+    /// How many threads it has.
+    pub fn threads(&self) -> usize {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        std::fs::read_dir(tasks).map_or(0, |entries| entries.count())
+    }
+
+    /// What all its lives logged. Fails the test at an ERROR line.
+    pub fn check_log(&self) {
+        let log = std::fs::read_to_string(self.directory.join("log")).expect("the log");
+        let errors: Vec<&str> =
+            log.lines().filter(|l| l.contains(" ERROR ") || l.contains("panicked at")).collect();
+        assert!(errors.is_empty(), "the gateway logged errors:\n{}", errors.join("\n"));
+    }
+}
+
+impl Drop for Programme {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+            let last: Vec<&str> = log.lines().rev().take(10).collect();
+            eprintln!("kept for you: {}; its log ends:", self.directory.display());
+            last.iter().rev().for_each(|line| eprintln!("  {line}"));
+        } else {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+fn configuration(plan: &Plan, directory: &Path, [sip, grpc, http]: [SocketAddr; 3]) -> String {
+    let Plan { seats, seats_at, trunk, queue, limits, .. } = plan;
+    let media = media_address(plan.name);
+    let (last, store) = (1000 + seats, directory.join("journal.db"));
+    format!(
+        "[sip]\nlisten = [\"udp:{sip}\"]\n\
+         [media]\naddress = \"{media}\"\nports = \"16384-29999\"\nsilence = \"24h\"\n\
+         [grpc]\nlisten = \"{grpc}\"\n[http]\nlisten = \"{http}\"\n\
+         [store]\npath = {store:?}\n[log]\nlevel = \"warn\"\n\
+         [limits]\ndrain = \"5s\"\n{limits}\n\
+         [[trunk]]\nname = \"city\"\nsources = [\"127.0.0.1\"]\ncalls_per_second = 5000\n{trunk}\n\
+         [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{seats_at}\"\n\
+         [[queue]]\nname = \"main\"\nwrap_up = \"0s\"\n{queue}\n\
+         [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n\
+         [[service]]\nnumber = \"12399\"\nqueue = \"main\"\nanswer_delay_ms = 200\n"
+    )
+}
+
+/// A loopback address of its own for the media of each test of each run: no other gateway on this machine, which
+/// would use the same range of ports, can be in the way.
+fn media_address(name: &str) -> Ipv4Addr {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let of_test = name.bytes().fold(1u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
+    Ipv4Addr::new(127, 1 + high % 120, low, of_test.clamp(1, 254))
+}
+
+type Launched = (Child, mpsc::Receiver<String>, [SocketAddr; 3]);
+
+fn launch(plan: &Plan, directory: &Path, ports: [SocketAddr; 3]) -> Launched {
+    let file = directory.join("hotline.toml");
+    std::fs::write(&file, configuration(plan, directory, ports)).expect("the configuration is written");
+    let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).expect("a log");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .args(["serve", "--config"])
+        .arg(&file)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .expect("the program starts");
+    let (says, said) = mpsc::channel();
+    let stdout = child.stdout.take().expect("its stdout");
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = says.send(line);
+        }
+    });
+    let line = said.recv_timeout(READY_WITHIN).unwrap_or_else(|_| {
+        let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
+        let _ = child.kill();
+        panic!("the gateway did not start; it said: {log}")
+    });
+    let address = |after: &str| {
+        let at = line.find(after).unwrap_or_else(|| panic!("no {after} in: {line}")) + after.len();
+        let text: String = line[at..].chars().take_while(|c| !c.is_whitespace() && *c != ',').collect();
+        text.parse().unwrap_or_else(|_| panic!("no address after {after} in: {line}"))
+    };
+    let ports = [address("sip udp:"), address("grpc "), address("http ")];
+    (child, said, ports)
+}
