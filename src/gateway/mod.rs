@@ -110,6 +110,7 @@ impl Gateway {
             Input::Durable { position } => self.durable(now, position, out),
             Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),
             Input::History { call, history } => self.push_call(call, call::Input::History(history)),
+            Input::Alarm { alarm, raised, reason } => self.alarm(now, alarm, raised, &reason, out),
             Input::Drain => self.drain(now, out),
             Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
             Input::Stop => self.tell_all_calls(|| call::Input::Stop),

@@ -40,6 +40,15 @@ pub enum Input {
         /// What is known.
         history: History,
     },
+    /// A part of the shell needs a person, or no longer does.
+    Alarm {
+        /// A stable name, for instance `journal_failed`.
+        alarm: &'static str,
+        /// Whether it begins (`true`) or is over.
+        raised: bool,
+        /// What and the cure, in plain words, without personal data.
+        reason: String,
+    },
     /// Take no new calls.
     Drain,
     /// End every call now.

@@ -3,7 +3,7 @@
 
 use super::clock::Clock;
 use super::driver::{Driver, INBOX, Inbound};
-use super::store::Journal;
+use super::store::{Failure, Journal};
 use super::udp::Listeners;
 use super::{grpc, http, rtp, secrets, tcp};
 use crate::config::Config;
@@ -67,6 +67,10 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     journal.on_backed_up(Box::new(move |backed_up| {
         let _ = back.blocking_send(Inbound::Gateway(Input::JournalBackedUp(backed_up)));
     }));
+    let back = sender.clone();
+    journal.on_failed(Box::new(move |failure| {
+        let _ = back.blocking_send(Inbound::Gateway(alarm_of(failure)));
+    }));
     let (media, media_thread) = start_media(config, sender.clone())?;
 
     let mut out = Vec::new();
@@ -103,6 +107,15 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let grpc = grpc_listener.local_addr().map_err(|e| e.to_string())?;
     let http = http_listener.local_addr().map_err(|e| e.to_string())?;
     let services = grpc::Services::new(&journal, state.api_token());
+    let back = sender.clone();
+    services.on_parked(move |subscription, position| {
+        let reason = format!(
+            "subscription {subscription} refused event {position} too often and goes on without it: mend the backend, \
+             then re-drive it"
+        );
+        // Called within the runtime, where nothing may wait; a full inbox loses the alarm, not the parked event.
+        let _ = back.try_send(Inbound::Gateway(Input::Alarm { alarm: "event_parked", raised: true, reason }));
+    });
     tokio::spawn(grpc::serve(grpc_listener, services.clone(), stopped(stopping.clone())));
     tokio::spawn(http::serve(http_listener, counts.clone(), stopped(stopping)));
     Ok(Running {
@@ -284,6 +297,26 @@ async fn bind_tcp(key: &str, address: SocketAddr) -> Result<TcpListener, StartEr
 /// Our address in session descriptions: the advertised one, or `None` for that of the listener.
 fn media_address(config: &Config) -> Option<IpAddr> {
     config.sip.advertised.as_ref().and_then(|a| a.host.parse().ok())
+}
+
+fn alarm_of(failure: Failure) -> Input {
+    let (alarm, raised, reason) = match failure {
+        Failure::Commit(why) => (
+            "journal_failed",
+            true,
+            format!("the journal cannot be written: {why}: look at the disk under store.path"),
+        ),
+        Failure::Over => ("journal_failed", false, "the journal can be written again".to_owned()),
+        Failure::Lost { from, to } => (
+            "journal_lost",
+            true,
+            format!("events {from} to {to} are not in the journal: its disk failed for too long"),
+        ),
+        Failure::Retention(why) => {
+            ("journal_retention", true, format!("old events could not be removed: {why}"))
+        }
+    };
+    Input::Alarm { alarm, raised, reason }
 }
 
 fn start_media(
