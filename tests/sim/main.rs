@@ -4,4 +4,5 @@
 mod checks;
 mod scenarios;
 mod seeds;
+mod soak;
 mod world;
