@@ -99,11 +99,10 @@ impl Town {
         let until = Instant::now() + time;
         while Instant::now() < until {
             // Whichever side has something to tell ends the turn of the other.
-            let told = tokio::select! {
+            tokio::select! {
                 told = self.citizens.live(until) => self.of_citizens(told),
                 told = self.seats.live(until) => self.of_seats(told),
-            };
-            let () = told;
+            }
         }
     }
 
