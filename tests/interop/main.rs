@@ -1,2 +1,15 @@
-//! placeholder
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+//! The real program among real peers: SIPp as a trunk and as seats, baresip as an operator's phone. Every test starts
+//! a gateway of its own on free loopback ports and compares what the peers saw with what the records say.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
+
+mod bad_offers;
+mod calls;
+mod cancel;
+mod operator_phone;
+
+mod baresip;
+mod place;
+mod program;
+mod sipp;
+mod tone;
+mod voice;

@@ -1,0 +1,90 @@
+//! baresip as an operator's phone: registers, answers by itself, speaks a tone and keeps what it hears.
+
+use crate::place::{Place, Process, poll};
+use crate::tone;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Where Debian puts the modules on this kind of machine.
+const MODULES: &str = "/usr/lib/baresip/modules";
+
+/// Until it is registered, on a machine that is busy.
+const REGISTER: Duration = Duration::from_secs(15);
+
+/// Until its file of what it heard is whole.
+const WRITE: Duration = Duration::from_secs(5);
+
+/// Seconds of tone it has to say: more than any call here lasts.
+const SPEAKS: u32 = 60;
+
+/// A phone that runs. Killed when its owner goes.
+pub struct Baresip {
+    _process: Process,
+}
+
+impl Baresip {
+    /// Starts a phone and waits until it is registered. It speaks `codec` alone, and a tone of `frequency`.
+    pub fn register(
+        place: &Place,
+        gateway: SocketAddr,
+        (seat, password): (&str, &str),
+        codec: &str,
+        frequency: u32,
+    ) -> Baresip {
+        assert!(
+            Path::new(MODULES).join("sndfile.so").exists(),
+            "baresip has no modules in {MODULES}: run `make test`, which installs it"
+        );
+        let (spoken, kept) =
+            (place.write("spoken.wav", tone::wav(frequency, SPEAKS)), place.path().display());
+        // The codecs come before the account, which names one of them.
+        let config = format!(
+            "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nrtp_ports 30000-32000\nmodule_path {MODULES}\n\
+             module g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule account.so\n\
+             module_app menu.so\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,bell\n\
+             snd_path {kept}\n",
+            spoken.display()
+        );
+        let account = format!(
+            "<sip:{seat}@{gateway};transport=udp>;auth_user={seat};auth_pass={password};answermode=auto;\
+             regint=60;audio_codecs={codec}/8000/1\n"
+        );
+        let directory = place.file("baresip");
+        std::fs::create_dir_all(&directory).expect("a directory for baresip");
+        for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
+            std::fs::write(directory.join(name), text).expect("a file for baresip");
+        }
+        let mut command = Command::new("baresip");
+        command.args(["-4", "-f"]).arg(&directory);
+        let process = Process::start(command, place, "baresip.log");
+        let said = || {
+            String::from_utf8_lossy(&std::fs::read(place.file("baresip.log")).unwrap_or_default())
+                .into_owned()
+        };
+        let registered = poll(REGISTER, || said().contains(" 200 OK ").then_some(()));
+        assert!(registered.is_some(), "baresip does not register: {}", said());
+        Baresip { _process: process }
+    }
+
+    /// What it heard in its only call, once that is over and the file holds `milliseconds` of sound.
+    pub fn heard(&self, place: &Place, milliseconds: usize) -> Vec<i16> {
+        let mut last = None;
+        let whole = poll(WRITE, || {
+            let sound = recording(place.path()).and_then(|wav| tone::samples(&wav))?;
+            // Two looks that agree: it is no longer written.
+            let same = last == Some(sound.len()) && sound.len() >= milliseconds * 8;
+            last = Some(sound.len());
+            same.then_some(sound)
+        });
+        whole.unwrap_or_else(|| panic!("baresip kept {last:?} samples of what it heard"))
+    }
+}
+
+fn recording(directory: &Path) -> Option<Vec<u8>> {
+    let entries = std::fs::read_dir(directory).ok()?;
+    let names = entries.flatten().map(|e| e.path());
+    let of_ear = names.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().ends_with("-dec.wav")));
+    of_ear.filter_map(|p| std::fs::read(p).ok()).next()
+}

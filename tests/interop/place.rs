@@ -1,0 +1,105 @@
+//! Where a test keeps its files, how it waits, and how it ends what it started.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Between two looks at a condition.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A directory that goes with its owner. Kept when the test fails: what the peers wrote is the evidence.
+pub struct Place(PathBuf);
+
+impl Place {
+    pub fn new(name: &str) -> Place {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let unique =
+            format!("hotline-interop-{}-{}-{name}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(unique);
+        std::fs::create_dir_all(&path).expect("a directory for the test");
+        Place(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.file(name);
+        std::fs::write(&path, text).expect("a file for the test");
+        path
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what the peers wrote is kept in {}", self.0.display());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// A process that is killed when its owner goes.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts `command`. What it says goes to the file `output` of `place`, unless its stdout is taken elsewhere.
+    pub fn start(mut command: Command, place: &Place, output: &str) -> Process {
+        let file = std::fs::File::create(place.file(output)).expect("a file for what a peer says");
+        command.stdin(Stdio::null()).stderr(file.try_clone().expect("the same file")).stdout(file);
+        Process::spawn(command)
+    }
+
+    pub fn spawn(mut command: Command) -> Process {
+        let name = command.get_program().to_string_lossy().into_owned();
+        match command.spawn() {
+            Ok(child) => Process(child),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                panic!("{name} is not installed: run `make test`, which installs what the tests talk to")
+            }
+            Err(e) => panic!("{name} does not start: {e}"),
+        }
+    }
+
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// Its exit status, when it ends within `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Option<i32> {
+        poll(limit, || self.0.try_wait().expect("a child of ours")).and_then(|status| status.code())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Looks until there is something or the time is up.
+pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
+    loop {
+        let late = Instant::now() >= end;
+        match look() {
+            Some(found) => return Some(found),
+            None if late => return None,
+            None => std::thread::sleep(LOOK),
+        }
+    }
+}
+
+/// A UDP port of loopback that was free a moment ago, for a program that must be told its port.
+pub fn free_port() -> u16 {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port on loopback");
+    socket.local_addr().expect("its address").port()
+}

@@ -1,0 +1,137 @@
+//! `hotline serve` as a process, and its records and events as its own commands print them.
+
+use crate::place::{Place, Process, poll};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+const HOTLINE: &str = env!("CARGO_BIN_EXE_hotline");
+
+/// From the start of the process to its ready line, on a machine that is busy.
+const START: Duration = Duration::from_secs(20);
+
+/// For the journal to hold what the peers already know.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// A running gateway. Killed when its owner goes.
+pub struct Program {
+    pub place: Place,
+    pub sip: SocketAddr,
+    grpc: String,
+    _process: Process,
+}
+
+impl Program {
+    /// Starts a gateway that takes calls for 12345 from this machine. `seats` and `service` are the text of their
+    /// sections after what all tests share.
+    pub fn start(name: &str, seats: &str, service: &str) -> Program {
+        let place = Place::new(name);
+        let config = format!(
+            r#"
+[sip]
+listen = ["udp:127.0.0.1:0"]
+[media]
+address = "127.0.0.1"
+[grpc]
+listen = "127.0.0.1:0"
+[http]
+listen = "127.0.0.1:0"
+[store]
+path = "{store}"
+[log]
+level = "debug"
+[[trunk]]
+name = "sipp"
+sources = ["127.0.0.1"]
+channels = 1000
+calls_per_second = 1000
+trusted = true
+{seats}
+[[queue]]
+name = "main"
+wrap_up = "0s"
+cool_down = "1s"
+seats = "all"
+[[service]]
+number = "12345"
+queue = "main"
+{service}
+"#,
+            store = place.file("state/hotline.db").display()
+        );
+        let config = place.write("hotline.toml", config);
+        let says = std::fs::File::create(place.file("hotline.log")).expect("a file for its log");
+        let mut command = Command::new(HOTLINE);
+        command.arg("serve").arg("--config").arg(config).env_remove("RUST_LOG");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(says);
+        let mut process = Process::spawn(command);
+        let ready = first_line(&mut process).unwrap_or_else(|| {
+            let said = std::fs::read_to_string(place.file("hotline.log")).unwrap_or_default();
+            panic!("the gateway does not get ready: {said}")
+        });
+        let after = |word: &str| {
+            let found = ready.split([' ', ',']).skip_while(|w| *w != word).nth(1);
+            found.unwrap_or_else(|| panic!("no {word} in: {ready}")).to_owned()
+        };
+        let sip = after("sip").trim_start_matches("udp:").parse().expect("the SIP address");
+        Program { sip, grpc: after("grpc"), place, _process: process }
+    }
+
+    /// The password the gateway made for a seat.
+    pub fn password(&self, seat: &str) -> String {
+        let text =
+            std::fs::read_to_string(self.place.file("state/seats.toml")).expect("the seats' passwords");
+        let line = text.lines().find_map(|l| l.strip_prefix(&format!("\"{seat}\" = \"")));
+        line.expect("the seat's line").trim_end_matches('"').to_owned()
+    }
+
+    /// The records of all calls, once there are `calls` and every one of them is final.
+    pub fn final_records(&self, calls: usize) -> Vec<Value> {
+        let whole = |records: &Vec<Value>| {
+            records.len() == calls && records.iter().all(|r| r["final"] == Value::Bool(true))
+        };
+        let mut last = Vec::new();
+        poll(SETTLE, || {
+            last = self.lines(&["calls", "--json", "-n", "10000"]);
+            whole(&last).then_some(())
+        });
+        assert!(whole(&last), "{calls} final records expected, there are {}: {last:#?}", last.len());
+        last
+    }
+
+    /// The events of one type, for instance `CallEnded`.
+    pub fn events(&self, kind: &str) -> Vec<Value> {
+        self.lines(&["events", "--from", "earliest", "--type", kind])
+    }
+
+    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
+        let asked = Command::new(HOTLINE)
+            .args(arguments)
+            .args(["--address", &self.grpc])
+            .arg("--token-file")
+            .arg(self.place.file("state/api-token"))
+            .output()
+            .expect("the program runs");
+        assert!(asked.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&asked.stderr));
+        let text = String::from_utf8(asked.stdout).expect("text");
+        text.lines().map(|l| serde_json::from_str(l).expect("a line of JSON")).collect()
+    }
+}
+
+fn first_line(process: &mut Process) -> Option<String> {
+    let stdout = process.child().stdout.take()?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let line = BufReader::new(stdout).lines().next();
+        let _ = sender.send(line);
+    });
+    receiver.recv_timeout(START).ok()?.and_then(Result::ok)
+}
+
+/// A text of a record or an event, by its path.
+pub fn text<'v>(value: &'v Value, path: &str) -> &'v str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
