@@ -21,8 +21,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Ports tried for one leg before it is refused: some may be held by other programs.
-const TRIES: u32 = 32;
+/// Ports tried for one leg before it is refused: some may be held by other programs, and a neighbour that takes its ports
+/// in turn, such as another gateway, holds hundreds in a row. A try costs microseconds, and whoever comes next begins
+/// behind the ports that were tried.
+const TRIES: u32 = 1_024;
 /// How long a leg lives before its RTCP socket is opened. The first report is due 2.5 s after the first packet (half of RFC 3550's
 /// least interval of 5 s), and most legs of refused or short calls never get that far.
 const REPORTS_AFTER: Duration = Duration::from_secs(1);

@@ -437,6 +437,38 @@ fn a_port_held_by_another_program_is_passed_over() {
 }
 
 #[test]
+fn a_neighbour_that_holds_hundreds_of_ports_in_a_row_costs_no_call() {
+    let mut w = World::with(Ports::new(10_000..=13_999, Duration::from_secs(5), 0));
+    let leg = LegId::new(Wall(0), &mut w.random);
+    w.order(Command::Open { leg });
+    for held in 0..600 {
+        let Some(Output::Bind(key, port)) = w.out.pop() else { panic!("refused after {held} ports") };
+        assert_eq!(port, 10_000 + 2 * held);
+        w.relay.bound(w.now, key, false, &mut w.out);
+    }
+    let Some(Output::Bind(key, port)) = w.out.pop() else { panic!("refused at a free port") };
+    w.relay.bound(w.now, key, true, &mut w.out);
+    assert_eq!(w.events(), [Event::Opened { leg, port }]);
+}
+
+#[test]
+fn a_range_that_others_hold_to_the_end_of_the_tries_refuses_the_leg() {
+    let mut w = World::with(Ports::new(10_000..=19_999, Duration::from_secs(5), 0));
+    let leg = LegId::new(Wall(0), &mut w.random);
+    w.order(Command::Open { leg });
+    let mut tried = 0;
+    while let Some(Output::Bind(key, _)) = w.out.pop() {
+        tried += 1;
+        w.relay.bound(w.now, key, false, &mut w.out);
+        if !matches!(w.out.last(), Some(Output::Bind(..))) {
+            break;
+        }
+    }
+    assert_eq!(w.events(), [Event::OpenFailed { leg, reason: "no media port could be bound" }]);
+    assert_eq!((tried, w.relay.counts().ports), (1_024, 0));
+}
+
+#[test]
 fn rtcp_gets_its_socket_after_a_second_and_not_when_it_shares_the_port() {
     let mut w = World::new();
     let a = w.phone(1, |_| {});
