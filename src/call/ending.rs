@@ -1,5 +1,6 @@
 //! How a call ends: once, by whichever side comes first, with every leg closed and the queue told.
 
+use super::RETRY_AFTER;
 use super::caller_leg::{CallerSignalling, MediaSide};
 use super::inputs::{Output, Reason};
 use super::machine::{Call, Published, Stage};
@@ -71,7 +72,8 @@ impl Call {
     fn hang_up_caller(&mut self, cx: &mut Cx<'_>) {
         match &mut self.caller.signalling {
             CallerSignalling::Unanswered { tx, invite, .. } => {
-                let response = Outgoing::response(invite, 503, Some(&self.caller.id.to_string()));
+                let response = Outgoing::response(invite, 503, Some(&self.caller.id.to_string()))
+                    .with("Retry-After", RETRY_AFTER);
                 cx.out.push(Output::Respond { tx: *tx, response });
                 self.caller.signalling = CallerSignalling::Down;
             }

@@ -288,7 +288,10 @@ impl Call {
     /// Turns the call away before an answer; the beginning was told already.
     pub(super) fn refuse(&mut self, reason: RefusalReason, status: u16, cx: &mut Cx<'_>) {
         if let CallerSignalling::Unanswered { tx, invite, .. } = &self.caller.signalling {
-            let response = Outgoing::response(invite, status, Some(&self.caller.id.to_string()));
+            let mut response = Outgoing::response(invite, status, Some(&self.caller.id.to_string()));
+            if status == 503 {
+                response = response.with("Retry-After", super::RETRY_AFTER);
+            }
             cx.out.push(Output::Respond { tx: *tx, response });
         }
         self.caller.signalling = CallerSignalling::Down;

@@ -7,6 +7,9 @@
 //! Read in this order: `inputs` (what a call hears and says), `arrival` (what an INVITE must be), `machine` (the
 //! stages), `presenting`, `requests`, `hold`, `ending`, the two legs, and `story` (the events and the record).
 
+/// What a peer that gets 503 should wait before it tries again, in seconds (RFC 3261 section 20.33).
+pub const RETRY_AFTER: &str = "10";
+
 mod arrival;
 mod caller_leg;
 mod ending;

@@ -9,9 +9,6 @@ use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::{Door, Flow, Message, Outgoing, ServerTx};
 use crate::time::{Duration, Mono, Now};
 
-/// What a peer that was shed should wait before it tries again, in seconds (RFC 3261 section 20.33).
-const RETRY_AFTER: &str = "10";
-
 /// New calls a second on one trunk: a token bucket one second deep.
 #[derive(Debug)]
 pub struct Rate {
@@ -145,7 +142,7 @@ impl Gateway {
         }
         let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
         if refusal.status == 503 {
-            response = response.with("Retry-After", RETRY_AFTER);
+            response = response.with("Retry-After", call::RETRY_AFTER);
         }
         if let Some((name, value)) = refusal.header {
             response = response.with(name, value);
