@@ -32,21 +32,6 @@ pub fn display_name(nth: u32, service: &ServiceNumber, caller: &Caller, waited: 
     shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// `text` as a quoted string (RFC 3261 section 25.1): quotes and backslashes escaped, controls as blanks.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 /// `number` as the user part of a SIP URI: whatever may not stand there is percent-encoded. `anonymous` for an empty
 /// one, because a URI may not have an empty user.
 pub fn uri_user(number: &str) -> String {
@@ -90,6 +75,7 @@ fn clock(d: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sip::quoted;
 
     fn shown(nth: u32, service: &str, name: Option<&str>, waited: u64) -> String {
         let caller = Caller { name: name.map(Into::into), ..Caller::default() };

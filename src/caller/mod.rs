@@ -7,7 +7,7 @@ mod history;
 mod identity;
 mod number;
 
-pub use display::{NAME_LIMIT, display_name, quoted, uri_user};
+pub use display::{NAME_LIMIT, display_name, uri_user};
 pub use headers::{HEADERS_KEPT, VALUE_LIMIT, selected_headers, selected_headers_where};
 pub use history::{History, HistoryKey, HistorySecret};
 pub use identity::{TrunkIdentity, identify};
