@@ -11,14 +11,39 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream inside TLS.
+    Tls,
+    /// A message a frame of WebSocket (RFC 7118).
+    Ws,
+    /// The same inside TLS.
+    Wss,
+}
+
+impl Transport {
+    /// Every transport, with its name.
+    pub const ALL: [(&'static str, Transport); 5] = [
+        ("udp", Transport::Udp),
+        ("tcp", Transport::Tcp),
+        ("tls", Transport::Tls),
+        ("ws", Transport::Ws),
+        ("wss", Transport::Wss),
+    ];
+
+    /// Its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
+        }
+    }
 }
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -99,10 +124,10 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
-/// Splits `udp:` or `tcp:` from the front.
+/// Splits `udp:` or another transport from the front.
 pub(super) fn transport(text: &str) -> (Option<Transport>, &str) {
-    for (name, transport) in [("udp:", Transport::Udp), ("tcp:", Transport::Tcp)] {
-        if let Some(rest) = text.strip_prefix(name) {
+    for (name, transport) in Transport::ALL {
+        if let Some(rest) = text.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')) {
             return (Some(transport), rest);
         }
     }
@@ -112,7 +137,7 @@ pub(super) fn transport(text: &str) -> (Option<Transport>, &str) {
 /// `udp:0.0.0.0:5060`.
 pub(super) fn listen(text: &str) -> Result<Listen, Fault> {
     let cure = "write it like \"udp:0.0.0.0:5060\" or \"tcp:[::]:5060\"";
-    let (Some(transport), rest) = transport(text) else {
+    let (Some(transport @ (Transport::Udp | Transport::Tcp)), rest) = transport(text) else {
         return Err(fault(format!("`{text}` does not begin with udp: or tcp:"), cure));
     };
     Ok(Listen { transport, address: rest.parse().map_err(|_| not_an_address(rest, cure))? })

@@ -34,7 +34,7 @@ pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
 pub use sip::Sip;
 pub use store::Store;
-pub use trunk::{Source, Trunk};
+pub use trunk::{Authenticate, Codec, Dtmf, Reliable, Source, Target, Trunk};
 
 use problem::{Problems, fault};
 use table::{Table, tables};

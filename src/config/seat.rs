@@ -61,15 +61,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         ),
         _ => {}
     }
-    let algorithms = t.texts("algorithms", problems, algorithm);
-    if algorithms.is_some()
-        && t.get("algorithms").is_some_and(|(v, _)| v.as_array().is_some_and(|a| a.is_empty()))
-    {
-        let cure = "write [\"SHA-256\", \"MD5\"], or leave the key out";
-        problems.add(&t.span("algorithms"), fault("seat.algorithms is empty", cure));
-    }
-    let algorithms: Vec<Algorithm> = algorithms
-        .map_or_else(|| vec![Algorithm::Sha256, Algorithm::Md5], |a| a.into_iter().map(|a| a.0).collect());
+    let algorithms = algorithms(t, problems);
     let ids = many.or(one)?;
     let several = key == "range" && ids.len() > 1;
     let template = t.text("contact", problems, |c| {
@@ -85,6 +77,20 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         Seat { id, contact, algorithms: algorithms.clone() }
     };
     Some(Placed { seats: ids.into_iter().map(seat).collect(), at: t.span(key) })
+}
+
+/// The digest algorithms of an entry; both, the stronger first, when it names none.
+pub(super) fn algorithms(t: &Table<'_>, problems: &mut Problems<'_>) -> Vec<Algorithm> {
+    let named = t.texts("algorithms", problems, algorithm);
+    if named.is_some() && t.get("algorithms").is_some_and(|(v, _)| v.as_array().is_some_and(|a| a.is_empty()))
+    {
+        let cure = "write [\"SHA-256\", \"MD5\"], or leave the key out";
+        problems.add(&t.span("algorithms"), fault(format!("{}.algorithms is empty", t.section()), cure));
+    }
+    match named {
+        Some(named) => named.into_iter().map(|(algorithm, _)| algorithm).collect(),
+        None => vec![Algorithm::Sha256, Algorithm::Md5],
+    }
 }
 
 /// `sip:1001@192.0.2.20:5060;transport=tcp`: with an address, as nothing looks up names for it.

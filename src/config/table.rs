@@ -38,6 +38,11 @@ impl<'a> Table<'a> {
         Table { section, entries, at }
     }
 
+    /// Its section's name.
+    pub(super) fn section(&self) -> &'static str {
+        self.section
+    }
+
     /// Where the table begins.
     pub(super) fn at(&self) -> &Span {
         &self.at

@@ -16,7 +16,6 @@ mod setup;
 
 pub use counts::Counts;
 pub use ports::{Input, Output, Reason, Start};
-pub use setup::transport;
 
 use crate::acd::{self, Acd};
 use crate::call::{self, Call, Rules, ServiceRules};

@@ -145,17 +145,9 @@ fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
         let Some(listen) = config.sip.listen.iter().find(|l| l.transport == contact.transport) else {
             continue;
         };
-        let transport = transport(contact.transport);
+        let transport = Transport::from(contact.transport);
         let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
         contacts.insert(seat.id.clone(), Target { uri: contact.uri.clone(), flow });
     }
     contacts
-}
-
-/// The transport a configuration names.
-pub fn transport(named: crate::config::Transport) -> Transport {
-    match named {
-        crate::config::Transport::Udp => Transport::Udp,
-        crate::config::Transport::Tcp => Transport::Tcp,
-    }
 }

@@ -129,7 +129,7 @@ impl Driver {
             match output {
                 Output::Send { flow, bytes } => match flow.transport {
                     Transport::Udp => self.udp.send(&flow, &bytes),
-                    Transport::Tcp => {
+                    _ => {
                         if !tcp.send(&flow, bytes, &self.sender) {
                             failed.push(flow);
                         }

@@ -8,7 +8,7 @@ use super::udp::Listeners;
 use super::{grpc, http, rtp, secrets, tcp};
 use crate::config::Config;
 use crate::event::{CallEvent, CallRecord, wire};
-use crate::gateway::{Counts, Gateway, Input, Start, transport};
+use crate::gateway::{Counts, Gateway, Input, Start};
 use crate::id::Random;
 use crate::redact::Secret;
 use crate::sip::Transport;
@@ -267,14 +267,14 @@ fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
     for listen in &mut config.sip.listen {
         let named = format!("sip.listen {}:{}", listen.transport, listen.address);
         let cure = |e: std::io::Error| format!("{named}: {e}: stop the other program or choose another port");
-        let address = match transport(listen.transport) {
+        let address = match Transport::from(listen.transport) {
             Transport::Udp => {
                 let socket = super::udp::bind_one(listen.address).map_err(cure)?;
                 let address = socket.local_addr().map_err(cure)?;
                 bound.udp.push(socket);
                 address
             }
-            Transport::Tcp => {
+            _ => {
                 let listener = std::net::TcpListener::bind(listen.address).map_err(cure)?;
                 listener.set_nonblocking(true).map_err(cure)?;
                 let address = listener.local_addr().map_err(cure)?;
@@ -282,7 +282,7 @@ fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
                 address
             }
         };
-        bound.order.push((transport(listen.transport), address));
+        bound.order.push((Transport::from(listen.transport), address));
         listen.address = address;
     }
     Ok((bound, config))

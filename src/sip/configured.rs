@@ -10,6 +10,9 @@ impl From<config::Transport> for Transport {
         match t {
             config::Transport::Udp => Transport::Udp,
             config::Transport::Tcp => Transport::Tcp,
+            config::Transport::Tls => Transport::Tls,
+            config::Transport::Ws => Transport::Ws,
+            config::Transport::Wss => Transport::Wss,
         }
     }
 }

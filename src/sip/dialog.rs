@@ -94,15 +94,13 @@ impl Dialog {
             None => Uri::parse(&self.target).ok(),
         };
         let Some(uri) = hop else { return self.flow };
-        match uri.socket_addr(5060) {
+        let named = uri.param("transport").and_then(Transport::of_param);
+        let transport = named.unwrap_or(self.flow.transport);
+        let port = if transport.is_secure() { 5061 } else { 5060 };
+        match uri.socket_addr(port) {
             Some(remote)
                 if remote.is_ipv4() == self.flow.local.is_ipv4() && !self.is_behind_nat(remote.ip()) =>
             {
-                let transport = match uri.param("transport") {
-                    Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-                    Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-                    _ => self.flow.transport,
-                };
                 Flow { transport, remote, ..self.flow }
             }
             _ => self.flow,

@@ -10,6 +10,12 @@ pub enum Transport {
     Udp,
     /// A stream, framed by Content-Length.
     Tcp,
+    /// The same inside TLS (RFC 3261 section 26.3.1).
+    Tls,
+    /// One message a frame of WebSocket (RFC 7118).
+    Ws,
+    /// The same inside TLS.
+    Wss,
 }
 
 impl Transport {
@@ -18,11 +24,25 @@ impl Transport {
         self != Transport::Udp
     }
 
+    /// Whether what travels is sealed.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
+
+    /// The transport a `transport` parameter of a URI names, in any case (RFC 3261 section 19.1.1).
+    pub fn of_param(name: &str) -> Option<Transport> {
+        let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+        all.into_iter().find(|t| name.eq_ignore_ascii_case(t.via_name()))
+    }
+
     /// As it stands in a Via header.
     pub fn via_name(self) -> &'static str {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
         }
     }
 }
@@ -32,6 +52,9 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
         })
     }
 }

@@ -167,6 +167,48 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "sources = [\"192.0.2.0/28\"]\n[[trunk]]\nsources = [\"192.0.2.99\"]\nname = \"pbx\" #!",
         "another one",
     ),
+    (
+        "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\ntargets = [\"192.0.2.10\"] #!",
+        "sip:192.0.2.10",
+    ),
+    (
+        "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\nregister = \"sip:carrier.example.org\" #!",
+        "password_file",
+    ),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nusername = \"hotline\" #!", "or neither"),
+    (
+        "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\nauthenticate = \"digest\" #!",
+        "password_file",
+    ),
+    (
+        "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\nauthenticate = \"certificate\" #!",
+        "certificates =",
+    ),
+    (
+        "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\nauthenticate = \"password\" #!",
+        "choose from address",
+    ),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nping = \"500ms\" #!", "at least"),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nsession_expires = \"60s\" #!", "1m30s"),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\ncodecs = [] #!", "leave the key out"),
+    (
+        "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\ncodecs = [\"G729\"] #!",
+        "choose from PCMA",
+    ),
+    (
+        "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\ndtmf = \"inband\" #!",
+        "choose from rfc4733",
+    ),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nreliable = \"always\" #!", "required"),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nheaders = [\"From\"] #!", "X-Case-Id"),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nstrip = \"abc\" #!", "digits"),
     // Seats.
     ("range = \"1001-1020\"", "range = \"1020-1001\" #!", "lower number first"),
     ("range = \"1001-1020\"", "range = \"1001\" #!", "1001-1020"),

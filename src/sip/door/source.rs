@@ -53,7 +53,7 @@ pub(super) fn of_contact(contact: &config::Contact) -> Option<Source> {
     let address = contact.address.ip().to_canonical();
     let port = match contact.transport {
         config::Transport::Udp => Some(contact.address.port()),
-        config::Transport::Tcp => None,
+        _ => None,
     };
     let prefix = Prefix::new(address, width(address))?;
     Some(Source { prefix, transport: Some(contact.transport.into()), port })

@@ -18,7 +18,9 @@ pub fn contact(advertised: Option<&Advertised>, flow: &Flow, user: &str) -> Stri
     let place = sent_by(advertised, flow);
     match flow.transport {
         Transport::Udp => format!("<sip:{user}@{place}>"),
-        Transport::Tcp => format!("<sip:{user}@{place};transport=tcp>"),
+        // RFC 7118 section 5.2: `ws` is the URI's word for both kinds of WebSocket.
+        Transport::Ws | Transport::Wss => format!("<sip:{user}@{place};transport=ws>"),
+        stream => format!("<sip:{user}@{place};transport={stream}>"),
     }
 }
 

@@ -1,34 +1,9 @@
-//! `[[trunk]]`: who may bring calls without a password, known by address.
+//! Where a trunk's calls come from: addresses, and what else is fixed about the path.
 
-use super::address::{self, Prefix, Transport};
-use super::name;
-use super::problem::{Fault, Problems, Span, fault};
-use super::table::Table;
-use crate::id::TrunkId;
+use crate::config::address::{self, Prefix, Transport};
+use crate::config::problem::{Fault, fault};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-
-pub(super) const KEYS: &[&str] =
-    &["name", "sources", "channels", "calls_per_second", "trusted", "country", "area"];
-
-/// Who may bring calls without a password, known by address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trunk {
-    /// Its name in events and records.
-    pub name: TrunkId,
-    /// Where its calls come from, at least one. A call from here needs no password.
-    pub sources: Vec<Source>,
-    /// Calls at one time; above it a new one is refused with 503 and recorded.
-    pub channels: u32,
-    /// New calls in a second; above it a new one is refused with 503 and recorded.
-    pub calls_per_second: u32,
-    /// Whether its P-Asserted-Identity and Remote-Party-ID are believed.
-    pub trusted: bool,
-    /// The country code of numbers without one, digits only.
-    pub country: String,
-    /// The area code of numbers without one, without its leading 0.
-    pub area: Option<String>,
-}
 
 /// One place a trunk's calls come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,38 +38,8 @@ impl fmt::Display for Source {
     }
 }
 
-/// A trunk and the places of its name and its sources.
-pub(super) struct Placed {
-    pub trunk: Trunk,
-    pub name_at: Span,
-    pub sources_at: Vec<Span>,
-}
-
-pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed> {
-    let name = t.required("name", "\"pbx\"", problems, |n| name::name(n).map(TrunkId::from));
-    if t.get("sources").is_none() {
-        let cure = "add `sources = [\"192.0.2.10\"]`: whoever calls from there needs no password";
-        problems.add(t.at(), fault("trunk.sources is missing", cure));
-    }
-    let sources = t.texts("sources", problems, source).unwrap_or_default();
-    if sources.is_empty() && t.get("sources").is_some_and(|(v, _)| v.as_array().is_some_and(|a| a.is_empty()))
-    {
-        let cure = "name at least one address, like \"192.0.2.10\" or \"udp:192.0.2.0/28\"";
-        problems.add(&t.span("sources"), fault("trunk.sources is empty", cure));
-    }
-    let channels = t.number("channels", 1..=100_000, 100, problems);
-    let calls_per_second = t.number("calls_per_second", 1..=100_000, 50, problems);
-    let trusted = t.flag("trusted", false, problems);
-    let country = t.text("country", problems, |c| digits(c, 1..=3, "a country code", "86"));
-    let area = t.text("area", problems, |a| digits(a, 1..=5, "an area code", "10"));
-    let (sources, sources_at) = sources.into_iter().unzip();
-    let country = country.unwrap_or_else(|| "86".to_owned());
-    let trunk = Trunk { name: name?, sources, channels, calls_per_second, trusted, country, area };
-    Some(Placed { trunk, name_at: t.span("name"), sources_at })
-}
-
 /// `192.0.2.10`, `udp:192.0.2.0/28`, `tcp:192.0.2.10:5060`, `[2001:db8::/32]:5060`.
-fn source(text: &str) -> Result<Source, Fault> {
+pub(super) fn source(text: &str) -> Result<Source, Fault> {
     let cure = "write it like \"192.0.2.10\", \"udp:192.0.2.0/28\" or \"[2001:db8::1]:5060\"";
     let wrong = || fault(format!("`{text}` is not an address or a prefix"), cure);
     let (transport, rest) = address::transport(text);
@@ -131,20 +76,6 @@ fn source(text: &str) -> Result<Source, Fault> {
         fault(format!("`{net}` has bits set beyond its /{length}"), cure)
     })?;
     Ok(Source { net, transport, port })
-}
-
-fn digits(
-    text: &str,
-    length: std::ops::RangeInclusive<usize>,
-    what: &str,
-    example: &str,
-) -> Result<String, Fault> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    if length.contains(&text.len()) && plain {
-        return Ok(text.to_owned());
-    }
-    let cure = format!("write its digits without `+` or a leading 0, like \"{example}\"");
-    Err(fault(format!("{text:?} is not {what}"), cure))
 }
 
 #[cfg(test)]
