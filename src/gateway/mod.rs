@@ -104,6 +104,7 @@ impl Gateway {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Sip { flow, bytes } => self.sip_received(now, flow, bytes, out),
+            Input::Connected { flow, certificate_names } => self.doors.connected(flow, certificate_names),
             Input::FlowFailed { flow } => self.flow_failed(now, flow),
             Input::Media(event) => self.media_event(event),
             Input::Durable { position } => self.durable(now, position, out),

@@ -19,6 +19,14 @@ pub enum Input {
         /// The bytes.
         bytes: Bytes,
     },
+    /// A connection is open, accepted or made, its handshakes done. Said before anything that came on it.
+    Connected {
+        /// The path; it names the connection.
+        flow: Flow,
+        /// The names in its peer's certificate (DNS names, URIs, addresses), verified against the configured
+        /// authorities. Empty without a certificate.
+        certificate_names: Vec<String>,
+    },
     /// A path is gone: a connection closed, or a send failed for good.
     FlowFailed {
         /// The path.

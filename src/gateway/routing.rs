@@ -20,9 +20,21 @@ impl Gateway {
         }
     }
 
+    /// Whether a trunk or a registered seat is behind a flow. Its connection may be silent for longer.
+    pub fn knows(&self, flow: &Flow) -> bool {
+        self.doors.knows(flow, &self.registrar)
+    }
+
+    /// Whether a new connection is to be taken: from those we know always, from strangers while their source has
+    /// tokens, as with their messages.
+    pub fn admits(&mut self, now: Now, flow: &Flow) -> bool {
+        self.doors.admit(now.mono, flow, &self.registrar)
+    }
+
     pub(super) fn flow_failed(&mut self, now: Now, flow: Flow) {
         let happened = self.endpoint.flow_failed(now, flow);
         self.sip_happened(now, happened, &mut Vec::new());
+        self.doors.disconnected(&flow);
         let changed = self.registrar.flow_closed(flow);
         self.seats_changed(changed);
     }

@@ -5,6 +5,7 @@
 //! to the registrar from everywhere, also from a trunk's address, and proves itself by digest.
 
 mod bucket;
+mod certificate;
 mod source;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use super::{Flow, Registrar};
 use crate::config;
 use crate::id::{SeatId, TrunkId};
 use crate::time::Mono;
+use certificate::Certificates;
 use source::{narrowness_of, of_contact};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -49,6 +51,7 @@ pub struct Doors {
     /// Places of whole blocks, the narrowest first.
     blocks: Vec<Place>,
     strangers: Bucket,
+    certificates: Certificates,
 }
 
 impl Doors {
@@ -95,6 +98,21 @@ impl Doors {
     /// port when phones share its address.
     pub fn who_says(&self, flow: &Flow, registrar: &Registrar, user: &str) -> Door {
         self.resolve(flow, registrar, Some(user))
+    }
+
+    /// A connection was made; the names in the certificate of its peer, verified by the shell, none without one.
+    pub fn connected(&mut self, flow: Flow, certificate_names: Vec<String>) {
+        self.certificates.connected(flow, certificate_names);
+    }
+
+    /// A connection is gone, and with it what its peer had proved.
+    pub fn disconnected(&mut self, flow: &Flow) {
+        self.certificates.closed(flow);
+    }
+
+    /// The names the peer of a connection has proved by its certificate, in lower case.
+    pub fn certificate_names(&self, flow: &Flow) -> &[String] {
+        self.certificates.names(flow)
     }
 
     /// How many strangers' sources are told apart at present.

@@ -1,0 +1,76 @@
+//! What the certificates of open connections say: the names a peer has proved to own.
+
+use crate::sip::Flow;
+use std::collections::HashMap;
+
+/// Most connections whose names are kept: more than the shell keeps open, so that none is ever missed.
+const CONNECTIONS: usize = 4096;
+
+/// Most names kept of one certificate. A carrier's certificate has a handful; one of a web host may have a hundred,
+/// and is not what a trunk is known by.
+const NAMES: usize = 32;
+
+/// Longest name kept, in octets: the longest DNS name (RFC 1035 section 2.3.4), and room for a SIP URI of one.
+const OCTETS: usize = 320;
+
+/// The names of verified certificates by connection, in lower case: DNS names, URIs, addresses (RFC 5922 section 7.1).
+#[derive(Debug, Clone, Default)]
+pub(super) struct Certificates {
+    of: HashMap<Flow, Vec<String>>,
+}
+
+impl Certificates {
+    /// A connection was made. Names past a limit are not kept: who relies on one of them stays a stranger.
+    pub fn connected(&mut self, flow: Flow, names: Vec<String>) {
+        if names.is_empty() || flow.connection.is_none() || self.of.len() >= CONNECTIONS {
+            return;
+        }
+        let names = names.into_iter().filter(|n| n.len() <= OCTETS).take(NAMES);
+        self.of.insert(flow, names.map(|n| n.to_ascii_lowercase()).collect());
+    }
+
+    /// A connection is gone.
+    pub fn closed(&mut self, flow: &Flow) {
+        self.of.remove(flow);
+    }
+
+    /// The names of the peer at the other end; none for a peer without a certificate.
+    pub fn names(&self, flow: &Flow) -> &[String] {
+        self.of.get(flow).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::Transport;
+
+    fn flow(connection: u64) -> Flow {
+        let (local, remote) = ("192.0.2.1:5061".parse().unwrap(), "192.0.2.9:40000".parse().unwrap());
+        Flow { transport: Transport::Tls, local, remote, connection: Some(connection) }
+    }
+
+    #[test]
+    fn names_belong_to_their_connection_and_go_with_it() {
+        let mut c = Certificates::default();
+        c.connected(flow(1), vec!["PBX.example.org".into()]);
+        assert_eq!(c.names(&flow(1)), ["pbx.example.org"]);
+        assert!(c.names(&flow(2)).is_empty());
+        c.closed(&flow(1));
+        assert!(c.names(&flow(1)).is_empty());
+    }
+
+    #[test]
+    fn neither_names_nor_connections_grow_without_end() {
+        let mut c = Certificates::default();
+        c.connected(
+            flow(0),
+            (0..100).map(|n| format!("n{n}.example.org")).chain(["x".repeat(400)]).collect(),
+        );
+        assert_eq!(c.names(&flow(0)).len(), NAMES);
+        c.connected(flow(1), vec!["x".repeat(400), "short.example.org".into()]);
+        assert_eq!(c.names(&flow(1)), ["short.example.org"]);
+        (2..10_000).for_each(|n| c.connected(flow(n), vec!["a.example.org".into()]));
+        assert_eq!(c.of.len(), CONNECTIONS);
+    }
+}
