@@ -5,6 +5,7 @@
 mod bad_offers;
 mod calls;
 mod cancel;
+mod matrix;
 mod operator_phone;
 
 mod baresip;

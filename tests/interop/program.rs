@@ -20,6 +20,8 @@ const SETTLE: Duration = Duration::from_secs(10);
 pub struct Program {
     pub place: Place,
     pub sip: SocketAddr,
+    /// Every SIP listener as the program names it: `tcp:127.0.0.1:5060`.
+    listening: Vec<String>,
     grpc: String,
     _process: Process,
 }
@@ -28,13 +30,19 @@ impl Program {
     /// Starts a gateway that takes calls for 12345 from this machine. `seats` and `service` are the text of their
     /// sections after what all tests share.
     pub fn start(name: &str, seats: &str, service: &str) -> Program {
+        let trunk = "[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\nchannels = 1000\n\
+                     calls_per_second = 1000\ntrusted = true\n";
+        Program::with_trunks(name, &["udp:127.0.0.1:0"], trunk, seats, service)
+    }
+
+    /// As [`Program::start`], with these listeners and these trunks.
+    pub fn with_trunks(name: &str, listen: &[&str], trunks: &str, seats: &str, service: &str) -> Program {
         let place = Place::new(name);
         let config = format!(
             r#"
 [sip]
-listen = ["udp:127.0.0.1:0"]
+listen = {listen:?}
 [media]
-address = "127.0.0.1"
 [grpc]
 listen = "127.0.0.1:0"
 [http]
@@ -43,12 +51,7 @@ listen = "127.0.0.1:0"
 path = "{store}"
 [log]
 level = "debug"
-[[trunk]]
-name = "sipp"
-sources = ["127.0.0.1"]
-channels = 1000
-calls_per_second = 1000
-trusted = true
+{trunks}
 {seats}
 [[queue]]
 name = "main"
@@ -76,8 +79,19 @@ queue = "main"
             let found = ready.split([' ', ',']).skip_while(|w| *w != word).nth(1);
             found.unwrap_or_else(|| panic!("no {word} in: {ready}")).to_owned()
         };
+        let listening: Vec<String> = {
+            let listed = ready.split_once("sip ").and_then(|(_, rest)| rest.split_once(','));
+            listed.map_or("", |(listed, _)| listed).split(' ').map(str::to_owned).collect()
+        };
         let sip = after("sip").trim_start_matches("udp:").parse().expect("the SIP address");
-        Program { sip, grpc: after("grpc"), place, _process: process }
+        Program { sip, listening, grpc: after("grpc"), place, _process: process }
+    }
+
+    /// The listener whose name begins so, for instance `tcp:127.`.
+    pub fn listens(&self, begins: &str) -> SocketAddr {
+        let found = self.listening.iter().find(|l| l.starts_with(begins));
+        let (_, address) = found.and_then(|l| l.split_once(':')).expect("a listener of that kind");
+        address.parse().expect("its address")
     }
 
     /// The password the gateway made for a seat.

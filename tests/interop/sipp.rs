@@ -34,19 +34,30 @@ impl Plan<'_> {
         self.start(command, place)
     }
 
+    /// As a trunk at `host` that calls 12345 at the gateway by SIPp's `transport`.
+    pub fn call_from(&self, place: &Place, host: &str, transport: &str, gateway: SocketAddr) -> Sipp {
+        let mut command = self.command_at(place, host, free_port());
+        command.args(["-t", transport, "-s", "12345"]).arg(gateway.to_string());
+        self.start(command, place)
+    }
+
     /// As all the seats whose contact has this port.
     pub fn serve(&self, place: &Place, port: u16) -> Sipp {
         self.start(self.command(place, port), place)
     }
 
     fn command(&self, place: &Place, port: u16) -> Command {
+        self.command_at(place, "127.0.0.1", port)
+    }
+
+    fn command_at(&self, place: &Place, host: &str, port: u16) -> Command {
         let mut text = self.scenario.to_owned();
         for (key, value) in self.fill {
             text = text.replace(&format!("{{{key}}}"), value);
         }
         let scenario = place.write(&format!("{}.xml", self.name), text);
         let mut command = Command::new("sipp");
-        command.arg("-sf").arg(scenario).args(["-i", "127.0.0.1", "-ci", "127.0.0.1", "-bind_local"]);
+        command.arg("-sf").arg(scenario).args(["-i", host, "-ci", "127.0.0.1", "-bind_local"]);
         command.args(["-p", &port.to_string(), "-m", &self.calls.to_string(), "-nostdin"]);
         command.args(["-timeout", &(LIMIT / 2).as_secs().to_string(), "-timeout_error"]);
         command.arg("-trace_err").arg("-error_file").arg(place.file(&format!("{}.errors", self.name)));
