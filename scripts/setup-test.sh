@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests talk to, where it is missing: SIPp, baresip, espeak-ng, sox, and a Python environment with
-# gRPC in .venv. Says nothing when all is there.
+# Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, Kamailio, espeak-ng, sox, and a Python
+# environment with gRPC in .venv. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,6 +12,8 @@ packages=()
 want() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 want sipp sip-tester
 want baresip baresip
+want linphonec linphone-cli
+want kamailio kamailio
 want espeak-ng espeak-ng
 want sox sox
 want python3 python3

@@ -5,6 +5,8 @@
 mod bad_offers;
 mod calls;
 mod cancel;
+mod kamailio;
+mod linphone;
 mod matrix;
 mod operator_phone;
 
