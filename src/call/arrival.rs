@@ -1,10 +1,12 @@
 //! What an INVITE from a trunk must be to become a call: checked once, before anything is allocated.
 
+use super::rules::PeerRules;
 use crate::caller::{self, HistoryKey, TrunkIdentity};
+use crate::config::Reliable;
 use crate::event::{CallReceived, RefusalReason};
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
-use crate::sdp::{self, Codec, Description};
-use crate::sip::{Flow, Message, ServerTx, Uri};
+use crate::sdp::{self, Description};
+use crate::sip::{Flow, Message, ServerTx, Uri, option_tag, session_timer};
 use std::sync::Arc;
 
 /// An INVITE that may become a call.
@@ -72,28 +74,54 @@ pub fn received(
     }
 }
 
-/// Checks what only the INVITE itself can tell. RFC 3261 sections 8.2.2.3 (Require), 8.2.3 (content), 13.3.1.
-pub fn read_arrival(invite: &Message, codecs: &[Codec]) -> Result<Option<Description>, Refusal> {
+/// Checks what only the INVITE itself can tell. RFC 3261 sections 8.2.2.3 (Require), 8.2.3 (content), 13.3.1; RFC 4028
+/// section 9 (422).
+pub fn read_arrival(invite: &Message, peer: &PeerRules) -> Result<Option<Description>, Refusal> {
     let bad = |status| Refusal::new(RefusalReason::BadRequest, status);
-    if let Some(required) = invite.list("Require").first() {
-        let header = ("Unsupported", String::from_utf8_lossy(required).into_owned());
-        return Err(Refusal { header: Some(header), ..bad(420) });
+    let with = |status, name, value: String| Refusal { header: Some((name, value)), ..bad(status) };
+    let known: Vec<&str> = option_tag::KNOWN
+        .into_iter()
+        .filter(|tag| peer.reliable != Reliable::Off || *tag != "100rel")
+        .collect();
+    if let Some(unsupported) = option_tag::unsupported(invite, &known) {
+        return Err(with(420, "Unsupported", unsupported));
+    }
+    if peer.reliable == Reliable::Required && !option_tag::supports(invite, "100rel") {
+        return Err(with(421, "Require", "100rel".into()));
+    }
+    if session_timer::is_too_small(invite) {
+        return Err(with(422, "Min-SE", session_timer::LEAST.as_secs().to_string()));
+    }
+    // Who is called here is called on by us: a request that may go no further cannot reach a seat.
+    if invite.number("Max-Forwards") == Some(0) {
+        return Err(bad(483));
     }
     if invite.contact().is_none() {
         return Err(bad(400));
     }
-    let content_type = invite.header("Content-Type");
-    let body = match sdp::find(content_type, invite.header("Content-Disposition"), invite.body()) {
-        Ok(Some(body)) => body,
-        Ok(None) => return Ok(None),
-        Err(e) if e.status() == 415 => {
-            return Err(Refusal { header: Some(("Accept", "application/sdp".into())), ..bad(415) });
-        }
-        Err(e) => return Err(bad(e.status())),
-    };
+    let Some(body) = description(invite)? else { return Ok(None) };
     let offer = sdp::parse(body).map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;
-    if !offer.codecs.iter().any(|(c, _)| codecs.contains(c)) {
+    if !offer.codecs.iter().any(|(c, _)| peer.codecs.contains(c)) {
         return Err(Refusal::new(RefusalReason::BadMedia, 488));
     }
     Ok(Some(offer))
+}
+
+/// The session description a message carries, if it carries one. A body we cannot read is refused with 415 and what we
+/// could read instead, unless it may be left unread (RFC 3261 sections 8.2.3, 20.11, 20.12).
+pub fn description(message: &Message) -> Result<Option<&[u8]>, Refusal> {
+    let bad = |status, header| Refusal { header, ..Refusal::new(RefusalReason::BadRequest, status) };
+    let disposition = message.header("Content-Disposition");
+    let encoded = message.list("Content-Encoding").iter().any(|e| !e.eq_ignore_ascii_case(b"identity"));
+    if encoded && !message.body().is_empty() {
+        // What is asked of an unknown type is asked of an unreadable one, too.
+        return match sdp::find(Some(b"application/unread"), disposition, message.body()) {
+            Ok(_) => Ok(None),
+            Err(_) => Err(bad(415, Some(("Accept-Encoding", "identity".into())))),
+        };
+    }
+    sdp::find(message.header("Content-Type"), disposition, message.body()).map_err(|e| match e.status() {
+        415 => bad(415, Some(("Accept", "application/sdp".into()))),
+        status => bad(status, None),
+    })
 }

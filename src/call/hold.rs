@@ -32,12 +32,11 @@ impl Call {
             Ok(offer) => offer,
             Err(e) => return respond(tx, Outgoing::response(request, e.status(), None), cx),
         };
-        let codecs = cx.rules.codecs.clone();
         let Some(side) = self.media_of(leg) else { return };
-        let Some(local) = side.next_local(cx.rules, flow) else {
+        let Some(answer) = side.answer(cx.rules, flow, &offer) else {
             return respond(tx, Outgoing::response(request, 500, None), cx);
         };
-        match sdp::answer(&offer, &local, &codecs, Direction::SendRecv) {
+        match answer {
             Ok((body, negotiated)) => {
                 let direction = negotiated.direction;
                 cx.out.push(Output::Media(side.agree(negotiated)));
@@ -65,12 +64,10 @@ impl Call {
         let Some(side) = self.media_of(leg) else { return };
         let codecs = match &side.agreed {
             Some(agreed) => vec![agreed.codec],
-            None => cx.rules.codecs.clone(),
+            None => side.peer.codecs.clone(),
         };
-        match side.next_local(cx.rules, flow) {
-            Some(local) => {
-                respond(tx, ok.body("application/sdp", sdp::offer(&local, &codecs, Direction::SendRecv)), cx)
-            }
+        match side.offer(cx.rules, flow, &codecs) {
+            Some(body) => respond(tx, ok.body("application/sdp", body), cx),
             None => respond(tx, Outgoing::response(request, 500, None), cx),
         }
     }

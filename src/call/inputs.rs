@@ -5,7 +5,7 @@ use crate::caller::History;
 use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
 use crate::id::{LegId, PresentationId, QueueId, SeatId};
 use crate::media;
-use crate::sip::{Flow, Message, Outgoing, ServerTx};
+use crate::sip::{Flow, Message, Method, Outgoing, ServerTx};
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -51,6 +51,10 @@ pub enum Input {
     Failed {
         /// The leg it was sent on.
         leg: LegId,
+        /// What it asked for.
+        method: Method,
+        /// Its CSeq number.
+        cseq: u32,
     },
     /// The call has its place in the queue.
     Entered(QueueEntered),

@@ -14,7 +14,6 @@ use crate::event::{
 };
 use crate::id::{CallId, LegId, SeatId};
 use crate::media;
-use crate::sdp;
 use crate::sip::{Dialog, Outgoing};
 use crate::time::{Duration, Mono, Now, Timers};
 use std::sync::Arc;
@@ -101,6 +100,7 @@ impl Call {
     pub fn begin(arrival: Arrival, service: Arc<ServiceRules>, cx: &mut Cx<'_>) -> Call {
         let Arrival { call, leg, tx, flow, invite, offer, received, history } = arrival;
         let identity = received.caller.clone();
+        let peer = cx.rules.trunk(&received.trunk);
         let summary = Summary {
             state: CallState::Received,
             caller: identity.shown(),
@@ -128,7 +128,7 @@ impl Call {
             let ringing = Outgoing::response(&invite, 180, Some(&leg.to_string())).with("Contact", contact);
             cx.out.push(Output::Respond { tx, response: ringing });
         }
-        let media = Agreement::new(leg, cx.random.bits());
+        let media = Agreement::new(leg, cx.random.bits(), peer);
         Call {
             id: call,
             story,
@@ -177,7 +177,7 @@ impl Call {
             Input::Unacknowledged => self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx),
             Input::Request { leg, tx, request } => self.request(leg, tx, &request, cx),
             Input::Response { leg, flow, response } => self.seat_response(leg, flow, &response, cx),
-            Input::Failed { leg } => self.leg_failed(leg, cx),
+            Input::Failed { leg, method, .. } => self.request_failed(leg, &method, cx),
             Input::Entered(entered) => {
                 self.story.summary.queue = Some(entered.queue.clone());
                 self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
@@ -241,12 +241,15 @@ impl Call {
             return;
         };
         let (tx, flow) = (*tx, *flow);
-        let Some(local) = self.caller.media.next_local(cx.rules, flow) else { return };
+        let media = &mut self.caller.media;
+        let codecs = media.peer.codecs.clone();
         let described = match offer {
-            Some(offer) => sdp::answer(offer, &local, &cx.rules.codecs, sdp::Direction::SendRecv)
-                .map(|(body, negotiated)| (body, Some(negotiated))),
-            None => Ok((sdp::offer(&local, &cx.rules.codecs, sdp::Direction::SendRecv), None)),
+            Some(offer) => media
+                .answer(cx.rules, flow, offer)
+                .map(|answer| answer.map(|(body, negotiated)| (body, Some(negotiated)))),
+            None => media.offer(cx.rules, flow, &codecs).map(|body| Ok((body, None))),
         };
+        let Some(described) = described else { return };
         let Ok((body, negotiated)) = described else {
             return self.refuse(RefusalReason::BadMedia, 488, cx);
         };
@@ -260,7 +263,7 @@ impl Call {
             .with("Allow", ALLOW)
             .body("application/sdp", body);
         cx.out.push(Output::Respond { tx, response });
-        let offered = negotiated.is_none().then(|| cx.rules.codecs.clone());
+        let offered = negotiated.is_none().then_some(codecs);
         self.caller.signalling = CallerSignalling::Up { dialog: Box::new(dialog), offered };
         if let Some(negotiated) = negotiated {
             cx.out.push(Output::Media(self.caller.media.agree(negotiated)));

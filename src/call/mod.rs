@@ -10,6 +10,7 @@
 /// What a peer that gets 503 should wait before it tries again, in seconds (RFC 3261 section 20.33).
 pub const RETRY_AFTER: &str = "10";
 
+mod agreement;
 mod arrival;
 mod caller_leg;
 mod ending;
@@ -27,6 +28,6 @@ pub use arrival::{Arrival, Refusal, read_arrival, received};
 pub use inputs::{Input, Output, Reason, Target};
 pub use machine::Call;
 pub use outcome::q850;
-pub use rules::{QueueVoice, Rules, ServiceRules};
+pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};
 pub use seat_leg::ALLOW;
 pub use story::{Cx, Story};

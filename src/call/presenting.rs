@@ -55,7 +55,7 @@ impl Call {
             presentation,
             seat,
             signalling: SeatSignalling::Preparing { target },
-            media: Agreement::new(leg, cx.random.bits()),
+            media: Agreement::new(leg, cx.random.bits(), cx.rules.seat.clone()),
         });
     }
 
@@ -64,7 +64,7 @@ impl Call {
         let LookUp::Settled(history) = &self.look_up else { return };
         let nth = history.as_ref().map_or(0, |h| h.calls_24h) + 1;
         let waited = self.waited(cx.now);
-        let codecs = self.caller.media.codecs_like(cx.rules);
+        let codecs = self.caller.media.codecs_like(&cx.rules.seat);
         for leg in &mut self.seats {
             let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
             let target = target.clone();
@@ -186,7 +186,7 @@ impl Call {
                         cx,
                     );
                 };
-                send_ack(&dialog, cx);
+                send_ack(&dialog, response, cx);
                 let agreed = sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(&offered, &a).ok());
                 let rang = rang.map_or(Duration::ZERO, |r| cx.now.mono.since(r));
                 seat.signalling = SeatSignalling::Up { invite, dialog: Box::new(dialog) };
@@ -205,7 +205,7 @@ impl Call {
             // The answer crossed our CANCEL, or the call is over: acknowledge and hang up.
             SeatSignalling::Inviting { invite, .. } | SeatSignalling::Cancelling { invite, .. } => {
                 if let Some(mut dialog) = Dialog::uac(&invite, flow, response) {
-                    send_ack(&dialog, cx);
+                    send_ack(&dialog, response, cx);
                     let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
                     cx.out.push(Output::Request { leg, flow, request });
                     seat.signalling = SeatSignalling::Closing { dialog: Box::new(dialog) };
@@ -215,10 +215,10 @@ impl Call {
             }
             SeatSignalling::Up { invite, dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
-                    send_ack(&dialog, cx);
+                    send_ack(&dialog, response, cx);
                 } else if let Some(mut forked) = Dialog::uac(&invite, flow, response) {
                     // A second phone behind the same address answered too (RFC 3261 section 13.2.2.4).
-                    send_ack(&forked, cx);
+                    send_ack(&forked, response, cx);
                     let (flow, request) = (forked.flow(), forked.request(Method::Bye));
                     cx.out.push(Output::Request { leg, flow, request });
                 }
@@ -226,7 +226,7 @@ impl Call {
             }
             SeatSignalling::Closing { dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
-                    send_ack(&dialog, cx);
+                    send_ack(&dialog, response, cx);
                 }
                 seat.signalling = SeatSignalling::Closing { dialog };
             }
@@ -269,7 +269,14 @@ impl Call {
         cx.out.push(Output::Acd(acd::Input::Answered { presentation }));
     }
 
-    /// A request of ours on `leg` came to nothing, or its leg's BYE was answered: that leg is down.
+    /// A request of ours on `leg` came to nothing.
+    pub(super) fn request_failed(&mut self, leg: LegId, method: &Method, cx: &mut Cx<'_>) {
+        if matches!(method, Method::Invite | Method::Bye) {
+            self.leg_failed(leg, cx);
+        }
+    }
+
+    /// An INVITE or a BYE of ours on `leg` came to nothing, or its leg's BYE was answered: that leg is down.
     pub(super) fn leg_failed(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         if leg == self.caller.id {
             self.caller_closed();
@@ -302,7 +309,8 @@ fn phone_is_free(presentation: PresentationId, cx: &mut Cx<'_>) {
     cx.out.push(Output::Acd(acd::Input::Ended { presentation, result: PresentationResult::NoAnswer }));
 }
 
-fn send_ack(dialog: &Dialog, cx: &mut Cx<'_>) {
-    let request: Outgoing = dialog.ack(1);
+/// The ACK for a 2xx to an INVITE of ours.
+pub(super) fn send_ack(dialog: &Dialog, response: &Message, cx: &mut Cx<'_>) {
+    let request: Outgoing = dialog.ack(response.cseq().0);
     cx.out.push(Output::Ack { flow: dialog.flow(), request });
 }

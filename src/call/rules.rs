@@ -1,6 +1,7 @@
 //! The part of the configuration a call lives by, shared by all calls and never changed in place.
 
-use crate::id::{QueueId, ServiceNumber};
+use crate::config::{Dtmf, Reliable};
+use crate::id::{QueueId, ServiceNumber, TrunkId};
 use crate::sdp::Codec;
 use crate::time::Duration;
 use std::collections::HashMap;
@@ -16,8 +17,10 @@ pub struct Rules {
     pub domain: String,
     /// In Contact, in place of the address of the flow: `host` or `host:port`.
     pub advertised: Option<crate::sip::Advertised>,
-    /// Codecs we take, the preferred first.
-    pub codecs: Vec<Codec>,
+    /// How each trunk is dealt with.
+    pub trunks: HashMap<TrunkId, Arc<PeerRules>>,
+    /// How a seat is dealt with.
+    pub seat: Arc<PeerRules>,
     /// The longest a call may last, from its 200 OK.
     pub call_length: Duration,
     /// What the caller hears when it runs out; `None`: the BYE alone.
@@ -26,6 +29,42 @@ pub struct Rules {
     pub look_up_deadline: Duration,
     /// What each queue lets the caller hear.
     pub voices: HashMap<QueueId, QueueVoice>,
+}
+
+impl Rules {
+    /// How `trunk` is dealt with; one without a profile of its own as a seat is.
+    pub fn trunk(&self, trunk: &TrunkId) -> Arc<PeerRules> {
+        self.trunks.get(trunk).unwrap_or(&self.seat).clone()
+    }
+}
+
+/// How the peer of a leg is dealt with: a trunk by its profile, a seat by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerRules {
+    /// Codecs we take and offer, the preferred first.
+    pub codecs: Vec<Codec>,
+    /// How keys pressed on our side reach it.
+    pub dtmf: Dtmf,
+    /// The session timer we ask for (RFC 4028); zero: none, but one asked of us is kept.
+    pub session_expires: Duration,
+    /// Reliable provisional responses (RFC 3262).
+    pub reliable: Reliable,
+    /// Whether there is sound before the answer: ours for who calls us, the peer's for who is called.
+    pub early_media: bool,
+}
+
+impl Default for PeerRules {
+    /// A telephone of our own: both laws of G.711, a session timer of half an hour, reliable provisional responses when
+    /// it asks for them, no sound before the answer.
+    fn default() -> PeerRules {
+        PeerRules {
+            codecs: Codec::ALL.to_vec(),
+            dtmf: Dtmf::Rfc4733,
+            session_expires: Duration::from_secs(1800),
+            reliable: Reliable::Supported,
+            early_media: false,
+        }
+    }
 }
 
 /// What a queue lets the caller hear. Names of prompts; `None` is silence.

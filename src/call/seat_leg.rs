@@ -7,7 +7,7 @@ use super::rules::Rules;
 use crate::caller;
 use crate::event::Caller;
 use crate::id::{CallId, LegId, PresentationId, SeatId};
-use crate::sdp::{self, Codec};
+use crate::sdp::Codec;
 use crate::sip::{Dialog, Method, Outgoing};
 use crate::time::Mono;
 
@@ -99,8 +99,7 @@ pub fn invite(
     codecs: &[Codec],
     rules: &Rules,
 ) -> Option<Outgoing> {
-    let local = leg.media.next_local(rules, target.flow)?;
-    let body = sdp::offer(&local, codecs, sdp::Direction::SendRecv);
+    let body = leg.media.offer(rules, target.flow, codecs)?;
     let host = &rules.domain;
     let number = if intro.caller.withheld { "anonymous" } else { intro.caller.raw.reveal().as_str() };
     let user = caller::uri_user(number);

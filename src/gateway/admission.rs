@@ -60,8 +60,8 @@ impl Gateway {
         let received = call::received(&invite, flow, &trunk, identity, leg);
         let call = CallId::new(now.wall, &mut self.random);
         let history = HistoryKey::of(&received.caller, &self.history_key);
-        let admitted =
-            self.admit(now, &trunk, &received).and_then(|()| call::read_arrival(&invite, &self.rules.codecs));
+        let peer = self.rules.trunk(&trunk);
+        let admitted = self.admit(now, &trunk, &received).and_then(|()| call::read_arrival(&invite, &peer));
         match admitted {
             Ok(offer) => {
                 let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history };

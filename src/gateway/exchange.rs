@@ -1,13 +1,13 @@
 //! Which machine hears what: the values that go between calls, the queue, the endpoint and the shell.
 
 use super::durable::Then;
-use super::{Duty, Gateway, INVITES_KEPT, Output, Slot, Work};
+use super::{Duty, Gateway, INVITES_KEPT, Output, Sent, Slot, Work};
 use crate::acd;
 use crate::call::{self, Call, Cx};
 use crate::event::{CallEvent, NodeState, What};
 use crate::id::{CallId, LegId, SeatId};
 use crate::media;
-use crate::sip::{Change, Method, ServerTx};
+use crate::sip::{Change, ClientTx, Method, ServerTx};
 use crate::time::Now;
 use std::sync::Arc;
 
@@ -80,6 +80,15 @@ impl Gateway {
         }
     }
 
+    /// Remembers an INVITE of ours as long as its leg lives: its 2xx may come again.
+    fn invited_by(&mut self, leg: LegId, tx: ClientTx) {
+        let sent = self.invites.entry(leg).or_default();
+        if sent.len() == INVITES_KEPT {
+            self.clients.remove(&sent.remove(0));
+        }
+        sent.push(tx);
+    }
+
     /// Remembers which call an INVITE transaction belongs to.
     pub(super) fn asked_by(&mut self, call: CallId, leg: LegId, tx: ServerTx) {
         let Some(slot) = self.calls.get_mut(&call) else { return };
@@ -134,15 +143,16 @@ impl Gateway {
                     self.endpoint.respond(now, tx, response, &mut self.wire);
                 }
                 call::Output::Request { leg, flow, request } => {
-                    let is_invite = request.method() == Some(&Method::Invite);
+                    let Some(method) = request.method().cloned() else { continue };
+                    let cseq = request.cseq();
                     let tx = self.endpoint.request(now, flow, request, &mut self.wire);
-                    self.clients.insert(tx, (id, leg));
-                    if is_invite {
-                        self.invites.insert(leg, tx);
+                    if method == Method::Invite {
+                        self.invited_by(leg, tx);
                     }
+                    self.clients.insert(tx, Sent { call: id, leg, method, cseq });
                 }
                 call::Output::Cancel { leg } => {
-                    if let Some(tx) = self.invites.get(&leg) {
+                    if let Some(tx) = self.invites.get(&leg).and_then(|all| all.last()) {
                         self.endpoint.cancel(now, *tx, &mut self.wire);
                     }
                 }
@@ -155,7 +165,7 @@ impl Gateway {
                 }
                 call::Output::LegDown(leg) => {
                     self.legs.remove(&leg);
-                    if let Some(tx) = self.invites.remove(&leg) {
+                    for tx in self.invites.remove(&leg).unwrap_or_default() {
                         self.clients.remove(&tx);
                     }
                 }

@@ -23,7 +23,7 @@ use crate::caller::{HistoryKey, TrunkIdentity};
 use crate::event::Sequence;
 use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
 use crate::sip::registrar::Held;
-use crate::sip::{ClientTx, Doors, Endpoint, Registrar, ServerTx};
+use crate::sip::{ClientTx, Doors, Endpoint, Method, Registrar, ServerTx};
 use crate::time::{Mono, Now, Timers};
 use durable::Awaiting;
 use std::collections::{HashMap, VecDeque};
@@ -43,8 +43,9 @@ pub struct Gateway {
     acd: Acd,
     calls: HashMap<CallId, Slot>,
     legs: HashMap<LegId, CallId>,
-    clients: HashMap<ClientTx, (CallId, LegId)>,
-    invites: HashMap<LegId, ClientTx>,
+    clients: HashMap<ClientTx, Sent>,
+    /// The INVITEs sent on a leg, the newest last; at most [`INVITES_KEPT`].
+    invites: HashMap<LegId, Vec<ClientTx>>,
     servers: HashMap<ServerTx, (CallId, LegId)>,
     call_timers: Timers<CallId>,
     awaiting: Awaiting,
@@ -70,9 +71,18 @@ struct Slot {
     asked: Vec<ServerTx>,
 }
 
-/// How many incoming INVITE transactions of one call are remembered, to tell it when a 200 OK is never
-/// acknowledged. A re-INVITE past this pushes the oldest out; only a peer that floods its own dialog gets there.
+/// How many INVITE transactions are remembered: incoming ones of one call, to tell it when a 200 OK is never
+/// acknowledged, and ours of one leg, whose 2xx may come again. A re-INVITE past this pushes the oldest out; only a peer that floods its own dialog gets there.
 const INVITES_KEPT: usize = 4;
+
+/// A request a call sent: whose it is and what it asked for.
+#[derive(Debug, Clone)]
+struct Sent {
+    call: CallId,
+    leg: LegId,
+    method: Method,
+    cseq: u32,
+}
 
 /// A trunk's limits and what is used of them.
 struct Trunk {

@@ -1,6 +1,6 @@
 //! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
 
-use super::{Duty, Gateway, Output, Work};
+use super::{Duty, Gateway, Output, Sent, Work};
 use crate::call;
 use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
@@ -57,7 +57,7 @@ impl Gateway {
                     }
                 }
                 Happened::Response { tx, flow, response } => {
-                    let Some((call, leg)) = self.clients.get(&tx).copied() else { continue };
+                    let Some(Sent { call, leg, .. }) = self.clients.get(&tx).cloned() else { continue };
                     let status = response.status().unwrap_or_default();
                     // A 2xx to INVITE may come again; every other final response is the last.
                     if status >= 300 || (status >= 200 && *response.cseq().1 != Method::Invite) {
@@ -66,8 +66,8 @@ impl Gateway {
                     self.push_call(call, call::Input::Response { leg, flow, response });
                 }
                 Happened::Failed { tx, .. } => {
-                    if let Some((call, leg)) = self.clients.remove(&tx) {
-                        self.push_call(call, call::Input::Failed { leg });
+                    if let Some(Sent { call, leg, method, cseq }) = self.clients.remove(&tx) {
+                        self.push_call(call, call::Input::Failed { leg, method, cseq });
                     }
                 }
             }

@@ -4,7 +4,7 @@ use super::counts::Tallies;
 use super::durable::Awaiting;
 use super::{Duty, Gateway, Output, Start, Trunk, Work, admission::Rate};
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
-use crate::call::{QueueVoice, Rules, ServiceRules, Target};
+use crate::call::{PeerRules, QueueVoice, Rules, ServiceRules, Target};
 use crate::caller::TrunkIdentity;
 use crate::config::Config;
 use crate::event::Sequence;
@@ -82,11 +82,26 @@ fn rules(config: &Config, advertised: &Option<Advertised>, media_address: Option
         media_address,
         domain: config.sip.domains.first().cloned().unwrap_or_else(|| config.sip.realm.clone()),
         advertised: advertised.clone(),
-        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        trunks: config.trunks.iter().map(|t| (t.name.clone(), Arc::new(peer_rules(t)))).collect(),
+        seat: Arc::new(PeerRules::default()),
         call_length: config.limits.call_length,
         call_length_prompt: config.limits.call_length_prompt.clone(),
         look_up_deadline: LOOK_UP_DEADLINE,
         voices: voices.collect(),
+    }
+}
+
+fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
+    let codec = |codec: &crate::config::Codec| match codec {
+        crate::config::Codec::Pcma => Codec::Pcma,
+        crate::config::Codec::Pcmu => Codec::Pcmu,
+    };
+    PeerRules {
+        codecs: trunk.codecs.iter().map(codec).collect(),
+        dtmf: trunk.dtmf,
+        session_expires: trunk.session_expires,
+        reliable: trunk.reliable,
+        early_media: trunk.early_media,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The author of our descriptions in one dialog: remembers what was said, so that the next one fits it.
 
-use super::offer_answer::{answer, offer, offer_again};
+use super::offer_answer::{TELEPHONE_EVENT, answer, offer_again, offer_with};
 use super::{Codec, Description, Direction, Local, MediaLine, Negotiated, NoCommonCodec};
 use std::net::IpAddr;
 
@@ -12,13 +12,20 @@ pub struct Author {
     said: Option<Box<str>>,
     media: Vec<MediaLine>,
     audio: usize,
+    keys: Option<u8>,
 }
 
 impl Author {
     /// For a dialog in which nothing was said yet.
     pub fn new(address: IpAddr, port: u16, session_id: u64) -> Author {
         let local = Local { address, port, session_id, version: 1 };
-        Author { local, said: None, media: Vec::new(), audio: 0 }
+        Author { local, said: None, media: Vec::new(), audio: 0, keys: Some(TELEPHONE_EVENT) }
+    }
+
+    /// The same author, whose offers leave telephone-event out: keys go another way.
+    #[must_use]
+    pub fn without_keys(self) -> Author {
+        Author { keys: None, ..self }
     }
 
     /// Our side as last said.
@@ -33,10 +40,10 @@ impl Author {
 
     /// Our next offer; see [`super::offer`].
     pub fn offer(&mut self, codecs: &[Codec], direction: Direction) -> String {
-        let (media, audio) = (std::mem::take(&mut self.media), self.audio);
+        let (media, audio, keys) = (std::mem::take(&mut self.media), self.audio, self.keys);
         let text = self.say(|local| match media.is_empty() {
-            true => offer(local, codecs, direction),
-            false => offer_again(local, codecs, direction, &media, audio),
+            true => offer_with(local, codecs, direction, keys),
+            false => offer_again(local, codecs, direction, keys, (&media, audio)),
         });
         self.media = media;
         text

@@ -47,7 +47,12 @@ pub struct Negotiated {
 
 /// Our offer: `codecs` in the order we like them, telephone-event, and `direction`.
 pub fn offer(local: &Local, codecs: &[Codec], direction: Direction) -> String {
-    write(local, vec![offered_audio(local.port, "RTP/AVP", codecs, direction)])
+    offer_with(local, codecs, direction, Some(TELEPHONE_EVENT))
+}
+
+/// As [`offer`], with this payload type for telephone-event, or without it.
+pub(super) fn offer_with(local: &Local, codecs: &[Codec], direction: Direction, keys: Option<u8>) -> String {
+    write(local, vec![offered_audio(local.port, "RTP/AVP", codecs, direction, keys)])
 }
 
 /// Our offer inside a dialog where `media` lines were already spoken of: the same lines in the same order
@@ -56,11 +61,11 @@ pub(super) fn offer_again(
     local: &Local,
     codecs: &[Codec],
     direction: Direction,
-    media: &[MediaLine],
-    audio: usize,
+    keys: Option<u8>,
+    (media, audio): (&[MediaLine], usize),
 ) -> String {
     let lines = media.iter().enumerate().map(|(i, line)| match i == audio {
-        true => offered_audio(local.port, &line.proto, codecs, direction),
+        true => offered_audio(local.port, &line.proto, codecs, direction, keys),
         false => refused(line),
     });
     write(local, lines.collect())
@@ -127,9 +132,9 @@ fn packet_length(peer: &Description) -> u32 {
     (wish / 10 * 10).clamp(10, 60)
 }
 
-fn offered_audio(port: u16, proto: &str, codecs: &[Codec], direction: Direction) -> Media {
+fn offered_audio(port: u16, proto: &str, codecs: &[Codec], direction: Direction, keys: Option<u8>) -> Media {
     let formats: Vec<_> = codecs.iter().map(|c| (*c, c.static_payload_type())).collect();
-    audio(port, proto, &formats, Some(TELEPHONE_EVENT), direction)
+    audio(port, proto, &formats, keys, direction)
 }
 
 fn audio(

@@ -156,6 +156,12 @@ impl Outgoing {
         self.fields.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.of(&self.values))
     }
 
+    /// The number of its CSeq; 0 when there is none.
+    pub fn cseq(&self) -> u32 {
+        let value = self.get("CSeq").and_then(|value| value.split(|b| *b == b' ').next());
+        value.and_then(super::grammar::decimal).unwrap_or(0)
+    }
+
     /// The bytes to send, with Content-Length.
     pub fn encode(&self) -> Bytes {
         let fields: usize = self.fields.iter().map(|(n, v)| n.len() + v.end() - v.start() + 4).sum();

@@ -1,6 +1,7 @@
 //! SIP: messages, transactions, dialogs, and the doors they come in by. Does not know what a call is.
 
 mod build;
+mod cause;
 mod configured;
 mod dialog;
 pub mod digest;
@@ -19,15 +20,19 @@ mod malformed;
 mod message;
 mod method;
 mod name_addr;
+pub mod option_tag;
 mod origin;
 mod phrase;
 mod recent;
 pub mod registrar;
+pub mod reliable;
+pub mod session_timer;
 mod transaction;
 mod uri;
 mod via;
 
 pub use build::Outgoing;
+pub use cause::Cause;
 pub use dialog::Dialog;
 pub use door::{Door, Doors};
 pub use endpoint::{

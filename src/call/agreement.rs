@@ -1,0 +1,126 @@
+//! One leg's session descriptions: what we said last, what was agreed, and the port it is about.
+
+use super::rules::{PeerRules, Rules};
+use crate::config::Dtmf;
+use crate::id::LegId;
+use crate::media;
+use crate::sdp::{Author, Codec, Description, Direction, Negotiated, NoCommonCodec};
+use crate::sip::Flow;
+use std::sync::Arc;
+
+/// What a leg's media is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaSide {
+    /// A port was asked for.
+    Opening,
+    /// The port is ours.
+    Open {
+        /// Our RTP port.
+        port: u16,
+    },
+    /// Given back; the last figures are still to come.
+    Closing,
+    /// Nothing is held any more.
+    Closed,
+}
+
+/// One side's session description: what we said last and what was agreed.
+#[derive(Debug)]
+pub struct Agreement {
+    /// The leg in the media plane.
+    pub leg: LegId,
+    /// Its port.
+    pub side: MediaSide,
+    /// What both sides agreed on, once they have.
+    pub agreed: Option<Negotiated>,
+    /// How its peer is dealt with.
+    pub peer: Arc<PeerRules>,
+    /// What we send and take, as far as it is up to us. Changed to put the peer on hold.
+    pub wish: Direction,
+    author: Option<Author>,
+    session_id: u64,
+}
+
+impl Agreement {
+    /// For a leg whose port was just asked for.
+    pub fn new(leg: LegId, session_id: u64, peer: Arc<PeerRules>) -> Agreement {
+        // RFC 8866 section 5.2: numeric; kept below 2^62 because many phones read it as signed.
+        Agreement {
+            leg,
+            side: MediaSide::Opening,
+            agreed: None,
+            peer,
+            wish: Direction::SendRecv,
+            author: None,
+            session_id: session_id >> 2,
+        }
+    }
+
+    /// Our next offer of `codecs`. `None` while there is no port.
+    pub fn offer(&mut self, rules: &Rules, flow: Flow, codecs: &[Codec]) -> Option<String> {
+        let wish = self.wish;
+        Some(self.author(rules, flow)?.offer(codecs, wish))
+    }
+
+    /// Our answer to the peer's offer, with what it comes to: our codecs in our order. `None` while there is no port.
+    pub fn answer(
+        &mut self,
+        rules: &Rules,
+        flow: Flow,
+        offer: &Description,
+    ) -> Option<Result<(String, Negotiated), NoCommonCodec>> {
+        let (peer, wish) = (self.peer.clone(), self.wish);
+        let mut offer = offer.clone();
+        offer.codecs.sort_by_key(|(codec, _)| peer.codecs.iter().position(|c| c == codec));
+        if peer.dtmf == Dtmf::Info {
+            offer.telephone_event = None;
+        }
+        Some(self.author(rules, flow)?.answer(&offer, &peer.codecs, wish))
+    }
+
+    fn author(&mut self, rules: &Rules, flow: Flow) -> Option<&mut Author> {
+        let MediaSide::Open { port } = self.side else { return None };
+        let address = rules.media_address.unwrap_or(flow.local.ip());
+        let (id, by_info) = (self.session_id, self.peer.dtmf == Dtmf::Info);
+        Some(self.author.get_or_insert_with(|| {
+            let author = Author::new(address, port, id);
+            if by_info { author.without_keys() } else { author }
+        }))
+    }
+
+    /// Takes what was agreed and says it to the media plane.
+    pub fn agree(&mut self, negotiated: Negotiated) -> media::Command {
+        let remote = media::Remote {
+            rtp: negotiated.rtp,
+            rtcp: negotiated.rtcp,
+            rtcp_mux: negotiated.rtcp_mux,
+            codec: negotiated.codec,
+            payload_type: negotiated.payload_type,
+            telephone_event: negotiated.telephone_event,
+            direction: negotiated.direction,
+            ptime_ms: negotiated.ptime_ms,
+        };
+        self.agreed = Some(negotiated);
+        media::Command::Remote { leg: self.leg, remote }
+    }
+
+    /// Asks for the port back, once. `None` when that was done before.
+    pub fn close(&mut self) -> Option<media::Command> {
+        match self.side {
+            MediaSide::Opening | MediaSide::Open { .. } => {
+                self.side = MediaSide::Closing;
+                Some(media::Command::Close { leg: self.leg })
+            }
+            MediaSide::Closing | MediaSide::Closed => None,
+        }
+    }
+
+    /// The codecs for a leg of `peer` in the order that spares converting: what this side speaks first.
+    pub fn codecs_like(&self, peer: &PeerRules) -> Vec<Codec> {
+        let mut codecs = peer.codecs.clone();
+        if let Some(agreed) = &self.agreed {
+            codecs.sort_by_key(|c| *c != agreed.codec);
+        }
+        codecs
+    }
+}
