@@ -36,7 +36,10 @@ impl World {
             wrap_up: Duration::ZERO,
             seats: seats.clone(),
         };
-        let acd = Acd::new(AcdConfig { queues: vec![rules], seats: seats.clone() }, Random::from_number(1));
+        let acd = Acd::new(
+            AcdConfig { queues: vec![rules], seats: seats.clone(), ..AcdConfig::default() },
+            Random::from_number(1),
+        );
         let now = Now { mono: Mono(1 << 40), wall: Wall(1_700_000_000_000_000_000) };
         let (random, waiting, out) = (Random::from_number(2), Default::default(), Vec::new());
         let mut world = World { acd, now, random, queue, waiting, seats, out };

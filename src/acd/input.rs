@@ -1,7 +1,8 @@
 //! What the machine is told.
 
+use super::presence::AwayReason;
 use crate::event::{PresentationResult, QueueExit};
-use crate::id::{CallId, PresentationId, QueueId, SeatId};
+use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::Now;
 
 /// One thing that happened outside. What does not fit the present state is ignored without an output:
@@ -77,6 +78,70 @@ pub enum Input {
     WrapUpDone {
         /// The seat.
         seat: SeatId,
+    },
+    /// Somebody signs in at the seat and takes calls. Ignored while somebody else there has a call; ask
+    /// [`super::Acd::may_sign_in`] first.
+    SignIn {
+        /// The seat.
+        seat: SeatId,
+        /// Who, apart from the seat.
+        operator: Option<OperatorId>,
+    },
+    /// Nobody takes calls at the seat any more, once the work in hand is done.
+    SignOut {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The operator takes calls: at once, or when the work in hand is done. Ends a wrap-up.
+    SetReady {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// The operator takes no calls: at once, or after the call in hand and its wrap-up.
+    SetNotReady {
+        /// The seat.
+        seat: SeatId,
+        /// Why.
+        reason: AwayReason,
+    },
+    /// The seat has a call that comes from no queue.
+    Occupy {
+        /// The seat.
+        seat: SeatId,
+        /// The call.
+        call: CallId,
+    },
+    /// That call is over.
+    Vacate {
+        /// The seat.
+        seat: SeatId,
+        /// The call.
+        call: CallId,
+    },
+    /// That call was a caller handed over: it counts as one of the queue from here on, wrap-up included.
+    TakeOver {
+        /// The seat.
+        seat: SeatId,
+        /// The call.
+        call: CallId,
+        /// Its queue.
+        queue: QueueId,
+    },
+    /// The operator takes a waiting call by himself; see [`super::Acd::to_pick_up`].
+    PickUp {
+        /// The seat.
+        seat: SeatId,
+        /// The call.
+        call: CallId,
+    },
+    /// A caller comes back to the head of the queue, and to this seat first. Answered by `Entered`.
+    Recall {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
+        /// Who handed him on.
+        seat: Option<SeatId>,
     },
     /// Take no new call from now on. Calls that wait go on being served.
     Drain,

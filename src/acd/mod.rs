@@ -11,9 +11,11 @@
 //! A step costs O(log n) in callers and seats; nothing ever walks the queue. Places are told by a timer of
 //! each call's own, at most [`TIMERS_PER_STEP`] in one step.
 
+mod direct;
 mod estimate;
 mod input;
 mod output;
+mod presence;
 mod presentation;
 mod queue;
 mod rules;
@@ -28,6 +30,7 @@ mod tests;
 
 pub use input::Input;
 pub use output::{Output, Refusal};
+pub use presence::{AwayReason, Denied};
 pub use rules::{AcdConfig, QueueRules};
 pub use seat::may_follow;
 
@@ -145,6 +148,12 @@ impl Acd {
         for rules in config.queues {
             acd.add_queue(rules);
         }
+        for seat in config.signing_in {
+            let index = acd.add_seat(seat) as usize;
+            if let Some(seat) = acd.seats.get_mut(index) {
+                seat.standing = presence::Standing::SignedOut;
+            }
+        }
         acd
     }
 
@@ -162,6 +171,15 @@ impl Acd {
             Input::Resumed { seat } => self.resumed(&seat, out),
             Input::Finished { seat } => self.finished(now, &seat, out),
             Input::WrapUpDone { seat } => self.wrap_up_done(now, &seat, out),
+            Input::SignIn { seat, operator } => self.sign_in(now, &seat, operator, out),
+            Input::SignOut { seat } => self.sign_out(now, &seat, out),
+            Input::SetReady { seat } => self.set_ready(now, &seat, out),
+            Input::SetNotReady { seat, reason } => self.set_not_ready(now, &seat, reason, out),
+            Input::Occupy { seat, call } => self.occupy(&seat, call, out),
+            Input::Vacate { seat, call } => self.vacate(now, &seat, call, out),
+            Input::TakeOver { seat, call, queue } => self.take_over(&seat, call, &queue, out),
+            Input::PickUp { seat, call } => self.pick_up(now, &seat, call, out),
+            Input::Recall { call, queue, seat } => self.recall(now, call, &queue, seat.as_ref(), out),
             Input::Drain => self.intake = Intake::Draining,
         }
     }
@@ -199,7 +217,15 @@ impl Acd {
             Some(State::NotReady { .. } | State::Unreachable { .. }) => {
                 self.free(now, index, now.mono, "cooled down", out);
             }
-            Some(State::Offline | State::Ready | State::Talking { .. } | State::Held { .. }) | None => {}
+            Some(
+                State::Offline
+                | State::Ready
+                | State::Away { .. }
+                | State::Talking { .. }
+                | State::Held { .. }
+                | State::Occupied { .. },
+            )
+            | None => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the machine wants done or known.
 
 use crate::event::{PresentationResult, QueueEntered, QueueExit, RefusalReason, SeatState};
-use crate::id::{CallId, PresentationId, QueueId, SeatId};
+use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::Duration;
 
 /// One consequence of a step, in the order it came about.
@@ -29,6 +29,8 @@ pub enum Output {
         presentation: PresentationId,
         /// The seat.
         seat: SeatId,
+        /// The person there.
+        operator: Option<OperatorId>,
         /// The queue it waits in.
         queue: QueueId,
         /// 1 for the first offer of this visit to the queue.
@@ -80,6 +82,8 @@ pub enum Output {
     SeatChanged {
         /// The seat.
         seat: SeatId,
+        /// The person there; on signing out, the one who leaves.
+        operator: Option<OperatorId>,
         /// From this state.
         from: SeatState,
         /// To this state.

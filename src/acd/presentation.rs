@@ -49,7 +49,7 @@ impl Acd {
         let Some(waiting) = self.waiting.get_mut(&call) else { return };
         let Some(queue) = self.queues.get_mut(waiting.queue) else { return };
         let Some(seat) = self.seats.get(choice.seat as usize) else { return };
-        debug_assert!(waiting.place == Place::InLine && seat.state == State::Ready);
+        debug_assert!(waiting.place == Place::InLine);
         let presentation = PresentationId::new(now.wall, &mut self.random);
         queue.stop_waiting(now.mono, waiting.key);
         waiting.place = Place::Presented(presentation);
@@ -59,6 +59,7 @@ impl Acd {
             call,
             presentation,
             seat: seat.id.clone(),
+            operator: seat.operator.clone(),
             queue: queue.rules.name.clone(),
             attempt: waiting.attempts,
             waited: now.mono.since(waiting.entered),

@@ -134,13 +134,19 @@ impl Acd {
             Ok(place) => place,
             Err(reason) => return out.push(Output::Refused { call, reason }),
         };
+        self.join(now, call, index, key, out);
+        self.seek(now, call, out);
+    }
+
+    /// The call has its place from here on.
+    fn join(&mut self, now: Now, call: CallId, index: usize, key: Key, out: &mut Vec<Output>) {
         let Some(queue) = self.queues.get_mut(index) else { return };
         queue.join(key);
         queue.wait(now.mono, key, call);
         let position = queue.position(key);
         let entered = QueueEntered {
-            queue: name.clone(),
-            priority,
+            queue: queue.rules.name.clone(),
+            priority: key.priority.0,
             skills: Vec::new(),
             position,
             depth: queue.depth(),
@@ -160,7 +166,25 @@ impl Acd {
             told: position,
         };
         self.waiting.insert(call, waiting);
-        self.seek(now, call, out);
+    }
+
+    /// The call takes the head of the line; `false` when it has a place already or the queue is none.
+    pub(super) fn return_to_head(
+        &mut self,
+        now: Now,
+        call: CallId,
+        name: &QueueId,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(index) = self.queue_names.get(name).copied() else { return false };
+        if self.waiting.contains_key(&call) {
+            return false;
+        }
+        self.ticket += 1;
+        // Behind those who came back before, ahead of everybody else.
+        let key = Key { priority: Reverse(u8::MAX), arrival: Mono(0), ticket: self.ticket };
+        self.join(now, call, index, key, out);
+        true
     }
 
     /// Whether the call gets a place, and which.

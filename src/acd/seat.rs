@@ -3,9 +3,10 @@
 //! A state that could last for ever without a human has its deadline inside it, so no seat is stuck. The
 //! two without one, talking and held, end with the call, whose length the call layer limits.
 
+use super::presence::{AwayReason, Standing};
 use super::{Acd, Output, Reason, Timer};
 use crate::event::SeatState;
-use crate::id::{CallId, PresentationId, SeatId};
+use crate::id::{CallId, OperatorId, PresentationId, SeatId};
 use crate::time::{Mono, Now};
 
 /// A seat by its place in the configuration.
@@ -18,6 +19,12 @@ pub(super) struct Seat {
     /// The queues it serves, by index.
     pub(super) queues: Vec<usize>,
     pub(super) phone: Phone,
+    /// What the operator wants; takes effect when the seat is free.
+    pub(super) standing: Standing,
+    /// Who that is, where he has a name apart from the seat.
+    pub(super) operator: Option<OperatorId>,
+    /// A call that comes from no queue.
+    pub(super) own: Option<CallId>,
     /// Since when it has had nothing to do: the end of its last wrap-up or becoming ready. Kept while a
     /// presentation runs, so that a seat does not lose its turn when the caller hangs up.
     pub(super) idle_since: Mono,
@@ -64,8 +71,17 @@ pub(super) enum State {
         call: CallId,
         until: Mono,
     },
+    /// It failed to take a call and is left alone for a while.
     NotReady {
         until: Mono,
+    },
+    /// The operator said so. Shown as not ready.
+    Away {
+        reason: AwayReason,
+    },
+    /// In a call that comes from no queue. Shown as talking.
+    Occupied {
+        call: CallId,
     },
     Unreachable {
         until: Mono,
@@ -78,6 +94,9 @@ impl Seat {
             id,
             queues: Vec::new(),
             phone: Phone::Gone("not registered"),
+            standing: Standing::Ready,
+            operator: None,
+            own: None,
             idle_since: Mono(0),
             state: State::Offline,
         }
@@ -93,10 +112,10 @@ impl State {
             State::Reserved { .. } => SeatState::Reserved,
             State::Ringing { .. } => SeatState::Ringing,
             State::Releasing { shown, .. } => shown,
-            State::Talking { .. } => SeatState::Talking,
+            State::Talking { .. } | State::Occupied { .. } => SeatState::Talking,
             State::Held { .. } => SeatState::Held,
             State::WrapUp { .. } => SeatState::WrapUp,
-            State::NotReady { .. } => SeatState::NotReady,
+            State::NotReady { .. } | State::Away { .. } => SeatState::NotReady,
             State::Unreachable { .. } => SeatState::Unreachable,
         }
     }
@@ -110,7 +129,12 @@ impl State {
             State::Releasing { until, .. } => Some((until, Reason::Release)),
             State::WrapUp { until, .. } => Some((until, Reason::WrapUp)),
             State::NotReady { until } | State::Unreachable { until } => Some((until, Reason::CoolDown)),
-            State::Offline | State::Ready | State::Talking { .. } | State::Held { .. } => None,
+            State::Offline
+            | State::Ready
+            | State::Away { .. }
+            | State::Talking { .. }
+            | State::Held { .. }
+            | State::Occupied { .. } => None,
         }
     }
 }
@@ -119,13 +143,15 @@ impl State {
 pub fn may_follow(from: SeatState, to: SeatState) -> bool {
     use SeatState::*;
     match from {
-        Offline => matches!(to, Ready),
-        Ready => matches!(to, Reserved | Offline),
+        Offline => matches!(to, Ready | NotReady | Talking),
+        Ready => matches!(to, Reserved | Offline | NotReady | Talking),
         Reserved => matches!(to, Ringing | Talking | Ready | NotReady | Unreachable | Offline),
         Ringing => matches!(to, Talking | Ready | NotReady | Unreachable | Offline),
-        Talking => matches!(to, Held | WrapUp | Ready | Offline),
-        Held => matches!(to, Talking | WrapUp | Ready | Offline),
-        WrapUp | NotReady | Unreachable => matches!(to, Ready | Offline),
+        Talking => matches!(to, Held | WrapUp | Ready | NotReady | Offline),
+        Held => matches!(to, Talking | WrapUp | Ready | NotReady | Offline),
+        WrapUp | NotReady | Unreachable => {
+            matches!(to, Ready | NotReady | Reserved | Talking | Offline)
+        }
     }
 }
 
@@ -148,10 +174,12 @@ impl Acd {
             Some((at, _)) => self.timers.set(Timer::Seat(index), at),
             None => self.timers.cancel(Timer::Seat(index)),
         }
+        let another_reason = matches!(to, State::Away { .. }) && was != to;
         let (from, to) = (was.shown(), to.shown());
-        if from != to {
+        if from != to || another_reason {
             debug_assert!(may_follow(from, to), "{from:?} to {to:?}");
-            out.push(Output::SeatChanged { seat: seat.id.clone(), from, to, reason });
+            let operator = seat.operator.clone();
+            out.push(Output::SeatChanged { seat: seat.id.clone(), operator, from, to, reason });
         }
     }
 
@@ -165,14 +193,24 @@ impl Acd {
         out: &mut Vec<Output>,
     ) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        match seat.phone {
-            Phone::Here => {
+        match (seat.phone, seat.standing, seat.own) {
+            (_, Standing::SignedOut, _) => {
+                self.turn(index, State::Offline, "signed out", out);
+                if let Some(seat) = self.seats.get_mut(index as usize) {
+                    seat.operator = None;
+                }
+            }
+            (Phone::Gone(why), ..) => self.turn(index, State::Offline, why, out),
+            (Phone::Here, _, Some(call)) => self.turn(index, State::Occupied { call }, reason, out),
+            (Phone::Here, Standing::Away(away), None) => {
+                self.turn(index, State::Away { reason: away }, away.word(), out);
+            }
+            (Phone::Here, Standing::Ready, None) => {
                 debug_assert!(seat.state != State::Ready, "the idle order is keyed by idle_since");
                 seat.idle_since = idle_since;
                 self.turn(index, State::Ready, reason, out);
                 self.serve(now, index, out);
             }
-            Phone::Gone(why) => self.turn(index, State::Offline, why, out),
         }
     }
 
@@ -192,7 +230,11 @@ impl Acd {
         seat.phone = Phone::Gone(reason);
         match seat.state {
             // The work in hand is finished first; its end sees that the phone is gone.
-            State::Offline | State::Talking { .. } | State::Held { .. } | State::WrapUp { .. } => {}
+            State::Offline
+            | State::Talking { .. }
+            | State::Held { .. }
+            | State::Occupied { .. }
+            | State::WrapUp { .. } => {}
             State::Reserved { presentation, .. } | State::Ringing { presentation, .. } => {
                 self.phone_lost(now, index, presentation, reason, out);
             }
@@ -200,7 +242,7 @@ impl Acd {
                 self.presentations.remove(&presentation);
                 self.turn(index, State::Offline, reason, out);
             }
-            State::Ready | State::NotReady { .. } | State::Unreachable { .. } => {
+            State::Ready | State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
                 self.turn(index, State::Offline, reason, out);
             }
         }

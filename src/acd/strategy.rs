@@ -26,6 +26,10 @@ pub(super) enum Why {
     LongestIdleUntried,
     /// It failed this caller before, but nobody else is ready.
     NobodyElse,
+    /// Its operator took the call.
+    PickUp,
+    /// It handed the caller on, and nobody answered there.
+    Recall,
 }
 
 impl Why {
@@ -35,6 +39,8 @@ impl Why {
             Why::LongestIdle => format!("longest idle, {idle} s"),
             Why::LongestIdleUntried => format!("longest idle not yet tried, {idle} s"),
             Why::NobodyElse => format!("tried before, nobody else ready, idle {idle} s"),
+            Why::PickUp => "pick-up".to_owned(),
+            Why::Recall => "recall".to_owned(),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Places {
 }
 
 /// Reports the second use of a name; `true` for the first.
-fn first<K: Eq + Hash + Clone>(
+pub(super) fn first<K: Eq + Hash + Clone>(
     seen: &mut HashMap<K, usize>,
     key: &K,
     at: &Span,
@@ -154,10 +154,13 @@ pub(super) fn queues(
     problems: &mut Problems<'_>,
 ) -> Vec<Queue> {
     let known: HashSet<&SeatId> = seats.iter().map(|s| &s.id).collect();
-    let mut names = HashMap::new();
+    let (mut names, mut codes) = (HashMap::new(), HashMap::new());
     let mut all = Vec::new();
     for mut p in placed {
         first(&mut names, &p.queue.name, &p.at, &format!("queue `{}`", p.queue.name), problems);
+        if let Some(code) = &p.queue.code {
+            first(&mut codes, code, &p.at, &format!("the queue code `{code}`"), problems);
+        }
         let Some(named) = p.named else {
             p.queue.seats = seats.iter().map(|s| s.id.clone()).collect();
             all.push(p.queue);

@@ -6,8 +6,12 @@
 
 mod address;
 mod check;
+mod department;
+mod dial;
+mod directory;
 pub mod duration;
 mod grpc;
+mod hours;
 mod http;
 mod limits;
 mod log;
@@ -23,7 +27,10 @@ mod table;
 mod trunk;
 
 pub use address::{Advertised, Listen, Prefix, Transport};
+pub use department::Department;
+pub use dial::{Codes, Dial};
 pub use grpc::Grpc;
+pub use hours::Hours;
 pub use http::Http;
 pub use limits::Limits;
 pub use log::Log;
@@ -71,6 +78,12 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// `[[service]]`, at least one.
     pub services: Vec<Service>,
+    /// `[[department]]`.
+    pub departments: Vec<Department>,
+    /// `[dial]`
+    pub dial: Dial,
+    /// `[codes]`
+    pub codes: Codes,
 }
 
 /// Every section with its keys: what the reading knows and the documentation must name.
@@ -86,6 +99,9 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("seat", seat::KEYS),
     ("queue", queue::KEYS),
     ("service", service::KEYS),
+    ("department", department::KEYS),
+    ("dial", dial::KEYS),
+    ("codes", dial::CODE_KEYS),
 ];
 
 impl Config {
@@ -161,6 +177,9 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
     let seats = many(root, "seat", problems, seat::read);
     let queues = many(root, "queue", problems, queue::read);
     let services = many(root, "service", problems, service::read);
+    let departments = any(root, "department", problems, department::read);
+    let (dial, dial_at) = dial::read(one(root, "dial", problems).as_ref(), problems);
+    let codes = dial::read_codes(one(root, "codes", problems).as_ref(), problems);
     check::addresses(&sip, &media, &grpc, &http, &places, problems);
     let trunks = check::trunks(trunks, problems);
     let seats = check::seats(seats, &sip, problems);
@@ -168,7 +187,25 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
     let whole = problems.is_empty();
     let queues = check::queues(queues, &seats, whole, problems);
     let services = check::services(services, &queues, whole, problems);
-    Config { sip, media, grpc, http, store, log, limits, trunks, seats, queues, services }
+    let directory = directory::Directory { seats: &seats, codes: &codes, trunks: &trunks };
+    directory.dial(&dial, &dial_at, whole, problems);
+    let departments = directory.departments(departments, &dial, whole, problems);
+    Config {
+        sip,
+        media,
+        grpc,
+        http,
+        store,
+        log,
+        limits,
+        trunks,
+        seats,
+        queues,
+        services,
+        departments,
+        dial,
+        codes,
+    }
 }
 
 fn one<'a>(root: &'a DeTable<'a>, section: &'static str, problems: &mut Problems<'_>) -> Option<Table<'a>> {
@@ -182,12 +219,22 @@ fn many<T>(
     problems: &mut Problems<'_>,
     read: fn(&Table<'_>, &mut Problems<'_>) -> Option<T>,
 ) -> Vec<T> {
-    let found = tables(root, section, true, problems);
     if !root.contains_key(section) {
         let what = format!("there is no [[{section}]], so no call could be served");
         problems
             .add(&(0..0), fault(what, format!("add at least one [[{section}]]; see docs/configuration.md")));
     }
+    any(root, section, problems, read)
+}
+
+/// As [`many`], for a section that need not be there.
+fn any<T>(
+    root: &DeTable<'_>,
+    section: &'static str,
+    problems: &mut Problems<'_>,
+    read: fn(&Table<'_>, &mut Problems<'_>) -> Option<T>,
+) -> Vec<T> {
+    let found = tables(root, section, true, problems);
     let mut values = Vec::new();
     for (entries, at) in found {
         let table = Table::open(section, keys(section), entries, at, problems);

@@ -70,6 +70,14 @@ pub(super) fn prompt(text: &str) -> Result<Arc<str>, Fault> {
     ))
 }
 
+/// What stands for a queue behind a code.
+pub(super) fn queue_code(text: &str) -> Result<String, Fault> {
+    if (1..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err(fault(format!("{text:?} is not the code of a queue"), "write 1 to 8 digits, like \"1\""))
+}
+
 /// What a citizen dials.
 pub(super) fn service_number(text: &str) -> Result<ServiceNumber, Fault> {
     let digits = text.strip_prefix('+').unwrap_or(text);

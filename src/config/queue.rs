@@ -19,6 +19,7 @@ pub(super) const KEYS: &[&str] = &[
     "music",
     "full_prompt",
     "timeout_prompt",
+    "code",
 ];
 
 /// Where callers wait, and how seats are offered them.
@@ -44,6 +45,8 @@ pub struct Queue {
     pub full_prompt: Option<Arc<str>>,
     /// What a caller hears when the waiting time is over; nothing but the end when absent.
     pub timeout_prompt: Option<Arc<str>>,
+    /// What follows the code for picking up, to pick up a call of this queue.
+    pub code: Option<String>,
 }
 
 /// A queue, its place, and the seats it names with theirs. `None`: all seats.
@@ -67,6 +70,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         music: t.text("music", problems, name::prompt),
         full_prompt: t.text("full_prompt", problems, name::prompt),
         timeout_prompt: t.text("timeout_prompt", problems, name::prompt),
+        code: t.text("code", problems, name::queue_code),
     };
     let named = seats(t, problems);
     name.map(|_| Placed { queue, at: t.span("name"), named })

@@ -7,7 +7,7 @@ use super::table::{Table, suggestion};
 use crate::id::SeatId;
 use std::net::SocketAddr;
 
-pub(super) const KEYS: &[&str] = &["id", "range", "contact", "algorithms"];
+pub(super) const KEYS: &[&str] = &["id", "range", "contact", "algorithms", "sign_in", "dial_out"];
 
 /// A position calls are presented to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct Seat {
     pub contact: Option<Contact>,
     /// The digest algorithms it is challenged with, the preferred one first. Not empty.
     pub algorithms: Vec<Algorithm>,
+    /// Whether it is offered calls only while somebody is signed in; otherwise whenever its phone is there.
+    pub sign_in: bool,
+    /// Whether it may dial any number outside, through the trunk of `[dial]`.
+    pub dial_out: bool,
 }
 
 /// Where a seat is always found.
@@ -63,6 +67,8 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
     }
     let algorithms = algorithms(t, problems);
     let ids = many.or(one)?;
+    let sign_in = t.flag("sign_in", false, problems);
+    let dial_out = t.flag("dial_out", false, problems);
     let several = key == "range" && ids.len() > 1;
     let template = t.text("contact", problems, |c| {
         if several && !c.contains("{seat}") {
@@ -74,7 +80,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
     });
     let seat = |id: SeatId| {
         let contact = template.and_then(|c| contact(&c.replace("{seat}", id.as_str())).ok());
-        Seat { id, contact, algorithms: algorithms.clone() }
+        Seat { id, contact, algorithms: algorithms.clone(), sign_in, dial_out }
     };
     Some(Placed { seats: ids.into_iter().map(seat).collect(), at: t.span(key) })
 }

@@ -220,9 +220,9 @@ impl Gateway {
             acd::Output::WrapUpCompleted { seat, call, timed_out } => {
                 (call, call::Input::WrapUpCompleted { seat, timed_out })
             }
-            acd::Output::SeatChanged { seat, from, to, reason } => {
+            acd::Output::SeatChanged { seat, operator, from, to, reason } => {
                 let reason = Arc::from(reason);
-                self.tell(now, What::SeatStateChanged { seat, operator: None, from, to, reason }, out);
+                self.tell(now, What::SeatStateChanged { seat, operator, from, to, reason }, out);
                 return None;
             }
         })

@@ -134,7 +134,11 @@ fn acd_config(config: &Config) -> AcdConfig {
         wrap_up: q.wrap_up,
         seats: q.seats.clone(),
     });
-    AcdConfig { queues: queues.collect(), seats: config.seats.iter().map(|s| s.id.clone()).collect() }
+    AcdConfig {
+        queues: queues.collect(),
+        seats: config.seats.iter().map(|s| s.id.clone()).collect(),
+        signing_in: config.seats.iter().filter(|s| s.sign_in).map(|s| s.id.clone()).collect(),
+    }
 }
 
 fn doors(config: &Config) -> Doors {

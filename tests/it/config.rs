@@ -226,6 +226,43 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "contact = \"sip:{seat}@192.0.2.20;transport=tcp\"\nrange = \"1001-1020\" #!",
         "tcp:0.0.0.0:5060",
     ),
+    ("range = \"1001-1020\"", "range = \"1001-1020\"\ndial_out = true\n[dial] #!", "trunk ="),
+    // Departments, dialling and codes.
+    ("[limits]", "[dial]\ntrunk = \"pbx\" #!\n[limits]", "targets ="),
+    ("[limits]", "[dial]\nutc_offset = \"CST\" #!\n[limits]", "+08:00"),
+    ("[limits]", "[codes]\nready = \"12\" #!\n[limits]", "*10"),
+    ("[limits]", "[codes]\nready = \"*1\" #!\n[limits]", "begin with another"),
+    (
+        "[limits]",
+        "[[department]]\nname = \"Water\" #!\ncode = \"601\"\nnumbers = [\"1\"]\n[limits]",
+        "one for all",
+    ),
+    (
+        "[limits]",
+        "[[department]]\nname = \"Water\"\ncode = \"1001\" #!\nnumbers = [\"1\"]\n[limits]",
+        "another code",
+    ),
+    (
+        "[limits]",
+        "[[department]]\nname = \"Water\"\ncode = \"*11\" #!\nnumbers = [\"1\"]\n[limits]",
+        "another code",
+    ),
+    ("[limits]", "[[department]]\nname = \"Water\"\ncode = \"w\" #!\nnumbers = [\"1\"]\n[limits]", "601"),
+    (
+        "[limits]",
+        "[[department]]\nhours = \"9 to 5\" #!\nname = \"Water\"\ncode = \"601\"\nnumbers = [\"1\"]\n[limits]",
+        "Mon-Fri",
+    ),
+    (
+        "[limits]",
+        "[[department]]\nnumbers = [\"110#\"] #!\nname = \"Water\"\ncode = \"601\"\n[limits]",
+        "as it is dialled",
+    ),
+    (
+        "[limits]",
+        "[[department]]\nname = \"Water\"\ncode = \"601\"\nnumbers = [\"1\"]\ntrunk = \"pbk\" #!\n[limits]",
+        "`pbx`",
+    ),
     // Queues and services.
     ("seats = \"all\"", "seats = [\"1001\", \"1021\"] #!", "`1001`"),
     ("seats = \"all\"", "seats = [\"1001\", \"1001\"] #!", "drop one"),

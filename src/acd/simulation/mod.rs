@@ -6,10 +6,12 @@
 
 mod model;
 
+use super::tests::presented;
 use super::*;
 use crate::event::PresentationResult;
+use crate::id::OperatorId;
 use crate::time::Wall;
-use model::{Model, Tally};
+use model::{Model, SIGNS_IN, Tally};
 use std::ops::Range;
 
 /// Worlds, and inputs in each: a million together.
@@ -43,6 +45,10 @@ fn world(random: &mut Random) -> Vec<QueueRules> {
     SERVED.iter().enumerate().map(|(n, s)| queue(n, s)).collect()
 }
 
+fn own_call(seat: usize) -> CallId {
+    CallId::from_bytes([seat as u8 + 1; 16])
+}
+
 struct Run {
     acd: Acd,
     model: Model,
@@ -55,7 +61,11 @@ impl Run {
     fn new(seed: u64) -> Run {
         let mut random = Random::from_number(seed);
         let rules = world(&mut random);
-        let config = AcdConfig { queues: rules.clone(), seats: (0..SEATS).map(name).collect() };
+        let config = AcdConfig {
+            queues: rules.clone(),
+            seats: (0..SEATS).map(name).collect(),
+            signing_in: vec![name(SIGNS_IN)],
+        };
         let now = Now { mono: Mono(1 << 40), wall: Wall(1_700_000_000_000_000_000) };
         let acd = Acd::new(config, random.fork());
         Run { acd, model: Model::new(rules), now, random, calls: Vec::new() }
@@ -114,7 +124,8 @@ impl Run {
     fn input(&mut self) -> Input {
         use PresentationResult as Result;
         let seat = name(self.random.below(SEATS as u64) as usize);
-        match self.random.below(100) {
+        match self.random.below(116) {
+            100..116 => self.word_of(seat),
             0..30 => {
                 let back = Duration::from_millis(self.random.below(20) / 19 * self.random.below(30_000));
                 let at = Now { mono: self.now.mono - back, wall: self.now.wall - back };
@@ -148,6 +159,46 @@ impl Run {
         }
     }
 
+    /// What an operator asks for at a seat, or what happens to it beside the queue.
+    fn word_of(&mut self, seat: SeatId) -> Input {
+        let operator = || -> Option<OperatorId> { Some("zhang".into()) };
+        // One call of its own for each seat, so that some of what is said of it fits.
+        let own = own_call(index(&seat));
+        let queue: QueueId = format!("q{}", self.random.below(QUEUES as u64)).as_str().into();
+        match self.random.below(16) {
+            0 => Input::SignIn { seat, operator: operator().filter(|_| self.random.below(2) == 0) },
+            1 => Input::SignOut { seat },
+            2..5 => Input::SetReady { seat },
+            5 => Input::SetNotReady { seat, reason: AwayReason::Break },
+            6 => Input::SetNotReady { seat, reason: AwayReason::Meal },
+            7 | 8 => Input::Occupy { seat, call: own },
+            9 | 10 => Input::Vacate { seat, call: own },
+            11 => Input::TakeOver { seat, call: own, queue },
+            12 | 13 => {
+                let all = self.random.below(2) == 0;
+                let call = self.acd.to_pick_up(&seat, all.then_some(&queue));
+                let call = call.unwrap_or_else(|_| self.any_call());
+                Input::PickUp { seat, call }
+            }
+            _ => {
+                let call = match self.random.below(4) {
+                    0 if !self.calls.is_empty() => self.calls[0],
+                    _ => CallId::new(self.now.wall, &mut self.random),
+                };
+                Input::Recall { call, queue, seat: Some(seat).filter(|_| self.random.below(4) > 0) }
+            }
+        }
+    }
+
+    /// Everybody's own call ends and everybody who is there takes calls.
+    fn back_to_work(&mut self) {
+        for n in 0..SEATS {
+            self.step(Input::Vacate { seat: name(n), call: own_call(n) });
+            self.step(Input::SetReady { seat: name(n) });
+            self.step(Input::Finished { seat: name(n) });
+        }
+    }
+
     fn whole(mut self) -> Tally {
         for _ in 0..INPUTS {
             let input = self.input();
@@ -159,13 +210,9 @@ impl Run {
             }
         }
         self.step(Input::Drain);
-        for seat in 0..SEATS {
-            self.step(Input::Finished { seat: name(seat) });
-        }
+        self.back_to_work();
         self.pass(Duration::from_secs(3600), true);
-        for seat in 0..SEATS {
-            self.step(Input::Finished { seat: name(seat) });
-        }
+        self.back_to_work();
         self.pass(Duration::from_secs(3600), true);
         let Counts { waiting, presentations, timers, ready, offline, .. } = self.acd.counts();
         assert_eq!((waiting, presentations, timers, ready + offline), (0, 0, 0, SEATS));
@@ -198,11 +245,22 @@ fn run(seeds: Range<u64>) {
         sum.fallback += t.fallback;
         sum.positions += t.positions;
         sum.refused += t.refused;
+        sum.picked_up += t.picked_up;
+        sum.recalled += t.recalled;
     }
     // The run must have been where it is dangerous, or it proves nothing.
     assert!(sum.inputs >= 500_000, "{}", sum.inputs);
-    let rare = [sum.presented, sum.connected, sum.glare, sum.fallback, sum.positions, sum.refused];
-    assert!(rare.iter().all(|n| *n > 1_000), "{rare:?}");
+    let rare = [
+        sum.presented,
+        sum.connected,
+        sum.glare,
+        sum.fallback,
+        sum.positions,
+        sum.refused,
+        sum.picked_up,
+        sum.recalled,
+    ];
+    assert!(rare.iter().all(|n| *n > 500), "{rare:?}");
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// The seat that nobody is signed in at when the world begins.
+pub(super) const SIGNS_IN: usize = 0;
+
 /// Presentations remembered for inputs that come too late.
 const REMEMBERED: usize = 24;
 
@@ -27,6 +30,12 @@ struct Desk {
     releasing: bool,
     queue: usize,
     caller: Option<CallId>,
+    signed_in: bool,
+    operator: Option<OperatorId>,
+    away: bool,
+    own: Option<CallId>,
+    /// About to talk with a caller that was handed over.
+    taken: Option<CallId>,
 }
 
 #[derive(Default)]
@@ -40,6 +49,8 @@ pub(super) struct Tally {
     pub(super) glare: u64,
     pub(super) fallback: u64,
     pub(super) positions: u64,
+    pub(super) picked_up: u64,
+    pub(super) recalled: u64,
 }
 
 pub(super) struct Model {
@@ -65,10 +76,15 @@ impl Model {
             releasing: false,
             queue: 0,
             caller: None,
+            signed_in: true,
+            operator: None,
+            away: false,
+            own: None,
+            taken: None,
         };
         Model {
             rules,
-            seats: (0..SEATS).map(|_| desk()).collect(),
+            seats: (0..SEATS).map(|n| Desk { signed_in: n != SIGNS_IN, ..desk() }).collect(),
             callers: HashMap::new(),
             draining: false,
             tickets: 0,
@@ -166,11 +182,91 @@ impl Model {
                 None => assert_eq!(out, []),
             },
             Input::Finished { seat } => {
-                let talking = matches!(self.seats[index(seat)].state, SeatState::Talking | SeatState::Held);
-                assert_eq!(out.is_empty(), !talking);
+                let desk = &self.seats[index(seat)];
+                let talking = matches!(desk.state, SeatState::Talking | SeatState::Held);
+                assert_eq!(out.is_empty(), !talking || desk.own.is_some());
+            }
+            Input::SignIn { seat, operator } => self.signs_in(index(seat), operator),
+            Input::SignOut { seat } => {
+                let desk = &mut self.seats[index(seat)];
+                desk.signed_in = false;
+                if desk.state == SeatState::Offline {
+                    desk.operator = None;
+                }
+            }
+            Input::SetReady { seat } if self.seats[index(seat)].signed_in => {
+                self.seats[index(seat)].away = false;
+            }
+            Input::SetNotReady { seat, .. } if self.seats[index(seat)].signed_in => {
+                self.seats[index(seat)].away = true;
+            }
+            Input::SetReady { .. } | Input::SetNotReady { .. } => assert_eq!(out, []),
+            Input::Occupy { seat, call } => {
+                let desk = &mut self.seats[index(seat)];
+                if !desk.engaged() {
+                    desk.own = Some(*call);
+                }
+            }
+            Input::Vacate { seat, call } => {
+                let desk = &mut self.seats[index(seat)];
+                if desk.own == Some(*call) {
+                    desk.own = None;
+                } else {
+                    assert_eq!(out, []);
+                }
+            }
+            Input::TakeOver { seat, call, queue } => {
+                let queue = self.queue(queue);
+                let desk = &mut self.seats[index(seat)];
+                if desk.own == Some(*call) {
+                    (desk.own, desk.queue) = (None, queue);
+                    match desk.state {
+                        SeatState::Talking => desk.caller = Some(*call),
+                        _ => desk.taken = Some(*call),
+                    }
+                } else {
+                    assert_eq!(out, []);
+                }
+            }
+            Input::PickUp { seat, call } => {
+                let got = presented(out).iter().any(|(c, s, _)| c == call && *s == seat.as_str());
+                assert_eq!(got, !out.is_empty());
+                self.tally.picked_up += u64::from(got);
+            }
+            Input::Recall { call, queue, .. } => {
+                if self.callers.contains_key(call) {
+                    return assert_eq!(out, []);
+                }
+                assert!(matches!(out.first(), Some(Output::Entered { call: c, .. }) if c == call));
+                self.tickets += 1;
+                self.tally.recalled += 1;
+                let caller = Caller {
+                    queue: self.queue(queue),
+                    priority: u8::MAX,
+                    arrival: Mono(0),
+                    ticket: self.tickets,
+                    entered: now.mono,
+                    offer: None,
+                    attempts: 0,
+                    failed: Vec::new(),
+                    told: (0, now.mono),
+                };
+                self.callers.insert(*call, caller);
             }
             Input::Drain => self.draining = true,
             Input::Rang { .. } | Input::Held { .. } | Input::Resumed { .. } | Input::WrapUpDone { .. } => {}
+        }
+    }
+
+    fn signs_in(&mut self, seat: usize, operator: &Option<OperatorId>) {
+        use SeatState::*;
+        let desk = &mut self.seats[seat];
+        let idle = matches!(desk.state, Offline | Ready | NotReady | Unreachable);
+        let nobody = !desk.signed_in && desk.operator.is_none();
+        if idle || nobody || desk.operator == *operator {
+            desk.signed_in = true;
+            desk.away = false;
+            desk.operator = operator.clone();
         }
     }
 
@@ -190,12 +286,13 @@ impl Model {
             self.input(now, input, out);
         }
         for (i, o) in out.iter().enumerate() {
-            self.output(now, cause.is_none(), o, out.get(i + 1));
+            self.output(now, cause, o, out.get(i + 1));
         }
         self.settled(now);
     }
 
-    fn output(&mut self, now: Now, by_timer: bool, output: &Output, next: Option<&Output>) {
+    fn output(&mut self, now: Now, cause: Option<&Input>, output: &Output, next: Option<&Output>) {
+        let by_timer = cause.is_none();
         match output {
             Output::Refused { .. } => {}
             Output::Entered { call, entered } => {
@@ -219,7 +316,9 @@ impl Model {
                 desk.offer = Some(*presentation);
                 desk.queue = q;
                 desk.until = Some(now.mono + self.rules[q].ring_timeout);
-                self.chosen(*call, index(seat), why);
+                if why != "pick-up" && why != "recall" {
+                    self.chosen(*call, index(seat), why);
+                }
                 self.offers.insert(*presentation, (*call, index(seat)));
                 assert!(!self.recent.contains(presentation));
                 self.recent.push(*presentation);
@@ -255,8 +354,9 @@ impl Model {
                 *told = (*position, now.mono);
                 self.tally.positions += 1;
             }
-            Output::SeatChanged { seat, from, to, .. } => {
-                self.seat_changed(now, by_timer, index(seat), *from, *to, next)
+            Output::SeatChanged { seat, from, to, operator, .. } => {
+                assert_eq!(*operator, self.seats[index(seat)].operator);
+                self.seat_changed(now, cause, index(seat), *from, *to, next)
             }
             Output::WrapUpStarted { seat, call, limit } => {
                 let desk = &mut self.seats[index(seat)];
@@ -314,40 +414,58 @@ impl Model {
     fn seat_changed(
         &mut self,
         now: Now,
-        by_timer: bool,
+        cause: Option<&Input>,
         seat: usize,
         from: SeatState,
         to: SeatState,
         next: Option<&Output>,
     ) {
         use SeatState::*;
+        let by_timer = cause.is_none();
         let desk = &mut self.seats[seat];
         assert_eq!(desk.state, from);
         assert!(legal(from, to), "{from:?} to {to:?}");
+        let asked = matches!(
+            cause,
+            Some(
+                Input::SetReady { .. }
+                    | Input::SetNotReady { .. }
+                    | Input::SignIn { .. }
+                    | Input::SignOut { .. }
+            )
+        );
         if by_timer && from != Ready {
             assert!(desk.until.is_some_and(|u| u <= now.mono), "{from:?} ended before its time");
         }
-        assert!(by_timer || (from, to) != (NotReady, Ready), "only time ends a cool-down");
+        assert!(by_timer || asked || (from, to) != (NotReady, Ready), "only time or a word ends a cool-down");
+        let failed = matches!(from, Reserved | Ringing) && !desk.releasing;
         if to == Ready && !desk.releasing {
             desk.idle_since = now.mono;
         }
         let rules = &self.rules[desk.queue];
         match to {
             Reserved => assert!(matches!(next, Some(Output::Present { seat: s, .. }) if index(s) == seat)),
-            Talking if from != Held => desk.caller = self.offers[&desk.offer.expect("an offer")].0.into(),
-            Offline => assert!(!desk.phone),
-            Ready => assert!(desk.phone),
+            Talking if from == Held => {}
+            Talking if desk.taken.is_some() => desk.caller = desk.taken.take(),
+            Talking if desk.own.is_some() => assert!(!failed),
+            Talking => desk.caller = self.offers[&desk.offer.expect("an offer")].0.into(),
+            Offline => assert!(!desk.phone || !desk.signed_in),
+            Ready => assert!(desk.phone && desk.signed_in && !desk.away && desk.own.is_none()),
+            NotReady => assert!(failed || (desk.phone && desk.signed_in && desk.away)),
             _ => {}
         }
         desk.until = match to {
             Ringing => desk.until,
-            NotReady | Unreachable => Some(now.mono + rules.cool_down.max(RELEASE_LIMIT)),
+            NotReady | Unreachable if failed => Some(now.mono + rules.cool_down.max(RELEASE_LIMIT)),
             WrapUp => Some(now.mono + rules.wrap_up),
             _ => None,
         };
         if !matches!(to, Ringing) {
             desk.offer = None;
             desk.releasing = false;
+        }
+        if to == Offline && !desk.signed_in {
+            desk.operator = None;
         }
         desk.state = to;
     }
@@ -367,13 +485,10 @@ impl Model {
             assert!(desk.until.is_none_or(|u| u > now.mono), "{:?} is stuck", desk.state);
             let timed = matches!(
                 desk.state,
-                SeatState::Reserved
-                    | SeatState::Ringing
-                    | SeatState::WrapUp
-                    | SeatState::NotReady
-                    | SeatState::Unreachable
+                SeatState::Reserved | SeatState::Ringing | SeatState::WrapUp | SeatState::Unreachable
             );
-            assert_eq!(timed, desk.until.is_some(), "{:?}", desk.state);
+            let may = timed || (desk.state == SeatState::NotReady && !(desk.away && desk.until.is_none()));
+            assert_eq!(may, desk.until.is_some(), "{:?}", desk.state);
         }
     }
 }
@@ -384,18 +499,26 @@ impl Caller {
     }
 }
 
+impl Desk {
+    fn engaged(&self) -> bool {
+        use SeatState::*;
+        self.own.is_some() || matches!(self.state, Reserved | Ringing | Talking | Held)
+    }
+}
+
 /// The table of legal edges, written down a second time and otherwise.
 fn legal(from: SeatState, to: SeatState) -> bool {
     use SeatState::*;
     let into: &[SeatState] = match to {
         Offline => &[Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
         Ready => &[Offline, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
-        Reserved => &[Ready],
+        Reserved => &[Ready, WrapUp, NotReady, Unreachable],
         Ringing => &[Reserved],
-        Talking => &[Reserved, Ringing, Held],
+        Talking => &[Offline, Ready, Reserved, Ringing, Held, WrapUp, NotReady, Unreachable],
         Held => &[Talking],
         WrapUp => &[Talking, Held],
-        NotReady | Unreachable => &[Reserved, Ringing],
+        NotReady => &[Offline, Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
+        Unreachable => &[Reserved, Ringing],
     };
     into.contains(&from)
 }

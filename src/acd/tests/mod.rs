@@ -1,6 +1,7 @@
 //! The rules of queue and seat as sentences, in virtual time.
 
 mod order;
+mod presence;
 mod presenting;
 mod queue;
 mod seat;
@@ -41,7 +42,7 @@ impl World {
     fn of(queues: Vec<QueueRules>, up: &[&str]) -> World {
         let seats = up.iter().map(|s| seat(s)).collect();
         let now = Now { mono: Mono(1_000_000_000), wall: Wall(1_700_000_000_000_000_000) };
-        let acd = Acd::new(AcdConfig { queues, seats }, Random::from_number(1));
+        let acd = Acd::new(AcdConfig { queues, seats, ..AcdConfig::default() }, Random::from_number(1));
         let mut world = World { acd, now, ids: Random::from_number(2) };
         for s in up {
             world.tell(Input::SeatUp { seat: seat(s) });
@@ -109,7 +110,7 @@ fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
-fn presented(out: &[Output]) -> Vec<(CallId, &str, PresentationId)> {
+pub(super) fn presented(out: &[Output]) -> Vec<(CallId, &str, PresentationId)> {
     out.iter()
         .filter_map(|o| match o {
             Output::Present { call, seat, presentation, .. } => Some((*call, seat.as_str(), *presentation)),
@@ -147,7 +148,7 @@ fn withdrawn(out: &[Output]) -> Vec<(PresentationId, PresentationResult)> {
 fn changes(out: &[Output]) -> Vec<String> {
     out.iter()
         .filter_map(|o| match o {
-            Output::SeatChanged { seat, from, to, reason } => {
+            Output::SeatChanged { seat, from, to, reason, .. } => {
                 Some(format!("{seat}: {from:?} → {to:?}, {reason}"))
             }
             _ => None,

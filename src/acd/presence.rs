@@ -1,0 +1,271 @@
+//! Who sits at a seat and whether he takes calls: signing in and out, ready and not ready, a call of his own.
+//!
+//! What is asked for while the seat is at work is kept and takes effect when that work is done, wrap-up included:
+//! it is never lost. [`Acd::free`](super::Acd) is the one place that looks at it.
+
+use super::seat::{Phone, SeatIndex, State};
+use super::{Acd, Output};
+use crate::id::{CallId, OperatorId, QueueId, SeatId};
+use crate::time::Now;
+
+/// What the operator at a seat wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nobody is signed in.
+    SignedOut,
+    /// Calls.
+    Ready,
+    /// No calls.
+    Away(AwayReason),
+}
+
+/// Why a seat takes no calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AwayReason {
+    /// Not said.
+    Unnamed,
+    /// A short break.
+    Break,
+    /// A meal.
+    Meal,
+    /// Training.
+    Training,
+    /// Calls that go out.
+    Outbound,
+    /// A meeting.
+    Meeting,
+    /// Something is broken.
+    Tech,
+}
+
+impl AwayReason {
+    /// The reason a digit stands for: 1 break, 2 meal, 3 training, 4 outbound, 5 meeting, 6 tech.
+    pub fn of_digit(digit: char) -> Option<AwayReason> {
+        Some(match digit {
+            '1' => AwayReason::Break,
+            '2' => AwayReason::Meal,
+            '3' => AwayReason::Training,
+            '4' => AwayReason::Outbound,
+            '5' => AwayReason::Meeting,
+            '6' => AwayReason::Tech,
+            _ => return None,
+        })
+    }
+
+    /// As events name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            AwayReason::Unnamed => "not ready",
+            AwayReason::Break => "break",
+            AwayReason::Meal => "meal",
+            AwayReason::Training => "training",
+            AwayReason::Outbound => "outbound",
+            AwayReason::Meeting => "meeting",
+            AwayReason::Tech => "tech",
+        }
+    }
+}
+
+/// Why a seat's wish is not granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// There is no such seat.
+    UnknownSeat,
+    /// Nobody is signed in there.
+    SignedOut,
+    /// Somebody else is signed in there and has a call.
+    InUse,
+    /// It has a call.
+    Busy,
+    /// Nobody waits.
+    NobodyWaits,
+}
+
+impl Acd {
+    /// Whether a seat may be given to `operator` now: not while somebody else there has a call or its wrap-up.
+    pub fn may_sign_in(&self, id: &SeatId, operator: Option<&OperatorId>) -> Result<(), Denied> {
+        let index = self.seat_index(id).ok_or(Denied::UnknownSeat)?;
+        let seat = self.seats.get(index as usize).ok_or(Denied::UnknownSeat)?;
+        let idle = matches!(
+            seat.state,
+            State::Offline
+                | State::Ready
+                | State::NotReady { .. }
+                | State::Unreachable { .. }
+                | State::Away { .. }
+        );
+        let same = seat.standing == Standing::SignedOut && seat.operator.is_none()
+            || seat.operator.as_ref() == operator;
+        if idle || same { Ok(()) } else { Err(Denied::InUse) }
+    }
+
+    /// Whether somebody is signed in at a seat, or need not be.
+    pub fn may_set_state(&self, id: &SeatId) -> Result<(), Denied> {
+        let index = self.seat_index(id).ok_or(Denied::UnknownSeat)?;
+        match self.seats.get(index as usize).map(|s| s.standing) {
+            Some(Standing::SignedOut) | None => Err(Denied::SignedOut),
+            Some(Standing::Ready | Standing::Away(_)) => Ok(()),
+        }
+    }
+
+    /// Who is signed in at a seat.
+    pub fn operator(&self, id: &SeatId) -> Option<OperatorId> {
+        self.seats.get(self.seat_index(id)? as usize)?.operator.clone()
+    }
+
+    /// The call a seat is in, out of a queue or its own.
+    pub fn call_of(&self, id: &SeatId) -> Option<CallId> {
+        let seat = self.seats.get(self.seat_index(id)? as usize)?;
+        match seat.state {
+            State::Talking { call, .. } | State::Held { call, .. } => Some(call),
+            _ => seat.own,
+        }
+    }
+
+    /// Whether a seat's phone has a call, rings or is about to.
+    pub fn is_engaged(&self, id: &SeatId) -> bool {
+        let seat = self.seat_index(id).and_then(|i| self.seats.get(i as usize));
+        seat.is_some_and(|s| {
+            s.own.is_some()
+                || matches!(
+                    s.state,
+                    State::Reserved { .. }
+                        | State::Ringing { .. }
+                        | State::Releasing { .. }
+                        | State::Talking { .. }
+                        | State::Held { .. }
+                        | State::Occupied { .. }
+                )
+        })
+    }
+
+    pub(super) fn sign_in(
+        &mut self,
+        now: Now,
+        id: &SeatId,
+        operator: Option<OperatorId>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(index) = self.seat_index(id) else { return };
+        if self.may_sign_in(id, operator.as_ref()).is_err() {
+            return;
+        }
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        seat.operator = operator;
+        seat.standing = Standing::Ready;
+        if matches!(seat.state, State::Offline | State::Away { .. }) {
+            self.free(now, index, now.mono, "signed in", out);
+        }
+    }
+
+    pub(super) fn sign_out(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        seat.standing = Standing::SignedOut;
+        match seat.state {
+            State::Offline => seat.operator = None,
+            State::Ready | State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
+                self.free(now, index, now.mono, "signed out", out);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn set_ready(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        if seat.standing == Standing::SignedOut {
+            return;
+        }
+        seat.standing = Standing::Ready;
+        match seat.state {
+            // He says that he is there, so nothing needs to cool down.
+            State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
+                self.free(now, index, now.mono, "ready", out);
+            }
+            State::WrapUp { .. } => self.complete_wrap_up(now, index, false, out),
+            _ => {}
+        }
+    }
+
+    pub(super) fn set_not_ready(&mut self, now: Now, id: &SeatId, reason: AwayReason, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        if seat.standing == Standing::SignedOut {
+            return;
+        }
+        seat.standing = Standing::Away(reason);
+        if matches!(
+            seat.state,
+            State::Ready | State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. }
+        ) {
+            self.free(now, index, now.mono, reason.word(), out);
+        }
+    }
+
+    /// The seat has a call that comes from no queue: it is offered nothing until that is over.
+    pub(super) fn occupy(&mut self, id: &SeatId, call: CallId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        if self.is_engaged(id) {
+            return;
+        }
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        seat.own = Some(call);
+        if seat.state == State::Ready {
+            self.turn(index, State::Occupied { call }, "a call of its own", out);
+        }
+    }
+
+    /// That call is over.
+    pub(super) fn vacate(&mut self, now: Now, id: &SeatId, call: CallId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        if seat.own != Some(call) {
+            return;
+        }
+        seat.own = None;
+        if matches!(seat.state, State::Occupied { .. }) {
+            self.free(now, index, now.mono, "own call over", out);
+        }
+    }
+
+    /// The seat takes over a caller somebody handed to it: from here on it is a call of that queue.
+    pub(super) fn take_over(&mut self, id: &SeatId, call: CallId, queue: &QueueId, out: &mut Vec<Output>) {
+        let (Some(index), Some(queue)) = (self.seat_index(id), self.queue_names.get(queue).copied()) else {
+            return;
+        };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        if seat.own != Some(call) {
+            return;
+        }
+        seat.own = None;
+        self.drop_wrap_up(index, out);
+        self.turn(index, State::Talking { call, queue }, "took a call over", out);
+    }
+
+    /// Says that a wrap-up is over, without a state to follow yet.
+    pub(super) fn drop_wrap_up(&mut self, index: SeatIndex, out: &mut Vec<Output>) {
+        let Some(seat) = self.seats.get(index as usize) else { return };
+        if let State::WrapUp { call, .. } = seat.state {
+            out.push(Output::WrapUpCompleted { seat: seat.id.clone(), call, timed_out: false });
+        }
+    }
+
+    /// Whether a call may be put to a seat that did not wait for one: its phone is there, somebody is signed in, and
+    /// it has no call.
+    pub(super) fn can_take(&self, index: SeatIndex) -> Result<(), Denied> {
+        let seat = self.seats.get(index as usize).ok_or(Denied::UnknownSeat)?;
+        if seat.standing == Standing::SignedOut || seat.phone != Phone::Here {
+            return Err(Denied::SignedOut);
+        }
+        let idle = matches!(
+            seat.state,
+            State::Ready
+                | State::WrapUp { .. }
+                | State::NotReady { .. }
+                | State::Unreachable { .. }
+                | State::Away { .. }
+        );
+        if idle && seat.own.is_none() { Ok(()) } else { Err(Denied::Busy) }
+    }
+}
