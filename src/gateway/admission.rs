@@ -1,5 +1,6 @@
 //! Who may begin a call: every INVITE from a known trunk ends here in a call or in a recorded refusal.
 
+use super::doorkeeper::user_of;
 use super::durable::Then;
 use super::{Duty, Gateway, Output};
 use crate::call::{self, Arrival, Cx, Refusal, Story};
@@ -23,7 +24,7 @@ impl Rate {
         Rate { per_second, tokens: f64::from(per_second), at: Mono(0) }
     }
 
-    fn take(&mut self, now: Mono) -> bool {
+    pub(super) fn take(&mut self, now: Mono) -> bool {
         let limit = f64::from(self.per_second);
         let since: Duration = now.since(self.at);
         self.tokens = (self.tokens + since.as_secs_f64() * limit).min(limit);
@@ -48,7 +49,7 @@ impl Gateway {
     ) {
         let trunk = match self.doors.who(&flow, &self.registrar) {
             Door::Trunk(trunk) => trunk,
-            // A seat may not dial out through us yet; a stranger never may. Neither is a citizen's call.
+            // Not a citizen's call: a seat's was proved and went elsewhere, a stranger's was refused before.
             Door::Seat(_) | Door::Stranger => {
                 self.tallies.strangers += 1;
                 let response = Outgoing::response(&invite, 403, Some(&self.random.token()));
@@ -61,7 +62,7 @@ impl Gateway {
         let call = CallId::new(now.wall, &mut self.random);
         let history = HistoryKey::of(&received.caller, &self.history_key);
         let peer = self.rules.trunk(&trunk);
-        let admitted = self.admit(now, &trunk, &received).and_then(|()| call::read_arrival(&invite, &peer));
+        let admitted = self.admit(&trunk, &received).and_then(|()| call::read_arrival(&invite, &peer));
         match admitted {
             Ok(offer) => {
                 let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history };
@@ -72,20 +73,15 @@ impl Gateway {
     }
 
     /// What only the gateway as a whole can tell.
-    fn admit(&mut self, now: Now, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
+    fn admit(&self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
         use RefusalReason::*;
         if self.duty != Duty::Serving {
             return Err(Refusal::new(Draining, 503));
         }
-        if let Some(trunk) = self.trunks.get_mut(trunk) {
-            if !trunk.rate.take(now.mono) {
-                return Err(Refusal::new(Overload, 503));
-            }
-            if trunk.in_use >= trunk.channels {
-                return Err(Refusal::new(NoChannel, 503));
-            }
+        if self.trunks.get(trunk).is_some_and(|t| t.in_use >= t.channels) {
+            return Err(Refusal::new(NoChannel, 503));
         }
-        if self.tallies.journal_backed_up || self.calls.len() >= self.most_calls {
+        if self.calls.len() >= self.most_calls {
             return Err(Refusal::new(Overload, 503));
         }
         let Some(service) = self.services.get(&received.service_number) else {
@@ -98,6 +94,27 @@ impl Gateway {
         Ok(())
     }
 
+    /// An INVITE that was shed: of a trunk's there is a record as of every other; a stranger's is only answered.
+    pub(super) fn shed(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        invite: &Message,
+        answer: crate::sip::Output,
+        out: &mut Vec<Output>,
+    ) {
+        let Door::Trunk(trunk) = self.doors.who_says(&flow, &self.registrar, &user_of(invite)) else {
+            return self.wire.push(answer);
+        };
+        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
+        let leg = LegId::new(now.wall, &mut self.random);
+        let received = call::received(invite, flow, &trunk, identity, leg);
+        let call = CallId::new(now.wall, &mut self.random);
+        let history = HistoryKey::of(&received.caller, &self.history_key);
+        self.record_refusal(now, call, (received, history), (RefusalReason::Overload, 503), out);
+        self.once_durable(now, Then::Send(answer));
+    }
+
     /// Turns an INVITE away, with a record; the answer goes out when the record is on disk.
     #[expect(clippy::too_many_arguments)]
     fn refuse(
@@ -106,8 +123,28 @@ impl Gateway {
         call: CallId,
         tx: ServerTx,
         invite: &Message,
-        (received, history): (CallReceived, Option<HistoryKey>),
+        received: (CallReceived, Option<HistoryKey>),
         refusal: Refusal,
+        out: &mut Vec<Output>,
+    ) {
+        self.record_refusal(now, call, received, (refusal.reason, refusal.status), out);
+        let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
+        if refusal.status == 503 {
+            response = response.with("Retry-After", call::RETRY_AFTER);
+        }
+        if let Some((name, value)) = refusal.header {
+            response = response.with(name, value);
+        }
+        self.once_durable(now, Then::Refuse(tx, response));
+    }
+
+    /// The whole story of a call that was turned away: refused, and its record.
+    fn record_refusal(
+        &mut self,
+        now: Now,
+        call: CallId,
+        (received, history): (CallReceived, Option<HistoryKey>),
+        (reason, sip_code): (RefusalReason, u16),
         out: &mut Vec<Output>,
     ) {
         let summary = Summary {
@@ -128,11 +165,8 @@ impl Gateway {
             rules: &self.rules,
             out: &mut self.said,
         };
-        let (reason, sip_code) = (refusal.reason, refusal.status);
-        story.tell(
-            &mut cx,
-            What::CallRefused(CallRefused { received: Some(Box::new(received)), reason, sip_code }),
-        );
+        let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code };
+        story.tell(&mut cx, What::CallRefused(refused));
         story.publish_record(&mut cx, true);
         for output in self.said.drain(..) {
             if let call::Output::Event(event) = output {
@@ -140,14 +174,6 @@ impl Gateway {
                 out.push(Output::Append { event, history });
             }
         }
-        let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
-        if refusal.status == 503 {
-            response = response.with("Retry-After", call::RETRY_AFTER);
-        }
-        if let Some((name, value)) = refusal.header {
-            response = response.with(name, value);
-        }
-        self.once_durable(now, Then::Refuse(tx, response));
     }
 }
 

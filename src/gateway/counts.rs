@@ -6,9 +6,9 @@ use crate::event::{CallEvent, What};
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
-    pub(super) journal_backed_up: bool,
     pub(super) strangers: u64,
     pub(super) shed_before_parsing: u64,
+    pub(super) refusals: super::Refusals,
     received: u64,
     refused: u64,
     connected: u64,
@@ -60,6 +60,8 @@ pub struct Counts {
     pub shed_total: u64,
     /// Packets that were no SIP message.
     pub malformed_total: u64,
+    /// Who was turned away, by door and reason.
+    pub refusals: super::Refusals,
     /// Newest position in the journal.
     pub head: u64,
     /// New calls are taken.
@@ -87,6 +89,7 @@ impl Gateway {
             strangers_total: self.tallies.strangers,
             shed_total: self.tallies.shed_before_parsing,
             malformed_total: sip.malformed,
+            refusals: self.tallies.refusals,
             head: self.sequence.head(),
             serving: self.duty == super::Duty::Serving,
         }

@@ -22,10 +22,15 @@ pub enum Then {
     Tell(CallId),
     /// Send the refusal.
     Refuse(ServerTx, Outgoing),
+    /// Send the answer to an INVITE that was shed.
+    Send(crate::sip::Output),
 }
 
-/// Answers that wait for the disk, in the order of their positions. Bounded by the endpoint's transaction limit:
-/// each waits for one server transaction.
+/// Most answers that wait at once: some seconds of a flood that is shed. Past it an answer leaves at once, as when
+/// the disk hangs.
+const WAITING: usize = 65_536;
+
+/// Answers that wait for the disk, in the order of their positions.
 #[derive(Debug, Default)]
 pub struct Awaiting {
     queue: VecDeque<(u64, Mono, Then)>,
@@ -56,6 +61,9 @@ impl Awaiting {
 impl Gateway {
     /// Does `then` once the newest event is on disk.
     pub(super) fn once_durable(&mut self, now: Now, then: Then) {
+        if self.awaiting.len() >= WAITING {
+            return self.act_on(now, then);
+        }
         let head = self.sequence.head();
         self.awaiting.queue.push_back((head, now.mono + HANG, then));
     }
@@ -86,10 +94,10 @@ impl Gateway {
 
     /// The journal's queue is nearly full, or has room again.
     pub(super) fn journal_backed_up(&mut self, now: Now, backed_up: bool, out: &mut Vec<Output>) {
-        if self.tallies.journal_backed_up == backed_up {
+        if self.pressure.journal_backed_up == backed_up {
             return;
         }
-        self.tallies.journal_backed_up = backed_up;
+        self.pressure.journal_backed_up = backed_up;
         let reason = if backed_up {
             "events wait for the disk in great number: new calls are refused until it catches up; look at the disk \
              under store.path"
@@ -103,6 +111,7 @@ impl Gateway {
         match then {
             Then::Tell(call) => self.work.push_back(Work::Call(call, call::Input::Durable)),
             Then::Refuse(tx, response) => self.endpoint.respond(now, tx, response, &mut self.wire),
+            Then::Send(answer) => self.wire.push(answer),
         }
     }
 

@@ -23,14 +23,7 @@ impl Gateway {
                 }
             }
         }
-        self.flush(out);
-    }
-
-    /// Hands out what the endpoint wants sent, in order with everything else.
-    pub(super) fn flush(&mut self, out: &mut Vec<Output>) {
-        out.extend(
-            self.wire.drain(..).map(|crate::sip::Output::Send { flow, bytes }| Output::Send { flow, bytes }),
-        );
+        self.flush(now, out);
     }
 
     pub(super) fn push_call(&mut self, call: CallId, input: call::Input) {

@@ -7,15 +7,19 @@
 
 mod admission;
 mod counts;
+mod doorkeeper;
 mod durable;
 mod exchange;
 mod ports;
 mod recovery;
+mod refusals;
 mod routing;
+mod seat_door;
 mod setup;
 
 pub use counts::Counts;
 pub use ports::{Input, Output, Reason, Start};
+pub use refusals::{Cause, Refusals};
 
 use crate::acd::{self, Acd};
 use crate::call::{self, Call, Rules, ServiceRules};
@@ -40,6 +44,9 @@ pub struct Gateway {
     endpoint: Endpoint,
     registrar: Registrar,
     doors: Doors,
+    names: crate::sip::door::Names,
+    allowance: crate::sip::door::Allowance,
+    pressure: doorkeeper::Pressure,
     acd: Acd,
     calls: HashMap<CallId, Slot>,
     legs: HashMap<LegId, CallId>,
@@ -90,6 +97,8 @@ struct Trunk {
     channels: u32,
     in_use: u32,
     rate: admission::Rate,
+    /// New calls a second that are read at all; past it they are dropped unread, as the network would.
+    readable: admission::Rate,
 }
 
 /// Whether new calls are taken.

@@ -1,20 +1,34 @@
 //! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
 
+use super::doorkeeper::Doorkeeper;
+use super::refusals::Cause;
 use super::{Duty, Gateway, Output, Sent, Work};
 use crate::call;
 use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
+use crate::sip::door::Standing;
 use crate::sip::{Flow, Happened, Message, Method, Outgoing, ServerTx};
 use crate::time::Now;
 use bytes::Bytes;
 
 impl Gateway {
     pub(super) fn sip_received(&mut self, now: Now, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) {
-        if !self.doors.admit(now.mono, &flow, &self.registrar) {
-            self.tallies.shed_before_parsing += 1;
+        if !self.is_heard(now.mono, &flow, &bytes) {
             return;
         }
-        let happened = self.endpoint.receive(now, flow, bytes, &mut self.wire);
+        let mut keeper = Doorkeeper {
+            now,
+            doors: &self.doors,
+            registrar: &self.registrar,
+            names: &self.names,
+            legs: &self.legs,
+            trunks: &mut self.trunks,
+            refusals: &mut self.tallies.refusals,
+            pressure: self.pressure,
+            duty: self.duty,
+        };
+        let judge = |request: &Message| keeper.judge(&flow, request);
+        let happened = self.endpoint.receive_judged(now, flow, bytes, judge, &mut self.wire);
         if let Some(happened) = happened {
             self.sip_happened(now, Some(happened), out);
         }
@@ -49,6 +63,7 @@ impl Gateway {
         for happened in happened {
             match happened {
                 Happened::Request { tx, flow, request } => self.requested(now, tx, flow, request, out),
+                Happened::Shed { flow, request, answer } => self.shed(now, flow, &request, answer, out),
                 Happened::Cancelled { tx } => self.tell_asked(tx, call::Input::Cancelled),
                 Happened::Unacknowledged { tx } => self.tell_asked(tx, call::Input::Unacknowledged),
                 Happened::Ack { request: ack, .. } => {
@@ -93,6 +108,10 @@ impl Gateway {
             }
             return self.push_call(call, call::Input::Request { leg, tx, request });
         }
+        if request.to_tag().is_none() && self.must_be_proved(&flow, &request) {
+            let Some(seat) = self.proved(now, tx, &flow, &request) else { return };
+            return self.seat_asks(now, seat, tx, flow, request, out);
+        }
         let status = match request.method() {
             Some(Method::Register) => return self.register(now, tx, flow, &request),
             _ if request.to_tag().is_some() => 481,
@@ -114,14 +133,24 @@ impl Gateway {
         let registered = self.registrar.register(now, flow, request);
         match registered.response {
             Some(response) if registered.due <= now.mono => {
+                let asks = response.status() == Some(401);
                 self.endpoint.respond(now, tx, response, &mut self.wire);
+                if asks {
+                    // Whoever has shown nothing yet has no room here: a copy is asked anew.
+                    self.tallies.refusals.count(Standing::Stranger, Cause::Challenge);
+                    self.endpoint.forget(tx);
+                }
             }
             Some(response) => {
+                self.tallies.refusals.count(Standing::Stranger, Cause::WrongPassword);
                 if self.held.hold(registered.due, tx, response).is_err() {
                     self.endpoint.forget(tx);
                 }
             }
-            None => self.endpoint.forget(tx),
+            None => {
+                self.tallies.refusals.count(Standing::Stranger, Cause::Silence);
+                self.endpoint.forget(tx);
+            }
         }
         self.seats_changed(registered.changed);
     }

@@ -37,6 +37,9 @@ impl Gateway {
             ),
             registrar: Registrar::new(config.sip.realm.clone(), start.accounts, random.fork()),
             doors: doors(config),
+            names: crate::sip::door::Names::new(&config.sip),
+            allowance: Default::default(),
+            pressure: Default::default(),
             acd: Acd::new(acd_config(config), random.fork()),
             calls: HashMap::new(),
             legs: HashMap::new(),
@@ -119,9 +122,16 @@ fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
     let trunks = config.trunks.iter().map(|t| {
         let identity = TrunkIdentity { trusted: t.trusted, country: t.country.clone(), area: t.area.clone() };
         let rate = Rate::new(t.calls_per_second);
-        (t.name.clone(), Trunk { identity, channels: t.channels, in_use: 0, rate })
+        let readable = Rate::new(readable(t.calls_per_second));
+        (t.name.clone(), Trunk { identity, channels: t.channels, in_use: 0, rate, readable })
     });
     trunks.collect()
+}
+
+/// New calls a second of one trunk that are read: four times what it may bring, and never fewer than what costs
+/// little. Between its rate and this each is refused with a record; beyond it they are lost as if on the way.
+fn readable(calls_per_second: u32) -> u32 {
+    calls_per_second.saturating_mul(4).max(1_000)
 }
 
 fn acd_config(config: &Config) -> AcdConfig {

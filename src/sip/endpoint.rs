@@ -5,13 +5,16 @@
 
 mod address;
 mod clients;
+mod judgement;
 mod servers;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Advertised, contact};
+pub use judgement::Judgement;
 
 use self::clients::{Clients, Found, Sending};
+use self::judgement::ShedLately;
 use self::servers::{AckFor, Known, Names, Servers};
 use super::transaction::{ClientTx, Durations, Reason, ServerTx, Verdict, earlier};
 use super::{Flow, Malformed, Message, Method, Outgoing};
@@ -64,6 +67,15 @@ pub enum Happened {
         flow: Flow,
         /// The request.
         request: Message,
+    },
+    /// An INVITE that would begin a call was shed: nothing is kept of it. Said once, however often it is repeated.
+    Shed {
+        /// Where it came from.
+        flow: Flow,
+        /// The INVITE.
+        request: Message,
+        /// 503 with Retry-After, to be sent when the user has noted what it must note.
+        answer: Output,
     },
     /// A CANCEL for this INVITE came and was answered 200; its user answers the INVITE with 487. Said once.
     Cancelled {
@@ -153,6 +165,7 @@ pub struct Endpoint {
     clients: Clients,
     /// What the tags of stateless answers are made from.
     salt: u64,
+    shed_lately: ShedLately,
     counts: EndpointCounts,
 }
 
@@ -166,12 +179,27 @@ impl Endpoint {
             servers: Servers::default(),
             clients: Clients::default(),
             salt,
+            shed_lately: ShedLately::default(),
             counts: EndpointCounts::default(),
         }
     }
 
-    /// Takes one message, or what claims to be one. Keep-alives of blank lines are passed over.
+    /// Takes one message, or what claims to be one, and admits every request. Keep-alives of blank lines are
+    /// passed over.
     pub fn receive(&mut self, now: Now, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) -> Option<Happened> {
+        self.receive_judged(now, flow, bytes, |_| Judgement::Admit, out)
+    }
+
+    /// As [`Endpoint::receive`], but `judge` says what becomes of each request that is new, before anything is
+    /// kept of it. It is not asked about ACK and CANCEL, copies of what is in a transaction, and merged requests.
+    pub fn receive_judged(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        bytes: Bytes,
+        judge: impl FnOnce(&Message) -> Judgement,
+        out: &mut Vec<Output>,
+    ) -> Option<Happened> {
         if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
             return None;
         }
@@ -208,12 +236,36 @@ impl Endpoint {
             Known::New(names) => names,
         };
         message.note_source(flow.remote);
-        if self.is_full(&message, &method) {
-            self.counts.shed += 1;
-            if method == Method::Invite {
-                self.answer_statelessly(&flow, &message, 503, out);
-            }
+        let begins = method == Method::Invite && message.to_tag().is_none();
+        let mark = names.mark(self.salt);
+        if begins && self.shed_lately.holds(mark) {
+            self.answer_statelessly(&flow, &message, 503, out);
             return None;
+        }
+        let judgement = if self.is_full(&message, &method) { Judgement::Shed } else { judge(&message) };
+        match judgement {
+            Judgement::Admit => {}
+            Judgement::Answer(status, headers) => {
+                let mut answer = self.stateless(&message, status);
+                for (name, value) in headers {
+                    answer = answer.with(name, value.as_bytes());
+                }
+                out.push(stateless_way(&flow, &message, &answer));
+                return None;
+            }
+            Judgement::Shed => {
+                self.counts.shed += 1;
+                if method == Method::Invite {
+                    let answer = stateless_way(&flow, &message, &self.stateless(&message, 503));
+                    if begins {
+                        self.shed_lately.note(now.mono, mark);
+                        return Some(Happened::Shed { flow, request: message, answer });
+                    }
+                    out.push(answer);
+                }
+                return None;
+            }
+            Judgement::PassOver => return None,
         }
         let cx = Sending { now, durations: &self.config.durations, out };
         let tx = self.servers.admit(cx, &flow, &message, &method, names);
@@ -368,15 +420,21 @@ impl Endpoint {
         }
     }
 
-    /// Answers and keeps nothing. Copies of a request get the same tag (RFC 3261 section 8.2.7).
+    /// Answers and keeps nothing.
     fn answer_statelessly(&self, flow: &Flow, request: &Message, status: u16, out: &mut Vec<Output>) {
+        out.push(stateless_way(flow, request, &self.stateless(request, status)));
+    }
+
+    /// An answer of which nothing is kept. Copies of a request get the same tag (RFC 3261 section 8.2.7).
+    fn stateless(&self, request: &Message, status: u16) -> Outgoing {
         let mut hasher = DefaultHasher::new();
         (self.salt, request.call_id(), request.from_tag(), request.cseq().0).hash(&mut hasher);
         let tag = format!("{:016x}", hasher.finish());
-        let mut response = Outgoing::response(request, status, Some(&tag));
-        if status == 503 {
-            response = response.with("Retry-After", RETRY_AFTER);
-        }
-        out.push(Output::Send { flow: address::way_back(flow, request), bytes: response.encode() });
+        let response = Outgoing::response(request, status, Some(&tag));
+        if status == 503 { response.with("Retry-After", RETRY_AFTER) } else { response }
     }
+}
+
+fn stateless_way(flow: &Flow, request: &Message, answer: &Outgoing) -> Output {
+    Output::Send { flow: address::way_back(flow, request), bytes: answer.encode() }
 }

@@ -36,7 +36,7 @@ pub use cause::Cause;
 pub use dialog::Dialog;
 pub use door::{Door, Doors};
 pub use endpoint::{
-    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Output, contact,
+    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Judgement, Output, contact,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};

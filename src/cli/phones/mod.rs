@@ -137,6 +137,8 @@ impl Phones {
     fn happened(&mut self, now: Now, all: impl IntoIterator<Item = Happened>, out: &mut Vec<Output>) {
         for happened in all {
             match happened {
+                // Phones admit every request.
+                Happened::Shed { .. } => {}
                 Happened::Request { tx, flow, request } => self.requested(now, tx, flow, &request, out),
                 Happened::Response { tx, flow, response } => {
                     if let Some(seat) = self.registering.get(&tx).cloned() {

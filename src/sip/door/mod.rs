@@ -4,14 +4,22 @@
 //! except that a name chooses among the seats that already stand there. A REGISTER needs no door: it goes
 //! to the registrar from everywhere, also from a trunk's address, and proves itself by digest.
 
+mod allowance;
 mod bucket;
 mod certificate;
+mod class;
+mod methods;
+mod names;
 mod source;
 
 #[cfg(test)]
 mod tests;
 
+pub use allowance::{Allowance, FACTOR};
 pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
+pub use class::{Class, class};
+pub use methods::{Rule, Standing, allowed, inside_a_dialog, outside_a_dialog};
+pub use names::Names;
 pub use source::{Prefix, Source};
 
 use super::{Flow, Registrar};

@@ -10,6 +10,8 @@ use crate::sip::{Flow, Message, Method, NameAddr, Outgoing};
 use crate::time::{Mono, Timers};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -66,6 +68,15 @@ impl Machine {
 pub(super) struct Names {
     key: Arc<[u8]>,
     origin: Option<Arc<[u8]>>,
+}
+
+impl Names {
+    /// A number for what names the transaction, told from nobody else's without `salt`.
+    pub(super) fn mark(&self, salt: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (salt, &self.key).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// What a request turned out to be.

@@ -114,6 +114,18 @@ impl Registrar {
         registered
     }
 
+    /// Judges a request other than REGISTER that came on `flow` and says it is from `user`, by its
+    /// `Proxy-Authorization` (RFC 3261 section 22.3).
+    pub fn judge(&mut self, now: Mono, flow: Flow, request: &Message, user: &str) -> Proof {
+        let claim = Claim {
+            source: flow.remote.ip(),
+            method: request.method().map_or(b"", |m| m.as_str().as_bytes()),
+            named: user.as_bytes(),
+            known: self.is_registered_from(user, flow),
+        };
+        self.guard.judge(now, claim, request.headers("Proxy-Authorization"))
+    }
+
     /// The contacts of a seat, the newest last; none for a seat that does not register.
     pub fn bindings(&self, seat: &SeatId) -> &[Binding] {
         self.by_id.get(seat).and_then(|i| self.seats.get(*i)).map_or(&[], |s| s.bindings.all())

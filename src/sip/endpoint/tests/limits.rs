@@ -10,8 +10,12 @@ fn at_the_limit_a_new_invite_gets_a_stateless_503_and_calls_already_in_are_serve
         s.asked(udp(), invite(&n.to_string(), &format!("call{n}")));
     }
     s.sent();
-    assert!(s.hears(udp(), invite("x", "one-more")).is_none());
-    let shed = s.sent_one();
+    let Some(Happened::Shed { answer, request: told, .. }) = s.hears(udp(), invite("x", "one-more")) else {
+        panic!("its user must hear of it");
+    };
+    assert_eq!(told.call_id(), "one-more");
+    let Output::Send { bytes, .. } = answer;
+    let shed = Message::parse(bytes).unwrap();
     assert_eq!((shed.status(), shed.header("Retry-After")), (Some(503), Some(&b"10"[..])));
     assert!(s.hears(udp(), invite("x", "one-more")).is_none());
     assert_eq!(s.sent_one().to_tag(), shed.to_tag(), "a copy gets the same answer");
@@ -22,7 +26,41 @@ fn at_the_limit_a_new_invite_gets_a_stateless_503_and_calls_already_in_are_serve
     assert_eq!(s.sent_statuses(), [200]);
     assert!(s.hears(udp(), in_dialog(&request("BYE", "z", "call1"))).is_none());
     assert!(s.sent().is_empty(), "past the reserve it is dropped, to come again");
-    assert_eq!((s.endpoint.counts().shed, s.live().0), (3, 5));
+    assert_eq!((s.endpoint.counts().shed, s.live().0), (2, 5));
+}
+
+#[test]
+fn a_shed_invite_is_told_once_and_its_copies_get_the_same_answer_even_when_there_is_room_again() {
+    let mut s = side();
+    let mut hears = |branch: &str, call: &str, judgement: Judgement| {
+        let bytes = Bytes::from(invite(branch, call));
+        let happened = s.endpoint.receive_judged(s.now, udp(), bytes, |_| judgement, &mut s.out);
+        (happened, s.sent_statuses())
+    };
+    assert!(
+        matches!(hears("x", "one", Judgement::Shed), (Some(Happened::Shed { .. }), sent) if sent.is_empty())
+    );
+    for _ in 0..3 {
+        assert!(matches!(hears("x", "one", Judgement::Admit), (None, sent) if sent == [503]));
+    }
+    assert!(matches!(hears("y", "one", Judgement::Admit), (Some(Happened::Request { .. }), _)), "a new try");
+    assert!(matches!(hears("z", "two", Judgement::PassOver), (None, sent) if sent.is_empty()));
+    assert!(matches!(hears("z", "two", Judgement::Admit), (Some(Happened::Request { .. }), _)), "as if lost");
+    assert_eq!(s.live().0, 2, "nothing is kept of what was shed");
+}
+
+#[test]
+fn an_answer_by_judgement_keeps_nothing_and_each_copy_brings_one_answer() {
+    let mut s = side();
+    for _ in 0..3 {
+        let judgement = Judgement::Answer(405, vec![("Allow", "OPTIONS".into())]);
+        let bytes = Bytes::from(invite("x", "one"));
+        assert!(s.endpoint.receive_judged(s.now, udp(), bytes, |_| judgement, &mut s.out).is_none());
+        let answer = s.sent_one();
+        assert_eq!((answer.status(), answer.header("Allow")), (Some(405), Some(&b"OPTIONS"[..])));
+    }
+    assert_eq!(s.live().0, 0);
+    assert!(s.waits(64_000).sent.is_empty(), "it is never repeated by itself");
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! What becomes of each new request before anything is kept of it, and what may be answered to whom.
+//!
+//! The rules are elsewhere: who stands at a door in `sip::door`, which methods it hears in its table of methods,
+//! how many calls a trunk may bring in its profile. Here they are asked in order.
+
+use super::refusals::{Cause, Refusals};
+use super::{Duty, Gateway, Output, Trunk};
+use crate::id::{CallId, LegId, TrunkId};
+use crate::sip::door::{Class, Names, Rule, Standing, allowed, class, outside_a_dialog};
+use crate::sip::{Door, Doors, Flow, Judgement, Message, Method, Registrar, Transport};
+use crate::time::{Mono, Now};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// How much there is to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Pressure {
+    /// The event loop is behind.
+    pub(super) overloaded: bool,
+    /// The journal is behind.
+    pub(super) journal_backed_up: bool,
+}
+
+/// The parts of the gateway that judge a request.
+pub(super) struct Doorkeeper<'a> {
+    pub(super) now: Now,
+    pub(super) doors: &'a Doors,
+    pub(super) registrar: &'a Registrar,
+    pub(super) names: &'a Names,
+    pub(super) legs: &'a HashMap<LegId, CallId>,
+    pub(super) trunks: &'a mut HashMap<TrunkId, Trunk>,
+    pub(super) refusals: &'a mut Refusals,
+    pub(super) pressure: Pressure,
+    pub(super) duty: Duty,
+}
+
+impl Doorkeeper<'_> {
+    pub(super) fn judge(&mut self, flow: &Flow, request: &Message) -> Judgement {
+        let Some(method) = request.method() else { return Judgement::Admit };
+        let door = self.doors.who_says(flow, self.registrar, &user_of(request));
+        let at = Standing::from(&door);
+        if let Some(tag) = request.to_tag() {
+            let is_ours = tag.parse().is_ok_and(|leg: LegId| self.legs.contains_key(&leg));
+            if is_ours || at != Standing::Stranger {
+                return Judgement::Admit;
+            }
+            return self.refuse(at, Cause::Dialog, 481, Vec::new());
+        }
+        if let Rule::Refuse(status) = outside_a_dialog(at, method) {
+            let cause = if status == 481 { Cause::Dialog } else { Cause::Method };
+            return self.refuse(at, cause, status, listed(at, status));
+        }
+        if at != Standing::Trunk && !self.names.are_asked(flow, request) {
+            return self.refuse(at, Cause::Host, 404, Vec::new());
+        }
+        match (&door, method) {
+            (Door::Trunk(trunk), Method::Invite) => self.judge_call(trunk),
+            // Nothing is kept of a stranger's question either.
+            (Door::Stranger, Method::Options) if self.duty == Duty::Serving => {
+                Judgement::Answer(200, told(at))
+            }
+            (Door::Stranger, Method::Options) => Judgement::Answer(503, Vec::new()),
+            _ => Judgement::Admit,
+        }
+    }
+
+    /// A new call of a trunk: within its rate it is served; above it is shed, and recorded.
+    fn judge_call(&mut self, trunk: &TrunkId) -> Judgement {
+        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(self.now.mono));
+        let cause = match (within, self.pressure) {
+            (true, Pressure { overloaded: false, journal_backed_up: false }) => return Judgement::Admit,
+            (true, _) => Cause::Overload,
+            // What a flood would write must not push what calls already in write out of the journal's queue.
+            (false, Pressure { journal_backed_up: true, .. }) => {
+                self.refusals.count(Standing::Trunk, Cause::Rate);
+                return Judgement::PassOver;
+            }
+            (false, _) => Cause::CallRate,
+        };
+        self.refusals.count(Standing::Trunk, cause);
+        Judgement::Shed
+    }
+
+    fn refuse(
+        &mut self,
+        at: Standing,
+        cause: Cause,
+        status: u16,
+        headers: Vec<(&'static str, Cow<'static, str>)>,
+    ) -> Judgement {
+        self.refusals.count(at, cause);
+        Judgement::Answer(status, headers)
+    }
+}
+
+/// The user a request says it comes from.
+pub(super) fn user_of(request: &Message) -> String {
+    request.from().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default()
+}
+
+fn listed(at: Standing, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
+    match status {
+        405 | 501 => told(at),
+        _ => Vec::new(),
+    }
+}
+
+fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
+    vec![("Allow", allowed(at).into()), ("Accept", "application/sdp".into())]
+}
+
+impl Gateway {
+    /// Whether a packet is to be read at all. Asked before parsing; of its bytes only the first line is looked at.
+    pub(super) fn is_heard(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
+        if !self.doors.admit(now, flow, &self.registrar) {
+            self.tallies.shed_before_parsing += 1;
+            self.tallies.refusals.count(Standing::Stranger, Cause::Rate);
+            return false;
+        }
+        if class(bytes) == Class::NewCall
+            && let Door::Trunk(trunk) = self.doors.who(flow, &self.registrar)
+            && self.trunks.get_mut(&trunk).is_some_and(|t| !t.readable.take(now))
+        {
+            self.tallies.shed_before_parsing += 1;
+            self.tallies.refusals.count(Standing::Trunk, Cause::Rate);
+            return false;
+        }
+        if flow.transport == Transport::Udp && !self.doors.knows(flow, &self.registrar) {
+            self.allowance.earn(now, flow.remote.ip(), bytes.len());
+        }
+        true
+    }
+
+    /// Whether an answer may leave: to one we know always, to an unproved source within its allowance.
+    pub(super) fn may_answer(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
+        let is_answer = bytes.starts_with(b"SIP/2.0 ");
+        if flow.transport != Transport::Udp || !is_answer || self.doors.knows(flow, &self.registrar) {
+            return true;
+        }
+        let enough = self.allowance.spend(now, flow.remote.ip(), bytes.len());
+        if !enough {
+            self.tallies.refusals.count(Standing::Stranger, Cause::Amplification);
+        }
+        enough
+    }
+
+    /// Hands out what the endpoint wants sent, in order with everything else.
+    pub(super) fn flush(&mut self, now: Now, out: &mut Vec<Output>) {
+        let mut wire = std::mem::take(&mut self.wire);
+        for crate::sip::Output::Send { flow, bytes } in wire.drain(..) {
+            if self.may_answer(now.mono, &flow, &bytes) {
+                out.push(Output::Send { flow, bytes });
+            }
+        }
+        self.wire = wire;
+    }
+}

@@ -1,0 +1,114 @@
+//! Who was turned away, by door and reason: counters only, for metrics and the health page.
+
+use crate::sip::door::Standing;
+
+/// Why somebody was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// More packets than the source may send: dropped unread.
+    Rate,
+    /// A method this door does not hear.
+    Method,
+    /// The Request-URI names a host that is not ours.
+    Host,
+    /// A dialog that does not exist.
+    Dialog,
+    /// The password was asked for, or asked for again.
+    Challenge,
+    /// A wrong password: its answer was held back.
+    WrongPassword,
+    /// Guessing passwords: no answer at all.
+    Silence,
+    /// The answer would have been more than three times what came.
+    Amplification,
+    /// More new calls than the trunk's profile allows.
+    CallRate,
+    /// Too much to do: shed with 503.
+    Overload,
+    /// Too many calls of the trunk were answered and not acknowledged.
+    HalfOpen,
+    /// The caller's number is blocked.
+    Blocked,
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: [Cause; 12] = [
+        Cause::Rate,
+        Cause::Method,
+        Cause::Host,
+        Cause::Dialog,
+        Cause::Challenge,
+        Cause::WrongPassword,
+        Cause::Silence,
+        Cause::Amplification,
+        Cause::CallRate,
+        Cause::Overload,
+        Cause::HalfOpen,
+        Cause::Blocked,
+    ];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Rate => "rate",
+            Cause::Method => "method",
+            Cause::Host => "host",
+            Cause::Dialog => "dialog",
+            Cause::Challenge => "challenge",
+            Cause::WrongPassword => "wrong_password",
+            Cause::Silence => "silence",
+            Cause::Amplification => "amplification",
+            Cause::CallRate => "call_rate",
+            Cause::Overload => "overload",
+            Cause::HalfOpen => "half_open",
+            Cause::Blocked => "blocked",
+        }
+    }
+}
+
+const DOORS: [(Standing, &str); 3] =
+    [(Standing::Trunk, "trunk"), (Standing::Seat, "seat"), (Standing::Stranger, "stranger")];
+
+/// The counters since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refusals([[u64; Cause::ALL.len()]; DOORS.len()]);
+
+impl Refusals {
+    /// One more.
+    pub fn count(&mut self, at: Standing, cause: Cause) {
+        if let Some(n) = self.0.get_mut(at as usize).and_then(|door| door.get_mut(cause as usize)) {
+            *n += 1;
+        }
+    }
+
+    /// How many of one kind.
+    pub fn of(&self, at: Standing, cause: Cause) -> u64 {
+        self.0.get(at as usize).and_then(|door| door.get(cause as usize)).copied().unwrap_or_default()
+    }
+
+    /// Every counter with the names of its door and its cause.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        DOORS.into_iter().flat_map(move |(at, door)| {
+            Cause::ALL.into_iter().map(move |cause| (door, cause.name(), self.of(at, cause)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_door_and_cause_has_a_counter_of_its_own() {
+        let mut refusals = Refusals::default();
+        for (i, (at, _)) in DOORS.into_iter().enumerate() {
+            for (j, cause) in Cause::ALL.into_iter().enumerate() {
+                (0..=i * 100 + j).for_each(|_| refusals.count(at, cause));
+            }
+        }
+        let counted: Vec<u64> = refusals.all().map(|(_, _, n)| n).collect();
+        let expected: Vec<u64> = (0..3).flat_map(|i| (0..12).map(move |j| i * 100 + j + 1)).collect();
+        assert_eq!(counted, expected);
+    }
+}

@@ -1,0 +1,113 @@
+//! Whether a request outside any dialog comes from the seat it names (RFC 3261 section 22.3).
+//!
+//! A seat is believed without a question where nobody else can stand: on the very connection it registered on
+//! (TCP, TLS, WebSocket), and at the fixed place the configuration gives it. Over UDP it is asked for its password
+//! each time, because anybody can write its address on a datagram.
+
+use super::doorkeeper::user_of;
+use super::refusals::Cause;
+use super::{Gateway, Output};
+use crate::id::SeatId;
+use crate::sip::digest::{Challenge, Proof};
+use crate::sip::door::{Standing, outside_a_dialog};
+use crate::sip::{Door, Flow, Message, Method, Outgoing, ServerTx, door};
+use crate::time::{Mono, Now};
+
+/// What a request proved.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It comes from this seat. Whatever its From and identity headers say, this is who it is.
+    Seat(SeatId),
+    /// Nothing: to be answered so (407, or 400 to an answer that cannot be read).
+    Challenge(Outgoing),
+    /// Nothing, and the password was wrong once too often: the answer is due at that instant, not before.
+    Hold {
+        /// When it may leave.
+        due: Mono,
+        /// 407.
+        answer: Outgoing,
+    },
+    /// Nothing, and nothing is answered.
+    Silence,
+}
+
+impl Gateway {
+    /// Who a seat's request outside any dialog comes from. Counts what it turns away.
+    pub(super) fn authenticate(&mut self, now: Now, flow: &Flow, request: &Message) -> Verdict {
+        let user = user_of(request);
+        if let Door::Seat(seat) = self.doors.who_says(flow, &self.registrar, &user) {
+            let on_its_connection =
+                flow.transport.is_reliable() && self.registrar.seats_on(flow).any(|s| *s == seat);
+            if on_its_connection || self.static_contacts.contains_key(&seat) {
+                return Verdict::Seat(seat);
+            }
+        }
+        let (verdict, cause) = match self.registrar.judge(now.mono, *flow, request, &user) {
+            Proof::Seat(seat) => return Verdict::Seat(seat),
+            Proof::Malformed(_) => {
+                (Verdict::Challenge(self.answer_to(request, 400, Vec::new())), Cause::Challenge)
+            }
+            Proof::Challenge(asked) => {
+                (Verdict::Challenge(self.answer_to(request, 407, asked)), Cause::Challenge)
+            }
+            Proof::Late(due, asked) => {
+                (Verdict::Hold { due, answer: self.answer_to(request, 407, asked) }, Cause::WrongPassword)
+            }
+            Proof::Silence => (Verdict::Silence, Cause::Silence),
+        };
+        self.tallies.refusals.count(Standing::Seat, cause);
+        verdict
+    }
+
+    fn answer_to(&mut self, request: &Message, status: u16, challenges: Vec<Challenge>) -> Outgoing {
+        let answer = Outgoing::response(request, status, Some(&self.random.token()));
+        challenges.into_iter().fold(answer, |a, c| a.with("Proxy-Authenticate", c.render()))
+    }
+
+    /// As [`Gateway::authenticate`], and answers what is to be answered. `None`: there is nothing more to do.
+    pub(super) fn proved(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: &Flow,
+        request: &Message,
+    ) -> Option<SeatId> {
+        match self.authenticate(now, flow, request) {
+            Verdict::Seat(seat) => return Some(seat),
+            Verdict::Challenge(answer) => self.endpoint.respond(now, tx, answer, &mut self.wire),
+            Verdict::Hold { due, answer } => {
+                if self.held.hold(due, tx, answer).is_err() {
+                    self.endpoint.forget(tx);
+                }
+            }
+            Verdict::Silence => self.endpoint.forget(tx),
+        }
+        None
+    }
+
+    /// Whether a method at this door must be proved before it is heard.
+    pub(super) fn must_be_proved(&self, flow: &Flow, request: &Message) -> bool {
+        let door = self.doors.who_says(flow, &self.registrar, &user_of(request));
+        let rule = request.method().map(|method| outside_a_dialog(Standing::from(&door), method));
+        rule == Some(door::Rule::Prove)
+    }
+
+    /// A request outside any dialog that proved to be of this seat.
+    pub(super) fn seat_asks(
+        &mut self,
+        now: Now,
+        _seat: SeatId,
+        tx: ServerTx,
+        _flow: Flow,
+        request: Message,
+        _out: &mut Vec<Output>,
+    ) {
+        let status = match request.method() {
+            // No event package is kept (RFC 6665 section 4.2.1.1).
+            Some(Method::Subscribe) => 489,
+            _ => 403,
+        };
+        let response = Outgoing::response(&request, status, Some(&self.random.token()));
+        self.endpoint.respond(now, tx, response, &mut self.wire);
+    }
+}

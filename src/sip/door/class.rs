@@ -1,0 +1,76 @@
+//! How urgent a message is, told from its first bytes alone: what calls already in need comes first when there is
+//! more than can be done. A guess for the order of work; nothing is refused or believed for it.
+
+/// The most bytes looked at: start line and headers of any real message are shorter.
+const LOOKED_AT: usize = 2048;
+
+/// How urgent a message is. The order is that of serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Answers, ACK, BYE, CANCEL, PRACK, and whatever names a dialog: somebody's call hangs on it.
+    InProgress,
+    /// REGISTER, OPTIONS and the like.
+    Other,
+    /// An INVITE that would begin a call.
+    NewCall,
+}
+
+/// The class of what claims to be a message.
+pub fn class(bytes: &[u8]) -> Class {
+    let bytes = bytes.trim_ascii_start();
+    let head = bytes.get(..bytes.len().min(LOOKED_AT)).unwrap_or_default();
+    let method = head.split(|b| *b == b' ').next().unwrap_or_default();
+    match method {
+        b"ACK" | b"BYE" | b"CANCEL" | b"PRACK" | b"SIP/2.0" => Class::InProgress,
+        _ if names_a_dialog(head) => Class::InProgress,
+        b"INVITE" => Class::NewCall,
+        _ => Class::Other,
+    }
+}
+
+/// Whether a To line has a tag.
+fn names_a_dialog(head: &[u8]) -> bool {
+    let mut lines = head.split(|b| *b == b'\n');
+    let to = lines.find_map(|line| {
+        let colon = line.iter().position(|b| *b == b':')?;
+        let (name, value) = line.split_at_checked(colon)?;
+        let name = name.trim_ascii();
+        (name.eq_ignore_ascii_case(b"To") || name.eq_ignore_ascii_case(b"t")).then_some(value)
+    });
+    to.is_some_and(|value| {
+        value.split(|b| *b == b';').skip(1).any(|param| {
+            let name = param.split(|b| *b == b'=').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"tag")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_call_is_an_invite_without_a_tag_of_ours() {
+        for (text, expected) in [
+            ("INVITE sip:a SIP/2.0\r\nFrom: <x>;tag=1\r\nTo: <sip:a>\r\n", Class::NewCall),
+            ("INVITE sip:a SIP/2.0\r\nt: <sip:a>;tag=9\r\n", Class::InProgress),
+            ("INVITE sip:a SIP/2.0\r\nTO : <sip:a> ; TAG = 9\r\n", Class::InProgress),
+            ("\r\nINVITE sip:a SIP/2.0\r\nTo: <sip:a;stag=1>;x=tag\r\n", Class::NewCall),
+            ("ACK sip:a SIP/2.0\r\n", Class::InProgress),
+            ("BYE sip:a SIP/2.0\r\n", Class::InProgress),
+            ("SIP/2.0 200 OK\r\n", Class::InProgress),
+            ("REGISTER sip:a SIP/2.0\r\nTo: <sip:a>\r\n", Class::Other),
+            ("invite", Class::Other),
+            ("", Class::Other),
+        ] {
+            assert_eq!(class(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_progress_comes_first() {
+        let mut all = [Class::NewCall, Class::Other, Class::InProgress];
+        all.sort();
+        assert_eq!(all, [Class::InProgress, Class::Other, Class::NewCall]);
+    }
+}

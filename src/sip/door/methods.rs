@@ -1,0 +1,161 @@
+//! Which methods are heard at which door: one table, to be read like the rule.
+//!
+//! ACK and CANCEL are not in it: the transaction layer answers or absorbs them by the INVITE they name.
+
+use super::Door;
+use crate::sip::Method;
+
+/// What kind of peer stands at a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// A trunk, known by where it comes from.
+    Trunk,
+    /// A seat, registered there or with its fixed place there.
+    Seat,
+    /// Anybody else.
+    Stranger,
+}
+
+impl From<&Door> for Standing {
+    fn from(door: &Door) -> Standing {
+        match door {
+            Door::Trunk(_) => Standing::Trunk,
+            Door::Seat(_) => Standing::Seat,
+            Door::Stranger => Standing::Stranger,
+        }
+    }
+}
+
+/// What becomes of a method at a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// It is heard.
+    Take,
+    /// It is heard once the seat has proved that it comes from it.
+    Prove,
+    /// It goes to the registrar, which asks for proof itself.
+    Register,
+    /// It is answered with this status, and nothing is kept of it.
+    Refuse(u16),
+}
+
+/// The rule for a request outside any dialog.
+pub fn outside_a_dialog(at: Standing, method: &Method) -> Rule {
+    use Method as M;
+    use Rule::{Prove, Refuse, Register, Take};
+    use Standing::{Seat, Stranger, Trunk};
+    match (method, at) {
+        // Whoever has the password may register, from wherever.
+        (M::Register, _) => Register,
+        // Asking whether we are there is free; a stranger's asking is limited by its bucket.
+        (M::Options, _) => Take,
+
+        // A trunk brings calls. A seat makes them when it has proved itself. Nobody else does.
+        (M::Invite, Trunk) => Take,
+        (M::Invite, Seat) => Prove,
+        (M::Invite, Stranger) => Refuse(403),
+
+        // Transfers and feature subscriptions are a seat's; a carrier's REFER would dial out on our account.
+        (M::Refer | M::Subscribe, Seat) => Prove,
+        (M::Refer | M::Subscribe, Trunk) => Refuse(405),
+        (M::Refer | M::Subscribe, Stranger) => Refuse(403),
+
+        // Only inside a dialog do these mean anything.
+        (M::Bye | M::Update | M::Info | M::Prack, _) => Refuse(481),
+        (M::Notify, Seat) => Refuse(481),
+        (M::Notify, Trunk) => Refuse(405),
+        (M::Notify, Stranger) => Refuse(403),
+
+        // We keep no presence and carry no text.
+        (M::Publish, Stranger) => Refuse(403),
+        (M::Publish | M::Message, _) => Refuse(405),
+
+        // Not methods of a new request at all.
+        (M::Ack | M::Cancel, _) => Refuse(481),
+        (M::Other(_), _) => Refuse(501),
+    }
+}
+
+/// The rule for a request inside a dialog of ours, by whose leg the dialog belongs to.
+pub fn inside_a_dialog(at: Standing, method: &Method) -> Rule {
+    use Method as M;
+    use Rule::{Refuse, Take};
+    match (method, at) {
+        (M::Invite | M::Ack | M::Bye | M::Cancel, _) => Take,
+        (M::Options | M::Update | M::Info | M::Prack, _) => Take,
+        // A transfer is a seat's to ask for.
+        (M::Refer | M::Notify | M::Subscribe, Standing::Seat) => Take,
+        (M::Other(_), _) => Refuse(501),
+        _ => Refuse(405),
+    }
+}
+
+/// The Allow header of an answer to one who stands there (RFC 3261 section 20.5).
+pub fn allowed(at: Standing) -> &'static str {
+    match at {
+        Standing::Trunk => "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK",
+        Standing::Seat => {
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REGISTER, REFER, NOTIFY, SUBSCRIBE"
+        }
+        Standing::Stranger => "REGISTER, OPTIONS",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Standing; 3] = [Standing::Trunk, Standing::Seat, Standing::Stranger];
+
+    fn every_method() -> Vec<Method> {
+        let mut all: Vec<Method> = rsip::Method::all().iter().cloned().map(Method::from).collect();
+        all.push(Method::Other("BREW".into()));
+        all
+    }
+
+    #[test]
+    fn a_stranger_is_heard_with_register_and_options_and_nothing_else() {
+        for method in every_method() {
+            let heard = !matches!(outside_a_dialog(Standing::Stranger, &method), Rule::Refuse(_));
+            assert_eq!(heard, matches!(method, Method::Register | Method::Options), "{method}");
+        }
+    }
+
+    #[test]
+    fn a_trunk_never_asks_us_to_dial() {
+        for method in [Method::Refer, Method::Subscribe, Method::Publish, Method::Message, Method::Notify] {
+            assert_eq!(outside_a_dialog(Standing::Trunk, &method), Rule::Refuse(405), "{method}");
+            assert_eq!(inside_a_dialog(Standing::Trunk, &method), Rule::Refuse(405), "{method}");
+        }
+    }
+
+    #[test]
+    fn what_a_seat_begins_it_must_prove() {
+        for method in [Method::Invite, Method::Refer, Method::Subscribe] {
+            assert_eq!(outside_a_dialog(Standing::Seat, &method), Rule::Prove, "{method}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_method_is_501_everywhere() {
+        for at in ALL {
+            let brew = Method::Other("BREW".into());
+            assert_eq!(outside_a_dialog(at, &brew), Rule::Refuse(501));
+            assert_eq!(inside_a_dialog(at, &brew), Rule::Refuse(501));
+        }
+    }
+
+    #[test]
+    fn allow_names_what_the_door_hears() {
+        for at in ALL {
+            let named: Vec<&str> = allowed(at).split(", ").collect();
+            for method in every_method() {
+                let heard = !matches!(outside_a_dialog(at, &method), Rule::Refuse(_))
+                    || !matches!(inside_a_dialog(at, &method), Rule::Refuse(_)) && at != Standing::Stranger;
+                // REGISTER is heard from a trunk's address too, but it is not the trunk that sends it.
+                let expected = heard && !(method == Method::Register && at == Standing::Trunk);
+                assert_eq!(named.contains(&method.as_str()), expected, "{method} for {at:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What becomes of a request before anything is kept of it, and the memory that a shed INVITE is shed once.
+
+use crate::sip::recent::Recent;
+use crate::time::{Duration, Mono};
+use std::borrow::Cow;
+
+/// What is to become of a request that is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It gets a transaction and goes to its user.
+    Admit,
+    /// It is answered at once with this status and these headers, and nothing is kept of it: each copy of it is
+    /// judged and answered alone, so that one datagram never brings two answers.
+    Answer(u16, Vec<(&'static str, Cow<'static, str>)>),
+    /// There is too much to do: an INVITE gets 503 with Retry-After and its user hears that it was shed; of any
+    /// other request nothing more is heard.
+    Shed,
+    /// It is passed over in silence, as if it had been lost: its sender will repeat it.
+    PassOver,
+}
+
+/// How long a copy of a shed INVITE may still come: 64*T1, until timer B of its sender.
+const COPIES: Duration = Duration::from_secs(32);
+
+/// Most shed INVITEs remembered, in each of two generations, at about 10 bytes each. Past it the older ones are
+/// forgotten early: a late copy of one of them would count as a new call.
+const REMEMBERED: usize = 131_072;
+
+/// Which INVITEs were shed lately: a copy gets the same answer and is not told again.
+#[derive(Debug)]
+pub(super) struct ShedLately(Recent<u64, ()>);
+
+impl Default for ShedLately {
+    fn default() -> ShedLately {
+        ShedLately(Recent::new(COPIES, REMEMBERED))
+    }
+}
+
+impl ShedLately {
+    pub(super) fn holds(&self, mark: u64) -> bool {
+        self.0.peek(&mark).is_some()
+    }
+
+    pub(super) fn note(&mut self, now: Mono, mark: u64) {
+        if self.0.touch(now, mark).is_err() {
+            self.0.turn_early(now);
+            let _ = self.0.touch(now, mark);
+        }
+    }
+}
