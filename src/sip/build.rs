@@ -103,6 +103,13 @@ impl Outgoing {
         self
     }
 
+    /// Removes all headers `name`.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Outgoing {
+        self.fields.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self
+    }
+
     /// Appends a typed header. Beware of what `rsip` prints: an IPv6 host needs its brackets in a domain name.
     #[must_use]
     pub fn typed(mut self, header: impl Into<rsip::Header>) -> Outgoing {

@@ -2,9 +2,10 @@
 //! uses it. Works on plain values: it knows neither messages nor bindings.
 //!
 //! `algorithm` is the arithmetic, `params` the grammar, `challenge` and `credentials` what stands in the
-//! headers, `nonce` what makes a replay fail, `strikes` what makes guessing slow, and `guard` the verdict.
+//! headers, `answering` the client's side, `nonce` what makes a replay fail, `strikes` what makes guessing slow, and `guard` the verdict.
 
 mod algorithm;
+mod answering;
 mod challenge;
 mod credentials;
 mod guard;
@@ -13,6 +14,7 @@ mod params;
 mod strikes;
 
 pub use algorithm::{Algorithm, Answered, Counted, UnknownAlgorithm};
+pub use answering::{ATTEMPTS, Answering, REALMS};
 pub use challenge::Challenge;
 pub use credentials::{Credentials, Protection};
 pub use guard::{Claim, Guard, Proof, SeatAccount};
