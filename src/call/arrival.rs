@@ -6,7 +6,7 @@ use crate::config::Reliable;
 use crate::event::{CallReceived, RefusalReason};
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
 use crate::sdp::{self, Description};
-use crate::sip::{Flow, Message, ServerTx, Uri, option_tag, session_timer};
+use crate::sip::{Flow, Message, ServerTx, Uri, demands, option_tag, session_timer};
 use std::sync::Arc;
 
 /// An INVITE that may become a call.
@@ -96,8 +96,11 @@ pub fn read_arrival(invite: &Message, peer: &PeerRules) -> Result<Option<Descrip
     if invite.number("Max-Forwards") == Some(0) {
         return Err(bad(483));
     }
-    if invite.contact().is_none() {
+    if invite.remote_target().is_none() {
         return Err(bad(400));
+    }
+    if !demands::accepts_sdp(invite) {
+        return Err(bad(406));
     }
     let Some(body) = description(invite)? else { return Ok(None) };
     let offer = sdp::parse(body).map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;

@@ -7,7 +7,7 @@ use crate::call;
 use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
 use crate::sip::door::Standing;
-use crate::sip::{Flow, Happened, Message, Method, Outgoing, ServerTx};
+use crate::sip::{Flow, Happened, Message, Method, Outgoing, ServerTx, demands};
 use crate::time::Now;
 use bytes::Bytes;
 
@@ -116,6 +116,11 @@ impl Gateway {
             Some(Method::Register) => return self.register(now, tx, flow, &request),
             _ if request.to_tag().is_some() => 481,
             Some(Method::Invite) => return self.invited(now, tx, flow, request, out),
+            Some(_) if let Some((status, header)) = demands::unmet(&request) => {
+                let response = Outgoing::response(&request, status, Some(&self.random.token()));
+                let response = header.into_iter().fold(response, |r, (name, value)| r.with(name, value));
+                return self.endpoint.respond(now, tx, response, &mut self.wire);
+            }
             Some(Method::Options) if self.duty != Duty::Serving => 503,
             Some(Method::Options) => 200,
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => 481,

@@ -27,6 +27,10 @@ const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
 /// the latest (RFC 5626 section 4.4.1).
 const SILENCE: Duration = Duration::from_secs(180);
 
+/// A stream that cannot be framed any more is still written to for this long: the answers to what came before on it,
+/// and the one that says why it is closed, find their way out.
+const LAST_ANSWERS: Duration = Duration::from_millis(300);
+
 /// How long a connection to a peer may take to open: half of timer B.
 const CONNECT_WITHIN: Duration = Duration::from_secs(16);
 
@@ -177,8 +181,8 @@ async fn read_all(
                     if let Some(answer) = malformed.answer() {
                         let _ = pong.try_send(answer);
                     }
-                    // Give the answer its way out; the stream cannot be framed any more.
-                    tokio::task::yield_now().await;
+                    // The stream cannot be framed any more: nothing further is read of it.
+                    tokio::time::sleep(LAST_ANSWERS).await;
                     return;
                 }
             }

@@ -23,7 +23,8 @@ pub struct Dialog {
 }
 
 impl Dialog {
-    /// The dialog our 2xx to `invite` begins (section 12.1.1). `None` when the INVITE names no Contact.
+    /// The dialog our 2xx to `invite` begins (section 12.1.1). `None` when the INVITE names nowhere to be
+    /// reached.
     pub fn uas(invite: &Message, flow: Flow, local_tag: &str, contact: &str) -> Option<Dialog> {
         let local = match invite.to_tag() {
             Some(_) => invite.to().raw().to_vec(),
@@ -37,7 +38,7 @@ impl Dialog {
             // RFC 2543 peers send none; an absent tag then stays absent.
             remote_tag: invite.from_tag().unwrap_or_default().to_owned(),
             contact: contact.to_owned(),
-            target: invite.contact()?.uri().to_vec(),
+            target: invite.remote_target()?.to_vec(),
             routes: invite.list("Record-Route").into_iter().take(ROUTES).map(<[u8]>::to_vec).collect(),
             local_seq: 0,
             remote_seq: Some(invite.cseq().0),

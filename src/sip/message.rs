@@ -166,6 +166,16 @@ impl Message {
         self.contacts().into_iter().next()
     }
 
+    /// Where its sender is reached inside the dialog it begins: the Contact, which must be there; a peer of RFC 2543
+    /// may leave it out and is then reached where it says it comes from (RFC 2543 section 6.13).
+    pub fn remote_target(&self) -> Option<Bytes> {
+        let is_old = || self.via().unique_branch().is_none();
+        match self.contact() {
+            Some(contact) => Some(Bytes::copy_from_slice(contact.uri())),
+            None => is_old().then(|| Bytes::copy_from_slice(self.from().uri())),
+        }
+    }
+
     /// All Contacts that are not `*` and can be read.
     pub fn contacts(&self) -> Vec<NameAddr> {
         self.addresses("Contact")

@@ -3,6 +3,7 @@
 mod build;
 mod cause;
 mod configured;
+pub mod demands;
 mod dialog;
 pub mod digest;
 mod display;

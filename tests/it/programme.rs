@@ -26,14 +26,20 @@ pub struct Plan {
     pub limits: &'static str,
 }
 
+/// Writes the configuration, given the directory and the addresses to listen on: SIP, gRPC, HTTP.
+type Configure = Box<dyn Fn(&Path, [SocketAddr; 3]) -> String>;
+
 /// A running `hotline serve`, its configuration and its store. Dropping it kills it and, unless the test fails,
 /// removes its directory.
 pub struct Programme {
-    plan: Plan,
+    configure: Configure,
     directory: PathBuf,
     child: Child,
     said: mpsc::Receiver<String>,
+    /// Where it takes SIP first: over UDP.
     pub sip: SocketAddr,
+    /// Where it takes SIP over TCP, if it was told to.
+    pub sip_tcp: Option<SocketAddr>,
     pub grpc: SocketAddr,
     pub http: SocketAddr,
 }
@@ -41,12 +47,22 @@ pub struct Programme {
 impl Programme {
     /// Starts with an empty store on ports the system chooses.
     pub fn start(plan: Plan) -> Programme {
-        let directory = std::env::temp_dir().join(format!("hotline-it-{}-{}", plan.name, std::process::id()));
+        let name = plan.name;
+        Programme::configured(name, move |directory, ports| configuration(&plan, directory, ports))
+    }
+
+    /// As [`Programme::start`], on a configuration of the test's own. It must listen on the addresses it is given.
+    pub fn configured(
+        name: &str,
+        configure: impl Fn(&Path, [SocketAddr; 3]) -> String + 'static,
+    ) -> Programme {
+        let directory = std::env::temp_dir().join(format!("hotline-it-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).expect("a directory for the test");
         let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let (child, said, [sip, grpc, http]) = launch(&plan, &directory, [any; 3]);
-        Programme { plan, directory, child, said, sip, grpc, http }
+        let configure: Configure = Box::new(configure);
+        let (child, said, Ports { sip, sip_tcp, grpc, http }) = launch(&configure, &directory, [any; 3]);
+        Programme { configure, directory, child, said, sip, sip_tcp, grpc, http }
     }
 
     /// SIGKILL: the process is gone when this returns.
@@ -57,9 +73,13 @@ impl Programme {
 
     /// Starts again on the same store and the same ports.
     pub fn start_again(&mut self) {
-        let (child, said, ports) = launch(&self.plan, &self.directory, [self.sip, self.grpc, self.http]);
+        let (child, said, ports) = launch(&self.configure, &self.directory, [self.sip, self.grpc, self.http]);
         (self.child, self.said) = (child, said);
-        assert_eq!(ports, [self.sip, self.grpc, self.http], "the gateway moved");
+        assert_eq!(
+            [ports.sip, ports.grpc, ports.http],
+            [self.sip, self.grpc, self.http],
+            "the gateway moved"
+        );
     }
 
     /// SIGTERM: drains, and says how the process ended.
@@ -177,11 +197,19 @@ fn media_address(name: &str) -> Ipv4Addr {
     Ipv4Addr::new(127, 1 + high % 120, low, of_test.clamp(1, 254))
 }
 
-type Launched = (Child, mpsc::Receiver<String>, [SocketAddr; 3]);
+/// Where a gateway says it listens.
+struct Ports {
+    sip: SocketAddr,
+    sip_tcp: Option<SocketAddr>,
+    grpc: SocketAddr,
+    http: SocketAddr,
+}
 
-fn launch(plan: &Plan, directory: &Path, ports: [SocketAddr; 3]) -> Launched {
+type Launched = (Child, mpsc::Receiver<String>, Ports);
+
+fn launch(configure: &Configure, directory: &Path, ports: [SocketAddr; 3]) -> Launched {
     let file = directory.join("hotline.toml");
-    std::fs::write(&file, configuration(plan, directory, ports)).expect("the configuration is written");
+    std::fs::write(&file, configure(directory, ports)).expect("the configuration is written");
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).expect("a log");
     let mut child = Command::new(env!("CARGO_BIN_EXE_hotline"))
         .args(["serve", "--config"])
@@ -204,11 +232,17 @@ fn launch(plan: &Plan, directory: &Path, ports: [SocketAddr; 3]) -> Launched {
         let _ = child.kill();
         panic!("the gateway did not start; it said: {log}")
     });
-    let address = |after: &str| {
-        let at = line.find(after).unwrap_or_else(|| panic!("no {after} in: {line}")) + after.len();
+    let found = |after: &str| {
+        let at = line.find(after)? + after.len();
         let text: String = line[at..].chars().take_while(|c| !c.is_whitespace() && *c != ',').collect();
-        text.parse().unwrap_or_else(|_| panic!("no address after {after} in: {line}"))
+        Some(text.parse().unwrap_or_else(|_| panic!("no address after {after} in: {line}")))
     };
-    let ports = [address("sip udp:"), address("grpc "), address("http ")];
+    let address = |after: &str| found(after).unwrap_or_else(|| panic!("no {after} in: {line}"));
+    let ports = Ports {
+        sip: address("sip udp:"),
+        sip_tcp: found(" tcp:"),
+        grpc: address("grpc "),
+        http: address("http "),
+    };
     (child, said, ports)
 }

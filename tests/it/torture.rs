@@ -7,7 +7,8 @@ use bytes::Bytes;
 use hotline_gateway::sip::{Frame, Framer, Message};
 use std::path::PathBuf;
 
-fn vectors() -> Option<Vec<(String, String, Bytes)>> {
+/// Name, reaction of a parser and octets of each; `None`, and a line that says so, where they are absent.
+pub fn vectors() -> Option<Vec<(String, String, Bytes)>> {
     let directory = match std::env::var_os("HOTLINE_TORTURE") {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/torture"),

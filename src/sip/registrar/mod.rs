@@ -17,7 +17,7 @@ pub use held::{HELD, Held};
 pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
 
 use super::digest::{Claim, Guard, Proof, SeatAccount};
-use super::{Flow, Message, Origin, Outgoing};
+use super::{Flow, Message, Origin, Outgoing, Scheme, Uri};
 use crate::id::{Random, SeatId};
 use crate::time::{Mono, Now, Timers};
 use binding::{Bindings, Cause};
@@ -91,6 +91,10 @@ impl Registrar {
 
     /// Handles one REGISTER that came on `flow`.
     pub fn register(&mut self, now: Now, flow: Flow, request: &Message) -> Registered {
+        if !matches!(request.to().parsed_uri(), Ok(Uri { scheme: Scheme::Sip | Scheme::Sips, .. })) {
+            // No address of record, and that whoever asks.
+            return self.answer(now.mono, request, 400);
+        }
         let named = request.to().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default();
         let claim = Claim {
             source: flow.remote.ip(),
