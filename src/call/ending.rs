@@ -99,6 +99,7 @@ impl super::seat_leg::SeatLeg {
     pub(super) fn hang_up(&mut self, cx: &mut Cx<'_>) {
         match std::mem::replace(&mut self.signalling, SeatSignalling::Down) {
             SeatSignalling::Preparing { .. } | SeatSignalling::Down => {}
+            SeatSignalling::Answering { asked } => super::pick_up::refuse(&asked, self.id, 480, cx),
             SeatSignalling::Inviting { invite, .. } => {
                 cx.out.push(Output::Cancel { leg: self.id });
                 self.signalling = SeatSignalling::Cancelling { invite };

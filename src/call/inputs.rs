@@ -3,8 +3,9 @@
 use crate::acd;
 use crate::caller::History;
 use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
-use crate::id::{LegId, PresentationId, QueueId, SeatId};
+use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::media;
+use crate::sdp::Description;
 use crate::sip::{Flow, Message, Method, Outgoing, ServerTx};
 use crate::time::Duration;
 use std::sync::Arc;
@@ -18,8 +19,11 @@ pub enum Input {
     History(History),
     /// The media plane answers for one of our legs.
     Media(media::Event),
-    /// The caller took the INVITE back before our final response. The CANCEL itself is answered.
-    Cancelled,
+    /// An INVITE was taken back before our final response. The CANCEL itself is answered.
+    Cancelled {
+        /// The leg it began.
+        leg: LegId,
+    },
     /// An ACK for a 200 OK of ours.
     Acked {
         /// The leg whose tag it names.
@@ -28,7 +32,10 @@ pub enum Input {
         ack: Message,
     },
     /// Our 200 OK was never acknowledged (RFC 3261 section 13.3.1.4).
-    Unacknowledged,
+    Unacknowledged {
+        /// The leg.
+        leg: LegId,
+    },
     /// A request inside the dialog of `leg`.
     Request {
         /// The leg whose tag it names.
@@ -72,8 +79,10 @@ pub enum Input {
         waited: Duration,
         /// Why this seat.
         why: Arc<str>,
-        /// Where its phone is; `None` when it has none.
-        target: Option<Target>,
+        /// The person there.
+        operator: Option<OperatorId>,
+        /// How it is reached; `None` when it has no phone.
+        reached: Option<Reached>,
     },
     /// The offer is taken back; the queue has moved on.
     Withdraw {
@@ -122,6 +131,30 @@ pub enum Input {
     Shutdown,
     /// The gateway is about to be gone: legs whose end was not confirmed never will be.
     Stop,
+}
+
+/// How a seat is reached.
+#[derive(Debug)]
+pub enum Reached {
+    /// By an INVITE of ours.
+    At(Target),
+    /// It asked for the call by an INVITE of its own.
+    Asked(Box<SeatAsked>),
+}
+
+/// A seat's INVITE for a call that waits.
+#[derive(Debug)]
+pub struct SeatAsked {
+    /// The leg it becomes.
+    pub leg: LegId,
+    /// To answer it by.
+    pub tx: ServerTx,
+    /// Where it came from.
+    pub flow: Flow,
+    /// The INVITE.
+    pub invite: Message,
+    /// Its offer.
+    pub offer: Box<Description>,
 }
 
 /// Where a seat's phone is.

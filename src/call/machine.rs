@@ -171,10 +171,11 @@ impl Call {
             Input::Durable => self.durable(cx),
             Input::History(history) => self.look_up_settled(Some(history), cx),
             Input::Media(event) => self.media_event(event, cx),
-            Input::Cancelled => self.cancelled(cx),
+            Input::Cancelled { leg } if leg == self.caller.id => self.cancelled(cx),
+            Input::Cancelled { leg } => self.seat_gave_up(leg, cx),
             Input::Acked { leg, ack } if leg == self.caller.id => self.acked(&ack, cx),
             Input::Acked { .. } => {}
-            Input::Unacknowledged => self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx),
+            Input::Unacknowledged { .. } => self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx),
             Input::Request { leg, tx, request } => self.request(leg, tx, &request, cx),
             Input::Response { leg, flow, response } => self.seat_response(leg, flow, &response, cx),
             Input::Failed { leg, method, .. } => self.request_failed(leg, &method, cx),
@@ -183,8 +184,9 @@ impl Call {
                 self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
             }
             Input::QueueFull => self.queue_full(cx),
-            Input::Present { presentation, seat, attempt, waited, why, target } => {
-                self.present(presentation, seat, (attempt, waited, why), target, cx);
+            Input::Present { presentation, seat, operator, attempt, waited, why, reached } => {
+                self.story.summary.operator = operator;
+                self.present(presentation, seat, (attempt, waited, why), reached, cx);
             }
             Input::Withdraw { presentation, result } => self.withdraw(presentation, result, cx),
             Input::Position { queue, position, depth, estimated_wait } => {
@@ -356,7 +358,11 @@ impl Call {
         {
             side.side = MediaSide::Open { port };
         }
-        if leg == self.caller.id { self.try_answer(cx) } else { self.ring_prepared_seats(cx) }
+        if leg == self.caller.id {
+            return self.try_answer(cx);
+        }
+        self.ring_prepared_seats(cx);
+        self.answer_seat(leg, cx);
     }
 
     fn media_failed(&mut self, leg: LegId, cx: &mut Cx<'_>) {

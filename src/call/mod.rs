@@ -18,6 +18,7 @@ mod hold;
 mod inputs;
 mod machine;
 mod outcome;
+mod pick_up;
 mod presenting;
 mod requests;
 mod rules;
@@ -25,7 +26,7 @@ mod seat_leg;
 mod story;
 
 pub use arrival::{Arrival, Refusal, read_arrival, received};
-pub use inputs::{Input, Output, Reason, Target};
+pub use inputs::{Input, Output, Reached, Reason, SeatAsked, Target};
 pub use machine::Call;
 pub use outcome::q850;
 pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};

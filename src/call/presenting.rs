@@ -1,9 +1,10 @@
 //! Offering the call to a seat: from the queue's choice to the seat's answer, refusal or silence.
 
 use super::caller_leg::Agreement;
-use super::inputs::{Output, Target};
+use super::inputs::{Output, Reached};
 use super::machine::{Call, LookUp, Stage};
 use super::outcome::presentation_result;
+use super::pick_up;
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::acd;
@@ -23,20 +24,27 @@ impl Call {
         presentation: PresentationId,
         seat: SeatId,
         (attempt, waited, why): (u32, Duration, Arc<str>),
-        target: Option<Target>,
+        reached: Option<Reached>,
         cx: &mut Cx<'_>,
     ) {
         let unreachable = acd::Input::Ended { presentation, result: PresentationResult::Unreachable };
+        let leg = match &reached {
+            Some(Reached::Asked(asked)) => asked.leg,
+            _ => LegId::new(cx.now.wall, cx.random),
+        };
         if !matches!(self.stage, Stage::Waiting { .. }) {
+            if let Some(Reached::Asked(asked)) = &reached {
+                pick_up::refuse(asked, leg, 480, cx);
+            }
             cx.out.push(Output::Acd(unreachable));
             return;
         }
-        let leg = LegId::new(cx.now.wall, cx.random);
         self.story.summary.seat = Some(seat.clone());
+        let operator = self.story.summary.operator.clone();
         let presented =
-            SeatPresented { presentation, attempt, seat: seat.clone(), operator: None, leg, waited, why };
+            SeatPresented { presentation, attempt, seat: seat.clone(), operator, leg, waited, why };
         self.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
-        let Some(target) = target.filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {
+        let Some(reached) = reached.filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {
             self.tell_presentation_ended(
                 presentation,
                 seat,
@@ -54,7 +62,10 @@ impl Call {
             id: leg,
             presentation,
             seat,
-            signalling: SeatSignalling::Preparing { target },
+            signalling: match reached {
+                Reached::At(target) => SeatSignalling::Preparing { target },
+                Reached::Asked(asked) => SeatSignalling::Answering { asked },
+            },
             media: Agreement::new(leg, cx.random.bits(), cx.rules.seat.clone()),
         });
     }
@@ -91,7 +102,8 @@ impl Call {
         let Some(leg) = self.seats.iter_mut().find(|s| s.presentation == presentation) else { return };
         let rang = leg.rang_for(cx.now.mono);
         let seat = leg.seat.clone();
-        let never_rang = matches!(leg.signalling, SeatSignalling::Preparing { .. });
+        let never_rang =
+            matches!(leg.signalling, SeatSignalling::Preparing { .. } | SeatSignalling::Answering { .. });
         leg.hang_up(cx);
         if never_rang {
             phone_is_free(presentation, cx);
@@ -103,8 +115,12 @@ impl Call {
     /// A seat leg ended before it was answered.
     pub(super) fn seat_lost(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
         let Some(lost) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
-        let was_offered =
-            matches!(lost.signalling, SeatSignalling::Preparing { .. } | SeatSignalling::Inviting { .. });
+        let was_offered = matches!(
+            lost.signalling,
+            SeatSignalling::Preparing { .. }
+                | SeatSignalling::Answering { .. }
+                | SeatSignalling::Inviting { .. }
+        );
         let was_cancelled = matches!(lost.signalling, SeatSignalling::Cancelling { .. });
         let (presentation, seat) = (lost.presentation, lost.seat.clone());
         let rang = lost.rang_for(cx.now.mono);
@@ -135,6 +151,7 @@ impl Call {
         if matches!(self.stage, Stage::Waiting { .. }) {
             self.story.summary.state = CallState::Waiting;
             self.story.summary.seat = None;
+            self.story.summary.operator = None;
         }
     }
 
@@ -189,7 +206,7 @@ impl Call {
                 send_ack(&dialog, response, cx);
                 let agreed = sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(&offered, &a).ok());
                 let rang = rang.map_or(Duration::ZERO, |r| cx.now.mono.since(r));
-                seat.signalling = SeatSignalling::Up { invite, dialog: Box::new(dialog) };
+                seat.signalling = SeatSignalling::Up { invite: Some(invite), dialog: Box::new(dialog) };
                 match agreed {
                     Some(agreed) => {
                         cx.out.push(Output::Media(seat.media.agree(agreed)));
@@ -216,7 +233,8 @@ impl Call {
             SeatSignalling::Up { invite, dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
                     send_ack(&dialog, response, cx);
-                } else if let Some(mut forked) = Dialog::uac(&invite, flow, response) {
+                } else if let Some(mut forked) = invite.as_ref().and_then(|i| Dialog::uac(i, flow, response))
+                {
                     // A second phone behind the same address answered too (RFC 3261 section 13.2.2.4).
                     send_ack(&forked, response, cx);
                     let (flow, request) = (forked.flow(), forked.request(Method::Bye));
@@ -230,7 +248,9 @@ impl Call {
                 }
                 seat.signalling = SeatSignalling::Closing { dialog };
             }
-            other @ (SeatSignalling::Preparing { .. } | SeatSignalling::Down) => seat.signalling = other,
+            other @ (SeatSignalling::Preparing { .. }
+            | SeatSignalling::Answering { .. }
+            | SeatSignalling::Down) => seat.signalling = other,
         }
     }
 
@@ -243,7 +263,7 @@ impl Call {
     }
 
     /// Caller and seat hear each other from here on.
-    fn connect(&mut self, leg: LegId, rang: Duration, cx: &mut Cx<'_>) {
+    pub(super) fn connect(&mut self, leg: LegId, rang: Duration, cx: &mut Cx<'_>) {
         let Some(answered) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (answered.presentation, answered.seat.clone());
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
@@ -261,10 +281,11 @@ impl Call {
             cx,
         );
         let waited = self.waited(cx.now);
+        let operator = self.story.summary.operator.clone();
         self.story.tell_as(
             cx,
             CallState::Connected,
-            What::SeatConnected { presentation, seat, operator: None, waited, leg },
+            What::SeatConnected { presentation, seat, operator, waited, leg },
         );
         cx.out.push(Output::Acd(acd::Input::Answered { presentation }));
     }
@@ -290,7 +311,10 @@ impl Call {
                 phone_is_free(seat.presentation, cx);
             }
             SeatSignalling::Closing { .. } => seat.signalling = SeatSignalling::Down,
-            SeatSignalling::Preparing { .. } | SeatSignalling::Up { .. } | SeatSignalling::Down => {}
+            SeatSignalling::Preparing { .. }
+            | SeatSignalling::Answering { .. }
+            | SeatSignalling::Up { .. }
+            | SeatSignalling::Down => {}
         }
     }
 }

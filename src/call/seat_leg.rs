@@ -2,7 +2,7 @@
 //! crosses it.
 
 use super::caller_leg::{Agreement, MediaSide};
-use super::inputs::Target;
+use super::inputs::{SeatAsked, Target};
 use super::rules::Rules;
 use crate::caller;
 use crate::event::Caller;
@@ -52,6 +52,11 @@ pub enum SeatSignalling {
         /// The first 18x was seen at this moment.
         rang: Option<Mono>,
     },
+    /// The seat asked for the call itself; our answer waits for a port.
+    Answering {
+        /// Its INVITE.
+        asked: Box<SeatAsked>,
+    },
     /// CANCEL is out; the final response may still be a 200.
     Cancelling {
         /// The INVITE, to build the dialog from.
@@ -59,8 +64,8 @@ pub enum SeatSignalling {
     },
     /// The seat answered.
     Up {
-        /// The INVITE, to tell a forked answer by.
-        invite: Box<Outgoing>,
+        /// Our INVITE, to tell a forked answer by; `None` when the seat's own INVITE began the dialog.
+        invite: Option<Box<Outgoing>>,
         /// The dialog.
         dialog: Box<Dialog>,
     },

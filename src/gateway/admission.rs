@@ -128,14 +128,25 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) {
         self.record_refusal(now, call, received, (refusal.reason, refusal.status), out);
+        let response = self.refusing(invite, refusal);
+        self.once_durable(now, Then::Refuse(tx, response));
+    }
+
+    /// Turns an INVITE away that is no citizen's call: at once and without a record.
+    pub(super) fn turn_away(&mut self, now: Now, tx: ServerTx, invite: &Message, refusal: Refusal) {
+        let response = self.refusing(invite, refusal);
+        self.endpoint.respond(now, tx, response, &mut self.wire);
+    }
+
+    fn refusing(&mut self, invite: &Message, refusal: Refusal) -> Outgoing {
         let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
         if refusal.status == 503 {
             response = response.with("Retry-After", call::RETRY_AFTER);
         }
-        if let Some((name, value)) = refusal.header {
-            response = response.with(name, value);
+        match refusal.header {
+            Some((name, value)) => response.with(name, value),
+            None => response,
         }
-        self.once_durable(now, Then::Refuse(tx, response));
     }
 
     /// The whole story of a call that was turned away: refused, and its record.

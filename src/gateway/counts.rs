@@ -79,7 +79,7 @@ impl Gateway {
             waiting: acd.waiting,
             ready_seats: acd.ready,
             transactions: sip.transactions(),
-            routes: self.clients.len() + self.invites.len() + self.servers.len(),
+            routes: self.spoken.len() + self.clients.len() + self.invites.len() + self.servers.len(),
             timers: self.call_timers.len(),
             awaiting_disk: self.awaiting.len(),
             received_total: self.tallies.received,

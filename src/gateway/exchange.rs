@@ -193,10 +193,10 @@ impl Gateway {
         Some(match output {
             acd::Output::Entered { call, entered } => (call, call::Input::Entered(entered)),
             acd::Output::Refused { call, .. } => (call, call::Input::QueueFull),
-            acd::Output::Present { call, presentation, seat, attempt, waited, why, .. } => {
-                let target = self.target_of(&seat);
+            acd::Output::Present { call, presentation, seat, operator, attempt, waited, why, .. } => {
+                let reached = self.reached(call, &seat);
                 let why = Arc::from(why);
-                (call, call::Input::Present { presentation, seat, attempt, waited, why, target })
+                (call, call::Input::Present { presentation, seat, operator, attempt, waited, why, reached })
             }
             acd::Output::Withdraw { call, presentation, result } => {
                 (call, call::Input::Withdraw { presentation, result })
@@ -219,6 +219,15 @@ impl Gateway {
                 return None;
             }
         })
+    }
+
+    /// How a seat is reached for a call: by its phone's address, or by the INVITE it picks the call up with.
+    fn reached(&mut self, call: CallId, seat: &SeatId) -> Option<call::Reached> {
+        if let Some((_, asked)) = self.picking.take_if(|(picks, _)| picks == seat) {
+            self.asked_by(call, asked.leg, asked.tx);
+            return Some(call::Reached::Asked(Box::new(asked)));
+        }
+        self.target_of(seat).map(call::Reached::At)
     }
 
     /// Where a seat's phone is: its static contact, or its newest registration.

@@ -6,7 +6,11 @@
 //! seed and its inputs.
 
 mod admission;
+mod codes;
 mod counts;
+mod dialling;
+#[allow(dead_code, reason = "calls out come next")]
+mod directory;
 mod doorkeeper;
 mod durable;
 mod exchange;
@@ -56,6 +60,11 @@ pub struct Gateway {
     servers: HashMap<ServerTx, (CallId, LegId)>,
     call_timers: Timers<CallId>,
     awaiting: Awaiting,
+    directory: directory::Directory,
+    /// Codes that were answered.
+    spoken: codes::Spoken,
+    /// The seat that is picking a call up, within one step.
+    picking: Option<(SeatId, call::SeatAsked)>,
     /// Answers to wrong passwords, which are slow.
     held: Held,
     sequence: Sequence,

@@ -64,11 +64,16 @@ impl Gateway {
             match happened {
                 Happened::Request { tx, flow, request } => self.requested(now, tx, flow, request, out),
                 Happened::Shed { flow, request, answer } => self.shed(now, flow, &request, answer, out),
-                Happened::Cancelled { tx } => self.tell_asked(tx, call::Input::Cancelled),
-                Happened::Unacknowledged { tx } => self.tell_asked(tx, call::Input::Unacknowledged),
+                Happened::Cancelled { tx } => self.tell_asked(tx, |leg| call::Input::Cancelled { leg }),
+                Happened::Unacknowledged { tx } => {
+                    self.spoken.retain(|_, (spoken, _)| *spoken != tx);
+                    self.tell_asked(tx, |leg| call::Input::Unacknowledged { leg });
+                }
                 Happened::Ack { request: ack, .. } => {
                     if let Some((call, leg)) = self.named_by(&ack) {
                         self.push_call(call, call::Input::Acked { leg, ack });
+                    } else {
+                        self.word_acked(now, &ack);
                     }
                 }
                 Happened::Response { tx, flow, response } => {
@@ -89,9 +94,9 @@ impl Gateway {
         }
     }
 
-    fn tell_asked(&mut self, tx: ServerTx, input: call::Input) {
-        if let Some((call, _)) = self.servers.get(&tx) {
-            self.work.push_back(Work::Call(*call, input));
+    fn tell_asked(&mut self, tx: ServerTx, input: fn(LegId) -> call::Input) {
+        if let Some((call, leg)) = self.servers.get(&tx) {
+            self.work.push_back(Work::Call(*call, input(*leg)));
         }
     }
 
@@ -114,6 +119,10 @@ impl Gateway {
         }
         let status = match request.method() {
             Some(Method::Register) => return self.register(now, tx, flow, &request),
+            Some(Method::Bye) if let Some(leg) = self.spoken_by(&request) => {
+                self.spoken.remove(&leg);
+                200
+            }
             _ if request.to_tag().is_some() => 481,
             Some(Method::Invite) => return self.invited(now, tx, flow, request, out),
             Some(_) if let Some((status, header)) = demands::unmet(&request) => {

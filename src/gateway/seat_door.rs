@@ -4,6 +4,7 @@
 //! (TCP, TLS, WebSocket), and at the fixed place the configuration gives it. Over UDP it is asked for its password
 //! each time, because anybody can write its address on a datagram.
 
+use super::codes::Asked;
 use super::doorkeeper::user_of;
 use super::refusals::Cause;
 use super::{Gateway, Output};
@@ -96,13 +97,16 @@ impl Gateway {
     pub(super) fn seat_asks(
         &mut self,
         now: Now,
-        _seat: SeatId,
+        seat: SeatId,
         tx: ServerTx,
-        _flow: Flow,
+        flow: Flow,
         request: Message,
-        _out: &mut Vec<Output>,
+        out: &mut Vec<Output>,
     ) {
         let status = match request.method() {
+            Some(Method::Invite) => {
+                return self.seat_dials(now, seat, Asked { tx, flow, invite: request }, out);
+            }
             // No event package is kept (RFC 6665 section 4.2.1.1).
             Some(Method::Subscribe) => 489,
             _ => 403,

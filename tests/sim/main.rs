@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
 mod checks;
+mod desk;
 mod scenarios;
 mod seeds;
 mod soak;

@@ -51,6 +51,8 @@ pub struct World {
     /// Appended, but not yet confirmed.
     unconfirmed: Vec<CallEvent>,
     pub told: Vec<(Mono, Told)>,
+    /// What the seats' phones alone told.
+    pub seats_told: Vec<(Mono, Told)>,
     pub random: Random,
     pub drained: bool,
     pub open_ports: BTreeMap<hotline_gateway::id::LegId, u16>,
@@ -66,14 +68,26 @@ fn address(text: &str) -> SocketAddr {
 impl World {
     /// `seats` seats with static contacts, one trunk, one service number 12345; `more` is appended to the queue's section.
     pub fn new(seed: u64, seats: u32, queue_keys: &str, service_keys: &str) -> World {
+        World::with(seed, seats, (queue_keys, service_keys), "", "")
+    }
+
+    /// As [`World::new`], with keys for every seat and whole sections.
+    pub fn with(
+        seed: u64,
+        seats: u32,
+        (queue_keys, service_keys): (&str, &str),
+        seat_keys: &str,
+        sections: &str,
+    ) -> World {
         let last = 1000 + seats;
         let text = format!(
             "[sip]\nlisten = [\"udp:{GATEWAY}\"]\n\
              [store]\npath = \"unused/journal.db\"\n\
              [[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1/32\"]\nchannels = 1000\ncalls_per_second = 1000\n\
-             [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{SEATS}\"\n\
+             targets = [\"sip:{CITIZENS}\"]\n\
+             [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{SEATS}\"\n{seat_keys}\n\
              [[queue]]\nname = \"main\"\n{queue_keys}\n\
-             [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{service_keys}\n"
+             [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{service_keys}\n{sections}\n"
         );
         let config = Config::parse("world.toml", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let mut random = Random::from_number(seed);
@@ -87,6 +101,7 @@ impl World {
             journal: Vec::new(),
             unconfirmed: Vec::new(),
             told: Vec::new(),
+            seats_told: Vec::new(),
             random,
             drained: false,
             open_ports: BTreeMap::new(),
@@ -159,6 +174,16 @@ impl World {
         let mut out = Vec::new();
         let line = self.citizens.citizen_calls(self.now, plan, &mut out);
         self.phones_said(out, address(CITIZENS));
+        line
+    }
+
+    /// An operator dials at a seat's phone.
+    pub fn seat_dials(&mut self, seat: u32, dials: &str, hangs_up: HangUp) -> Line {
+        let media = SocketAddr::new(address(SEATS).ip(), 45_000 + (seat % 10_000) as u16 * 2);
+        let plan = CitizenPlan { dials: dials.into(), number: seat.to_string(), media, hangs_up };
+        let mut out = Vec::new();
+        let line = self.seats.citizen_calls(self.now, plan, &mut out);
+        self.phones_said(out, address(SEATS));
         line
     }
 
@@ -304,7 +329,12 @@ impl World {
         for output in out {
             match output {
                 PhoneOutput::Send { bytes, .. } => self.post(|bytes| Delivery::ToGateway(from, bytes), bytes),
-                PhoneOutput::Told(told) => self.told.push((self.now.mono, told)),
+                PhoneOutput::Told(told) => {
+                    if from == address(SEATS) {
+                        self.seats_told.push((self.now.mono, told.clone()));
+                    }
+                    self.told.push((self.now.mono, told));
+                }
             }
         }
     }

@@ -1,0 +1,172 @@
+//! What an operator says by dialling a code: in and out, ready and not, and the call that waits.
+//!
+//! A code that was taken is answered with 200 OK and hung up when the phone has acknowledged: the phone shows a call
+//! that succeeded. One that cannot be taken is refused, with the reason in a Warning header (RFC 3261 section 20.43).
+
+use super::directory::Word;
+use super::{Gateway, Output, Work};
+use crate::acd::{self, Denied};
+use crate::call::{self, ALLOW};
+use crate::id::{LegId, QueueId, SeatId};
+use crate::sdp;
+use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx};
+use crate::time::Now;
+use std::collections::HashMap;
+
+/// Calls of codes that wait for the phone's ACK, at most: each is forgotten after 64*T1, and a seat that dials faster
+/// than it acknowledges is at fault.
+const MOST: usize = 256;
+
+/// Answered calls of codes, by our tag.
+pub(super) type Spoken = HashMap<LegId, (ServerTx, Dialog)>;
+
+/// A seat's INVITE.
+pub(super) struct Asked {
+    pub(super) tx: ServerTx,
+    pub(super) flow: Flow,
+    pub(super) invite: Message,
+}
+
+impl Gateway {
+    /// A code was dialled at `seat`.
+    pub(super) fn word_from(
+        &mut self,
+        now: Now,
+        seat: SeatId,
+        word: Word,
+        asked: Asked,
+        out: &mut Vec<Output>,
+    ) {
+        let granted = match &word {
+            Word::SignIn(operator) => self.acd.may_sign_in(&seat, operator.as_ref()),
+            Word::SignOut => Ok(()),
+            Word::Ready | Word::NotReady(_) => self.acd.may_set_state(&seat),
+            Word::PickUp(queue) => {
+                let queue = queue.clone();
+                return self.pick_up(now, seat, queue.as_ref(), asked, out);
+            }
+            Word::Unknown => return self.refuse_seat(now, &asked, 404, "there is no such code"),
+        };
+        if let Err(denied) = granted {
+            let (status, why) = spoken(denied);
+            return self.refuse_seat(now, &asked, status, why);
+        }
+        if !self.answer_word(now, &asked) {
+            return;
+        }
+        self.work.push_back(Work::Acd(match word {
+            Word::SignIn(operator) => acd::Input::SignIn { seat, operator },
+            Word::SignOut => acd::Input::SignOut { seat },
+            Word::NotReady(reason) => acd::Input::SetNotReady { seat, reason },
+            _ => acd::Input::SetReady { seat },
+        }));
+    }
+
+    /// The seat takes a waiting call: its own INVITE becomes the seat's leg.
+    fn pick_up(
+        &mut self,
+        now: Now,
+        seat: SeatId,
+        queue: Option<&QueueId>,
+        asked: Asked,
+        out: &mut Vec<Output>,
+    ) {
+        let offer = match call::read_arrival(&asked.invite, &self.rules.seat) {
+            Ok(Some(offer)) => offer,
+            Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
+            Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
+        };
+        let call = match self.acd.to_pick_up(&seat, queue) {
+            Ok(call) => call,
+            Err(denied) => {
+                let (status, why) = spoken(denied);
+                return self.refuse_seat(now, &asked, status, why);
+            }
+        };
+        let Asked { tx, flow, invite } = asked;
+        let leg = LegId::new(now.wall, &mut self.random);
+        self.picking =
+            Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer: Box::new(offer) }));
+        self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.heard);
+        self.acd_said(now, out);
+        if let Some((_, missed)) = self.picking.take() {
+            let asked = Asked { tx: missed.tx, flow: missed.flow, invite: missed.invite };
+            self.refuse_seat(now, &asked, 480, "nobody waits");
+        }
+    }
+
+    /// Refuses a seat's INVITE and says why.
+    pub(super) fn refuse_seat(&mut self, now: Now, asked: &Asked, status: u16, why: &str) {
+        let warning = format!("399 hotline {}", crate::sip::quoted(why));
+        let mut response =
+            Outgoing::response(&asked.invite, status, Some(&self.random.token())).with("Warning", warning);
+        if status == 503 {
+            response = response.with("Retry-After", call::RETRY_AFTER);
+        }
+        self.endpoint.respond(now, asked.tx, response, &mut self.wire);
+    }
+
+    /// Answers an INVITE without a call behind it; `false` when it was refused.
+    fn answer_word(&mut self, now: Now, asked: &Asked) -> bool {
+        if self.spoken.len() >= MOST {
+            self.refuse_seat(now, asked, 503, "too many codes at once");
+            return false;
+        }
+        let Asked { tx, flow, invite } = asked;
+        let offer = match call::read_arrival(invite, &self.rules.seat) {
+            Ok(offer) => offer,
+            Err(refusal) => {
+                self.turn_away(now, *tx, invite, refusal);
+                return false;
+            }
+        };
+        // Nothing is heard in this call: port 9 discards (RFC 863), and the line is inactive.
+        let address = self.rules.media_address.unwrap_or(flow.local.ip());
+        let mut author = sdp::Author::new(address, 9, self.random.bits() >> 2);
+        let codecs = &self.rules.seat.codecs;
+        let body = match &offer {
+            Some(offer) => author.answer(offer, codecs, sdp::Direction::Inactive).ok().map(|(body, _)| body),
+            None => Some(author.offer(codecs, sdp::Direction::Inactive)),
+        };
+        let leg = LegId::new(now.wall, &mut self.random);
+        let contact = crate::sip::contact(self.rules.advertised.as_ref(), flow, "hotline");
+        let dialog = Dialog::uas(invite, *flow, &leg.to_string(), &contact);
+        let (Some(body), Some(dialog)) = (body, dialog) else {
+            self.refuse_seat(now, asked, 488, "no codec in common");
+            return false;
+        };
+        let response = Outgoing::response(invite, 200, Some(&leg.to_string()))
+            .with("Contact", contact)
+            .with("Allow", ALLOW)
+            .body("application/sdp", body);
+        self.endpoint.respond(now, *tx, response, &mut self.wire);
+        self.spoken.insert(leg, (*tx, dialog));
+        true
+    }
+
+    /// The phone acknowledged the answer to a code: that was all.
+    pub(super) fn word_acked(&mut self, now: Now, ack: &Message) {
+        let Some((_, mut dialog)) = self.spoken_by(ack).and_then(|leg| self.spoken.remove(&leg)) else {
+            return;
+        };
+        let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));
+        self.endpoint.request(now, flow, bye, &mut self.wire);
+    }
+
+    /// The call of a code whose tag a request names.
+    pub(super) fn spoken_by(&self, request: &Message) -> Option<LegId> {
+        let leg: LegId = request.to_tag()?.parse().ok()?;
+        self.spoken.contains_key(&leg).then_some(leg)
+    }
+}
+
+/// What a phone is answered.
+fn spoken(denied: Denied) -> (u16, &'static str) {
+    match denied {
+        Denied::UnknownSeat => (403, "this seat is not known"),
+        Denied::SignedOut => (403, "sign in first"),
+        Denied::InUse => (403, "somebody else has a call at this seat"),
+        Denied::Busy => (486, "this seat has a call"),
+        Denied::NobodyWaits => (480, "nobody waits"),
+    }
+}
