@@ -1,5 +1,6 @@
 //! Where a test keeps its files, how it waits, and how it ends what it started.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,7 +47,7 @@ impl Drop for Place {
     }
 }
 
-/// A process that is killed when its owner goes.
+/// A process that is killed when its owner goes, with every process it started.
 pub struct Process(Child);
 
 impl Process {
@@ -59,6 +60,7 @@ impl Process {
 
     pub fn spawn(mut command: Command) -> Process {
         let name = command.get_program().to_string_lossy().into_owned();
+        command.process_group(0);
         match command.spawn() {
             Ok(child) => Process(child),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -80,6 +82,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

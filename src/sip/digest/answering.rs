@@ -288,8 +288,7 @@ mod tests {
     fn a_proxy_and_the_peer_behind_it_are_both_answered() {
         let (mut a, first) = (answering(), request());
         let of_proxy = challenge("p1", Algorithm::Md5, false).replace("carrier", "proxy");
-        let again =
-            a.answer(&response(&first, 407, &[("Proxy-Authenticate", of_proxy)]), &first).unwrap();
+        let again = a.answer(&response(&first, 407, &[("Proxy-Authenticate", of_proxy)]), &first).unwrap();
         let of_peer = [("WWW-Authenticate", challenge("n1", Algorithm::Md5, false))];
         let again = a.answer(&response(&again, 401, &of_peer), &again).unwrap();
         let proxy = String::from_utf8(again.get("Proxy-Authorization").unwrap().to_vec()).unwrap();
