@@ -136,11 +136,28 @@ pub(super) fn transport(text: &str) -> (Option<Transport>, &str) {
 
 /// `udp:0.0.0.0:5060`.
 pub(super) fn listen(text: &str) -> Result<Listen, Fault> {
-    let cure = "write it like \"udp:0.0.0.0:5060\" or \"tcp:[::]:5060\"";
-    let (Some(transport @ (Transport::Udp | Transport::Tcp)), rest) = transport(text) else {
-        return Err(fault(format!("`{text}` does not begin with udp: or tcp:"), cure));
+    let cure = "write it like \"udp:0.0.0.0:5060\", \"tcp:[::]:5060\", \"tls:192.0.2.1:5061\" or \"wss:192.0.2.1:443\"";
+    let (Some(transport), rest) = transport(text) else {
+        return Err(fault(format!("`{text}` does not begin with udp:, tcp:, tls:, ws: or wss:"), cure));
     };
     Ok(Listen { transport, address: rest.parse().map_err(|_| not_an_address(rest, cure))? })
+}
+
+/// `https://desk.example.org`, `http://localhost:8080`: what a browser sends as Origin (RFC 6454 section 6.1), in
+/// lower case and without the scheme's own port.
+pub(super) fn origin(text: &str) -> Result<String, Fault> {
+    let cure = "write the page's scheme, host and port alone, like \"https://desk.example.org\"";
+    let wrong = || fault(format!("`{text}` is not the origin of a page"), cure);
+    let lower = text.to_ascii_lowercase();
+    let (scheme, place) = lower.split_once("://").ok_or_else(wrong)?;
+    let own_port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return Err(wrong()),
+    };
+    let place = place.strip_suffix(own_port).unwrap_or(place);
+    advertised(place).map_err(|_| wrong())?;
+    Ok(format!("{scheme}://{place}"))
 }
 
 /// `127.0.0.1:50051`.
@@ -219,6 +236,25 @@ mod tests {
     fn a_prefix_with_bits_beyond_its_length_is_none() {
         assert_eq!(Prefix::new("10.0.0.1".parse().unwrap(), 8), None);
         assert_eq!(Prefix::new("10.0.0.0".parse().unwrap(), 33), None);
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_a_port_that_is_not_the_schemes_own() {
+        for (text, read) in [
+            ("https://Desk.example.org", "https://desk.example.org"),
+            ("https://desk.example.org:443", "https://desk.example.org"),
+            ("https://desk.example.org:8443", "https://desk.example.org:8443"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+            ("https://[::1]:8443", "https://[::1]:8443"),
+        ] {
+            assert_eq!(origin(text).unwrap(), read);
+        }
+        for text in
+            ["*", "null", "desk.example.org", "https://", "https://a/", "ftp://a.org", "https://a.org/x"]
+        {
+            assert!(origin(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -65,7 +65,10 @@ pub(super) fn addresses(
         (Transport::Tcp, http.listen, "http.listen", &places.http),
     ];
     for (transport, address, key, at) in listens.chain(rest) {
-        let before = taken.iter().find(|(t, a, ..)| *t == transport && collide(*a, address));
+        // Every transport but UDP listens on a TCP port.
+        let datagrams = transport == Transport::Udp;
+        let before =
+            taken.iter().find(|(t, a, ..)| (*t == Transport::Udp) == datagrams && collide(*a, address));
         if let Some((_, _, other, line)) = before {
             let what = format!("{key}: {transport}:{address} is taken by {other} on line {line}");
             problems.add(at, fault(what, "give one of them another port"));

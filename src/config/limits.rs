@@ -6,7 +6,16 @@ use super::table::Table;
 use crate::time::Duration;
 use std::sync::Arc;
 
-pub(super) const KEYS: &[&str] = &["calls", "call_length", "call_length_prompt", "drain"];
+pub(super) const KEYS: &[&str] = &[
+    "calls",
+    "call_length",
+    "call_length_prompt",
+    "drain",
+    "connections",
+    "connections_per_source",
+    "message_time",
+    "stranger_silence",
+];
 
 /// What holds for all calls together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +28,14 @@ pub struct Limits {
     pub call_length_prompt: Option<Arc<str>>,
     /// How long a stop waits for live calls.
     pub drain: Duration,
+    /// Streams of SIP at one time, all transports together.
+    pub connections: u32,
+    /// Of those, from one address where nobody is known.
+    pub connections_per_source: u32,
+    /// What a peer has for a whole message from its first byte on, and for its TLS and WebSocket handshakes.
+    pub message_time: Duration,
+    /// How long a stream on which nobody is known stays open without a message.
+    pub stranger_silence: Duration,
 }
 
 pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Limits {
@@ -27,6 +44,10 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Li
         call_length: Duration::from_secs(4 * 3600),
         call_length_prompt: None,
         drain: Duration::from_secs(120),
+        connections: 4_096,
+        connections_per_source: 64,
+        message_time: Duration::from_secs(10),
+        stranger_silence: Duration::from_secs(20),
     };
     let Some(t) = table else {
         return limits;
@@ -36,5 +57,11 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Li
     limits.call_length = t.duration("call_length", length, limits.call_length, problems);
     limits.call_length_prompt = t.text("call_length_prompt", problems, name::prompt);
     limits.drain = t.duration("drain", Duration::ZERO..=Duration::from_secs(3600), limits.drain, problems);
+    limits.connections = t.number("connections", 1..=60_000, limits.connections, problems);
+    limits.connections_per_source =
+        t.number("connections_per_source", 1..=60_000, limits.connections_per_source, problems);
+    let patience = Duration::from_millis(100)..=Duration::from_secs(60);
+    limits.message_time = t.duration("message_time", patience.clone(), limits.message_time, problems);
+    limits.stranger_silence = t.duration("stranger_silence", patience, limits.stranger_silence, problems);
     limits
 }

@@ -39,7 +39,7 @@ pub use problem::{ConfigError, ConfigErrors};
 pub use queue::Queue;
 pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
-pub use sip::Sip;
+pub use sip::{Identity, Sip, Tls};
 pub use store::Store;
 pub use trunk::{Authenticate, Codec, Dtmf, Reliable, Source, Target, Trunk};
 

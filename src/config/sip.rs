@@ -4,8 +4,19 @@ use super::address::{self, Advertised, Listen, Transport};
 use super::problem::{Fault, Problems, Span, fault};
 use super::table::Table;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
-pub(super) const KEYS: &[&str] = &["listen", "advertised", "domains", "realm"];
+pub(super) const KEYS: &[&str] = &[
+    "listen",
+    "advertised",
+    "domains",
+    "realm",
+    "tls_certificate",
+    "tls_key",
+    "tls_client_ca",
+    "tls_roots",
+    "websocket_origins",
+];
 
 /// Where SIP is listened for and by what names the gateway goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +29,30 @@ pub struct Sip {
     pub domains: Vec<String>,
     /// The realm of the digest challenge. Changing it makes every phone ask for its password again.
     pub realm: String,
+    /// What TLS goes by.
+    pub tls: Tls,
+    /// The pages whose scripts may open a WebSocket here, as browsers name them. Empty: no browser may.
+    pub websocket_origins: Vec<String>,
+}
+
+/// The files TLS goes by, all PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Our certificate, the ones that lead from it to its authority after it, and the file of its key.
+    pub identity: Option<Identity>,
+    /// The authorities of peers that show a certificate when they connect: mutual TLS.
+    pub client_ca: Option<PathBuf>,
+    /// The authorities of peers we connect to; those of the system when absent.
+    pub roots: Option<PathBuf>,
+}
+
+/// The two files of our certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The chain, our own first.
+    pub certificate: PathBuf,
+    /// The private key of the first.
+    pub key: PathBuf,
 }
 
 pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (Sip, Vec<Span>) {
@@ -27,6 +62,8 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (S
         advertised: None,
         domains: Vec::new(),
         realm: "hotline".to_owned(),
+        tls: Tls::default(),
+        websocket_origins: Vec::new(),
     };
     let Some(t) = table else {
         return (sip, vec![0..0; 2]);
@@ -46,7 +83,38 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (S
     if let Some(realm) = t.text("realm", problems, realm) {
         sip.realm = realm;
     }
+    sip.tls = tls(t, problems);
+    if let Some(origins) = t.texts("websocket_origins", problems, address::origin) {
+        sip.websocket_origins = origins.into_iter().map(|(o, _)| o).collect();
+    }
+    let secure =
+        sip.listen.iter().zip(&places).find(|(l, _)| matches!(l.transport, Transport::Tls | Transport::Wss));
+    if let (Some((listen, at)), None) = (secure, &sip.tls.identity)
+        && t.get("tls_certificate").is_none()
+    {
+        let cure = "add `tls_certificate = \"cert.pem\"` and `tls_key = \"key.pem\"`";
+        problems.add(at, fault(format!("sip.listen: {listen} needs a certificate"), cure));
+    }
     (sip, places)
+}
+
+fn tls(t: &Table<'_>, problems: &mut Problems<'_>) -> Tls {
+    let mut file =
+        |key| t.text(key, problems, |p| if p.is_empty() { Err(no_file()) } else { Ok(PathBuf::from(p)) });
+    let (certificate, key) = (file("tls_certificate"), file("tls_key"));
+    let (client_ca, roots) = (file("tls_client_ca"), file("tls_roots"));
+    for (has, lacks) in [("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")] {
+        if t.get(has).is_some() && t.get(lacks).is_none() {
+            let cure = format!("add `{lacks} = \"…\"`: a certificate goes with its key");
+            problems.add(&t.span(has), fault(format!("sip.{has} is there, sip.{lacks} is not"), cure));
+        }
+    }
+    let identity = certificate.zip(key).map(|(certificate, key)| Identity { certificate, key });
+    Tls { identity, client_ca, roots }
+}
+
+fn no_file() -> Fault {
+    fault("the name of a file is empty", "write the path of a PEM file, like \"tls/cert.pem\"")
 }
 
 /// A realm stands in quotation marks in a header: none inside, nothing that needs escaping.

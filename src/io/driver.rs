@@ -4,12 +4,11 @@
 use super::clock::Clock;
 use super::rtp::Commander;
 use super::store::{Append, Journal};
-use super::tcp::Connections;
+use super::stream::{Accepted, Connections};
 use super::udp::Listeners;
 use crate::event::CallEvent;
 use crate::gateway::{Counts, Gateway, Input, Output};
 use crate::sip::{Flow, Transport};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
 
@@ -25,7 +24,7 @@ pub enum Inbound {
     /// For the gateway as it is.
     Gateway(Input),
     /// A connection was accepted.
-    Accepted(TcpStream),
+    Accepted(Accepted),
     /// A connection is gone.
     Closed(Flow),
     /// Everything is said: end the driver.
@@ -40,6 +39,8 @@ pub struct Driver {
     pub clock: Clock,
     /// The UDP listeners.
     pub udp: Listeners,
+    /// The connections.
+    pub streams: Connections,
     /// The media plane.
     pub media: Commander,
     /// The journal.
@@ -57,12 +58,11 @@ pub struct Driver {
 impl Driver {
     /// Runs until told to stop. `first` is what the gateway said when it was made.
     pub async fn run(mut self, first: Vec<Output>) {
-        let mut tcp = Connections::default();
         let mut out = first;
         let mut batch = Vec::new();
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.carry_out(&mut out, &mut tcp);
+        self.carry_out(&mut out);
         loop {
             let deadline = self.gateway.poll_timeout().map(|(at, _)| self.clock.instant(at));
             let sleep = sleep_until(deadline.unwrap_or_else(far_away).into());
@@ -70,13 +70,15 @@ impl Driver {
                 biased;
                 () = self.udp.receive(&mut batch) => {}
                 Some(inbound) = self.inbox.recv() => {
-                    if !self.take(inbound, &mut tcp, &mut out) {
+                    if !self.take(inbound, &mut out) {
                         return;
                     }
                 }
                 () = sleep, if deadline.is_some() => {}
                 _ = tick.tick() => {
                     self.counts.send_replace(self.gateway.counts());
+                    let silent = self.streams.sweep(|flow| self.gateway.knows(flow));
+                    self.failed(silent, &mut out);
                 }
             }
             let now = self.clock.now();
@@ -86,7 +88,7 @@ impl Driver {
             for _ in 0..TURN {
                 match self.inbox.try_recv() {
                     Ok(inbound) => {
-                        if !self.take(inbound, &mut tcp, &mut out) {
+                        if !self.take(inbound, &mut out) {
                             return;
                         }
                     }
@@ -97,23 +99,25 @@ impl Driver {
             if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
                 self.gateway.handle_timeout(now, &mut out);
             }
-            self.carry_out(&mut out, &mut tcp);
+            self.carry_out(&mut out);
         }
     }
 
     /// Takes one input; `false` means the end.
-    fn take(&mut self, inbound: Inbound, tcp: &mut Connections, out: &mut Vec<Output>) -> bool {
+    fn take(&mut self, inbound: Inbound, out: &mut Vec<Output>) -> bool {
         let now = self.clock.now();
         match inbound {
             Inbound::Gateway(input) => self.gateway.handle(now, input, out),
-            Inbound::Accepted(stream) => tcp.accepted(stream, &self.sender),
+            Inbound::Accepted(accepted) => {
+                self.streams.accepted(accepted, now, &mut self.gateway);
+            }
             Inbound::Closed(flow) => {
-                tcp.closed(&flow);
-                self.gateway.handle(now, Input::FlowFailed { flow }, out);
+                let failed = self.streams.close(&flow);
+                self.failed(failed, out);
             }
             Inbound::Stop => {
                 self.gateway.handle(now, Input::Stop, out);
-                self.carry_out(out, tcp);
+                self.carry_out(out);
                 self.counts.send_replace(self.gateway.counts());
                 return false;
             }
@@ -122,18 +126,14 @@ impl Driver {
     }
 
     /// Carries out what the gateway said, in order; events go to the journal first, in one batch.
-    fn carry_out(&mut self, out: &mut Vec<Output>, tcp: &mut Connections) {
+    fn carry_out(&mut self, out: &mut Vec<Output>) {
         let mut events = Vec::new();
         let mut failed = Vec::new();
         for output in out.drain(..) {
             match output {
                 Output::Send { flow, bytes } => match flow.transport {
                     Transport::Udp => self.udp.send(&flow, &bytes),
-                    _ => {
-                        if !tcp.send(&flow, bytes, &self.sender) {
-                            failed.push(flow);
-                        }
-                    }
+                    _ => failed.extend(self.streams.send(&flow, bytes)),
                 },
                 Output::Media(command) => self.media.send(command),
                 Output::Append { event, history } => {
@@ -149,8 +149,13 @@ impl Driver {
         if !events.is_empty() {
             self.journal.append(events);
         }
+        self.failed(failed, out);
+    }
+
+    /// Tells the gateway of paths that are gone.
+    fn failed(&mut self, flows: Vec<Flow>, out: &mut Vec<Output>) {
         let now = self.clock.now();
-        for flow in failed {
+        for flow in flows {
             self.gateway.handle(now, Input::FlowFailed { flow }, out);
         }
     }

@@ -10,5 +10,5 @@ pub mod rtp;
 pub mod secrets;
 pub mod serve;
 pub mod store;
-pub mod tcp;
+pub mod stream;
 pub mod udp;

@@ -5,7 +5,7 @@ use super::clock::Clock;
 use super::driver::{Driver, INBOX, Inbound};
 use super::store::{Failure, Journal};
 use super::udp::Listeners;
-use super::{grpc, http, rtp, secrets, tcp};
+use super::{grpc, http, rtp, secrets, stream};
 use crate::config::Config;
 use crate::event::{CallEvent, CallRecord, wire};
 use crate::gateway::{Counts, Gateway, Input, Start};
@@ -13,8 +13,10 @@ use crate::id::Random;
 use crate::redact::Secret;
 use crate::sip::Transport;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, timeout};
 
@@ -31,6 +33,7 @@ pub struct Running {
     pub http: SocketAddr,
     /// Figures, once a second.
     pub counts: watch::Receiver<Counts>,
+    streams: Arc<stream::Setting>,
     inbox: mpsc::Sender<Inbound>,
     drained: watch::Receiver<bool>,
     drain_limit: Duration,
@@ -54,6 +57,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let (journal, recovered) = Journal::open(&config.store.path, retention).map_err(|e| e.to_string())?;
     let (sender, inbox) = mpsc::channel(INBOX);
 
+    let tls = stream::Tls::load(&config.sip.tls)?;
     let (sip, config) = bind_sip(config)?;
     let config = &config;
     let grpc_listener = bind_tcp("grpc.listen", config.grpc.listen).await?;
@@ -87,11 +91,24 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let (counts_tx, counts) = watch::channel(gateway.counts());
     let (drained_tx, drained) = watch::channel(false);
     let (servers, stopping) = watch::channel(false);
-    let addresses = sip.addresses();
+    let setting = Arc::new(stream::Setting {
+        limits: (&config.limits).into(),
+        tls,
+        origins: config.sip.websocket_origins.clone(),
+        counts: stream::Counts::default(),
+        inbox: sender.clone(),
+    });
+    let BoundSip { udp, streams, order: addresses } = sip;
+    for (transport, listener) in streams {
+        let listener = TcpListener::from_std(listener).map_err(|e| e.to_string())?;
+        tokio::spawn(stream::accept(listener, transport, sender.clone(), stopped(stopping.clone())));
+    }
+    tokio::spawn(stream::watch(setting.clone(), sender.clone()));
     let driver = DriverParts {
         gateway,
         clock,
-        sip,
+        udp,
+        streams: stream::Connections::new(setting.clone(), Handle::current()),
         media: media.clone(),
         journal: journal.clone(),
         inbox,
@@ -117,12 +134,13 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         let _ = back.try_send(Inbound::Gateway(Input::Alarm { alarm: "event_parked", raised: true, reason }));
     });
     tokio::spawn(grpc::serve(grpc_listener, services.clone(), stopped(stopping.clone())));
-    tokio::spawn(http::serve(http_listener, counts.clone(), stopped(stopping)));
+    tokio::spawn(http::serve(http_listener, counts.clone(), setting.clone(), stopped(stopping)));
     Ok(Running {
         sip: addresses,
         grpc,
         http,
         counts,
+        streams: setting,
         inbox: sender,
         drained,
         drain_limit: config.limits.drain,
@@ -145,6 +163,11 @@ impl Running {
     /// The bearer token of gRPC.
     pub fn api_token(&self) -> Secret<String> {
         self.state.api_token()
+    }
+
+    /// How many connections are open, and how many were turned away or cut, by reason.
+    pub fn streams(&self) -> &stream::Counts {
+        &self.streams.counts
     }
 
     /// Takes no new calls from here on.
@@ -220,7 +243,8 @@ impl Running {
 struct DriverParts {
     gateway: Gateway,
     clock: Clock,
-    sip: BoundSip,
+    udp: Vec<std::net::UdpSocket>,
+    streams: stream::Connections,
     media: rtp::Commander,
     journal: Journal,
     inbox: mpsc::Receiver<Inbound>,
@@ -234,14 +258,11 @@ impl DriverParts {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async move {
-            let DriverParts { gateway, clock, sip, media, journal, inbox, sender, counts, drained } = self;
-            let Ok(udp) = Listeners::from_std(sip.udp) else { return };
-            for listener in sip.tcp {
-                if let Ok(listener) = TcpListener::from_std(listener) {
-                    tokio::spawn(tcp::accept(listener, sender.clone()));
-                }
-            }
-            let driver = Driver { gateway, clock, udp, media, journal, inbox, sender, counts, drained };
+            let DriverParts { gateway, clock, udp, streams, media, journal, inbox, sender, counts, drained } =
+                self;
+            let Ok(udp) = Listeners::from_std(udp) else { return };
+            let driver =
+                Driver { gateway, clock, udp, streams, media, journal, inbox, sender, counts, drained };
             driver.run(first).await;
         });
     }
@@ -250,20 +271,14 @@ impl DriverParts {
 /// The SIP sockets, bound but not yet on a runtime.
 struct BoundSip {
     udp: Vec<std::net::UdpSocket>,
-    tcp: Vec<std::net::TcpListener>,
+    streams: Vec<(Transport, std::net::TcpListener)>,
     order: Vec<(Transport, SocketAddr)>,
-}
-
-impl BoundSip {
-    fn addresses(&self) -> Vec<(Transport, SocketAddr)> {
-        self.order.clone()
-    }
 }
 
 /// Binds the SIP listeners. Gives the configuration back with the ports they really got.
 fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
     let mut config = config.clone();
-    let mut bound = BoundSip { udp: Vec::new(), tcp: Vec::new(), order: Vec::new() };
+    let mut bound = BoundSip { udp: Vec::new(), streams: Vec::new(), order: Vec::new() };
     for listen in &mut config.sip.listen {
         let named = format!("sip.listen {}:{}", listen.transport, listen.address);
         let cure = |e: std::io::Error| format!("{named}: {e}: stop the other program or choose another port");
@@ -274,11 +289,10 @@ fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
                 bound.udp.push(socket);
                 address
             }
-            _ => {
-                let listener = std::net::TcpListener::bind(listen.address).map_err(cure)?;
-                listener.set_nonblocking(true).map_err(cure)?;
+            transport => {
+                let listener = stream::bind(listen.address).map_err(cure)?;
                 let address = listener.local_addr().map_err(cure)?;
-                bound.tcp.push(listener);
+                bound.streams.push((transport, listener));
                 address
             }
         };

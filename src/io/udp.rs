@@ -75,6 +75,10 @@ impl Listeners {
 pub fn bind_one(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
+    if address.is_ipv6() {
+        // So that 0.0.0.0 can be listened on beside [::], and nobody's address has two forms.
+        socket.set_only_v6(true)?;
+    }
     // The kernel caps this at its own limit; less only means an earlier loss in a burst.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);

@@ -1,5 +1,6 @@
 //! The health page and the metrics, for whoever runs the gateway. Read only; no personal data.
 
+use super::stream;
 use crate::gateway::Counts;
 use axum::Router;
 use axum::extract::State;
@@ -9,6 +10,7 @@ use axum::routing::get;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -16,20 +18,42 @@ use tokio::sync::watch;
 pub async fn serve(
     listener: TcpListener,
     counts: watch::Receiver<Counts>,
+    streams: Arc<stream::Setting>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router =
-        Router::new().route("/health", get(health)).route("/metrics", get(metrics)).with_state(counts);
+    let router = Router::new().route("/health", get(health)).route("/metrics", get(metrics));
+    let router = router.with_state(Told { counts, streams });
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
+/// Where the figures come from.
+#[derive(Clone)]
+struct Told {
+    counts: watch::Receiver<Counts>,
+    streams: Arc<stream::Setting>,
+}
+
+impl Told {
+    fn figures(&self) -> (Counts, Vec<Figure>) {
+        let counts = self.counts.borrow().clone();
+        let mut figures = figures(&counts);
+        let streams = &self.streams.counts;
+        let (name, help) = ("connections", "SIP connections that are open");
+        figures.push(Figure { name, kind: "gauge", value: streams.now_open(), help });
+        let ended =
+            streams.counters().map(|(name, value, help)| Figure { name, kind: "counter", value, help });
+        figures.extend(ended);
+        (counts, figures)
+    }
+}
+
 /// 200 while new calls are taken, 503 while draining; the body is JSON with the counts.
-async fn health(State(counts): State<watch::Receiver<Counts>>) -> Response {
-    let counts = counts.borrow().clone();
+async fn health(State(told): State<Told>) -> Response {
+    let (counts, figures) = told.figures();
     let status = if counts.serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut body = String::from("{\n");
     let _ = write!(body, "  \"serving\": {}", counts.serving);
-    for figure in figures(&counts) {
+    for figure in figures {
         let _ = write!(body, ",\n  \"{}\": {}", figure.name, figure.value);
     }
     body.push_str("\n}\n");
@@ -37,10 +61,9 @@ async fn health(State(counts): State<watch::Receiver<Counts>>) -> Response {
 }
 
 /// The counts in the Prometheus text format.
-async fn metrics(State(counts): State<watch::Receiver<Counts>>) -> Response {
-    let counts = counts.borrow().clone();
+async fn metrics(State(told): State<Told>) -> Response {
     let mut body = String::new();
-    for Figure { name, kind, value, help } in figures(&counts) {
+    for Figure { name, kind, value, help } in told.figures().1 {
         let _ = writeln!(
             body,
             "# HELP hotline_{name} {help}\n# TYPE hotline_{name} {kind}\nhotline_{name} {value}"

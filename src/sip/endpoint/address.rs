@@ -2,7 +2,7 @@
 
 use crate::sip::{Flow, Message, Rport, Transport};
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Where peers reach us, when that is not the address of the socket (Docker, NAT, several interfaces).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,16 +44,25 @@ pub(super) fn read_branch(branch: &str) -> Option<(u64, u64)> {
 }
 
 fn sent_by(advertised: Option<&Advertised>, flow: &Flow) -> String {
-    match advertised {
-        Some(Advertised { host, port }) => {
-            let port = port.unwrap_or(flow.local.port());
-            if host.contains(':') && !host.starts_with('[') {
-                format!("[{host}]:{port}")
-            } else {
-                format!("{host}:{port}")
-            }
-        }
-        None => flow.local.to_string(),
+    let Some(Advertised { host, port }) = advertised.filter(|a| a.is_of_the_family_of(flow)) else {
+        return flow.local.to_string();
+    };
+    // Where several listeners share an address, a configured port can be that of the plain ones alone.
+    let port = port.filter(|_| matches!(flow.transport, Transport::Udp | Transport::Tcp));
+    let port = port.unwrap_or(flow.local.port());
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+impl Advertised {
+    /// Whether a peer on this flow can use it: an address of the other family leads it nowhere.
+    fn is_of_the_family_of(&self, flow: &Flow) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        let other = bare.parse::<IpAddr>().is_ok_and(|a| a.is_ipv4() != flow.local.is_ipv4());
+        !other || flow.local.ip().is_unspecified()
     }
 }
 

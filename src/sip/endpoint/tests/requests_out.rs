@@ -101,10 +101,16 @@ fn our_via_names_where_we_are_reached_and_asks_for_rport() {
     assert_eq!(via.rport(), crate::sip::Rport::Asked);
     let advertised = Some(Advertised { host: "2001:db8::5".into(), port: Some(5070) });
     let mut s = side_with(EndpointConfig { advertised, ..EndpointConfig::default() });
-    s.asks(tcp(), outgoing(Method::Options));
+    let (local, remote) = ("[2001:db8::1]:5060".parse().unwrap(), "[2001:db8::9]:40000".parse().unwrap());
+    let tcp6 = Flow { local, remote, ..tcp() };
+    s.asks(tcp6, outgoing(Method::Options));
     let via = s.sent_one().via().clone();
     assert_eq!((via.host(), via.port(), via.transport()), ("[2001:db8::5]", Some(5070), "TCP"));
-    assert_eq!(s.endpoint.contact(&tcp(), "12345"), "<sip:12345@[2001:db8::5]:5070;transport=tcp>");
+    assert_eq!(s.endpoint.contact(&tcp6, "12345"), "<sip:12345@[2001:db8::5]:5070;transport=tcp>");
+    let tls6 =
+        Flow { transport: crate::sip::Transport::Tls, local: "[2001:db8::1]:5061".parse().unwrap(), ..tcp6 };
+    assert_eq!(s.endpoint.contact(&tls6, "1"), "<sip:1@[2001:db8::5]:5061;transport=tls>", "its own port");
+    assert_eq!(s.endpoint.contact(&udp(), "1"), "<sip:1@192.0.2.1:5060>", "no IPv6 for an IPv4 peer");
 }
 
 #[test]

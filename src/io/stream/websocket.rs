@@ -1,0 +1,173 @@
+//! SIP over WebSocket (RFC 7118): one message a frame, text or binary, for the sub-protocol `sip` alone.
+
+use super::counts::Ended;
+use super::framed::{Came, Sink, Source};
+use crate::sip::limits::MAX_MESSAGE;
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use std::io;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
+
+/// The sub-protocol (RFC 7118 section 4.1), in exactly this spelling.
+const SIP: &str = "sip";
+
+/// What may wait inside for a peer that does not read, past what is just being sent: pongs.
+const UNSENT: usize = 2 * MAX_MESSAGE;
+
+/// Answers the opening handshake, or refuses it: 403 to a page that is not on the list, 400 to what does not want to
+/// speak SIP. A request without Origin comes from no browser and is taken.
+pub(super) async fn accept<S>(stream: S, origins: &[String]) -> Result<WebSocketStream<S>, Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+        .read_buffer_size(MAX_MESSAGE / 4)
+        .write_buffer_size(0)
+        .max_write_buffer_size(UNSENT);
+    let mut refused = None;
+    #[expect(clippy::result_large_err, reason = "the library's callback is shaped so")]
+    let judge = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        if let Some(why) = judge(request.headers(), origins) {
+            refused = Some(why);
+            return Err(refusal(why));
+        }
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SIP));
+        Ok(response)
+    };
+    let opened = accept_hdr_async_with_config(stream, judge, Some(config)).await;
+    opened.map_err(|_| refused.unwrap_or(Ended::NoHandshake))
+}
+
+fn judge(headers: &HeaderMap, origins: &[String]) -> Option<Ended> {
+    let mut named = headers.get_all(header::ORIGIN).iter();
+    let admitted = named.all(|origin| {
+        let origin = origin.to_str().map(str::to_ascii_lowercase);
+        origin.is_ok_and(|origin| origins.contains(&origin))
+    });
+    if !admitted {
+        return Some(Ended::OriginRefused);
+    }
+    let asked = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|v| v.to_str().ok());
+    let for_sip = asked.flat_map(|v| v.split(',')).any(|protocol| protocol.trim() == SIP);
+    (!for_sip).then_some(Ended::NotForSip)
+}
+
+fn refusal(why: Ended) -> ErrorResponse {
+    let (status, text) = match why {
+        Ended::OriginRefused => (StatusCode::FORBIDDEN, "this page may not open a WebSocket here\n"),
+        _ => (StatusCode::BAD_REQUEST, "the sub-protocol must be sip\n"),
+    };
+    let mut response = ErrorResponse::new(Some(text.to_owned()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for SplitStream<WebSocketStream<S>> {
+    async fn next(&mut self) -> Came {
+        loop {
+            return match StreamExt::next(self).await {
+                Some(Ok(Message::Text(text))) => came(text.into()),
+                Some(Ok(Message::Binary(bytes))) => came(bytes),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Came::Sign,
+                // The next read answers it, and ends.
+                Some(Ok(Message::Close(_) | Message::Frame(_))) => continue,
+                Some(Err(Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_))) => {
+                    Came::End(Ended::Broken, None)
+                }
+                Some(Err(_)) | None => Came::End(Ended::Closed, None),
+            };
+        }
+    }
+}
+
+fn came(bytes: Bytes) -> Came {
+    match bytes.iter().all(|b| matches!(b, b'\r' | b'\n')) {
+        true if bytes.len() >= 4 => Came::Ping,
+        true => Came::Sign,
+        false => Came::Message(bytes),
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for SplitSink<WebSocketStream<S>, Message> {
+    async fn send(&mut self, message: Bytes) -> io::Result<()> {
+        // A display name in another character set is no text to WebSocket (RFC 6455 section 5.6).
+        let message = match std::str::from_utf8(&message) {
+            Ok(text) => Message::text(text),
+            Err(_) => Message::Binary(message),
+        };
+        SinkExt::send(self, message).await.map_err(io::Error::other)
+    }
+
+    async fn ping(&mut self) -> io::Result<()> {
+        SinkExt::send(self, Message::Ping(Bytes::new())).await.map_err(io::Error::other)
+    }
+
+    async fn end(&mut self) {
+        let _ = SinkExt::close(self).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn only_the_sub_protocol_sip_in_this_spelling_is_spoken() {
+        let asked = |p: &'static str| judge(&headers(&[("sec-websocket-protocol", p)]), &[]);
+        assert_eq!(asked("sip"), None);
+        assert_eq!(asked("chat, sip"), None);
+        for other in ["SIP", "sips", "chat", "", "sip2"] {
+            assert_eq!(asked(other), Some(Ended::NotForSip), "{other}");
+        }
+        assert_eq!(judge(&HeaderMap::new(), &[]), Some(Ended::NotForSip));
+    }
+
+    #[test]
+    fn a_page_is_admitted_by_its_whole_origin_and_no_page_without_a_list() {
+        let desk = ["https://desk.example.org".to_owned()];
+        let from = |origin: &'static str, origins: &[String]| {
+            judge(&headers(&[("origin", origin), ("sec-websocket-protocol", "sip")]), origins)
+        };
+        assert_eq!(from("https://desk.example.org", &desk), None);
+        assert_eq!(from("https://DESK.example.org", &desk), None);
+        for other in [
+            "http://desk.example.org",
+            "https://desk.example.org:8443",
+            "https://desk.example.org.evil.example",
+            "https://evil.example/https://desk.example.org",
+            "null",
+            "",
+        ] {
+            assert_eq!(from(other, &desk), Some(Ended::OriginRefused), "{other}");
+        }
+        assert_eq!(from("https://desk.example.org", &[]), Some(Ended::OriginRefused));
+        assert_eq!(judge(&headers(&[("sec-websocket-protocol", "sip")]), &desk), None, "no browser");
+    }
+
+    #[test]
+    fn blank_lines_are_keep_alives_and_the_rest_is_a_message() {
+        assert!(matches!(came(Bytes::from_static(b"\r\n\r\n")), Came::Ping));
+        assert!(matches!(came(Bytes::from_static(b"\r\n")), Came::Sign));
+        assert!(matches!(came(Bytes::new()), Came::Sign));
+        assert!(matches!(came(Bytes::from_static(b"OPTIONS")), Came::Message(_)));
+    }
+}
