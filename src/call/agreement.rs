@@ -62,6 +62,13 @@ impl Agreement {
         Some(self.author(rules, flow)?.offer(codecs, wish))
     }
 
+    /// What we said last as an offer, with the codec it stands for: nothing changes.
+    pub fn said_again(&mut self, rules: &Rules, flow: Flow) -> Option<(String, Vec<Codec>)> {
+        let agreed = self.agreed?.codec;
+        let said = self.author(rules, flow)?.said()?.to_owned();
+        Some((said, vec![agreed]))
+    }
+
     /// Our answer to the peer's offer, with what it comes to: our codecs in our order. `None` while there is no port.
     pub fn answer(
         &mut self,

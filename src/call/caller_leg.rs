@@ -1,8 +1,10 @@
 //! The leg towards the citizen: from his INVITE to the last BYE.
 
 pub use super::agreement::{Agreement, MediaSide};
+use super::answering::Early;
+use super::conduct::Conduct;
 use crate::id::LegId;
-use crate::sdp::{self, Description};
+use crate::sdp::Description;
 use crate::sip::{Dialog, Flow, Message, ServerTx};
 
 /// The leg towards the citizen.
@@ -14,6 +16,8 @@ pub struct CallerLeg {
     pub signalling: CallerSignalling,
     /// Its media.
     pub media: Agreement,
+    /// How it deals with its peer.
+    pub conduct: Conduct,
 }
 
 /// Where the caller leg's signalling stands.
@@ -29,13 +33,13 @@ pub enum CallerSignalling {
         flow: Flow,
         /// Its offer; `None` when we are to offer in the 200 OK.
         offer: Option<Box<Description>>,
+        /// The dialog of our provisional responses, once there is one.
+        early: Option<Box<Early>>,
     },
     /// We answered 200 OK.
     Up {
         /// The dialog.
         dialog: Box<Dialog>,
-        /// The answer to our offer comes in the ACK.
-        offered: Option<Vec<sdp::Codec>>,
     },
     /// Our BYE is out.
     Closing,
@@ -44,6 +48,11 @@ pub enum CallerSignalling {
 }
 
 impl CallerLeg {
+    /// Whether it still speaks with its peer.
+    pub fn is_live(&self) -> bool {
+        matches!(self.signalling, CallerSignalling::Unanswered { .. } | CallerSignalling::Up { .. })
+    }
+
     /// Whether nothing is left of it, in signalling and in media.
     pub fn is_gone(&self) -> bool {
         matches!(self.signalling, CallerSignalling::Down) && self.media.side == MediaSide::Closed

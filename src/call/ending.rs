@@ -9,7 +9,7 @@ use super::seat_leg::SeatSignalling;
 use super::story::Cx;
 use crate::acd;
 use crate::event::{CallEnded, CallState, CallbackState, EndReason, EndedBy, QueueExit, What};
-use crate::sip::{Method, Outgoing};
+use crate::sip::{Cause, Dialog, Method, Outgoing};
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -21,20 +21,26 @@ const CALLBACK_DUE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Ending {
     by: EndedBy,
     reason: EndReason,
-    sip_code: Option<u16>,
+    cause: Cause,
 }
 
 impl Call {
     /// Ends the call, whatever it is doing. A second end is ignored: exactly one outcome.
     pub(super) fn end(&mut self, by: EndedBy, reason: EndReason, sip_code: Option<u16>, cx: &mut Cx<'_>) {
-        let ending = Ending { by, reason, sip_code };
+        self.end_because(by, reason, Cause { sip: sip_code, q850: None, text: "" }, cx);
+    }
+
+    /// As [`Call::end`], with what a peer's Reason header said.
+    pub(super) fn end_because(&mut self, by: EndedBy, reason: EndReason, cause: Cause, cx: &mut Cx<'_>) {
+        let ending = Ending { by, reason, cause };
         match &self.stage {
             Stage::Over | Stage::Leaving(_) => {}
             Stage::Waiting { .. } => {
                 let exit = if by == EndedBy::Caller { QueueExit::Abandoned } else { exit_of(reason) };
+                let cause = cause_of(reason);
                 self.stage = Stage::Leaving(ending);
                 // The caller's leg goes first: nothing the queue says may delay his BYE.
-                self.hang_up_caller(cx);
+                self.hang_up_caller(cause, cx);
                 cx.out.push(Output::Acd(acd::Input::Leave { call: self.id, exit }));
             }
             Stage::Arriving { .. } | Stage::Connected { .. } | Stage::LastMessage { .. } => {
@@ -59,17 +65,18 @@ impl Call {
     }
 
     /// The caller took his INVITE back before our answer.
-    pub(super) fn cancelled(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn cancelled(&mut self, cause: Cause, cx: &mut Cx<'_>) {
         if let CallerSignalling::Unanswered { tx, invite, .. } = &self.caller.signalling {
             let response = Outgoing::response(invite, 487, Some(&self.caller.id.to_string()));
             cx.out.push(Output::Respond { tx: *tx, response });
             self.caller.signalling = CallerSignalling::Down;
-            self.end(EndedBy::Caller, EndReason::Cancelled, Some(487), cx);
+            let cause = Cause { sip: cause.sip.or(Some(487)), ..cause };
+            self.end_because(EndedBy::Caller, EndReason::Cancelled, cause, cx);
         }
     }
 
     /// Sends what ends the caller's leg, if it is not ending already.
-    fn hang_up_caller(&mut self, cx: &mut Cx<'_>) {
+    fn hang_up_caller(&mut self, cause: Cause, cx: &mut Cx<'_>) {
         match &mut self.caller.signalling {
             CallerSignalling::Unanswered { tx, invite, .. } => {
                 let response = Outgoing::response(invite, 503, Some(&self.caller.id.to_string()))
@@ -78,7 +85,7 @@ impl Call {
                 self.caller.signalling = CallerSignalling::Down;
             }
             CallerSignalling::Up { dialog, .. } => {
-                let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
+                let (flow, request) = (dialog.flow(), bye(dialog, cause));
                 cx.out.push(Output::Request { leg: self.caller.id, flow, request });
                 self.caller.signalling = CallerSignalling::Closing;
             }
@@ -87,9 +94,9 @@ impl Call {
     }
 
     /// Sends what ends every seat leg that is not ending already.
-    fn hang_up_seats(&mut self, cx: &mut Cx<'_>) {
+    fn hang_up_seats(&mut self, cause: Cause, cx: &mut Cx<'_>) {
         for seat in &mut self.seats {
-            seat.hang_up(cx);
+            seat.hang_up_because(cause, cx);
         }
     }
 }
@@ -97,15 +104,20 @@ impl Call {
 impl super::seat_leg::SeatLeg {
     /// Ends this leg by BYE, CANCEL or by never beginning; gives its port back.
     pub(super) fn hang_up(&mut self, cx: &mut Cx<'_>) {
+        self.hang_up_because(Cause::q850(16, ""), cx);
+    }
+
+    /// As `hang_up`, with what its peer is told as the reason.
+    pub(super) fn hang_up_because(&mut self, cause: Cause, cx: &mut Cx<'_>) {
         match std::mem::replace(&mut self.signalling, SeatSignalling::Down) {
             SeatSignalling::Preparing { .. } | SeatSignalling::Down => {}
             SeatSignalling::Answering { asked } => super::pick_up::refuse(&asked, self.id, 480, cx),
             SeatSignalling::Inviting { invite, .. } => {
-                cx.out.push(Output::Cancel { leg: self.id });
+                cx.out.push(Output::Cancel { leg: self.id, reason: cause.header() });
                 self.signalling = SeatSignalling::Cancelling { invite };
             }
             SeatSignalling::Up { mut dialog, .. } => {
-                let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
+                let (flow, request) = (dialog.flow(), bye(&mut dialog, cause));
                 cx.out.push(Output::Request { leg: self.id, flow, request });
                 self.signalling = SeatSignalling::Closing { dialog };
             }
@@ -114,6 +126,19 @@ impl super::seat_leg::SeatLeg {
             }
         }
         cx.out.extend(self.media.close().map(Output::Media));
+    }
+}
+
+/// What our BYE says of this end.
+fn cause_of(reason: EndReason) -> Cause {
+    Cause::q850(q850(reason), "")
+}
+
+fn bye(dialog: &mut Dialog, cause: Cause) -> Outgoing {
+    let bye = dialog.request(Method::Bye);
+    match cause.header() {
+        Some(reason) => bye.with("Reason", reason),
+        None => bye,
     }
 }
 
@@ -131,8 +156,9 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         Stage::Connected { seat, hold, .. } => Some((seat, hold)),
         _ => None,
     };
-    call.hang_up_seats(cx);
-    call.hang_up_caller(cx);
+    let cause = cause_of(ending.reason);
+    call.hang_up_seats(cause, cx);
+    call.hang_up_caller(cause, cx);
     if let Some((_, Some((leg, since)))) = &connected {
         let held = cx.now.mono.since(*since);
         call.story.tell(cx, What::CallResumed { leg: *leg, held });
@@ -142,8 +168,8 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
     let ended = CallEnded {
         by: ending.by,
         reason: ending.reason,
-        sip_code: ending.sip_code,
-        q850: q850(ending.reason),
+        sip_code: ending.cause.sip,
+        q850: ending.cause.q850.unwrap_or_else(|| q850(ending.reason)),
         answered_by_operator,
         callback_due,
     };

@@ -2,8 +2,13 @@
 //!
 //! Hold is a direction (RFC 3264 section 8.4): when a side stops listening, the other side hears music.
 
+use super::answering::Said;
+use super::arrival::description;
+use super::caller_leg::CallerSignalling;
+use super::conduct::Awaited;
 use super::inputs::Output;
 use super::machine::{Call, Stage};
+use super::reoffer::Parts;
 use super::requests::respond;
 use super::seat_leg::ALLOW;
 use super::story::Cx;
@@ -12,69 +17,111 @@ use crate::event::{CallState, What};
 use crate::id::LegId;
 use crate::media;
 use crate::sdp::{self, Direction};
-use crate::sip::{Message, Method, Outgoing, ServerTx};
+use crate::sip::{Message, Method, Outgoing, ServerTx, session_timer};
+
+/// How long a peer is asked to wait that asks again before its first question is answered, at most: 0 to 10 s (RFC
+/// 3261 section 14.2).
+const OVERLAP_WAIT: u64 = 11;
 
 impl Call {
-    /// Answers a new offer on `leg` and follows its direction.
+    /// Answers a re-INVITE or UPDATE on `leg` and follows the direction of its offer.
     pub(super) fn offered_again(&mut self, leg: LegId, tx: ServerTx, request: &Message, cx: &mut Cx<'_>) {
-        let (flow, contact) = match self.dialog_of(leg) {
-            Some(dialog) => {
-                let flow = dialog.flow();
-                (flow, crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline"))
-            }
-            None => return respond(tx, Outgoing::response(request, 481, None), cx),
-        };
-        let ok = Outgoing::response(request, 200, None).with("Contact", contact).with("Allow", ALLOW);
-        if request.body().is_empty() {
-            return self.refreshed(leg, tx, request, ok, flow, cx);
+        if let Some(refusal) = self.collision(leg, request, cx) {
+            return respond(tx, refusal, cx);
         }
-        let offer = match sdp::parse(request.body()) {
+        let answer = |status| Outgoing::response(request, status, None);
+        if session_timer::is_too_small(request) {
+            let least = session_timer::LEAST.as_secs().to_string();
+            return respond(tx, answer(422).with("Min-SE", least), cx);
+        }
+        let offer = match description(request) {
+            Ok(body) => body.map(sdp::parse).transpose(),
+            Err(refusal) => {
+                let refused =
+                    refusal.header.into_iter().fold(answer(refusal.status), |r, (n, v)| r.with(n, v));
+                return respond(tx, refused, cx);
+            }
+        };
+        let offer = match offer {
             Ok(offer) => offer,
-            Err(e) => return respond(tx, Outgoing::response(request, e.status(), None), cx),
+            Err(e) => return respond(tx, answer(e.status()), cx),
         };
-        let Some(side) = self.media_of(leg) else { return };
-        let Some(answer) = side.answer(cx.rules, flow, &offer) else {
-            return respond(tx, Outgoing::response(request, 500, None), cx);
+        let Some(Parts { dialog, media, conduct }) = self.parts_of(leg, request.from_tag()) else {
+            return respond(tx, answer(481), cx);
         };
-        match answer {
-            Ok((body, negotiated)) => {
-                let direction = negotiated.direction;
-                cx.out.push(Output::Media(side.agree(negotiated)));
-                respond(tx, ok.body("application/sdp", body), cx);
-                self.follow_direction(leg, direction, cx);
+        let flow = dialog.flow();
+        let invites = request.method() == Some(&Method::Invite);
+        let cseq = request.cseq().0;
+        let (body, agreed, awaited) = match offer {
+            Some(offer) => match media.answer(cx.rules, flow, &offer) {
+                Some(Ok((body, agreed))) => (Some(body), Some(agreed), Awaited::Ack { cseq }),
+                Some(Err(_)) => return respond(tx, answer(488), cx),
+                None => return respond(tx, answer(500), cx),
+            },
+            // A re-INVITE without an offer asks for ours: all we can, in the direction we wish for.
+            None if invites => {
+                let offered = media.codecs_like(&conduct.peer);
+                match media.offer(cx.rules, flow, &offered) {
+                    Some(body) => (Some(body), None, Awaited::Answer { cseq, offered }),
+                    None => return respond(tx, answer(500), cx),
+                }
             }
-            Err(_) => respond(tx, Outgoing::response(request, 488, None), cx),
-        }
-    }
-
-    /// An UPDATE without an offer refreshes the dialog; a re-INVITE without one asks for ours. The answer to it
-    /// comes in the ACK and changes nothing: we offered what is agreed already.
-    fn refreshed(
-        &mut self,
-        leg: LegId,
-        tx: ServerTx,
-        request: &Message,
-        ok: Outgoing,
-        flow: crate::sip::Flow,
-        cx: &mut Cx<'_>,
-    ) {
-        if request.method() != Some(&Method::Invite) {
-            return respond(tx, ok, cx);
-        }
-        let Some(side) = self.media_of(leg) else { return };
-        let codecs = match &side.agreed {
-            Some(agreed) => vec![agreed.codec],
-            None => side.peer.codecs.clone(),
+            None => (None, None, Awaited::Nothing),
         };
-        match side.offer(cx.rules, flow, &codecs) {
-            Some(body) => respond(tx, ok.body("application/sdp", body), cx),
-            None => respond(tx, Outgoing::response(request, 500, None), cx),
+        conduct.learn(request);
+        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline");
+        let ok = answer(200).with("Contact", contact).with("Allow", ALLOW);
+        let mut ok = conduct.accept(cx.now.mono, request, ok);
+        if let Some(body) = body {
+            ok = ok.body("application/sdp", body);
+        }
+        if invites {
+            conduct.ack = awaited;
+        }
+        respond(tx, ok, cx);
+        if let Some(agreed) = agreed {
+            self.agree(leg, agreed, cx);
         }
     }
 
+    /// What a re-INVITE or UPDATE gets that comes while another question is open (RFC 3261 section 14.2, RFC 3311
+    /// section 5.2): 491 when that one is ours, 500 and a time to wait when it is the peer's.
+    fn collision(&mut self, leg: LegId, request: &Message, cx: &mut Cx<'_>) -> Option<Outgoing> {
+        let invites = request.method() == Some(&Method::Invite);
+        let offers = !request.body().is_empty();
+        let up = self.is_up(leg);
+        let said = match &self.caller.signalling {
+            CallerSignalling::Unanswered { early: Some(early), .. } if leg == self.caller.id => {
+                Some(&early.said)
+            }
+            _ => None,
+        };
+        let theirs_open =
+            !up && (invites || offers && matches!(said, Some(Said::Nothing | Said::Unreliably(_))));
+        let ours_open = offers && matches!(said, Some(Said::Offered(_)));
+        let conduct = self.parts_of(leg, request.from_tag())?.conduct;
+        let glare = ours_open
+            || invites && conduct.reoffer.is_inviting()
+            || (invites || offers) && conduct.has_offered();
+        if glare {
+            return Some(Outgoing::response(request, 491, None));
+        }
+        theirs_open.then(|| {
+            let wait = cx.random.below(OVERLAP_WAIT).to_string();
+            Outgoing::response(request, 500, None).with("Retry-After", wait)
+        })
+    }
+}
+
+/// Follows what was agreed on `leg`: a side that stops listening puts the other on hold.
+pub(super) fn follow_direction(call: &mut Call, leg: LegId, ours: Direction, cx: &mut Cx<'_>) {
+    call.follow_direction(leg, ours, cx);
+}
+
+impl Call {
     fn follow_direction(&mut self, leg: LegId, ours: Direction, cx: &mut Cx<'_>) {
         // We may send to this side only if it listens.
-        let listens = matches!(ours, Direction::SendRecv | Direction::SendOnly);
+        let listens = ours.sends();
         let caller = self.caller.id;
         let Stage::Connected { leg: seat_leg, seat, hold } = &mut self.stage else { return };
         let (seat_leg, seat) = (*seat_leg, seat.clone());
@@ -100,6 +147,11 @@ impl Call {
                 self.story.tell_as(cx, CallState::Connected, What::CallResumed { leg, held });
                 if leg == seat_leg {
                     cx.out.push(Output::Acd(acd::Input::Resumed { seat }));
+                }
+                // Both had put the other on hold: now it is the other's turn.
+                let still = self.media_of(other).and_then(|media| media.agreed);
+                if let Some(still) = still.filter(|agreed| !agreed.direction.sends()) {
+                    self.follow_direction(other, still.direction, cx);
                 }
             }
             _ => {}

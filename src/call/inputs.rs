@@ -6,7 +6,7 @@ use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::media;
 use crate::sdp::Description;
-use crate::sip::{Flow, Message, Method, Outgoing, ServerTx};
+use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx};
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub enum Input {
     Cancelled {
         /// The leg it began.
         leg: LegId,
+        /// What its Reason header said.
+        cause: Cause,
     },
     /// An ACK for a 200 OK of ours.
     Acked {
@@ -189,6 +191,8 @@ pub enum Output {
     Cancel {
         /// The leg.
         leg: LegId,
+        /// The value of the Reason header that goes with it.
+        reason: Option<String>,
     },
     /// Send an ACK for a 2xx, outside any transaction.
     Ack {
@@ -220,4 +224,6 @@ pub enum Reason {
     CallLength,
     /// The last message to the caller should be over.
     LastMessage,
+    /// A leg's own: its session timer, a response to be repeated, a back-off.
+    Leg(LegId),
 }

@@ -2,10 +2,12 @@
 
 use super::arrival::Arrival;
 use super::caller_leg::{Agreement, CallerLeg, CallerSignalling, MediaSide};
+use super::conduct::Conduct;
 use super::ending::{self, Ending};
 use super::inputs::{Input, Output, Reason};
+use super::keys::Way;
 use super::rules::{QueueVoice, ServiceRules};
-use super::seat_leg::{ALLOW, SeatLeg};
+use super::seat_leg::SeatLeg;
 use super::story::{Cx, Story};
 use crate::acd;
 use crate::caller::History;
@@ -14,7 +16,7 @@ use crate::event::{
 };
 use crate::id::{CallId, LegId, SeatId};
 use crate::media;
-use crate::sip::{Dialog, Outgoing};
+use crate::sip::{KeyPress, Outgoing};
 use crate::time::{Duration, Mono, Now, Timers};
 use std::sync::Arc;
 
@@ -37,6 +39,8 @@ pub struct Call {
     pub(super) wrapping: Option<SeatId>,
     pub(super) published: Published,
     pub(super) deadlines: Timers<Reason>,
+    /// The leg the caller hears although it has not answered.
+    pub(super) early_sound: Option<LegId>,
     plays: u32,
 }
 
@@ -67,6 +71,8 @@ pub(super) enum Stage {
     Arriving {
         /// The beginning is on disk.
         durable: bool,
+        /// What the caller hears already.
+        sound: Sound,
     },
     /// Answered and in the queue, presented or not.
     Waiting {
@@ -93,6 +99,17 @@ pub(super) enum Stage {
     Leaving(Ending),
     /// Ended. Legs may still be closing, the seat may still wrap up.
     Over,
+}
+
+/// What the caller hears before our answer.
+#[derive(Debug)]
+pub(super) enum Sound {
+    /// What his own network plays.
+    None,
+    /// The welcome, under this number.
+    Welcome(u32, Arc<str>),
+    /// The queue's music.
+    Music,
 }
 
 impl Call {
@@ -124,12 +141,11 @@ impl Call {
         };
         if service.answer_delay > Duration::ZERO {
             deadlines.set(Reason::AnswerDelay, cx.now.mono + service.answer_delay);
-            let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline");
-            let ringing = Outgoing::response(&invite, 180, Some(&leg.to_string())).with("Contact", contact);
-            cx.out.push(Output::Respond { tx, response: ringing });
         }
-        let media = Agreement::new(leg, cx.random.bits(), peer);
-        Call {
+        let media = Agreement::new(leg, cx.random.bits(), peer.clone());
+        let mut conduct = Conduct::new(peer, cx.random.bits());
+        conduct.learn(&invite);
+        let mut call = Call {
             id: call,
             story,
             service,
@@ -137,17 +153,27 @@ impl Call {
             look_up,
             caller: CallerLeg {
                 id: leg,
-                signalling: CallerSignalling::Unanswered { tx, invite, flow, offer: offer.map(Box::new) },
+                signalling: CallerSignalling::Unanswered {
+                    tx,
+                    invite,
+                    flow,
+                    offer: offer.map(Box::new),
+                    early: None,
+                },
                 media,
+                conduct,
             },
             seats: Vec::new(),
-            stage: Stage::Arriving { durable: false },
+            stage: Stage::Arriving { durable: false, sound: Sound::None },
             entered_queue: None,
             wrapping: None,
             published: Published::No,
             deadlines,
+            early_sound: None,
             plays: 0,
-        }
+        };
+        call.ring(cx);
+        call
     }
 
     /// The call's id.
@@ -171,14 +197,13 @@ impl Call {
             Input::Durable => self.durable(cx),
             Input::History(history) => self.look_up_settled(Some(history), cx),
             Input::Media(event) => self.media_event(event, cx),
-            Input::Cancelled { leg } if leg == self.caller.id => self.cancelled(cx),
-            Input::Cancelled { leg } => self.seat_gave_up(leg, cx),
-            Input::Acked { leg, ack } if leg == self.caller.id => self.acked(&ack, cx),
-            Input::Acked { .. } => {}
+            Input::Cancelled { leg, cause } if leg == self.caller.id => self.cancelled(cause, cx),
+            Input::Cancelled { leg, .. } => self.seat_gave_up(leg, cx),
+            Input::Acked { leg, ack } => self.acked(leg, &ack, cx),
             Input::Unacknowledged { .. } => self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx),
             Input::Request { leg, tx, request } => self.request(leg, tx, &request, cx),
-            Input::Response { leg, flow, response } => self.seat_response(leg, flow, &response, cx),
-            Input::Failed { leg, method, .. } => self.request_failed(leg, &method, cx),
+            Input::Response { leg, flow, response } => self.response(leg, flow, &response, cx),
+            Input::Failed { leg, method, cseq } => self.request_failed(leg, &method, cseq, cx),
             Input::Entered(entered) => {
                 self.story.summary.queue = Some(entered.queue.clone());
                 self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
@@ -219,75 +244,17 @@ impl Call {
                 Reason::LookUpDeadline => self.look_up_settled(None, cx),
                 Reason::CallLength => self.too_long(cx),
                 Reason::LastMessage => self.last_message_over(cx),
+                Reason::Leg(leg) => self.leg_due(leg, cx),
             }
         }
         self.settle(cx);
     }
 
     fn durable(&mut self, cx: &mut Cx<'_>) {
-        if let Stage::Arriving { durable } = &mut self.stage {
+        if let Stage::Arriving { durable, .. } = &mut self.stage {
             *durable = true;
             self.try_answer(cx);
         }
-    }
-
-    /// Answers once the beginning is on disk, the port is ours and the trunk has heard ringback.
-    fn try_answer(&mut self, cx: &mut Cx<'_>) {
-        let Stage::Arriving { durable: true } = self.stage else { return };
-        if self.deadlines.contains(Reason::AnswerDelay)
-            || !matches!(self.caller.media.side, MediaSide::Open { .. })
-        {
-            return;
-        }
-        let CallerSignalling::Unanswered { tx, invite, flow, offer } = &self.caller.signalling else {
-            return;
-        };
-        let (tx, flow) = (*tx, *flow);
-        let media = &mut self.caller.media;
-        let codecs = media.peer.codecs.clone();
-        let described = match offer {
-            Some(offer) => media
-                .answer(cx.rules, flow, offer)
-                .map(|answer| answer.map(|(body, negotiated)| (body, Some(negotiated)))),
-            None => media.offer(cx.rules, flow, &codecs).map(|body| Ok((body, None))),
-        };
-        let Some(described) = described else { return };
-        let Ok((body, negotiated)) = described else {
-            return self.refuse(RefusalReason::BadMedia, 488, cx);
-        };
-        let tag = self.caller.id.to_string();
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline");
-        let Some(dialog) = Dialog::uas(invite, flow, &tag, &contact) else {
-            return self.refuse(RefusalReason::BadRequest, 400, cx);
-        };
-        let response = Outgoing::response(invite, 200, Some(&tag))
-            .with("Contact", contact)
-            .with("Allow", ALLOW)
-            .body("application/sdp", body);
-        cx.out.push(Output::Respond { tx, response });
-        let offered = negotiated.is_none().then_some(codecs);
-        self.caller.signalling = CallerSignalling::Up { dialog: Box::new(dialog), offered };
-        if let Some(negotiated) = negotiated {
-            cx.out.push(Output::Media(self.caller.media.agree(negotiated)));
-        }
-        self.answered(cx);
-    }
-
-    fn answered(&mut self, cx: &mut Cx<'_>) {
-        let delay = cx.now.mono.since(self.story.began());
-        self.story.tell_as(cx, CallState::Answered, What::CallAnswered { delay });
-        self.deadlines.set(Reason::CallLength, cx.now.mono + cx.rules.call_length);
-        self.stage = Stage::Waiting { welcome: None };
-        match self.service.welcome.clone() {
-            Some(prompt) => {
-                let play = self.play(prompt.clone(), false, cx);
-                self.stage = Stage::Waiting { welcome: Some((play, prompt)) };
-            }
-            None => self.play_music(self.caller.id, cx),
-        }
-        self.entered_queue = Some(cx.now.mono);
-        let queue = self.service.queue.clone();
-        cx.out.push(Output::Acd(acd::Input::Enter { call: self.id, queue, priority: 0, at: cx.now }));
     }
 
     /// Turns the call away before an answer; the beginning was told already.
@@ -348,7 +315,10 @@ impl Call {
                     self.story.tell(cx, What::MediaQuality(quality));
                 }
             }
-            media::Event::Heard { .. } | media::Event::Digit { .. } => {}
+            media::Event::Digit { leg, digit } => {
+                self.key_pressed(leg, KeyPress::of(digit), Way::Audio, cx);
+            }
+            media::Event::Heard { .. } => {}
         }
     }
 
@@ -359,6 +329,7 @@ impl Call {
             side.side = MediaSide::Open { port };
         }
         if leg == self.caller.id {
+            self.ring(cx);
             return self.try_answer(cx);
         }
         self.ring_prepared_seats(cx);
@@ -377,6 +348,19 @@ impl Call {
         }
     }
 
+    /// Sets the deadline of every leg that still speaks with its peer.
+    fn arm_legs(&mut self) {
+        let due = |live: bool, conduct: &Conduct| conduct.poll_timeout().filter(|_| live);
+        let caller = (self.caller.id, due(self.caller.is_live(), &self.caller.conduct));
+        let seats = self.seats.iter().map(|seat| (seat.id, due(seat.is_live(), &seat.conduct)));
+        for (leg, at) in seats.chain([caller]) {
+            match at {
+                Some(at) => self.deadlines.set(Reason::Leg(leg), at),
+                None => self.deadlines.cancel(Reason::Leg(leg)),
+            }
+        }
+    }
+
     pub(super) fn media_of(&mut self, leg: LegId) -> Option<&mut Agreement> {
         if leg == self.caller.id {
             return Some(&mut self.caller.media);
@@ -388,6 +372,15 @@ impl Call {
         match &mut self.stage {
             Stage::Waiting { welcome } if welcome.as_ref().is_some_and(|(w, _)| *w == play) => {
                 let Some((_, prompt)) = welcome.take() else { return };
+                self.story.tell(cx, What::NoticePlayed { prompt, complete });
+                self.play_music(self.caller.id, cx);
+            }
+            Stage::Arriving { sound: sound @ Sound::Welcome(..), .. } => {
+                let Sound::Welcome(welcome, prompt) = std::mem::replace(sound, Sound::Music) else { return };
+                if welcome != play {
+                    *sound = Sound::Welcome(welcome, prompt);
+                    return;
+                }
                 self.story.tell(cx, What::NoticePlayed { prompt, complete });
                 self.play_music(self.caller.id, cx);
             }
@@ -485,10 +478,12 @@ impl Call {
         self.seats.retain(|seat| {
             let gone = seat.is_gone();
             if gone {
+                self.deadlines.cancel(Reason::Leg(seat.id));
                 cx.out.push(Output::LegDown(seat.id));
             }
             !gone
         });
+        self.arm_legs();
         if !matches!(self.stage, Stage::Over) || !self.caller.is_gone() || !self.seats.is_empty() {
             return;
         }

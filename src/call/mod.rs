@@ -11,15 +11,20 @@
 pub const RETRY_AFTER: &str = "10";
 
 mod agreement;
+mod answering;
 mod arrival;
 mod caller_leg;
+mod conduct;
+mod early;
 mod ending;
 mod hold;
 mod inputs;
+mod keys;
 mod machine;
 mod outcome;
 mod pick_up;
 mod presenting;
+mod reoffer;
 mod requests;
 mod rules;
 mod seat_leg;
@@ -29,6 +34,7 @@ pub use arrival::{Arrival, Refusal, read_arrival, received};
 pub use inputs::{Input, Output, Reached, Reason, SeatAsked, Target};
 pub use machine::Call;
 pub use outcome::q850;
+pub use reoffer::{Ask, Wanted};
 pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};
 pub use seat_leg::ALLOW;
 pub use story::{Cx, Story};

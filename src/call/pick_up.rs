@@ -1,5 +1,6 @@
 //! A seat that dialled for a waiting call: its own INVITE is the seat's leg, and we are the one who answers.
 
+use super::conduct::Awaited;
 use super::inputs::{Output, SeatAsked};
 use super::machine::{Call, Stage};
 use super::seat_leg::{ALLOW, SeatSignalling};
@@ -23,8 +24,11 @@ impl Call {
                 let response = Outgoing::response(&asked.invite, 200, Some(&tag))
                     .with("Contact", contact)
                     .with("Allow", ALLOW)
-                    .with("X-Hotline-Call-Id", self.id.to_string())
-                    .body("application/sdp", body);
+                    .with("X-Hotline-Call-Id", self.id.to_string());
+                seat.conduct.learn(&asked.invite);
+                let response = seat.conduct.accept(cx.now.mono, &asked.invite, response);
+                let response = response.body("application/sdp", body);
+                seat.conduct.ack = Awaited::Ack { cseq: asked.invite.cseq().0 };
                 cx.out.push(Output::Respond { tx: asked.tx, response });
                 seat.signalling = SeatSignalling::Up { invite: None, dialog: Box::new(dialog) };
                 cx.out.push(Output::Media(seat.media.agree(agreed)));

@@ -1,6 +1,8 @@
 //! Offering the call to a seat: from the queue's choice to the seat's answer, refusal or silence.
 
 use super::caller_leg::Agreement;
+use super::conduct::Conduct;
+use super::early::{self, EarlyDialogs};
 use super::inputs::{Output, Reached};
 use super::machine::{Call, LookUp, Stage};
 use super::outcome::presentation_result;
@@ -12,10 +14,12 @@ use crate::caller;
 use crate::event::{CallState, PresentationResult, SeatPresentationEnded, SeatPresented, What};
 use crate::id::{LegId, PresentationId, SeatId};
 use crate::media;
-use crate::sdp;
 use crate::sip::{Dialog, Flow, Message, Method, Outgoing};
 use crate::time::{Duration, Mono};
 use std::sync::Arc;
+
+/// At most this many INVITEs for one presentation: a phone that raises its bound (422) each time is no phone.
+const INVITES: u32 = 3;
 
 impl Call {
     /// A seat was chosen: its leg begins with a media port.
@@ -67,6 +71,8 @@ impl Call {
                 Reached::Asked(asked) => SeatSignalling::Answering { asked },
             },
             media: Agreement::new(leg, cx.random.bits(), cx.rules.seat.clone()),
+            conduct: Conduct::new(cx.rules.seat.clone(), cx.random.bits()),
+            early: EarlyDialogs::default(),
         });
     }
 
@@ -104,7 +110,9 @@ impl Call {
         let seat = leg.seat.clone();
         let never_rang =
             matches!(leg.signalling, SeatSignalling::Preparing { .. } | SeatSignalling::Answering { .. });
+        let id = leg.id;
         leg.hang_up(cx);
+        self.hear_early_no_more(id, cx);
         if never_rang {
             phone_is_free(presentation, cx);
         }
@@ -114,6 +122,7 @@ impl Call {
 
     /// A seat leg ended before it was answered.
     pub(super) fn seat_lost(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
+        self.hear_early_no_more(leg, cx);
         let Some(lost) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let was_offered = matches!(
             lost.signalling,
@@ -173,22 +182,66 @@ impl Call {
         let Some(status) = response.status() else { return };
         let (_, method) = response.cseq();
         match method {
-            Method::Invite if status < 200 => self.seat_progress(leg, status, cx),
+            Method::Invite if status < 200 => self.seat_progress(leg, flow, response, cx),
             Method::Invite if status < 300 => self.seat_answered(leg, flow, response, cx),
+            Method::Invite if status == 422 && self.seat_asked_again(leg, response, cx) => {}
             Method::Invite => self.seat_lost(leg, Some(status), cx),
             Method::Bye if status >= 200 => self.leg_failed(leg, cx),
             _ => {}
         }
     }
 
-    fn seat_progress(&mut self, leg: LegId, status: u16, cx: &mut Cx<'_>) {
+    fn seat_progress(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
-        if let SeatSignalling::Inviting { rang: rang @ None, .. } = &mut seat.signalling
-            && status > 100
-        {
+        let SeatSignalling::Inviting { invite, offered, rang, .. } = &mut seat.signalling else { return };
+        if response.status() == Some(100) {
+            return;
+        }
+        seat.conduct.learn(response);
+        let progress = seat.early.hear(invite, offered, flow, response);
+        if let Some((flow, request)) = progress.prack {
+            cx.out.push(Output::Request { leg, flow, request });
+        }
+        if progress.is_new && rang.is_none() {
             *rang = Some(cx.now.mono);
             cx.out.push(Output::Acd(acd::Input::Rang { presentation: seat.presentation }));
         }
+        if let Some(described) = progress.described {
+            cx.out.push(Output::Media(seat.media.agree(described)));
+            if seat.conduct.peer.early_media {
+                self.hear_early(leg, cx);
+            }
+        }
+    }
+
+    /// The caller hears what a leg says before it answers, in place of the music. A welcome is not cut short.
+    pub(super) fn hear_early(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if matches!(self.stage, Stage::Waiting { welcome: None }) {
+            self.early_sound = Some(leg);
+            cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
+        }
+    }
+
+    /// That leg will not answer: back to the music.
+    pub(super) fn hear_early_no_more(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if self.early_sound.take_if(|l| *l == leg).is_some() && matches!(self.stage, Stage::Waiting { .. }) {
+            cx.out.push(Output::Media(media::Command::Unbridge { a: self.caller.id }));
+            self.play_music(self.caller.id, cx);
+        }
+    }
+
+    /// The phone wants a longer session timer (422): it is asked again, with its own bound.
+    fn seat_asked_again(&mut self, leg: LegId, response: &Message, cx: &mut Cx<'_>) -> bool {
+        let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return false };
+        let SeatSignalling::Inviting { invite, target, .. } = &mut seat.signalling else { return false };
+        if invite.cseq() > INVITES || !seat.conduct.timer.too_small(response) {
+            return false;
+        }
+        let again = invite.as_ref().clone().set("CSeq", format!("{} INVITE", invite.cseq() + 1));
+        **invite = seat.conduct.ask(again);
+        seat.early.clear();
+        cx.out.push(Output::Request { leg, flow: target.flow, request: invite.as_ref().clone() });
+        true
     }
 
     fn seat_answered(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
@@ -196,7 +249,7 @@ impl Call {
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         match std::mem::replace(&mut seat.signalling, SeatSignalling::Down) {
             SeatSignalling::Inviting { invite, target, offered, rang } if waiting => {
-                let Some(dialog) = Dialog::uac(&invite, flow, response) else {
+                let Some((dialog, settled)) = seat.early.confirm(&invite, flow, response) else {
                     return self.unusable_answer(
                         leg,
                         SeatSignalling::Inviting { invite, target, offered, rang },
@@ -204,7 +257,9 @@ impl Call {
                     );
                 };
                 send_ack(&dialog, response, cx);
-                let agreed = sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(&offered, &a).ok());
+                let agreed = early::answer_of(settled, &offered, response);
+                seat.conduct.learn(response);
+                seat.conduct.timer.answered(cx.now.mono, response);
                 let rang = rang.map_or(Duration::ZERO, |r| cx.now.mono.since(r));
                 seat.signalling = SeatSignalling::Up { invite: Some(invite), dialog: Box::new(dialog) };
                 match agreed {
@@ -221,7 +276,7 @@ impl Call {
             }
             // The answer crossed our CANCEL, or the call is over: acknowledge and hang up.
             SeatSignalling::Inviting { invite, .. } | SeatSignalling::Cancelling { invite, .. } => {
-                if let Some(mut dialog) = Dialog::uac(&invite, flow, response) {
+                if let Some((mut dialog, _)) = seat.early.confirm(&invite, flow, response) {
                     send_ack(&dialog, response, cx);
                     let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
                     cx.out.push(Output::Request { leg, flow, request });
@@ -233,7 +288,8 @@ impl Call {
             SeatSignalling::Up { invite, dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
                     send_ack(&dialog, response, cx);
-                } else if let Some(mut forked) = invite.as_ref().and_then(|i| Dialog::uac(i, flow, response))
+                } else if let Some((mut forked, _)) =
+                    invite.as_ref().and_then(|i| seat.early.confirm(i, flow, response))
                 {
                     // A second phone behind the same address answered too (RFC 3261 section 13.2.2.4).
                     send_ack(&forked, response, cx);
@@ -266,6 +322,7 @@ impl Call {
     pub(super) fn connect(&mut self, leg: LegId, rang: Duration, cx: &mut Cx<'_>) {
         let Some(answered) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (answered.presentation, answered.seat.clone());
+        self.early_sound = None;
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
         let was =
             std::mem::replace(&mut self.stage, Stage::Connected { leg, seat: seat.clone(), hold: None });
@@ -291,9 +348,14 @@ impl Call {
     }
 
     /// A request of ours on `leg` came to nothing.
-    pub(super) fn request_failed(&mut self, leg: LegId, method: &Method, cx: &mut Cx<'_>) {
-        if matches!(method, Method::Invite | Method::Bye) {
-            self.leg_failed(leg, cx);
+    pub(super) fn request_failed(&mut self, leg: LegId, method: &Method, cseq: u32, cx: &mut Cx<'_>) {
+        if self.parts_of(leg, None).is_some_and(|parts| parts.conduct.reoffer.is_asked(cseq)) {
+            return self.peer_gone(leg, None, cx);
+        }
+        match method {
+            Method::Invite | Method::Bye => self.leg_failed(leg, cx),
+            Method::Info => self.key_passed(leg),
+            _ => {}
         }
     }
 

@@ -1,21 +1,24 @@
 //! Requests inside a dialog, from either side: BYE, re-INVITE, UPDATE, OPTIONS, INFO, and the ACKs.
 
-use super::caller_leg::CallerSignalling;
+use super::caller_leg::{CallerLeg, CallerSignalling};
+use super::conduct::{Awaited, Conduct, Due};
 use super::inputs::Output;
 use super::machine::{Call, Stage};
-use super::seat_leg::{ALLOW, SeatSignalling};
+use super::presenting::send_ack;
+use super::reoffer::{Ask, Parts};
+use super::seat_leg::{ALLOW, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::event::{EndReason, EndedBy};
 use crate::id::LegId;
 use crate::sdp;
-use crate::sip::{Dialog, Message, Method, Outgoing, ServerTx};
+use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, option_tag, reliable, session_timer};
 
 impl Call {
     /// Answers a request inside the dialog of `leg`.
     pub(super) fn request(&mut self, leg: LegId, tx: ServerTx, request: &Message, cx: &mut Cx<'_>) {
         let Some(method) = request.method() else { return };
-        let accepted = match self.dialog_of(leg) {
-            Some(dialog) => dialog.receive(request),
+        let accepted = match self.parts_of(leg, request.from_tag()) {
+            Some(parts) => parts.dialog.receive(request),
             // Our BYE is out, or the dialog is still early: only a BYE still means something.
             None if *method == Method::Bye => Ok(()),
             None => Err(481),
@@ -23,48 +26,131 @@ impl Call {
         if let Err(status) = accepted {
             return respond(tx, Outgoing::response(request, status, None), cx);
         }
+        if !matches!(method, Method::Bye)
+            && let Some(unsupported) = option_tag::unsupported(request, &option_tag::KNOWN)
+        {
+            let refused = Outgoing::response(request, 420, None).with("Unsupported", unsupported);
+            return respond(tx, refused, cx);
+        }
         match method {
             Method::Bye => {
                 respond(tx, Outgoing::response(request, 200, None), cx);
-                self.bye_from(leg, cx);
+                self.bye_from(leg, Cause::of(request), cx);
             }
+            Method::Prack => self.pracked(leg, tx, request, cx),
             Method::Invite | Method::Update => self.offered_again(leg, tx, request, cx),
-            Method::Options | Method::Info => {
+            Method::Info => self.informed(leg, tx, request, cx),
+            Method::Options => {
                 respond(tx, Outgoing::response(request, 200, None).with("Allow", ALLOW), cx);
             }
             _ => respond(tx, Outgoing::response(request, 405, None).with("Allow", ALLOW), cx),
         }
     }
 
+    /// A response to a request of ours on `leg`.
+    pub(super) fn response(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
+        let Some(status) = response.status() else { return };
+        if self.asked(leg, response, cx) {
+            return;
+        }
+        let again = *response.cseq().1 == Method::Invite && (200..300).contains(&status);
+        match response.cseq().1 {
+            Method::Info if status >= 200 => self.key_passed(leg),
+            // Our ACK for a re-INVITE was lost.
+            Method::Invite if again && leg == self.caller.id => {
+                if let Some(parts) = self.parts_of(leg, None) {
+                    send_ack(parts.dialog, response, cx);
+                }
+            }
+            _ => self.seat_response(leg, flow, response, cx),
+        }
+    }
+
     /// An ACK for a 200 OK of ours; it carries the answer when the 200 OK carried the offer.
-    pub(super) fn acked(&mut self, ack: &Message, cx: &mut Cx<'_>) {
-        let CallerSignalling::Up { offered, .. } = &mut self.caller.signalling else { return };
-        let Some(codecs) = offered.take() else { return };
-        match sdp::parse(ack.body()).ok().and_then(|answer| sdp::accepted(&codecs, &answer).ok()) {
-            Some(agreed) => cx.out.push(Output::Media(self.caller.media.agree(agreed))),
-            None => self.end(EndedBy::Gateway, EndReason::SignallingLost, Some(488), cx),
+    pub(super) fn acked(&mut self, leg: LegId, ack: &Message, cx: &mut Cx<'_>) {
+        let Some(parts) = self.parts_of(leg, ack.from_tag()) else { return };
+        match std::mem::replace(&mut parts.conduct.ack, Awaited::Nothing) {
+            Awaited::Answer { cseq, offered } if cseq == ack.cseq().0 => {
+                let known = parts.media.agreed.is_some();
+                match sdp::parse(ack.body()).ok().and_then(|answer| sdp::accepted(&offered, &answer).ok()) {
+                    Some(agreed) => self.agree(leg, agreed, cx),
+                    // Inside a call what was agreed before still stands.
+                    None if known => {}
+                    None => return self.end(EndedBy::Gateway, EndReason::SignallingLost, Some(488), cx),
+                }
+            }
+            Awaited::Ack { cseq } if cseq == ack.cseq().0 => {}
+            other => parts.conduct.ack = other,
+        }
+        self.ask_next(leg, cx);
+    }
+
+    /// A deadline of one leg has come.
+    pub(super) fn leg_due(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        while let Some(due) = self.conduct_of(leg).and_then(|conduct| conduct.handle_timeout(cx.now.mono)) {
+            match due {
+                Due::Provisional(reliable::Due::Again(response)) => {
+                    if let CallerSignalling::Unanswered { tx, .. } = &self.caller.signalling {
+                        respond(*tx, response, cx);
+                    }
+                }
+                Due::Provisional(reliable::Due::GivenUp) => self.never_pracked(cx),
+                Due::Timer(session_timer::Due::Refresh) => self.ask(leg, Ask::refresh(), cx),
+                Due::Timer(session_timer::Due::Expired) => self.peer_gone(leg, None, cx),
+                Due::AskAgain => self.ask_next(leg, cx),
+            }
         }
     }
 
-    /// The dialog of `leg`, while it is up.
-    pub(super) fn dialog_of(&mut self, leg: LegId) -> Option<&mut Dialog> {
+    /// How `leg` deals with its peer, whatever its state.
+    fn conduct_of(&mut self, leg: LegId) -> Option<&mut Conduct> {
         if leg == self.caller.id {
-            return match &mut self.caller.signalling {
-                CallerSignalling::Up { dialog, .. } => Some(dialog),
-                _ => None,
-            };
+            return Some(&mut self.caller.conduct);
         }
-        match &mut self.seats.iter_mut().find(|s| s.id == leg)?.signalling {
-            SeatSignalling::Up { dialog, .. } => Some(dialog),
-            _ => None,
-        }
+        self.seats.iter_mut().find(|s| s.id == leg).map(|seat| &mut seat.conduct)
     }
 
-    fn bye_from(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+    /// Dialog, media and conduct of `leg` while it has a dialog. Before the answer to an INVITE of ours there may be
+    /// several, told by the peer's tag.
+    pub(super) fn parts_of(&mut self, leg: LegId, tag: Option<&str>) -> Option<Parts<'_>> {
+        if leg == self.caller.id {
+            let CallerLeg { signalling, media, conduct, .. } = &mut self.caller;
+            let dialog = match signalling {
+                CallerSignalling::Up { dialog, .. } => &mut **dialog,
+                CallerSignalling::Unanswered { early: Some(early), .. } => &mut early.dialog,
+                _ => return None,
+            };
+            return Some(Parts { dialog, media, conduct });
+        }
+        let SeatLeg { signalling, media, conduct, early, .. } =
+            self.seats.iter_mut().find(|s| s.id == leg)?;
+        let dialog = match signalling {
+            SeatSignalling::Up { dialog, .. } => &mut **dialog,
+            SeatSignalling::Inviting { .. } => early.with(tag?)?,
+            _ => return None,
+        };
+        Some(Parts { dialog, media, conduct })
+    }
+
+    /// Whether the dialog of `leg` is confirmed.
+    pub(super) fn is_up(&self, leg: LegId) -> bool {
+        if leg == self.caller.id {
+            return matches!(self.caller.signalling, CallerSignalling::Up { .. });
+        }
+        let seat = self.seats.iter().find(|s| s.id == leg);
+        seat.is_some_and(|s| matches!(s.signalling, SeatSignalling::Up { .. }))
+    }
+
+    /// Whether the call cannot go on without `leg`.
+    pub(super) fn carries_call(&self, leg: LegId) -> bool {
+        leg == self.caller.id || matches!(self.stage, Stage::Connected { leg: seat, .. } if seat == leg)
+    }
+
+    fn bye_from(&mut self, leg: LegId, cause: Cause, cx: &mut Cx<'_>) {
         if leg == self.caller.id {
             match &self.caller.signalling {
                 // A BYE on the early dialog (RFC 3261 section 15): the INVITE still wants its final response.
-                CallerSignalling::Unanswered { .. } => return self.cancelled(cx),
+                CallerSignalling::Unanswered { .. } => return self.cancelled(cause, cx),
                 _ => self.caller.signalling = CallerSignalling::Down,
             }
             let reason = match &self.stage {
@@ -72,7 +158,7 @@ impl Call {
                 Stage::LastMessage { reason, .. } => *reason,
                 _ => EndReason::Abandoned,
             };
-            return self.end(EndedBy::Caller, reason, None, cx);
+            return self.end_because(EndedBy::Caller, reason, cause, cx);
         }
         let talking = matches!(&self.stage, Stage::Connected { leg: l, .. } if *l == leg);
         if let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg)
@@ -82,7 +168,7 @@ impl Call {
             cx.out.extend(seat.media.close().map(Output::Media));
         }
         if talking {
-            self.end(EndedBy::Seat, EndReason::Completed, None, cx);
+            self.end_because(EndedBy::Seat, EndReason::Completed, cause, cx);
         }
     }
 

@@ -2,6 +2,8 @@
 //! crosses it.
 
 use super::caller_leg::{Agreement, MediaSide};
+use super::conduct::Conduct;
+use super::early::EarlyDialogs;
 use super::inputs::{SeatAsked, Target};
 use super::rules::Rules;
 use crate::caller;
@@ -12,7 +14,7 @@ use crate::sip::{Dialog, Method, Outgoing};
 use crate::time::Mono;
 
 /// Methods we take; in every 200 to INVITE and every 405.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK";
 
 /// At most this many seat legs of one call at once: one that rings or talks, and those whose CANCEL or BYE is
 /// still unanswered. Each of those ends within 64*T1; a presentation past the limit ends as unreachable.
@@ -31,6 +33,10 @@ pub struct SeatLeg {
     pub signalling: SeatSignalling,
     /// Its media.
     pub media: Agreement,
+    /// How it deals with its peer.
+    pub conduct: Conduct,
+    /// The dialogs its INVITE may become.
+    pub early: EarlyDialogs,
 }
 
 /// Where a seat leg's signalling stands.
@@ -79,6 +85,11 @@ pub enum SeatSignalling {
 }
 
 impl SeatLeg {
+    /// Whether it still speaks with its peer.
+    pub fn is_live(&self) -> bool {
+        matches!(self.signalling, SeatSignalling::Inviting { .. } | SeatSignalling::Up { .. })
+    }
+
     /// Whether nothing is left of it, in signalling and in media.
     pub fn is_gone(&self) -> bool {
         matches!(self.signalling, SeatSignalling::Down) && self.media.side == MediaSide::Closed
@@ -121,5 +132,5 @@ pub fn invite(
     if !intro.caller.withheld {
         invite = invite.with("P-Asserted-Identity", format!("<sip:{user}@{host}>"));
     }
-    Some(invite.body("application/sdp", body))
+    Some(leg.conduct.ask(invite).body("application/sdp", body))
 }

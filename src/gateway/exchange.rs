@@ -144,9 +144,9 @@ impl Gateway {
                     }
                     self.clients.insert(tx, Sent { call: id, leg, method, cseq });
                 }
-                call::Output::Cancel { leg } => {
+                call::Output::Cancel { leg, reason } => {
                     if let Some(tx) = self.invites.get(&leg).and_then(|all| all.last()) {
-                        self.endpoint.cancel(now, *tx, &mut self.wire);
+                        self.endpoint.cancel(now, *tx, reason.as_deref(), &mut self.wire);
                     }
                 }
                 call::Output::Ack { flow, request } => self.endpoint.send(flow, request, &mut self.wire),

@@ -64,7 +64,9 @@ impl Gateway {
             match happened {
                 Happened::Request { tx, flow, request } => self.requested(now, tx, flow, request, out),
                 Happened::Shed { flow, request, answer } => self.shed(now, flow, &request, answer, out),
-                Happened::Cancelled { tx } => self.tell_asked(tx, |leg| call::Input::Cancelled { leg }),
+                Happened::Cancelled { tx, cause } => {
+                    self.tell_asked(tx, |leg| call::Input::Cancelled { leg, cause });
+                }
                 Happened::Unacknowledged { tx } => {
                     self.spoken.retain(|_, (spoken, _)| *spoken != tx);
                     self.tell_asked(tx, |leg| call::Input::Unacknowledged { leg });
@@ -94,7 +96,7 @@ impl Gateway {
         }
     }
 
-    fn tell_asked(&mut self, tx: ServerTx, input: fn(LegId) -> call::Input) {
+    fn tell_asked(&mut self, tx: ServerTx, input: impl FnOnce(LegId) -> call::Input) {
         if let Some((call, leg)) = self.servers.get(&tx) {
             self.work.push_back(Work::Call(*call, input(*leg)));
         }

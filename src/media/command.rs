@@ -6,6 +6,7 @@
 use crate::event::MediaQuality;
 use crate::id::LegId;
 use crate::sdp::{Codec, Direction};
+use crate::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -42,6 +43,16 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
+    /// Press a key towards the leg as telephone-events (RFC 4733), after those pressed before. Ignored when the leg
+    /// takes none.
+    Press {
+        /// The leg.
+        leg: LegId,
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        key: char,
+        /// How long it is held.
+        held: Duration,
+    },
     /// Let two legs hear each other, at once. Either leg's former bridge ends.
     Bridge {
         /// One leg.
@@ -70,6 +81,7 @@ impl Command {
             | Command::Remote { leg, .. }
             | Command::Play { leg, .. }
             | Command::Stop { leg }
+            | Command::Press { leg, .. }
             | Command::Close { leg } => *leg,
         }
     }

@@ -138,6 +138,7 @@ impl Relay {
             Command::Remote { remote, .. } => self.remote(now, key, remote, out),
             Command::Play { prompt, repeat, play, .. } => self.play(now, key, (&prompt, repeat, play), out),
             Command::Stop { .. } => self.stop(key, out),
+            Command::Press { .. } => {}
             Command::Bridge { b, .. } => {
                 if let Some(&b) = self.by_id.get(&b) {
                     self.bridge(now, key, b, out);

@@ -38,6 +38,11 @@ impl Author {
         self.local = Local { address, port, ..self.local };
     }
 
+    /// What was said last, word for word: as an offer it says that nothing has changed.
+    pub fn said(&self) -> Option<&str> {
+        self.said.as_deref()
+    }
+
     /// Our next offer; see [`super::offer`].
     pub fn offer(&mut self, codecs: &[Codec], direction: Direction) -> String {
         let (media, audio, keys) = (std::mem::take(&mut self.media), self.audio, self.keys);

@@ -69,6 +69,16 @@ impl Dialog {
         })
     }
 
+    /// The same dialog, once `early` was spoken in before: its numbers go on.
+    #[must_use]
+    pub fn continuing(self, early: &Dialog) -> Dialog {
+        Dialog {
+            local_seq: self.local_seq.max(early.local_seq),
+            remote_seq: early.remote_seq.or(self.remote_seq),
+            ..self
+        }
+    }
+
     /// The SIP Call-ID.
     pub fn call_id(&self) -> &str {
         &self.call_id

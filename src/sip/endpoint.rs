@@ -17,7 +17,7 @@ use self::clients::{Clients, Found, Sending};
 use self::judgement::ShedLately;
 use self::servers::{AckFor, Known, Names, Servers};
 use super::transaction::{ClientTx, Durations, Reason, ServerTx, Verdict, earlier};
-use super::{Flow, Malformed, Message, Method, Outgoing};
+use super::{Cause, Flow, Malformed, Message, Method, Outgoing};
 use crate::id::Random;
 use crate::time::{Mono, Now};
 use bytes::Bytes;
@@ -81,6 +81,8 @@ pub enum Happened {
     Cancelled {
         /// The INVITE.
         tx: ServerTx,
+        /// What the CANCEL's Reason header said.
+        cause: Cause,
     },
     /// The first ACK for a 2xx of ours.
     Ack {
@@ -310,7 +312,8 @@ impl Endpoint {
             let cx = Sending { now, durations: &self.config.durations, out };
             self.servers.admit_answered(cx, &flow, &cancel, names, response);
         }
-        (verdict == Verdict::Deliver).then_some(Happened::Cancelled { tx })
+        let cause = Cause::of(&cancel);
+        (verdict == Verdict::Deliver).then_some(Happened::Cancelled { tx, cause })
     }
 
     fn ack_received(
@@ -369,9 +372,10 @@ impl Endpoint {
 
     /// Cancels an INVITE of ours: at once when it rings, else after its first response (RFC 3261 section 9.1).
     /// Its final response still comes, or its failure after 64*T1.
-    pub fn cancel(&mut self, now: Now, tx: ClientTx, out: &mut Vec<Output>) {
+    /// `reason` is the value of a Reason header (RFC 3326).
+    pub fn cancel(&mut self, now: Now, tx: ClientTx, reason: Option<&str>, out: &mut Vec<Output>) {
         let cx = Sending { now, durations: &self.config.durations, out };
-        self.clients.cancel(cx, tx);
+        self.clients.cancel(cx, tx, reason);
     }
 
     /// Sends a request outside any transaction: the ACK for a 2xx.

@@ -16,6 +16,7 @@ mod grammar;
 #[cfg(test)]
 mod hard_messages;
 mod head;
+mod key_press;
 pub mod limits;
 mod malformed;
 mod message;
@@ -41,6 +42,7 @@ pub use endpoint::{
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};
+pub use key_press::KeyPress;
 pub use malformed::Malformed;
 pub use message::Message;
 pub use method::Method;

@@ -95,7 +95,7 @@ impl Phones {
         match &mut citizen.state {
             State::Dialling { tx, gives_up, .. } => {
                 *gives_up = true;
-                self.endpoint.cancel(now, *tx, &mut self.wire);
+                self.endpoint.cancel(now, *tx, None, &mut self.wire);
             }
             State::Talking { dialog } => {
                 let mut dialog = dialog.clone();

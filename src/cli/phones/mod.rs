@@ -147,7 +147,7 @@ impl Phones {
                         self.responded(now, line, flow, &response, out);
                     }
                 }
-                Happened::Cancelled { tx } => {
+                Happened::Cancelled { tx, .. } => {
                     if let Some(line) = self.by_server.get(&tx).copied() {
                         self.seat_cancelled(now, line, out);
                     }

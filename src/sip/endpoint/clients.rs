@@ -23,6 +23,8 @@ struct Client {
     secret: u64,
     method: Method,
     machine: Machine,
+    /// What its CANCEL gives as the reason.
+    reason: Option<Box<str>>,
     /// The deadline that is set.
     armed: Option<Mono>,
 }
@@ -111,7 +113,7 @@ impl Clients {
                 _ => Machine::Other(ClientOther::start(cx.now, flow, bytes, cx.durations, cx.out)),
             }
         };
-        self.live.insert(tx, Client { secret, method, machine, armed: None });
+        self.live.insert(tx, Client { secret, method, machine, reason: None, armed: None });
         self.settle(tx);
         tx
     }
@@ -130,8 +132,10 @@ impl Clients {
         let method = response.cseq().1;
         let verdict = match &mut client.machine {
             Machine::Invite(machine) if *method == Method::Invite => {
-                let ack = |invite: &Bytes| of_invite(invite, Method::Ack, Some(response));
-                machine.response(cx.now, status, cx.durations, ack, cancel_of, cx.out)
+                let ack = |invite: &Bytes| of_invite(invite, Method::Ack, Some(response), None);
+                let reason = client.reason.as_deref();
+                let cancel = |invite: &Bytes| of_invite(invite, Method::Cancel, None, reason);
+                machine.response(cx.now, status, cx.durations, ack, cancel, cx.out)
             }
             Machine::Invite(machine) if *method == Method::Cancel => {
                 machine.cancel_response(cx.now, status, cx.durations);
@@ -149,9 +153,11 @@ impl Clients {
         }
     }
 
-    pub(super) fn cancel(&mut self, cx: Sending<'_>, tx: ClientTx) {
-        if let Some(Client { machine: Machine::Invite(machine), .. }) = self.live.get_mut(&tx) {
-            machine.cancel(cx.now, cx.durations, cancel_of, cx.out);
+    pub(super) fn cancel(&mut self, cx: Sending<'_>, tx: ClientTx, why: Option<&str>) {
+        if let Some(Client { machine: Machine::Invite(machine), reason, .. }) = self.live.get_mut(&tx) {
+            *reason = why.map(Box::from);
+            let cancel = |invite: &Bytes| of_invite(invite, Method::Cancel, None, why);
+            machine.cancel(cx.now, cx.durations, cancel, cx.out);
             self.settle(tx);
         }
     }
@@ -188,7 +194,8 @@ impl Clients {
             match (expiry, &mut client.machine) {
                 (Expiry::TimedOut, _) => happened.push(Happened::Failed { tx, cause: Failure::Timeout }),
                 (Expiry::RangTooLong, Machine::Invite(machine)) => {
-                    machine.cancel(cx.now, cx.durations, cancel_of, cx.out);
+                    let cancel = |invite: &Bytes| of_invite(invite, Method::Cancel, None, None);
+                    machine.cancel(cx.now, cx.durations, cancel, cx.out);
                 }
                 _ => {}
             }
@@ -219,14 +226,15 @@ impl Clients {
     }
 }
 
-fn cancel_of(invite: &Bytes) -> Option<Bytes> {
-    of_invite(invite, Method::Cancel, None)
-}
-
 /// The CANCEL of an INVITE, or its ACK for a failure, made from the INVITE as it was sent: Request-URI, Via,
 /// From, Call-ID, CSeq number and Route are the INVITE's (RFC 3261 sections 9.1 and 17.1.1.3). So is To in a
 /// CANCEL; in an ACK it is the response's.
-fn of_invite(invite: &Bytes, method: Method, response: Option<&Message>) -> Option<Bytes> {
+fn of_invite(
+    invite: &Bytes,
+    method: Method,
+    response: Option<&Message>,
+    reason: Option<&str>,
+) -> Option<Bytes> {
     let invite = Message::parse(invite.clone()).ok()?;
     let to = response.map_or(invite.to(), Message::to);
     let cseq = format!("{} {method}", invite.cseq().0);
@@ -239,6 +247,9 @@ fn of_invite(invite: &Bytes, method: Method, response: Option<&Message>) -> Opti
         .with("CSeq", cseq);
     for route in invite.headers("Route") {
         request = request.with("Route", route);
+    }
+    if let Some(reason) = reason {
+        request = request.with("Reason", reason);
     }
     Some(request.encode())
 }

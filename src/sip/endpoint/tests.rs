@@ -79,7 +79,7 @@ impl Side {
     }
 
     fn cancels(&mut self, tx: ClientTx) {
-        self.endpoint.cancel(self.now, tx, &mut self.out);
+        self.endpoint.cancel(self.now, tx, None, &mut self.out);
     }
 
     /// What went out since the last look.

@@ -185,7 +185,7 @@ fn a_cancel_is_answered_200_with_the_tag_of_the_180_and_the_invite_487_by_its_us
     s.answers(&call, 180);
     s.sent();
     let cancelled = s.hears(udp(), request("CANCEL", "a", "call"));
-    assert!(matches!(cancelled, Some(Happened::Cancelled { tx }) if tx == call.0));
+    assert!(matches!(cancelled, Some(Happened::Cancelled { tx, .. }) if tx == call.0));
     let ok = s.sent_one();
     assert_eq!((ok.status(), ok.cseq().1, ok.to_tag()), (Some(200), &Method::Cancel, Some("ours")));
     s.answers(&call, 487);

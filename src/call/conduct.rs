@@ -1,0 +1,151 @@
+//! What one leg owes its peer beside the call's own matter: the session timer, reliable provisional responses, requests
+//! of our own inside the dialog and their glare. One value for each leg, whatever the leg is for. Sends nothing itself.
+
+use super::reoffer::Reoffer;
+use super::rules::PeerRules;
+use crate::config::Reliable;
+use crate::sdp::Codec;
+use crate::sip::reliable::{self, Provisionals};
+use crate::sip::session_timer::{self, SessionTimer};
+use crate::sip::{Message, Outgoing, option_tag};
+use crate::time::Mono;
+use std::sync::Arc;
+
+/// The extensions we know, in Supported of whatever begins or refreshes a dialog. Reliable provisional responses are
+/// offered beside them where the peer's rules say so.
+pub const SUPPORTED: &str = "timer, replaces";
+
+/// How a leg deals with its peer.
+#[derive(Debug)]
+pub struct Conduct {
+    /// The peer's rules.
+    pub peer: Arc<PeerRules>,
+    /// What the peer said it can.
+    pub can: Abilities,
+    /// The session timer.
+    pub timer: SessionTimer,
+    /// Our reliable provisional responses.
+    pub provisionals: Provisionals,
+    /// The ACK that is still to come for a 2xx of ours.
+    pub ack: Awaited,
+    /// What we ask the peer inside the dialog.
+    pub reoffer: Reoffer,
+    /// INFOs of ours that wait for their answer.
+    pub keys_out: u8,
+}
+
+/// What a peer said it can.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// It takes UPDATE (RFC 3311).
+    pub update: bool,
+    /// It takes INFO (RFC 6086).
+    pub takes_info: bool,
+    /// It takes reliable provisional responses (RFC 3262).
+    pub reliable: bool,
+}
+
+/// The ACK a 2xx of ours waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// None.
+    Nothing,
+    /// One that only acknowledges.
+    Ack {
+        /// The CSeq number of the INVITE.
+        cseq: u32,
+    },
+    /// One that brings the answer to our offer of these codecs.
+    Answer {
+        /// The CSeq number of the INVITE.
+        cseq: u32,
+        /// What we offered.
+        offered: Vec<Codec>,
+    },
+}
+
+/// What a leg's deadline means.
+#[derive(Debug)]
+pub enum Due {
+    /// A reliable provisional response.
+    Provisional(reliable::Due),
+    /// The session timer.
+    Timer(session_timer::Due),
+    /// The back-off after a glare is over.
+    AskAgain,
+}
+
+impl Conduct {
+    /// For a leg whose peer goes by these rules; `bits` is random.
+    pub fn new(peer: Arc<PeerRules>, bits: u64) -> Conduct {
+        Conduct {
+            can: Abilities::default(),
+            timer: SessionTimer::new(peer.session_expires),
+            provisionals: Provisionals::new(bits),
+            ack: Awaited::Nothing,
+            reoffer: Reoffer::default(),
+            keys_out: 0,
+            peer,
+        }
+    }
+
+    /// Learns from a message of the peer what it can, if it says.
+    pub fn learn(&mut self, message: &Message) {
+        let allows = message.list("Allow");
+        if !allows.is_empty() {
+            self.can.update = allows.contains(&&b"UPDATE"[..]);
+            self.can.takes_info = allows.contains(&&b"INFO"[..]);
+        }
+        self.can.reliable |= option_tag::supports(message, "100rel");
+    }
+
+    /// Whether provisional responses to the peer's INVITE are sent reliably.
+    pub fn speaks_reliably(&self) -> bool {
+        self.can.reliable && self.peer.reliable != Reliable::Off
+    }
+
+    /// What our INVITE says of extensions and of the session timer.
+    pub fn ask(&self, invite: Outgoing) -> Outgoing {
+        let mut invite = match self.peer.reliable {
+            Reliable::Off => invite.set("Supported", SUPPORTED),
+            Reliable::Supported => invite.set("Supported", format!("{SUPPORTED}, 100rel")),
+            Reliable::Required => invite.set("Supported", SUPPORTED).set("Require", "100rel"),
+        };
+        for (name, value) in self.timer.ask() {
+            invite = invite.set(name, value);
+        }
+        invite
+    }
+
+    /// Our 2xx to the peer's INVITE or UPDATE, with what it says of the session timer, which begins anew.
+    pub fn accept(&mut self, now: Mono, request: &Message, ok: Outgoing) -> Outgoing {
+        let mut ok = ok.with("Supported", SUPPORTED);
+        for (name, value) in self.timer.answer(now, request) {
+            ok = ok.with(name, value);
+        }
+        ok
+    }
+
+    /// Whether an offer of ours has no answer yet: the peer's own offer is then a glare (RFC 3261 section 14.2, RFC 3311
+    /// section 5.2).
+    pub fn has_offered(&self) -> bool {
+        matches!(self.ack, Awaited::Answer { .. }) || self.reoffer.has_offered()
+    }
+
+    /// The next deadline.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let timer = self.timer.poll_timeout().map(|(at, _)| at);
+        [timer, self.provisionals.poll_timeout(), self.reoffer.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// What is due now; call until `None`.
+    pub fn handle_timeout(&mut self, now: Mono) -> Option<Due> {
+        if let Some(due) = self.provisionals.handle_timeout(now) {
+            return Some(Due::Provisional(due));
+        }
+        if let Some(due) = self.timer.handle_timeout(now) {
+            return Some(Due::Timer(due));
+        }
+        self.reoffer.handle_timeout(now).then_some(Due::AskAgain)
+    }
+}
