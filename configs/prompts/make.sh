@@ -16,9 +16,11 @@ say() {
 say welcome cmn-latn-pinyin 170 'nin2 hao3, huan1 ying2 zhi4 dian4 shi4 min2 re4 xian4. zheng4 zai4 wei4 nin2 zhuan3 jie1, qing3 shao1 hou4.'
 say queue-full cmn-latn-pinyin 170 'fei1 chang2 bao4 qian4, xian4 zai4 deng3 hou4 de5 ren2 hen3 duo1, qing3 nin2 shao1 hou4 zai4 bo1.'
 say wait-limit cmn-latn-pinyin 170 'fei1 chang2 bao4 qian4, rang4 nin2 jiu3 deng3 le5. hua4 wu4 yuan2 reng2 zai4 mang2, nin2 de5 lai2 dian4 wo3 men5 yi3 jing1 deng1 ji4.'
+say apology cmn-latn-pinyin 170 'fei1 chang2 bao4 qian4, tong1 hua4 zhong1 duan4 le5. nin2 pai2 zai4 di4 yi1 wei4, ma3 shang4 wei4 nin2 zhuan3 jie1.'
 say welcome-en en-gb 150 'Welcome to the citizen hotline. Please hold, we are connecting you.'
 say queue-full-en en-gb 150 'We are sorry. Too many callers are waiting. Please call again later.'
 say wait-limit-en en-gb 150 'We are sorry to have kept you waiting. All operators are still busy. Your call has been recorded.'
+say apology-en en-gb 150 'We are sorry, the connection to the operator was lost. You are first in line, please hold.'
 
 # chord N NOTE NOTE NOTE NOTE: three seconds of broken chord
 chord() {

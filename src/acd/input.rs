@@ -41,6 +41,26 @@ pub enum Input {
         /// Why, for the record.
         reason: &'static str,
     },
+    /// The seat's phone is registered, but no longer answers. A seat in a call keeps it until that says
+    /// `Returned` or `Finished`; one in wrap-up finishes that first.
+    SeatLost {
+        /// The seat.
+        seat: SeatId,
+        /// Why, for the record.
+        reason: &'static str,
+    },
+    /// The seat broke off in mid-call and its caller is still there: he waits again, at the head. He gets a place
+    /// even in a full queue, and while draining; there are never more of them than seats. Answered by `Entered`.
+    Returned {
+        /// The call.
+        call: CallId,
+        /// The seat it was with: unreachable for its cool-down, or until it registers.
+        seat: SeatId,
+        /// Where to.
+        queue: QueueId,
+        /// Why, for the record.
+        reason: &'static str,
+    },
     /// The seat's phone rings.
     Rang {
         /// The presentation.

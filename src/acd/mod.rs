@@ -104,8 +104,10 @@ pub struct Counts {
     pub talking: usize,
     /// Seats in wrap-up.
     pub wrap_up: usize,
-    /// Seats that cool down, unreachable ones included.
+    /// Seats that cool down.
     pub not_ready: usize,
+    /// Seats whose phone does not answer.
+    pub unreachable: usize,
 }
 
 /// All queues and seats of the gateway. One owner, no locks.
@@ -164,6 +166,10 @@ impl Acd {
             Input::Leave { call, exit } => self.leave(now, call, exit, out),
             Input::SeatUp { seat } => self.seat_up(now, &seat, out),
             Input::SeatDown { seat, reason } => self.seat_down(now, &seat, reason, out),
+            Input::SeatLost { seat, reason } => self.seat_lost(now, &seat, reason, out),
+            Input::Returned { call, seat, queue, reason } => {
+                self.returned(now, call, &seat, &queue, reason, out);
+            }
             Input::Rang { presentation } => self.rang(presentation, out),
             Input::Answered { presentation } => self.answered(now, presentation, out),
             Input::Ended { presentation, result } => self.ended(now, presentation, result, out),
@@ -223,7 +229,8 @@ impl Acd {
                 | State::Away { .. }
                 | State::Talking { .. }
                 | State::Held { .. }
-                | State::Occupied { .. },
+                | State::Occupied { .. }
+                | State::Lost,
             )
             | None => {}
         }
@@ -269,7 +276,8 @@ impl Acd {
                 SeatState::Reserved | SeatState::Ringing => &mut counts.presented,
                 SeatState::Talking | SeatState::Held => &mut counts.talking,
                 SeatState::WrapUp => &mut counts.wrap_up,
-                SeatState::NotReady | SeatState::Unreachable => &mut counts.not_ready,
+                SeatState::NotReady => &mut counts.not_ready,
+                SeatState::Unreachable => &mut counts.unreachable,
             } += 1;
         }
         counts

@@ -92,6 +92,7 @@ impl Acd {
                 | State::Ready
                 | State::NotReady { .. }
                 | State::Unreachable { .. }
+                | State::Lost
                 | State::Away { .. }
         );
         let same = seat.standing == Standing::SignedOut && seat.operator.is_none()
@@ -164,7 +165,11 @@ impl Acd {
         seat.standing = Standing::SignedOut;
         match seat.state {
             State::Offline => seat.operator = None,
-            State::Ready | State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
+            State::Ready
+            | State::Away { .. }
+            | State::NotReady { .. }
+            | State::Unreachable { .. }
+            | State::Lost => {
                 self.free(now, index, now.mono, "signed out", out);
             }
             _ => {}

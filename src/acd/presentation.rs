@@ -34,7 +34,7 @@ impl FailedSeats {
         self.0.contains(&seat)
     }
 
-    fn add(&mut self, seat: SeatIndex) {
+    pub(super) fn add(&mut self, seat: SeatIndex) {
         self.0.retain(|s| *s != seat);
         if self.0.len() == FAILED_SEATS_KEPT {
             self.0.remove(0);
@@ -129,7 +129,7 @@ impl Acd {
         let running = self.presentations.remove(&presentation);
         let Some(Presentation::Running { call, .. }) = running else { return };
         out.push(Output::Withdraw { call, presentation, result: PresentationResult::Unreachable });
-        self.turn(seat, State::Offline, reason, out);
+        self.free(now, seat, now.mono, reason, out);
         self.back_in_line(now, call, seat, out);
     }
 
@@ -144,7 +144,7 @@ impl Acd {
         out: &mut Vec<Output>,
     ) {
         self.presentations.remove(&presentation);
-        let until = now.mono + self.cool_down(call);
+        let until = now.mono + self.waiting.get(&call).map_or(RELEASE_LIMIT, |w| self.cool_down_of(w.queue));
         let (state, reason) = match result {
             PresentationResult::Unreachable => (State::Unreachable { until }, "unreachable"),
             PresentationResult::Rejected => (State::NotReady { until }, "rejected"),
@@ -155,10 +155,10 @@ impl Acd {
         self.back_in_line(now, call, seat, out);
     }
 
-    fn cool_down(&self, call: CallId) -> Duration {
-        let queue = self.waiting.get(&call).and_then(|w| self.queues.get(w.queue));
+    /// How long a seat that failed a caller of this queue is left in peace.
+    pub(super) fn cool_down_of(&self, queue: usize) -> Duration {
         // Never shorter, or a seat that rejects at once would be asked as fast as messages travel.
-        queue.map_or(RELEASE_LIMIT, |q| q.rules.cool_down.max(RELEASE_LIMIT))
+        self.queues.get(queue).map_or(RELEASE_LIMIT, |q| q.rules.cool_down.max(RELEASE_LIMIT))
     }
 
     /// The caller waits again, where he was, and is offered the next seat at once.

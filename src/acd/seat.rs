@@ -1,12 +1,13 @@
 //! A seat: one state at a time, and the deadline that state carries.
 //!
 //! A state that could last for ever without a human has its deadline inside it, so no seat is stuck. The
-//! two without one, talking and held, end with the call, whose length the call layer limits.
+//! others without one end with something outside: talking and held with the call, whose length the call layer
+//! limits; offline and lost with a phone that comes back.
 
 use super::presence::{AwayReason, Standing};
 use super::{Acd, Output, Reason, Timer};
 use crate::event::SeatState;
-use crate::id::{CallId, OperatorId, PresentationId, SeatId};
+use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::{Mono, Now};
 
 /// A seat by its place in the configuration.
@@ -35,6 +36,8 @@ pub(super) struct Seat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phone {
     Here,
+    /// Registered, but it does not answer; with the reason.
+    Silent(&'static str),
     /// With the reason.
     Gone(&'static str),
 }
@@ -86,6 +89,8 @@ pub(super) enum State {
     Unreachable {
         until: Mono,
     },
+    /// Unreachable until its phone answers again or its registration is gone.
+    Lost,
 }
 
 impl Seat {
@@ -103,6 +108,23 @@ impl Seat {
     }
 }
 
+impl Phone {
+    /// The state of a seat that has nothing to do and no phone to ring.
+    fn without(self) -> State {
+        match self {
+            Phone::Silent(_) => State::Lost,
+            Phone::Here | Phone::Gone(_) => State::Offline,
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Phone::Here => "",
+            Phone::Silent(why) | Phone::Gone(why) => why,
+        }
+    }
+}
+
 impl State {
     /// The state as events name it.
     pub(super) fn shown(&self) -> SeatState {
@@ -116,7 +138,7 @@ impl State {
             State::Held { .. } => SeatState::Held,
             State::WrapUp { .. } => SeatState::WrapUp,
             State::NotReady { .. } | State::Away { .. } => SeatState::NotReady,
-            State::Unreachable { .. } => SeatState::Unreachable,
+            State::Unreachable { .. } | State::Lost => SeatState::Unreachable,
         }
     }
 
@@ -134,7 +156,8 @@ impl State {
             | State::Away { .. }
             | State::Talking { .. }
             | State::Held { .. }
-            | State::Occupied { .. } => None,
+            | State::Occupied { .. }
+            | State::Lost => None,
         }
     }
 }
@@ -143,14 +166,14 @@ impl State {
 pub fn may_follow(from: SeatState, to: SeatState) -> bool {
     use SeatState::*;
     match from {
-        Offline => matches!(to, Ready | NotReady | Talking),
-        Ready => matches!(to, Reserved | Offline | NotReady | Talking),
+        Offline => matches!(to, Ready | NotReady | Talking | Unreachable),
+        Ready => matches!(to, Reserved | Offline | NotReady | Talking | Unreachable),
         Reserved => matches!(to, Ringing | Talking | Ready | NotReady | Unreachable | Offline),
         Ringing => matches!(to, Talking | Ready | NotReady | Unreachable | Offline),
-        Talking => matches!(to, Held | WrapUp | Ready | NotReady | Offline),
-        Held => matches!(to, Talking | WrapUp | Ready | NotReady | Offline),
+        Talking => matches!(to, Held | WrapUp | Ready | NotReady | Unreachable | Offline),
+        Held => matches!(to, Talking | WrapUp | Ready | NotReady | Unreachable | Offline),
         WrapUp | NotReady | Unreachable => {
-            matches!(to, Ready | NotReady | Reserved | Talking | Offline)
+            matches!(to, Ready | NotReady | Reserved | Talking | Unreachable | Offline)
         }
     }
 }
@@ -200,7 +223,9 @@ impl Acd {
                     seat.operator = None;
                 }
             }
-            (Phone::Gone(why), ..) => self.turn(index, State::Offline, why, out),
+            (phone @ (Phone::Gone(_) | Phone::Silent(_)), ..) => {
+                self.turn(index, phone.without(), phone.reason(), out);
+            }
             (Phone::Here, _, Some(call)) => self.turn(index, State::Occupied { call }, reason, out),
             (Phone::Here, Standing::Away(away), None) => {
                 self.turn(index, State::Away { reason: away }, away.word(), out);
@@ -219,15 +244,30 @@ impl Acd {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         seat.phone = Phone::Here;
         // A phone that registers is alive; one that merely failed to answer goes on cooling down.
-        if matches!(seat.state, State::Offline | State::Unreachable { .. }) {
-            self.free(now, index, now.mono, "phone registered", out);
-        }
+        let reason = match seat.state {
+            State::Lost => "phone answers again",
+            State::Offline | State::Unreachable { .. } => "phone registered",
+            _ => return,
+        };
+        self.free(now, index, now.mono, reason, out);
     }
 
     pub(super) fn seat_down(&mut self, now: Now, id: &SeatId, reason: &'static str, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
+        self.without_phone(now, index, Phone::Gone(reason), out);
+    }
+
+    pub(super) fn seat_lost(&mut self, now: Now, id: &SeatId, reason: &'static str, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        if self.seats.get(index as usize).is_some_and(|s| s.phone == Phone::Here) {
+            self.without_phone(now, index, Phone::Silent(reason), out);
+        }
+    }
+
+    /// What the end of the phone means for what the seat is doing.
+    fn without_phone(&mut self, now: Now, index: SeatIndex, phone: Phone, out: &mut Vec<Output>) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        seat.phone = Phone::Gone(reason);
+        seat.phone = phone;
         match seat.state {
             // The work in hand is finished first; its end sees that the phone is gone.
             State::Offline
@@ -236,15 +276,52 @@ impl Acd {
             | State::Occupied { .. }
             | State::WrapUp { .. } => {}
             State::Reserved { presentation, .. } | State::Ringing { presentation, .. } => {
-                self.phone_lost(now, index, presentation, reason, out);
+                self.phone_lost(now, index, presentation, phone.reason(), out);
             }
             State::Releasing { presentation, .. } => {
                 self.presentations.remove(&presentation);
-                self.turn(index, State::Offline, reason, out);
+                self.free(now, index, now.mono, phone.reason(), out);
             }
-            State::Ready | State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
-                self.turn(index, State::Offline, reason, out);
+            State::Ready
+            | State::Away { .. }
+            | State::NotReady { .. }
+            | State::Unreachable { .. }
+            | State::Lost => {
+                self.free(now, index, now.mono, phone.reason(), out);
             }
+        }
+    }
+
+    /// The seat broke off; its caller waits again.
+    pub(super) fn returned(
+        &mut self,
+        now: Now,
+        call: CallId,
+        id: &SeatId,
+        queue: &QueueId,
+        reason: &'static str,
+        out: &mut Vec<Output>,
+    ) {
+        let seat = self.seat_index(id);
+        if let Some(index) = seat
+            && let Some(State::Talking { call: with, queue } | State::Held { call: with, queue }) =
+                self.state_of(index)
+            && with == call
+            && let Some((phone, standing)) = self.seats.get(index as usize).map(|s| (s.phone, s.standing))
+        {
+            match phone {
+                Phone::Here if standing != Standing::SignedOut => {
+                    let until = now.mono + self.cool_down_of(queue);
+                    self.turn(index, State::Unreachable { until }, reason, out);
+                }
+                _ => self.free(now, index, now.mono, reason, out),
+            }
+        }
+        if self.return_to_head(now, call, queue, out) {
+            if let (Some(seat), Some(waiting)) = (seat, self.waiting.get_mut(&call)) {
+                waiting.failed.add(seat);
+            }
+            self.seek(now, call, out);
         }
     }
 

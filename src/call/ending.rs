@@ -5,6 +5,7 @@ use super::caller_leg::{CallerSignalling, MediaSide};
 use super::inputs::{Output, Reason};
 use super::machine::{Call, Published, Stage};
 use super::outcome::{owes_callback, q850};
+use super::presence::Broken;
 use super::seat_leg::SeatSignalling;
 use super::story::Cx;
 use crate::acd;
@@ -164,7 +165,9 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         call.story.tell(cx, What::CallResumed { leg: *leg, held });
     }
     let answered_by_operator = call.story.record().is_some_and(|r| r.connected_at.is_some());
-    let callback_due = owes_callback(ending.reason, answered_by_operator);
+    // Whose operator was lost in mid-call, and who got no other, is as good as unanswered.
+    let served = answered_by_operator && call.broken == Broken::Not;
+    let callback_due = owes_callback(ending.reason, served);
     let ended = CallEnded {
         by: ending.by,
         reason: ending.reason,
@@ -182,7 +185,14 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
     if let Some((seat, _)) = connected {
         cx.out.push(Output::Acd(acd::Input::Finished { seat }));
     }
-    for reason in [Reason::AnswerDelay, Reason::LookUpDeadline, Reason::CallLength, Reason::LastMessage] {
+    for reason in [
+        Reason::AnswerDelay,
+        Reason::LookUpDeadline,
+        Reason::CallLength,
+        Reason::LastMessage,
+        Reason::SeatAsked,
+        Reason::SeatOnHold,
+    ] {
         call.deadlines.cancel(reason);
     }
     close_media(call, cx);

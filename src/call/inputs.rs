@@ -6,7 +6,7 @@ use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::media;
 use crate::sdp::Description;
-use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx};
+use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, Way};
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -129,6 +129,10 @@ pub enum Input {
         /// Whether the limit ran out.
         timed_out: bool,
     },
+    /// A phone no longer answers, or its path is gone.
+    WayLost(Way),
+    /// It answers again.
+    WayBack(Way),
     /// The gateway stops and cannot wait longer.
     Shutdown,
     /// The gateway is about to be gone: legs whose end was not confirmed never will be.
@@ -157,6 +161,8 @@ pub struct SeatAsked {
     pub invite: Message,
     /// Its offer.
     pub offer: Box<Description>,
+    /// Whether its phone may be asked if it is there.
+    pub watch: Watch,
 }
 
 /// Where a seat's phone is.
@@ -166,6 +172,27 @@ pub struct Target {
     pub uri: String,
     /// The path to it.
     pub flow: Flow,
+    /// The route set of requests to it, as it stands in Route headers (RFC 3327).
+    pub routes: Vec<Box<str>>,
+    /// Whether it may be asked if it is there.
+    pub watch: Watch,
+}
+
+/// Whether a phone may be asked if it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// It answers OPTIONS.
+    Asked,
+    /// It may answer none.
+    LeftAlone,
+}
+
+impl Target {
+    /// The way to it, as its liveness is counted.
+    pub fn way(&self) -> Way {
+        let behind = (!self.routes.is_empty()).then(|| self.uri.as_str().into());
+        Way { flow: self.flow, behind }
+    }
 }
 
 /// What is to be done.
@@ -226,4 +253,8 @@ pub enum Reason {
     LastMessage,
     /// A leg's own: its session timer, a response to be repeated, a back-off.
     Leg(LegId),
+    /// The seat in the talk was asked whether it is there, and should have answered.
+    SeatAsked,
+    /// The caller is on hold, where no sound tells whether the seat is there.
+    SeatOnHold,
 }

@@ -6,6 +6,7 @@ use super::conduct::Conduct;
 use super::ending::{self, Ending};
 use super::inputs::{Input, Output, Reason};
 use super::keys::Way;
+use super::presence::Broken;
 use super::rules::{QueueVoice, ServiceRules};
 use super::seat_leg::SeatLeg;
 use super::story::{Cx, Story};
@@ -35,6 +36,8 @@ pub struct Call {
     pub(super) seats: Vec<SeatLeg>,
     pub(super) stage: Stage,
     pub(super) entered_queue: Option<Mono>,
+    /// How the last talk went that did not end the call.
+    pub(super) broken: Broken,
     /// The seat whose wrap-up this call's record still waits for.
     pub(super) wrapping: Option<SeatId>,
     pub(super) published: Published,
@@ -166,6 +169,7 @@ impl Call {
             seats: Vec::new(),
             stage: Stage::Arriving { durable: false, sound: Sound::None },
             entered_queue: None,
+            broken: Broken::Not,
             wrapping: None,
             published: Published::No,
             deadlines,
@@ -230,6 +234,8 @@ impl Call {
                 self.wrapping = None;
                 self.published = Published::No;
             }
+            Input::WayLost(way) => self.way_lost(&way, cx),
+            Input::WayBack(way) => self.way_back(&way),
             Input::Shutdown => self.end(EndedBy::Gateway, EndReason::Shutdown, None, cx),
             Input::Stop => self.stop(cx),
         }
@@ -245,6 +251,8 @@ impl Call {
                 Reason::CallLength => self.too_long(cx),
                 Reason::LastMessage => self.last_message_over(cx),
                 Reason::Leg(leg) => self.leg_due(leg, cx),
+                Reason::SeatAsked => self.seat_overdue(cx),
+                Reason::SeatOnHold => self.seat_on_hold(cx),
             }
         }
         self.settle(cx);
@@ -318,6 +326,7 @@ impl Call {
             media::Event::Digit { leg, digit } => {
                 self.key_pressed(leg, KeyPress::of(digit), Way::Audio, cx);
             }
+            media::Event::Quiet { leg } => self.seat_quiet(leg, cx),
             media::Event::Heard { .. } => {}
         }
     }
@@ -389,7 +398,7 @@ impl Call {
         }
     }
 
-    fn voice(&self, cx: &Cx<'_>) -> QueueVoice {
+    pub(super) fn voice(&self, cx: &Cx<'_>) -> QueueVoice {
         cx.rules.voices.get(&self.service.queue).cloned().unwrap_or_default()
     }
 

@@ -7,6 +7,7 @@ use super::inputs::{Output, Reached};
 use super::machine::{Call, LookUp, Stage};
 use super::outcome::presentation_result;
 use super::pick_up;
+use super::presence::Presence;
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::acd;
@@ -66,6 +67,7 @@ impl Call {
             id: leg,
             presentation,
             seat,
+            presence: Presence::new(&reached),
             signalling: match reached {
                 Reached::At(target) => SeatSignalling::Preparing { target },
                 Reached::Asked(asked) => SeatSignalling::Answering { asked },
@@ -187,6 +189,7 @@ impl Call {
             Method::Invite if status == 422 && self.seat_asked_again(leg, response, cx) => {}
             Method::Invite => self.seat_lost(leg, Some(status), cx),
             Method::Bye if status >= 200 => self.leg_failed(leg, cx),
+            Method::Options if status >= 200 => self.seat_told(leg, status, cx),
             _ => {}
         }
     }
@@ -345,6 +348,7 @@ impl Call {
             What::SeatConnected { presentation, seat, operator, waited, leg },
         );
         cx.out.push(Output::Acd(acd::Input::Answered { presentation }));
+        self.watch_seat(leg, cx);
     }
 
     /// A request of ours on `leg` came to nothing.
@@ -355,6 +359,7 @@ impl Call {
         match method {
             Method::Invite | Method::Bye => self.leg_failed(leg, cx),
             Method::Info => self.key_passed(leg),
+            Method::Options => self.seat_untold(leg, cx),
             _ => {}
         }
     }

@@ -76,6 +76,8 @@ pub struct QueueVoice {
     pub full: Option<Arc<str>>,
     /// When the waiting limit runs out.
     pub timeout: Option<Arc<str>>,
+    /// When his operator was lost in mid-call.
+    pub apology: Option<Arc<str>>,
 }
 
 /// What a service number does with a call.

@@ -5,6 +5,7 @@ use super::caller_leg::{Agreement, MediaSide};
 use super::conduct::Conduct;
 use super::early::EarlyDialogs;
 use super::inputs::{SeatAsked, Target};
+use super::presence::Presence;
 use super::rules::Rules;
 use crate::caller;
 use crate::event::Caller;
@@ -37,6 +38,8 @@ pub struct SeatLeg {
     pub conduct: Conduct,
     /// The dialogs its INVITE may become.
     pub early: EarlyDialogs,
+    /// Whether it is still there.
+    pub presence: Presence,
 }
 
 /// Where a seat leg's signalling stands.

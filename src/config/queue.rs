@@ -20,6 +20,7 @@ pub(super) const KEYS: &[&str] = &[
     "full_prompt",
     "timeout_prompt",
     "code",
+    "apology_prompt",
 ];
 
 /// Where callers wait, and how seats are offered them.
@@ -47,6 +48,8 @@ pub struct Queue {
     pub timeout_prompt: Option<Arc<str>>,
     /// What follows the code for picking up, to pick up a call of this queue.
     pub code: Option<String>,
+    /// What a caller hears whose operator's phone died: he waits again, first in line.
+    pub apology_prompt: Option<Arc<str>>,
 }
 
 /// A queue, its place, and the seats it names with theirs. `None`: all seats.
@@ -71,6 +74,9 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         full_prompt: t.text("full_prompt", problems, name::prompt),
         timeout_prompt: t.text("timeout_prompt", problems, name::prompt),
         code: t.text("code", problems, name::queue_code),
+        apology_prompt: t
+            .text("apology_prompt", problems, name::prompt)
+            .or_else(|| Some(Arc::from("apology"))),
     };
     let named = seats(t, problems);
     name.map(|_| Placed { queue, at: t.span("name"), named })

@@ -7,7 +7,7 @@ use super::table::{Table, suggestion};
 use crate::id::SeatId;
 use std::net::SocketAddr;
 
-pub(super) const KEYS: &[&str] = &["id", "range", "contact", "algorithms", "sign_in", "dial_out"];
+pub(super) const KEYS: &[&str] = &["id", "range", "contact", "algorithms", "sign_in", "dial_out", "ping"];
 
 /// A position calls are presented to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Seat {
     pub sign_in: bool,
     /// Whether it may dial any number outside, through the trunk of `[dial]`.
     pub dial_out: bool,
+    /// Whether its phone is asked if it is there, see [`super::Sip::seat_ping`].
+    pub ping: bool,
 }
 
 /// Where a seat is always found.
@@ -78,9 +80,11 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         contact(&c.replace("{seat}", ids.first().map_or("", SeatId::as_str)))?;
         Ok(c)
     });
+    // Behind a fixed contact there may be a test driver or a gateway that answers no OPTIONS.
+    let ping = t.flag("ping", t.get("contact").is_none(), problems);
     let seat = |id: SeatId| {
         let contact = template.and_then(|c| contact(&c.replace("{seat}", id.as_str())).ok());
-        Seat { id, contact, algorithms: algorithms.clone(), sign_in, dial_out }
+        Seat { id, contact, algorithms: algorithms.clone(), sign_in, dial_out, ping }
     };
     Some(Placed { seats: ids.into_iter().map(seat).collect(), at: t.span(key) })
 }

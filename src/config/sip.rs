@@ -3,6 +3,7 @@
 use super::address::{self, Advertised, Listen, Transport};
 use super::problem::{Fault, Problems, Span, fault};
 use super::table::Table;
+use crate::time::Duration;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -16,7 +17,16 @@ pub(super) const KEYS: &[&str] = &[
     "tls_client_ca",
     "tls_roots",
     "websocket_origins",
+    "seat_ping",
 ];
+
+/// With the patience of two questions a phone that dies is found out within 9 s, while a seat costs a quarter of a
+/// request a second at most.
+const SEAT_PING: Duration = Duration::from_secs(4);
+
+/// NAT forgets a UDP mapping after 30 s (RFC 4787 allows no less than two minutes; many do): asked less often, the
+/// question would not arrive.
+const LONGEST_PING: Duration = Duration::from_secs(30);
 
 /// Where SIP is listened for and by what names the gateway goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +43,8 @@ pub struct Sip {
     pub tls: Tls,
     /// The pages whose scripts may open a WebSocket here, as browsers name them. Empty: no browser may.
     pub websocket_origins: Vec<String>,
+    /// A seat's phone that was not heard for this long is asked whether it is there; zero: never.
+    pub seat_ping: Duration,
 }
 
 /// The files TLS goes by, all PEM.
@@ -64,6 +76,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (S
         realm: "hotline".to_owned(),
         tls: Tls::default(),
         websocket_origins: Vec::new(),
+        seat_ping: SEAT_PING,
     };
     let Some(t) = table else {
         return (sip, vec![0..0; 2]);
@@ -95,6 +108,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (S
         let cure = "add `tls_certificate = \"cert.pem\"` and `tls_key = \"key.pem\"`";
         problems.add(at, fault(format!("sip.listen: {listen} needs a certificate"), cure));
     }
+    sip.seat_ping = t.duration("seat_ping", Duration::ZERO..=LONGEST_PING, sip.seat_ping, problems);
     (sip, places)
 }
 

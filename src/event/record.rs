@@ -193,7 +193,10 @@ impl CallRecord {
                 }
             }
             What::CallerIdentified(i) => self.identified = Some(i.clone()),
-            What::QueueEntered(q) => self.enter(event.at, q),
+            What::QueueEntered(q) => {
+                self.talk_over(part.since_start);
+                self.enter(event.at, q);
+            }
             What::QueueLeft { queue, exit, waited, .. } => self.leave(event.at, queue, *exit, *waited),
             What::SeatPresented(p) => self.present(event.at, p),
             What::SeatPresentationEnded(e) => self.presentation_ended(e),
@@ -213,9 +216,7 @@ impl CallRecord {
             What::CallEnded(e) => {
                 self.ended_at = Some(event.at);
                 self.ended = Some(e.clone());
-                if let Some(from) = self.since.connected.take() {
-                    self.talked += part.since_start.saturating_sub(from);
-                }
+                self.talk_over(part.since_start);
             }
             What::WrapUpStarted { .. } => self.since.wrap_up = Some(part.since_start),
             What::WrapUpCompleted { timed_out, .. } => {
@@ -244,6 +245,13 @@ impl CallRecord {
             record.apply(event);
         }
         Some(record)
+    }
+
+    /// A talk ends with the call, or when the caller is back in a queue because his operator was lost.
+    fn talk_over(&mut self, now: Duration) {
+        if let Some(from) = self.since.connected.take() {
+            self.talked += now.saturating_sub(from);
+        }
     }
 
     fn enter(&mut self, at: Wall, q: &QueueEntered) {

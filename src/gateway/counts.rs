@@ -38,6 +38,12 @@ pub struct Counts {
     pub waiting: usize,
     /// Seats that may be offered a call.
     pub ready_seats: usize,
+    /// Seats whose phone is registered, but does not answer.
+    pub unreachable_seats: usize,
+    /// Ways to phones that are watched.
+    pub watched_phones: usize,
+    /// Those of them on which nobody answers.
+    pub lost_phones: usize,
     /// SIP transactions.
     pub transactions: usize,
     /// Ways from a transaction to its call.
@@ -73,11 +79,15 @@ impl Gateway {
     pub fn counts(&self) -> Counts {
         let sip = self.endpoint.counts();
         let acd = self.acd.counts();
+        let (watched_phones, lost_phones) = self.phones.counts();
         Counts {
             calls: self.calls.len(),
             legs: self.legs.len(),
             waiting: acd.waiting,
             ready_seats: acd.ready,
+            unreachable_seats: acd.unreachable,
+            watched_phones,
+            lost_phones,
             transactions: sip.transactions(),
             routes: self.spoken.len() + self.clients.len() + self.invites.len() + self.servers.len(),
             timers: self.call_timers.len(),

@@ -36,13 +36,15 @@ impl Gateway {
         }
     }
 
-    pub(super) fn seats_changed(&mut self, changed: Vec<(SeatId, Change)>) {
+    pub(super) fn seats_changed(&mut self, now: Now, changed: Vec<(SeatId, Change)>, out: &mut Vec<Output>) {
         for (seat, change) in changed {
+            self.phones.forget(&seat);
             self.work.push_back(Work::Acd(match change {
                 Change::Bound => acd::Input::SeatUp { seat },
                 Change::Unbound => acd::Input::SeatDown { seat, reason: "not registered" },
             }));
         }
+        self.watch_touched(now, out);
     }
 
     /// A call begins.
@@ -227,16 +229,7 @@ impl Gateway {
             self.asked_by(call, asked.leg, asked.tx);
             return Some(call::Reached::Asked(Box::new(asked)));
         }
-        self.target_of(seat).map(call::Reached::At)
-    }
-
-    /// Where a seat's phone is: its static contact, or its newest registration.
-    fn target_of(&self, seat: &SeatId) -> Option<call::Target> {
-        if let Some(target) = self.static_contacts.get(seat) {
-            return Some(target.clone());
-        }
-        let binding = self.registrar.bindings(seat).last()?;
-        Some(call::Target { uri: binding.contact.clone(), flow: binding.flow })
+        self.targets_of(seat).pop().map(call::Reached::At)
     }
 
     pub(super) fn drain(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -247,7 +240,7 @@ impl Gateway {
         }
     }
 
-    pub(super) fn tell_all_calls(&mut self, input: fn() -> call::Input) {
+    pub(super) fn tell_all_calls(&mut self, input: impl Fn() -> call::Input) {
         let mut open: Vec<CallId> = self.calls.keys().copied().collect();
         open.sort();
         self.work.extend(open.into_iter().map(|id| Work::Call(id, input())));
@@ -271,6 +264,7 @@ fn leg_of(event: &media::Event) -> LegId {
         | media::Event::Heard { leg }
         | media::Event::Played { leg, .. }
         | media::Event::Digit { leg, .. }
+        | media::Event::Quiet { leg }
         | media::Event::Silent { a: leg, .. }
         | media::Event::Closed { leg, .. } => *leg,
     }

@@ -14,6 +14,7 @@ mod directory;
 mod doorkeeper;
 mod durable;
 mod exchange;
+mod phones;
 mod ports;
 mod recovery;
 mod refusals;
@@ -34,6 +35,7 @@ use crate::sip::registrar::Held;
 use crate::sip::{ClientTx, Doors, Endpoint, Method, Registrar, ServerTx};
 use crate::time::{Mono, Now, Timers};
 use durable::Awaiting;
+use phones::Phones;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -65,6 +67,8 @@ pub struct Gateway {
     spoken: codes::Spoken,
     /// The seat that is picking a call up, within one step.
     picking: Option<(SeatId, call::SeatAsked)>,
+    /// Which seats' phones are there.
+    phones: Phones,
     /// Answers to wrong passwords, which are slow.
     held: Held,
     sequence: Sequence,
@@ -133,7 +137,8 @@ impl Gateway {
         match input {
             Input::Sip { flow, bytes } => self.sip_received(now, flow, bytes, out),
             Input::Connected { flow, certificate_names } => self.doors.connected(flow, certificate_names),
-            Input::FlowFailed { flow } => self.flow_failed(now, flow),
+            Input::FlowFailed { flow } => self.flow_failed(now, flow, out),
+            Input::FlowRefused { flow } => self.flow_refused(now, flow, out),
             Input::Media(event) => self.media_event(event),
             Input::Durable { position } => self.durable(now, position, out),
             Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),
@@ -152,6 +157,7 @@ impl Gateway {
         [
             self.endpoint.poll_timeout().map(|(at, r)| (at, Reason::Sip(r))),
             self.registrar.poll_timeout().map(|(at, _)| (at, Reason::Registration)),
+            self.phones.poll_timeout().map(|at| (at, Reason::Phone)),
             self.held.poll_timeout().map(|at| (at, Reason::SlowAnswer)),
             self.acd.poll_timeout().map(|(at, r)| (at, Reason::Acd(r))),
             self.call_timers.next().map(|(at, call)| (at, Reason::Call(call))),
@@ -170,8 +176,9 @@ impl Gateway {
         }
         if self.registrar.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
             let changed = self.registrar.handle_timeout(now);
-            self.seats_changed(changed);
+            self.seats_changed(now, changed, out);
         }
+        self.phones_due(now, out);
         if self.acd.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
             self.acd.handle_timeout(now, &mut self.heard);
             self.acd_said(now, out);

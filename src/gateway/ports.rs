@@ -32,6 +32,11 @@ pub enum Input {
         /// The path.
         flow: Flow,
     },
+    /// The network says that nobody takes datagrams at the end of this path. It may be wrong, or forged.
+    FlowRefused {
+        /// The path.
+        flow: Flow,
+    },
     /// The media plane answers.
     Media(media::Event),
     /// Every event up to this position is on disk.
@@ -106,6 +111,8 @@ pub enum Reason {
     Sip(crate::sip::Reason),
     /// A registration runs out.
     Registration,
+    /// A seat's phone is to be asked whether it is there, or has not answered.
+    Phone,
     /// An answer to a wrong password was held back.
     SlowAnswer,
     /// A queue's or a seat's timer.

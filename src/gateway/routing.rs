@@ -32,6 +32,7 @@ impl Gateway {
         if let Some(happened) = happened {
             self.sip_happened(now, Some(happened), out);
         }
+        self.phone_heard(now, flow, out);
     }
 
     /// Whether a trunk or a registered seat is behind a flow. Its connection may be silent for longer.
@@ -45,12 +46,12 @@ impl Gateway {
         self.doors.admit(now.mono, flow, &self.registrar)
     }
 
-    pub(super) fn flow_failed(&mut self, now: Now, flow: Flow) {
+    pub(super) fn flow_failed(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
         let happened = self.endpoint.flow_failed(now, flow);
-        self.sip_happened(now, happened, &mut Vec::new());
+        self.sip_happened(now, happened, out);
         self.doors.disconnected(&flow);
         let changed = self.registrar.flow_closed(flow);
-        self.seats_changed(changed);
+        self.seats_changed(now, changed, out);
     }
 
     /// Gives what the endpoint saw to whom it concerns.
@@ -77,6 +78,12 @@ impl Gateway {
                     } else {
                         self.word_acked(now, &ack);
                     }
+                }
+                Happened::Response { tx, response, .. } if self.phones.asked(tx) => {
+                    self.phone_answered(now, tx, response.status(), out);
+                }
+                Happened::Failed { tx, .. } if self.phones.asked(tx) => {
+                    self.phone_answered(now, tx, None, out)
                 }
                 Happened::Response { tx, flow, response } => {
                     let Some(Sent { call, leg, .. }) = self.clients.get(&tx).cloned() else { continue };
@@ -120,7 +127,7 @@ impl Gateway {
             return self.seat_asks(now, seat, tx, flow, request, out);
         }
         let status = match request.method() {
-            Some(Method::Register) => return self.register(now, tx, flow, &request),
+            Some(Method::Register) => return self.register(now, tx, flow, &request, out),
             Some(Method::Bye) if let Some(leg) = self.spoken_by(&request) => {
                 self.spoken.remove(&leg);
                 200
@@ -145,7 +152,7 @@ impl Gateway {
         self.endpoint.respond(now, tx, response, &mut self.wire);
     }
 
-    fn register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Message) {
+    fn register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Message, out: &mut Vec<Output>) {
         let registered = self.registrar.register(now, flow, request);
         match registered.response {
             Some(response) if registered.due <= now.mono => {
@@ -168,6 +175,6 @@ impl Gateway {
                 self.endpoint.forget(tx);
             }
         }
-        self.seats_changed(registered.changed);
+        self.seats_changed(now, registered.changed, out);
     }
 }

@@ -2,9 +2,10 @@
 
 use super::counts::Tallies;
 use super::durable::Awaiting;
+use super::phones::Phones;
 use super::{Duty, Gateway, Output, Start, Trunk, Work, admission::Rate};
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
-use crate::call::{PeerRules, QueueVoice, Rules, ServiceRules, Target};
+use crate::call::{PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
 use crate::caller::TrunkIdentity;
 use crate::config::Config;
 use crate::event::Sequence;
@@ -61,11 +62,15 @@ impl Gateway {
             heard: Vec::new(),
             wire: Vec::new(),
             static_contacts,
+            phones: Phones::new(config),
         };
         gateway.recover(now, &start.open_calls, out);
         let mut always_up: Vec<SeatId> = gateway.static_contacts.keys().cloned().collect();
         always_up.sort();
-        gateway.work.extend(always_up.into_iter().map(|seat| Work::Acd(acd::Input::SeatUp { seat })));
+        for seat in always_up {
+            gateway.watch(now, &seat);
+            gateway.work.push_back(Work::Acd(acd::Input::SeatUp { seat }));
+        }
         gateway.run(now, out);
         gateway
     }
@@ -81,6 +86,7 @@ fn rules(config: &Config, advertised: &Option<Advertised>, media_address: Option
             music: q.music.clone(),
             full: q.full_prompt.clone(),
             timeout: q.timeout_prompt.clone(),
+            apology: q.apology_prompt.clone(),
         };
         (q.name.clone(), voice)
     });
@@ -179,7 +185,9 @@ fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
         };
         let transport = Transport::from(contact.transport);
         let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
-        contacts.insert(seat.id.clone(), Target { uri: contact.uri.clone(), flow });
+        let watch = if seat.ping { Watch::Asked } else { Watch::LeftAlone };
+        let target = Target { uri: contact.uri.clone(), flow, routes: Vec::new(), watch };
+        contacts.insert(seat.id.clone(), target);
     }
     contacts
 }

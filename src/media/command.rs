@@ -60,6 +60,14 @@ pub enum Command {
         /// The other leg.
         b: LegId,
     },
+    /// Tell when this leg sends no RTP for so long while it is bridged and may send: by [`Event::Quiet`], and
+    /// again each time that much more has passed.
+    Watch {
+        /// The leg.
+        leg: LegId,
+        /// How long.
+        quiet: Duration,
+    },
     /// End the bridge this leg is in. Both legs stay open.
     Unbridge {
         /// Either leg of the bridge.
@@ -82,6 +90,7 @@ impl Command {
             | Command::Play { leg, .. }
             | Command::Stop { leg }
             | Command::Press { leg, .. }
+            | Command::Watch { leg, .. }
             | Command::Close { leg } => *leg,
         }
     }
@@ -153,6 +162,11 @@ pub enum Event {
         a: LegId,
         /// The other leg.
         b: LegId,
+    },
+    /// A leg that is watched sent no RTP for the time asked for. See [`Command::Watch`].
+    Quiet {
+        /// The leg.
+        leg: LegId,
     },
     /// The leg is closed and its ports rest.
     Closed {

@@ -6,6 +6,7 @@ use super::egress::Egress;
 use super::latch::Latch;
 use super::prompt::Prompt;
 use super::quality::Reception;
+use super::quiet::Quiet;
 use crate::event::MediaQuality;
 use crate::id::LegId;
 use crate::sdp::Codec;
@@ -30,6 +31,8 @@ pub(super) struct Leg {
     pub reception: Reception,
     pub presses: Presses,
     pub doing: Doing,
+    /// Its silence alone is told of.
+    pub quiet: Option<Quiet>,
 }
 
 /// When RTP of the leg's peer was last accepted.
@@ -120,6 +123,7 @@ impl Leg {
             reception: Reception::default(),
             presses: Presses::default(),
             doing: Doing::Binding { tried: 1 },
+            quiet: None,
         }
     }
 
@@ -138,6 +142,21 @@ impl Leg {
         let described = Some(remote.rtcp)
             .filter(|a| a.port() != 0 && self.latch.target().is_some_and(|t| t.ip() == a.ip()));
         Some((self.reports.source.or(described)?, Through::Rtcp))
+    }
+
+    /// Whether to tell now that the leg, which is watched, fell silent.
+    pub(super) fn fell_quiet(&mut self, now: Mono) -> bool {
+        let owes = self.peer().is_some() && self.remote.is_none_or(|r| r.direction.receives());
+        let Some(quiet) = &mut self.quiet else { return false };
+        if !owes {
+            quiet.excuse(now);
+            return false;
+        }
+        let heard = match self.heard {
+            Heard::At(at) => Some(at),
+            Heard::NotYet => None,
+        };
+        quiet.is_told(now, heard)
     }
 
     pub(super) fn peer(&self) -> Option<Key> {

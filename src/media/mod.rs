@@ -12,6 +12,7 @@ mod leg;
 pub mod ports;
 pub mod prompt;
 pub mod quality;
+mod quiet;
 pub mod relay;
 mod retell;
 pub mod rtcp;

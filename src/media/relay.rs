@@ -12,6 +12,7 @@ use super::leg::{Bridged, Carries, Doing, Heard, Key, Leg, Playing, ReportSocket
 use super::ports::Ports;
 use super::prompt::{FRAME, Prompts};
 use super::quality::Continuity;
+use super::quiet::Quiet;
 use super::rtcp::{LONGEST, Report};
 use super::rtp::{self, HEADER, Header};
 use super::wheel::Wheel;
@@ -145,6 +146,11 @@ impl Relay {
                 }
             }
             Command::Unbridge { .. } => self.part(key),
+            Command::Watch { quiet, .. } => {
+                if let Some(leg) = self.leg(key) {
+                    leg.quiet = Some(Quiet::new(quiet, now));
+                }
+            }
             Command::Close { .. } => self.close(now, key, out),
         }
     }
@@ -330,6 +336,9 @@ impl Relay {
                 if !remote.rtcp_mux {
                     out.push(Output::BindReports(key, leg.port + 1));
                 }
+            }
+            if leg.fell_quiet(now) {
+                out.push(Output::Event(Event::Quiet { leg: leg.id }));
             }
             if let Doing::Bridged(Bridged { peer, watch: Watch::Since(since) }) = leg.doing
                 && key < peer

@@ -356,6 +356,27 @@ fn every_play_is_answered() {
 }
 
 #[test]
+fn a_leg_that_is_watched_is_told_of_each_time_it_says_nothing_for_so_long() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    let quiet = Duration::from_secs(3);
+    w.order(Command::Watch { leg: b.leg, quiet });
+    w.rounds(quiet * 2);
+    w.bridge(a, b);
+    w.rounds(quiet - Duration::from_secs(1));
+    w.speak(b, 1).unwrap();
+    w.rounds(quiet - Duration::from_secs(1));
+    assert!(!w.events().iter().any(|e| matches!(e, Event::Quiet { .. })));
+    w.rounds(quiet * 2);
+    let told: Vec<Event> = w.events().into_iter().filter(|e| matches!(e, Event::Quiet { .. })).collect();
+    assert_eq!(
+        told,
+        [Event::Quiet { leg: b.leg }, Event::Quiet { leg: b.leg }],
+        "and never of the other leg"
+    );
+}
+
+#[test]
 fn a_bridge_without_packets_from_either_side_is_told_once() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));

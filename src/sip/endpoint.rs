@@ -378,6 +378,11 @@ impl Endpoint {
         self.clients.cancel(cx, tx, reason);
     }
 
+    /// Waits for the answer to a request of ours no longer; one that comes all the same belongs to nothing.
+    pub fn give_up(&mut self, tx: ClientTx) {
+        self.clients.remove(tx);
+    }
+
     /// Sends a request outside any transaction: the ACK for a 2xx.
     pub fn send(&mut self, flow: Flow, request: Outgoing, out: &mut Vec<Output>) {
         // No transaction has the number 0.

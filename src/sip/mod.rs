@@ -18,6 +18,7 @@ mod hard_messages;
 mod head;
 mod key_press;
 pub mod limits;
+pub mod liveness;
 mod malformed;
 mod message;
 mod method;
@@ -43,6 +44,7 @@ pub use endpoint::{
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};
 pub use key_press::KeyPress;
+pub use liveness::{Liveness, Way};
 pub use malformed::Malformed;
 pub use message::Message;
 pub use method::Method;

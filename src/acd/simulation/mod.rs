@@ -144,8 +144,15 @@ impl Run {
                 Input::Leave { call: self.any_call(), exit }
             }
             40..44 => Input::SeatUp { seat },
-            44..46 => Input::SeatDown { seat, reason: "gone" },
-            46..58 => Input::Rang { presentation: self.any_presentation() },
+            44 => Input::SeatDown { seat, reason: "gone" },
+            45 => Input::SeatLost { seat, reason: "does not answer" },
+            46..49 => {
+                let talking = self.model.talk(index(&seat)).filter(|c| !self.calls.contains(c));
+                let call = talking.unwrap_or_else(|| CallId::new(self.now.wall, &mut self.random));
+                let queue = format!("q{}", self.random.below(100) * QUEUES as u64 / 99).as_str().into();
+                Input::Returned { call, seat, queue, reason: "broke off" }
+            }
+            49..58 => Input::Rang { presentation: self.any_presentation() },
             58..72 => Input::Answered { presentation: self.any_presentation() },
             72..80 => {
                 let result = [Result::Rejected, Result::Busy, Result::Unreachable, Result::CallerGone]
@@ -214,8 +221,8 @@ impl Run {
         self.pass(Duration::from_secs(3600), true);
         self.back_to_work();
         self.pass(Duration::from_secs(3600), true);
-        let Counts { waiting, presentations, timers, ready, offline, .. } = self.acd.counts();
-        assert_eq!((waiting, presentations, timers, ready + offline), (0, 0, 0, SEATS));
+        let Counts { waiting, presentations, timers, ready, offline, unreachable, .. } = self.acd.counts();
+        assert_eq!((waiting, presentations, timers, ready + offline + unreachable), (0, 0, 0, SEATS));
         let t = self.model.tally;
         assert_eq!(t.entered, t.left, "every call that entered left once");
         t
@@ -247,6 +254,7 @@ fn run(seeds: Range<u64>) {
         sum.refused += t.refused;
         sum.picked_up += t.picked_up;
         sum.recalled += t.recalled;
+        sum.returned += t.returned;
     }
     // The run must have been where it is dangerous, or it proves nothing.
     assert!(sum.inputs >= 500_000, "{}", sum.inputs);
@@ -259,6 +267,7 @@ fn run(seeds: Range<u64>) {
         sum.refused,
         sum.picked_up,
         sum.recalled,
+        sum.returned,
     ];
     assert!(rare.iter().all(|n| *n > 500), "{rare:?}");
 }

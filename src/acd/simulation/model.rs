@@ -20,8 +20,15 @@ struct Caller {
     told: (u32, Mono),
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Telephone {
+    Gone,
+    Silent,
+    Here,
+}
+
 struct Desk {
-    phone: bool,
+    phone: Telephone,
     state: SeatState,
     idle_since: Mono,
     /// When the state must be over.
@@ -51,6 +58,7 @@ pub(super) struct Tally {
     pub(super) positions: u64,
     pub(super) picked_up: u64,
     pub(super) recalled: u64,
+    pub(super) returned: u64,
 }
 
 pub(super) struct Model {
@@ -68,7 +76,7 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new(rules: Vec<QueueRules>) -> Model {
         let desk = || Desk {
-            phone: false,
+            phone: Telephone::Gone,
             state: SeatState::Offline,
             idle_since: Mono(0),
             until: None,
@@ -112,6 +120,22 @@ impl Model {
         self.callers.values().filter(|c| c.queue == queue).count() as u32
     }
 
+    /// A place in a queue, as a new caller gets it.
+    fn place(&mut self, now: Now, queue: &QueueId, priority: u8, at: Now, failed: Vec<usize>) -> Caller {
+        self.tickets += 1;
+        Caller {
+            queue: self.queue(queue),
+            priority,
+            arrival: at.mono.min(now.mono),
+            ticket: self.tickets,
+            entered: now.mono,
+            offer: None,
+            attempts: 0,
+            failed,
+            told: (0, now.mono),
+        }
+    }
+
     /// What an input must lead to is known before it is given.
     fn refusal(&self, call: CallId, queue: &QueueId) -> Option<Refusal> {
         if self.callers.contains_key(&call) {
@@ -136,19 +160,19 @@ impl Model {
                     return;
                 }
                 assert!(matches!(out.first(), Some(Output::Entered { call: c, .. }) if c == call));
-                self.tickets += 1;
-                let caller = Caller {
-                    queue: self.queue(queue),
-                    priority: *priority,
-                    arrival: at.mono.min(now.mono),
-                    ticket: self.tickets,
-                    entered: now.mono,
-                    offer: None,
-                    attempts: 0,
-                    failed: Vec::new(),
-                    told: (0, now.mono),
-                };
+                let caller = self.place(now, queue, *priority, *at, Vec::new());
                 self.callers.insert(*call, caller);
+            }
+            Input::Returned { call, seat, queue, .. } => {
+                let known = self.rules.iter().any(|r| r.name == *queue);
+                let entered = out.iter().any(|o| matches!(o, Output::Entered { call: c, .. } if c == call));
+                assert_eq!(entered, known && !self.callers.contains_key(call));
+                if entered {
+                    self.tally.returned += 1;
+                    let head = Now { mono: Mono(0), wall: now.wall };
+                    let caller = self.place(now, queue, u8::MAX, head, vec![index(seat)]);
+                    self.callers.insert(*call, caller);
+                }
             }
             Input::Leave { call, exit } => {
                 let left = out
@@ -156,8 +180,16 @@ impl Model {
                     .filter(|o| matches!(o, Output::Left { call: c, exit: e, .. } if c == call && e == exit));
                 assert_eq!(left.count(), usize::from(self.callers.contains_key(call)));
             }
-            Input::SeatUp { seat } => self.seats[index(seat)].phone = true,
-            Input::SeatDown { seat, .. } => self.seats[index(seat)].phone = false,
+            Input::SeatUp { seat } => self.seats[index(seat)].phone = Telephone::Here,
+            Input::SeatDown { seat, .. } => self.seats[index(seat)].phone = Telephone::Gone,
+            Input::SeatLost { seat, .. } => {
+                let desk = &mut self.seats[index(seat)];
+                if desk.phone == Telephone::Here {
+                    desk.phone = Telephone::Silent;
+                    // A cool-down has no end any more.
+                    desk.until = desk.until.filter(|_| desk.state != SeatState::Unreachable);
+                }
+            }
             Input::Answered { presentation } => match self.running(presentation) {
                 Some((call, _)) => {
                     let ok = |o: &Output| matches!(o, Output::Left { call: c, exit: QueueExit::Connected, .. } if *c == call);
@@ -238,19 +270,9 @@ impl Model {
                     return assert_eq!(out, []);
                 }
                 assert!(matches!(out.first(), Some(Output::Entered { call: c, .. }) if c == call));
-                self.tickets += 1;
                 self.tally.recalled += 1;
-                let caller = Caller {
-                    queue: self.queue(queue),
-                    priority: u8::MAX,
-                    arrival: Mono(0),
-                    ticket: self.tickets,
-                    entered: now.mono,
-                    offer: None,
-                    attempts: 0,
-                    failed: Vec::new(),
-                    told: (0, now.mono),
-                };
+                let head = Now { mono: Mono(0), wall: now.wall };
+                let caller = self.place(now, queue, u8::MAX, head, Vec::new());
                 self.callers.insert(*call, caller);
             }
             Input::Drain => self.draining = true,
@@ -279,6 +301,12 @@ impl Model {
         let offer = caller.offer.take().expect("is presented");
         caller.failed.push(seat);
         self.offers.remove(&offer);
+    }
+
+    /// A call a seat is in, if any seat is.
+    pub(super) fn talk(&self, seat: usize) -> Option<CallId> {
+        let desk = &self.seats[seat];
+        desk.caller.filter(|_| matches!(desk.state, SeatState::Talking | SeatState::Held))
     }
 
     pub(super) fn outputs(&mut self, now: Now, cause: Option<&Input>, out: &[Output]) {
@@ -442,6 +470,7 @@ impl Model {
         if to == Ready && !desk.releasing {
             desk.idle_since = now.mono;
         }
+        let broke_off = to == Unreachable && matches!(cause, Some(Input::Returned { .. }));
         let rules = &self.rules[desk.queue];
         match to {
             Reserved => assert!(matches!(next, Some(Output::Present { seat: s, .. }) if index(s) == seat)),
@@ -449,14 +478,21 @@ impl Model {
             Talking if desk.taken.is_some() => desk.caller = desk.taken.take(),
             Talking if desk.own.is_some() => assert!(!failed),
             Talking => desk.caller = self.offers[&desk.offer.expect("an offer")].0.into(),
-            Offline => assert!(!desk.phone || !desk.signed_in),
-            Ready => assert!(desk.phone && desk.signed_in && !desk.away && desk.own.is_none()),
-            NotReady => assert!(failed || (desk.phone && desk.signed_in && desk.away)),
+            Offline => assert!(desk.phone == Telephone::Gone || !desk.signed_in),
+            Ready => {
+                assert!(desk.phone == Telephone::Here && desk.signed_in && !desk.away && desk.own.is_none())
+            }
+            NotReady => {
+                assert!(failed || (desk.phone == Telephone::Here && desk.signed_in && desk.away))
+            }
             _ => {}
         }
         desk.until = match to {
             Ringing => desk.until,
-            NotReady | Unreachable if failed => Some(now.mono + rules.cool_down.max(RELEASE_LIMIT)),
+            Unreachable if desk.phone == Telephone::Silent => None,
+            NotReady | Unreachable if failed || broke_off => {
+                Some(now.mono + rules.cool_down.max(RELEASE_LIMIT))
+            }
             WrapUp => Some(now.mono + rules.wrap_up),
             _ => None,
         };
@@ -487,8 +523,9 @@ impl Model {
                 desk.state,
                 SeatState::Reserved | SeatState::Ringing | SeatState::WrapUp | SeatState::Unreachable
             );
+            let lost = desk.state == SeatState::Unreachable && desk.phone != Telephone::Here;
             let may = timed || (desk.state == SeatState::NotReady && !(desk.away && desk.until.is_none()));
-            assert_eq!(may, desk.until.is_some(), "{:?}", desk.state);
+            assert_eq!(may && !lost, desk.until.is_some(), "{:?}", desk.state);
         }
     }
 }
@@ -518,7 +555,7 @@ fn legal(from: SeatState, to: SeatState) -> bool {
         Held => &[Talking],
         WrapUp => &[Talking, Held],
         NotReady => &[Offline, Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
-        Unreachable => &[Reserved, Ringing],
+        Unreachable => &[Offline, Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady],
     };
     into.contains(&from)
 }

@@ -92,3 +92,61 @@ fn a_hold_is_seen_and_the_call_may_end_in_it() {
     w.tell(Input::Held { seat: seat("1001") });
     assert_eq!(changes(&w.finishes("1001")), ["1001: Held → WrapUp, call over"]);
 }
+
+#[test]
+fn a_silent_phone_is_unreachable_until_it_answers_again() {
+    let mut w = World::with(&["1001"]);
+    let out = w.tell(Input::SeatLost { seat: seat("1001"), reason: "phone does not answer" });
+    assert_eq!(changes(&out), ["1001: Ready → Unreachable, phone does not answer"]);
+    let (call, out) = w.enters(0);
+    assert_eq!((presented(&out), w.passes(secs(60)).len()), (vec![], 0), "no cool-down ends it");
+    let (offered, to, _) = only_presented(&w.tell(Input::SeatUp { seat: seat("1001") }));
+    assert_eq!((offered, to.as_str()), (call, "1001"));
+}
+
+#[test]
+fn a_phone_that_falls_silent_while_it_rings_passes_the_call_on() {
+    let mut w = World::with(&["1001", "1002"]);
+    let (call, _) = w.enters(0);
+    let out = w.tell(Input::SeatLost { seat: seat("1001"), reason: "phone does not answer" });
+    assert_eq!(withdrawn(&out).len(), 1);
+    let (again, to, _) = only_presented(&out);
+    assert_eq!((again, to.as_str(), w.state("1001")), (call, "1002", SeatState::Unreachable));
+    w.tell(Input::SeatDown { seat: seat("1001"), reason: "not registered" });
+    assert_eq!(w.state("1001"), SeatState::Offline);
+}
+
+#[test]
+fn who_loses_his_operator_is_first_in_line_and_gets_another_even_when_the_queue_is_full() {
+    let mut w = World::of(vec![QueueRules { capacity: 1, ..rules(&["1001", "1002"]) }], &["1001"]);
+    let (call, out) = w.enters(0);
+    w.answers(only_presented(&out).2);
+    w.passes(secs(10));
+    let (waiting, _) = w.enters(0);
+    w.tell(Input::SeatLost { seat: seat("1001"), reason: "phone does not answer" });
+    assert_eq!(w.state("1001"), SeatState::Talking, "the call has not said so");
+    w.tell(Input::Drain);
+    let (queue, reason) = ("heat".into(), "phone does not answer");
+    let out = w.tell(Input::Returned { call, seat: seat("1001"), queue, reason });
+    assert_eq!(changes(&out), ["1001: Talking → Unreachable, phone does not answer"]);
+    assert!(matches!(&out[1], Output::Entered { entered, .. } if entered.position == 1), "{out:?}");
+    let (first, to, presentation) = only_presented(&w.tell(Input::SeatUp { seat: seat("1002") }));
+    assert_eq!((first, to.as_str()), (call, "1002"));
+    w.answers(presentation);
+    let (next, to, _) = only_presented(&w.tell(Input::SeatUp { seat: seat("1001") }));
+    assert_eq!((next, to.as_str()), (waiting, "1001"));
+}
+
+#[test]
+fn a_seat_that_broke_off_a_call_though_its_phone_is_there_cools_down() {
+    let mut w = World::with(&["1001"]);
+    let (call, out) = w.enters(0);
+    w.answers(only_presented(&out).2);
+    let queue = "heat".into();
+    let reason = "phone does not know the call";
+    let out = w.tell(Input::Returned { call, seat: seat("1001"), queue, reason });
+    assert_eq!(w.state("1001"), SeatState::Unreachable);
+    assert_eq!(presented(&out), []);
+    let (again, to, _) = only_presented(&w.passes(secs(30)));
+    assert_eq!((again, to.as_str()), (call, "1001"), "nobody else is there");
+}

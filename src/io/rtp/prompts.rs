@@ -10,13 +10,15 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 const MOST: usize = 256;
 
 /// The built-in prompts; configs/prompts/make.sh makes them.
-const BUILT_IN: [(&str, &[u8]); 7] = [
+const BUILT_IN: [(&str, &[u8]); 9] = [
     ("welcome", include_bytes!("../../../configs/prompts/welcome.wav")),
     ("welcome-en", include_bytes!("../../../configs/prompts/welcome-en.wav")),
     ("queue-full", include_bytes!("../../../configs/prompts/queue-full.wav")),
     ("queue-full-en", include_bytes!("../../../configs/prompts/queue-full-en.wav")),
     ("wait-limit", include_bytes!("../../../configs/prompts/wait-limit.wav")),
     ("wait-limit-en", include_bytes!("../../../configs/prompts/wait-limit-en.wav")),
+    ("apology", include_bytes!("../../../configs/prompts/apology.wav")),
+    ("apology-en", include_bytes!("../../../configs/prompts/apology-en.wav")),
     ("music", include_bytes!("../../../configs/prompts/music.wav")),
 ];
 

@@ -220,7 +220,7 @@ impl Clients {
         }
     }
 
-    fn remove(&mut self, tx: ClientTx) {
+    pub(super) fn remove(&mut self, tx: ClientTx) {
         self.live.remove(&tx);
         self.timers.cancel(tx);
     }

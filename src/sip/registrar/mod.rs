@@ -65,6 +65,8 @@ pub struct Registrar {
     by_id: HashMap<SeatId, usize>,
     on_flow: HashMap<Flow, Vec<usize>>,
     lapses: Timers<usize>,
+    /// Seats whose contacts may have changed since their owner last asked.
+    touched: Vec<SeatId>,
     random: Random,
 }
 
@@ -76,6 +78,7 @@ impl Registrar {
             by_id: HashMap::new(),
             on_flow: HashMap::new(),
             lapses: Timers::default(),
+            touched: Vec::new(),
             guard: Guard::new(realm, seats.clone(), random.fork()),
             random,
         };
@@ -161,6 +164,11 @@ impl Registrar {
         changed
     }
 
+    /// The seats whose contacts were changed or refreshed since this was last asked, each once.
+    pub fn take_touched(&mut self) -> Vec<SeatId> {
+        std::mem::take(&mut self.touched)
+    }
+
     /// How many contacts are registered, all seats together.
     pub fn contacts(&self) -> usize {
         self.seats.iter().map(|s| s.bindings.all().len()).sum()
@@ -217,6 +225,9 @@ impl Registrar {
     fn change(&mut self, i: usize, how: impl FnOnce(&mut Bindings)) -> Option<(SeatId, Change)> {
         let seat = self.seats.get_mut(i)?;
         let had_any = !seat.bindings.all().is_empty();
+        if !self.touched.contains(&seat.id) {
+            self.touched.push(seat.id.clone());
+        }
         for binding in seat.bindings.all() {
             if let Some(seats) = self.on_flow.get_mut(&binding.flow) {
                 seats.retain(|s| *s != i);

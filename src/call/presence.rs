@@ -1,0 +1,206 @@
+//! Whether the operator in the talk is still there, and what happens when he is not: his caller goes back to the
+//! head of the queue, with an apology.
+//!
+//! No single sign ends a talk: a phone may be muted, deaf to OPTIONS, or have lost its connection while the voices go
+//! on. It takes silence of its media, or a hold, and with it one of: no answer to a question inside the dialog, an
+//! answer that it does not know the dialog (its BYE was lost, or it was restarted), or the loss of the way to it.
+
+use super::inputs::{Output, Reached, Reason, Watch};
+use super::machine::{Call, Stage};
+use super::seat_leg::{SeatLeg, SeatSignalling};
+use super::story::Cx;
+use crate::acd;
+use crate::event::What;
+use crate::id::LegId;
+use crate::media;
+use crate::sip::{Method, Way};
+use crate::time::{Duration, Mono};
+
+/// A seat that sent nothing for this long in a talk is asked whether it is there. Shorter than that, a burst of loss
+/// would ask; with [`ANSWER_WITHIN`] and the media plane's round of half a second a dead seat is known in 7.5 s.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// How long the answer is waited for: four copies of the question go out by UDP in this time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
+/// How often a seat that holds its caller is asked.
+const ON_HOLD: Duration = Duration::from_secs(5);
+
+/// What is known of a seat's presence.
+#[derive(Debug)]
+pub struct Presence {
+    way: Way,
+    watch: Watch,
+    path: Path,
+    /// When its media was last told to be silent.
+    quiet: Option<Mono>,
+}
+
+/// The way to a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Path {
+    /// As far as is known it is there.
+    Open,
+    /// It is lost.
+    Lost,
+}
+
+/// Whether the caller had an operator and lost him.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// No, or he has another since.
+    Not,
+    /// Yes; he waits again.
+    Off,
+}
+
+impl Presence {
+    /// Of a phone that is about to ring, or calls.
+    pub fn new(reached: &Reached) -> Presence {
+        let (way, watch) = match reached {
+            Reached::At(target) => (target.way(), target.watch),
+            Reached::Asked(asked) => (Way { flow: asked.flow, behind: None }, asked.watch),
+        };
+        Presence { way, watch, path: Path::Open, quiet: None }
+    }
+
+    /// A moment ago its media was told to be silent, and would have been told again.
+    fn is_quiet(&self, now: Mono) -> bool {
+        self.quiet.is_some_and(|at| now.since(at) < QUIET + Duration::from_secs(1))
+    }
+}
+
+impl Call {
+    /// The seat has answered: its media is watched from here on.
+    pub(super) fn watch_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        self.broken = Broken::Not;
+        let watched = self.seats.iter().any(|s| s.id == leg && s.presence.watch == Watch::Asked);
+        if watched {
+            cx.out.push(Output::Media(media::Command::Watch { leg, quiet: QUIET }));
+            self.deadlines.set(Reason::SeatOnHold, cx.now.mono + ON_HOLD);
+        }
+    }
+
+    /// The seat's media fell silent.
+    pub(super) fn seat_quiet(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        let Some(seat) = self.talking_seat().filter(|s| s.id == leg) else { return };
+        seat.presence.quiet = Some(cx.now.mono);
+        match seat.presence.path {
+            Path::Lost => self.give_back("phone does not answer", cx),
+            Path::Open => self.ask_seat(cx),
+        }
+    }
+
+    /// While the caller is on hold the seat owes no sound.
+    pub(super) fn seat_on_hold(&mut self, cx: &mut Cx<'_>) {
+        if self.talking_seat().is_none() {
+            return;
+        }
+        self.deadlines.set(Reason::SeatOnHold, cx.now.mono + ON_HOLD);
+        if self.owes_no_sound() {
+            self.ask_seat(cx);
+        }
+    }
+
+    fn owes_no_sound(&self) -> bool {
+        matches!(self.stage, Stage::Connected { hold: Some(_), .. })
+    }
+
+    fn ask_seat(&mut self, cx: &mut Cx<'_>) {
+        if self.deadlines.contains(Reason::SeatAsked) {
+            return;
+        }
+        let Some(seat) = self.talking_seat() else { return };
+        let SeatSignalling::Up { dialog, .. } = &mut seat.signalling else { return };
+        let (leg, flow, request) = (seat.id, dialog.flow(), dialog.request(Method::Options));
+        cx.out.push(Output::Request { leg, flow, request });
+        self.deadlines.set(Reason::SeatAsked, cx.now.mono + ANSWER_WITHIN);
+    }
+
+    /// The seat answered the question.
+    pub(super) fn seat_told(&mut self, leg: LegId, status: u16, cx: &mut Cx<'_>) {
+        if self.talking_seat().is_none_or(|s| s.id != leg) {
+            return;
+        }
+        self.deadlines.cancel(Reason::SeatAsked);
+        match status {
+            // It knows no such dialog (RFC 3261 section 12.2.2): for it the talk is over.
+            481 => self.missing("phone does not know the call any more", cx),
+            // Said by a proxy on the way, or by ourselves for want of an answer.
+            408 | 430 | 503 | 504 => self.missing("phone does not answer", cx),
+            _ => {}
+        }
+    }
+
+    /// A request to the seat came to nothing.
+    pub(super) fn seat_untold(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if self.deadlines.contains(Reason::SeatAsked) && self.talking_seat().is_some_and(|s| s.id == leg) {
+            self.deadlines.cancel(Reason::SeatAsked);
+            self.missing("phone does not answer", cx);
+        }
+    }
+
+    /// The question has had its time.
+    pub(super) fn seat_overdue(&mut self, cx: &mut Cx<'_>) {
+        self.missing("phone does not answer", cx);
+    }
+
+    /// The phone at the end of this way no longer answers, or the way itself is gone.
+    pub(super) fn way_lost(&mut self, way: &Way, cx: &mut Cx<'_>) {
+        let Some(seat) = self.talking_seat().filter(|s| s.presence.way == *way) else { return };
+        seat.presence.path = Path::Lost;
+        self.missing("phone does not answer", cx);
+    }
+
+    /// It answers again.
+    pub(super) fn way_back(&mut self, way: &Way) {
+        if let Some(seat) = self.talking_seat().filter(|s| s.presence.way == *way) {
+            seat.presence.path = Path::Open;
+        }
+    }
+
+    /// One sign that the seat is gone. With the silence of its media it is enough.
+    fn missing(&mut self, why: &'static str, cx: &mut Cx<'_>) {
+        let now = cx.now.mono;
+        let quiet = self.talking_seat().is_some_and(|s| s.presence.is_quiet(now));
+        if quiet || self.owes_no_sound() {
+            self.give_back(why, cx);
+        }
+    }
+
+    /// The leg of the seat that talks, if it may be judged.
+    fn talking_seat(&mut self) -> Option<&mut SeatLeg> {
+        let Stage::Connected { leg, .. } = &self.stage else { return None };
+        self.seats.iter_mut().find(|s| s.id == *leg && s.presence.watch == Watch::Asked)
+    }
+
+    /// The operator is gone, the caller is not: he hears an apology and is first in line again.
+    fn give_back(&mut self, reason: &'static str, cx: &mut Cx<'_>) {
+        let Stage::Connected { leg, seat, hold } = &self.stage else { return };
+        let (leg, seat, hold) = (*leg, seat.clone(), *hold);
+        cx.out.push(Output::Media(media::Command::Unbridge { a: self.caller.id }));
+        if let Some(gone) = self.seats.iter_mut().find(|s| s.id == leg) {
+            gone.hang_up(cx);
+        }
+        if let Some((holder, since)) = hold {
+            let held = cx.now.mono.since(since);
+            self.story.tell(cx, What::CallResumed { leg: holder, held });
+            cx.out.push(Output::Media(media::Command::Stop { leg: self.caller.id }));
+        }
+        self.deadlines.cancel(Reason::SeatAsked);
+        self.deadlines.cancel(Reason::SeatOnHold);
+        self.broken = Broken::Off;
+        self.stage = Stage::Waiting { welcome: None };
+        match self.voice(cx).apology {
+            Some(prompt) => {
+                let play = self.play(prompt.clone(), false, cx);
+                self.stage = Stage::Waiting { welcome: Some((play, prompt)) };
+            }
+            None => self.play_music(self.caller.id, cx),
+        }
+        self.story.summary.seat = None;
+        self.entered_queue = Some(cx.now.mono);
+        let (call, queue) = (self.id, self.service.queue.clone());
+        cx.out.push(Output::Acd(acd::Input::Returned { call, seat, queue, reason }));
+    }
+}

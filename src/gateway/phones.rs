@@ -1,0 +1,204 @@
+//! The seats' phones: where each is, and whether it is there. Carries values between the registrar, which knows what
+//! was registered, the liveness of each way, the queue, which must not offer a call to nobody, and the calls.
+
+use super::{Gateway, Output, Work};
+use crate::acd;
+use crate::call::{self, Target, Watch};
+use crate::config::Config;
+use crate::id::SeatId;
+use crate::sip::liveness::{Place, Question, Said};
+use crate::sip::{ClientTx, Flow, Liveness, Method, Outgoing};
+use crate::time::{Mono, Now};
+use std::collections::{HashMap, HashSet};
+
+/// What is known of the phones beside their registrations.
+#[derive(Debug)]
+pub struct Phones {
+    liveness: Liveness,
+    /// Seats whose phones are left alone.
+    left_alone: HashSet<SeatId>,
+    /// Seats with contacts, none of which answers.
+    lost: HashSet<SeatId>,
+    /// The OPTIONS that are out. At most one a way.
+    questions: HashMap<ClientTx, Question>,
+    sent: HashMap<Question, ClientTx>,
+    said: Vec<Said>,
+}
+
+impl Phones {
+    /// Nobody is registered yet.
+    pub fn new(config: &Config) -> Phones {
+        Phones {
+            liveness: Liveness::new(config.sip.seat_ping),
+            left_alone: config.seats.iter().filter(|s| !s.ping).map(|s| s.id.clone()).collect(),
+            lost: HashSet::new(),
+            questions: HashMap::new(),
+            sent: HashMap::new(),
+            said: Vec::new(),
+        }
+    }
+
+    /// Whether this request of ours asked a phone if it is there.
+    pub fn asked(&self, tx: ClientTx) -> bool {
+        self.questions.contains_key(&tx)
+    }
+
+    /// When something is due.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.liveness.poll_timeout()
+    }
+
+    /// What was known of a seat is not so any more.
+    pub fn forget(&mut self, seat: &SeatId) {
+        self.lost.remove(seat);
+    }
+
+    /// Ways to phones that are watched, and those of them that are lost.
+    pub fn counts(&self) -> (usize, usize) {
+        self.liveness.counts()
+    }
+}
+
+impl Gateway {
+    /// The places of a seat's phones that may be tried, the best last: its static contact, or its registrations but
+    /// those that do not answer.
+    pub(super) fn targets_of(&self, seat: &SeatId) -> Vec<Target> {
+        let mut targets = self.places_of(seat);
+        targets.retain(|t| !self.phones.liveness.is_lost(&t.way()));
+        targets
+    }
+
+    fn places_of(&self, seat: &SeatId) -> Vec<Target> {
+        if let Some(target) = self.static_contacts.get(seat) {
+            return vec![target.clone()];
+        }
+        let watch = self.watch_of(seat);
+        let target = |b: &crate::sip::Binding| Target {
+            uri: b.contact.clone(),
+            flow: b.flow,
+            routes: Vec::new(),
+            watch,
+        };
+        self.registrar.bindings(seat).iter().map(target).collect()
+    }
+
+    /// Whether the phones of a seat may be asked if they are there.
+    pub(super) fn watch_of(&self, seat: &SeatId) -> Watch {
+        if self.phones.left_alone.contains(seat) { Watch::LeftAlone } else { Watch::Asked }
+    }
+
+    /// Looks after the seats whose registrations changed.
+    pub(super) fn watch_touched(&mut self, now: Now, out: &mut Vec<Output>) {
+        for seat in self.registrar.take_touched() {
+            self.watch(now, &seat);
+            self.reconcile(&seat);
+        }
+        self.phones_said(now, out);
+    }
+
+    /// Watches the phones of a seat as they are now.
+    pub(super) fn watch(&mut self, now: Now, seat: &SeatId) {
+        let mut places = self.places_of(seat);
+        places.retain(|t| t.watch == Watch::Asked);
+        let place = |t: Target| Place { way: t.way(), uri: t.uri.into(), routes: t.routes };
+        let places = places.into_iter().map(place).collect();
+        self.phones.liveness.watch(now.mono, seat, places, &mut self.phones.said);
+    }
+
+    /// Something came by a flow.
+    pub(super) fn phone_heard(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
+        self.phones.liveness.heard(now.mono, flow, &mut self.phones.said);
+        self.phones_said(now, out);
+    }
+
+    pub(super) fn flow_refused(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
+        self.phones.liveness.refused(now.mono, flow, &mut self.phones.said);
+        self.phones_said(now, out);
+    }
+
+    /// What came of an OPTIONS; `None` when it could not be sent or nobody answered.
+    pub(super) fn phone_answered(
+        &mut self,
+        now: Now,
+        tx: ClientTx,
+        status: Option<u16>,
+        out: &mut Vec<Output>,
+    ) {
+        if status.is_some_and(|s| s < 200) {
+            return;
+        }
+        let Some(question) = self.phones.questions.remove(&tx) else { return };
+        self.phones.sent.remove(&question);
+        self.phones.liveness.answered(now.mono, question, status, &mut self.phones.said);
+        self.phones_said(now, out);
+    }
+
+    pub(super) fn phones_due(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.phones.liveness.handle_timeout(now.mono, &mut self.phones.said);
+        self.phones_said(now, out);
+    }
+
+    /// Does what the liveness said. What that leads to may make it say more.
+    fn phones_said(&mut self, now: Now, out: &mut Vec<Output>) {
+        while !self.phones.said.is_empty() {
+            for said in std::mem::take(&mut self.phones.said) {
+                match said {
+                    Said::Ask { question, place } => self.ask(now, question, &place),
+                    Said::Forget { question } => {
+                        if let Some(tx) = self.phones.sent.remove(&question) {
+                            self.phones.questions.remove(&tx);
+                            self.endpoint.give_up(tx);
+                        }
+                    }
+                    Said::Lost { way, seats } => {
+                        seats.iter().for_each(|seat| self.reconcile(seat));
+                        if way.behind.is_none() {
+                            let happened = self.endpoint.flow_failed(now, way.flow);
+                            self.sip_happened(now, happened, out);
+                        }
+                        self.tell_all_calls(|| call::Input::WayLost(way.clone()));
+                    }
+                    Said::Back { way, seats } => {
+                        seats.iter().for_each(|seat| self.reconcile(seat));
+                        self.tell_all_calls(|| call::Input::WayBack(way.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Now, question: Question, place: &Place) {
+        let flow = place.way.flow;
+        let host = &self.rules.domain;
+        let mut request = Outgoing::request(Method::Options, place.uri.as_bytes())
+            .with("From", format!("<sip:hotline@{host}>;tag={}", self.random.token()))
+            .with("To", format!("<{}>", place.uri))
+            .with("Call-ID", self.random.token())
+            .with("CSeq", "1 OPTIONS")
+            .with("Max-Forwards", "70")
+            .with("Contact", self.endpoint.contact(&flow, "hotline"))
+            .with("Accept", "application/sdp");
+        for route in &place.routes {
+            request = request.with("Route", route.as_bytes());
+        }
+        let tx = self.endpoint.request(now, flow, request, &mut self.wire);
+        self.phones.questions.insert(tx, question);
+        self.phones.sent.insert(question, tx);
+    }
+
+    /// Tells the queue when a seat with contacts came to have none that answers, or has one again.
+    fn reconcile(&mut self, seat: &SeatId) {
+        let places = self.places_of(seat);
+        if places.is_empty() {
+            return;
+        }
+        if places.iter().any(|t| !self.phones.liveness.is_lost(&t.way())) {
+            if self.phones.lost.remove(seat) {
+                self.work.push_back(Work::Acd(acd::Input::SeatUp { seat: seat.clone() }));
+            }
+        } else if self.phones.lost.insert(seat.clone()) {
+            let reason = "phone does not answer";
+            self.work.push_back(Work::Acd(acd::Input::SeatLost { seat: seat.clone(), reason }));
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The watch over one leg of a bridge: whether its peer goes on sending. Silence of both sides, which ends a call,
+//! is the relay's own; this only tells, and somebody else asks the peer.
+
+use crate::time::{Duration, Mono};
+
+/// A leg that is watched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quiet {
+    after: Duration,
+    /// Counted from here when nothing was heard later.
+    from: Mono,
+}
+
+impl Quiet {
+    /// Watched from now on.
+    pub(super) fn new(after: Duration, now: Mono) -> Quiet {
+        Quiet { after, from: now }
+    }
+
+    /// The leg owes nothing at present.
+    pub(super) fn excuse(&mut self, now: Mono) {
+        self.from = now;
+    }
+
+    /// Whether it is to be told now that nothing came; `heard` is when something did.
+    pub(super) fn is_told(&mut self, now: Mono, heard: Option<Mono>) -> bool {
+        let last = heard.map_or(self.from, |at| at.max(self.from));
+        let told = now.since(last) >= self.after;
+        if told {
+            self.from = now;
+        }
+        told
+    }
+}
