@@ -123,9 +123,13 @@ fn contact(text: &str) -> Result<Contact, Fault> {
         transport = match parameter {
             "transport=udp" => Transport::Udp,
             "transport=tcp" => Transport::Tcp,
+            "transport=tls" => Transport::Tls,
             _ => {
                 let what = format!("`{parameter}` is not a parameter of a contact");
-                return Err(fault(what, "write \";transport=udp\" or \";transport=tcp\", or nothing"));
+                return Err(fault(
+                    what,
+                    "write \";transport=udp\", \";transport=tcp\" or \";transport=tls\", or nothing",
+                ));
             }
         };
     }

@@ -4,14 +4,20 @@
 #[allow(dead_code)]
 mod agent;
 mod both_sides;
+mod certificates;
 mod config;
+mod ipv6;
 mod kill;
+mod line;
 mod programme;
+mod slow;
 mod soak;
 mod subscriber;
 mod tcp;
 mod tidy;
+mod tls;
 mod torture;
 mod torture_live;
 mod town;
+mod websocket;
 mod written;

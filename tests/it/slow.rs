@@ -1,0 +1,139 @@
+//! Peers that take a connection and give nothing: half a header, half a handshake, no reading. All are cut, and a
+//! caller elsewhere does not notice.
+
+use crate::certificates::Authority;
+use crate::line::{Gateway, Line, WITHIN, connect_from, directory};
+use hotline_gateway::io::stream::Ended;
+use hotline_gateway::sip::Transport;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, interval, timeout};
+
+/// Who calls, and is known.
+const CALLER: &str = "127.0.0.2";
+
+async fn gateway(name: &str, per_source: u32) -> Gateway {
+    let directory = directory(&format!("slow-{name}"));
+    Authority::new().signs(&["gateway.example"]).write(&directory);
+    let sip = format!(
+        "listen = [\"tcp:127.0.0.1:0\", \"tls:127.0.0.1:0\", \"ws:127.0.0.1:0\", \"wss:127.0.0.1:0\"]\n\
+         tls_certificate = {:?}\ntls_key = {:?}",
+        directory.join("cert.pem"),
+        directory.join("key.pem")
+    );
+    let more = format!(
+        "[limits]\ndrain = \"1s\"\nmessage_time = \"500ms\"\nstranger_silence = \"800ms\"\n\
+         connections_per_source = {per_source}\n\
+         [[trunk]]\nname = \"pbx\"\nsources = [\"{CALLER}\"]\n[[seat]]\nid = \"1001\""
+    );
+    Gateway::start(directory, &sip, &more).await
+}
+
+/// Says one octet after the other and never ends; gives up when the gateway does.
+async fn trickle(stream: TcpStream, text: &'static [u8]) {
+    let (mut read, mut write) = stream.into_split();
+    let mut beat = interval(Duration::from_millis(20));
+    let speaks = async {
+        for octet in text.iter().chain(std::iter::repeat(&b'x')) {
+            beat.tick().await;
+            if write.write_all(std::slice::from_ref(octet)).await.is_err() {
+                return;
+            }
+        }
+    };
+    let hears = async { while read.read(&mut [0; 512]).await.is_ok_and(|n| n > 0) {} };
+    tokio::select! {
+        () = speaks => {}
+        () = hears => {}
+    }
+}
+
+async fn caller(gateway: &Gateway) -> Line<TcpStream> {
+    let stream = connect_from(CALLER, gateway.at(Transport::Tcp)).await;
+    Line::new(stream.local_addr().unwrap(), "TCP", stream)
+}
+
+#[tokio::test]
+async fn three_hundred_slow_connections_are_all_cut_and_a_good_caller_elsewhere_succeeds() {
+    let gateway = gateway("loris", 150).await;
+    let beginnings: [(Transport, &[u8]); 4] = [
+        (Transport::Tcp, b"OPTIONS sip:a SIP/2.0\r\nX: "),
+        (Transport::Tls, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        (Transport::Ws, b"GET / HTTP/1.1\r\nHost: a\r\nX: "),
+        (Transport::Wss, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    ];
+    let mut slow = JoinSet::new();
+    for (transport, text) in beginnings.into_iter().cycle().take(300) {
+        let at = gateway.at(transport);
+        slow.spawn(async move { trickle(connect_from("127.0.0.1", at).await, text).await });
+    }
+    caller(&gateway).await.calls_and_hangs_up().await;
+    let all_cut = async { while slow.join_next().await.is_some() {} };
+    timeout(WITHIN, all_cut).await.expect("every slow connection is cut");
+    caller(&gateway).await.calls_and_hangs_up().await;
+    let counts = gateway.running.streams();
+    let of = |why| counts.of(why);
+    let slow = of(Ended::TooSlow) + of(Ended::NoHandshake);
+    let refused = of(Ended::SourceFull) + of(Ended::TooOften);
+    assert_eq!(slow + refused, 300, "{:?}", counts.counters().collect::<Vec<_>>());
+    assert!(
+        of(Ended::SourceFull) >= 100 && of(Ended::TooSlow) >= 100,
+        "{:?}",
+        counts.counters().collect::<Vec<_>>()
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_who_only_keeps_alive_is_cut_and_a_trunk_stays() {
+    let gateway = gateway("silent", 64).await;
+    let mut trunk = caller(&gateway).await;
+    assert!(trunk.is_heard(1).await);
+    let stranger = connect_from("127.0.0.1", gateway.at(Transport::Tcp)).await;
+    let (mut read, mut write) = stranger.into_split();
+    let mut beat = interval(Duration::from_millis(50));
+    let keeps_alive = async {
+        loop {
+            beat.tick().await;
+            if write.write_all(b"\r\n\r\n").await.is_err() {
+                return;
+            }
+        }
+    };
+    let hears = async { while read.read(&mut [0; 512]).await.is_ok_and(|n| n > 0) {} };
+    let cut = async {
+        tokio::select! {
+            () = keeps_alive => {}
+            () = hears => {}
+        }
+    };
+    timeout(WITHIN, cut).await.expect("the stranger is cut");
+    assert_eq!(gateway.running.streams().of(Ended::Silent), 1);
+    assert!(trunk.is_heard(2).await, "a trunk may be silent for longer");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_and_never_reads_loses_its_connection() {
+    let gateway = gateway("reader", 64).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.bind(SocketAddr::new(CALLER.parse().unwrap(), 0)).unwrap();
+    let stream = socket.connect(gateway.at(Transport::Tcp)).await.unwrap();
+    let mut line = Line::new(stream.local_addr().unwrap(), "TCP", stream);
+    let asks = async {
+        for cseq in 1.. {
+            let request = line.request("OPTIONS", cseq, "", "");
+            if line.carrier.write_all(request.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    };
+    timeout(WITHIN, asks).await.expect("the connection is cut");
+    assert!(gateway.running.streams().of(Ended::SlowReader) >= 1);
+    line = caller(&gateway).await;
+    assert!(line.is_heard(1).await);
+    gateway.stop().await;
+}

@@ -1,0 +1,175 @@
+//! SIP over TLS: a trunk that proves itself by its certificate, certificates that change while the gateway runs, and
+//! peers the gateway connects to.
+
+use crate::certificates::{Authority, Identity};
+use crate::line::{Gateway, Line, WITHIN, directory};
+use hotline_gateway::event::What;
+use hotline_gateway::io::stream::Ended;
+use hotline_gateway::sip::Transport;
+use std::path::Path;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Duration, interval, timeout};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+type Secure = client::TlsStream<TcpStream>;
+
+const LISTEN: &str = "listen = [\"tcp:127.0.0.1:0\", \"tls:127.0.0.1:0\"]";
+
+fn files(directory: &Path) -> String {
+    let file = |name| directory.join(name);
+    format!(
+        "{LISTEN}\ntls_certificate = {:?}\ntls_key = {:?}\ntls_client_ca = {:?}\ntls_roots = {:?}",
+        file("cert.pem"),
+        file("key.pem"),
+        file("carriers.pem"),
+        file("roots.pem")
+    )
+}
+
+/// A gateway with the certificate of `own`, a carrier known by its certificate and a PBX known by its address.
+async fn gateway(name: &str, ours: &Authority, own: &Identity, carriers: &Authority, seat: &str) -> Gateway {
+    let directory = directory(&format!("tls-{name}"));
+    own.write(&directory);
+    carriers.write(&directory, "carriers.pem");
+    ours.write(&directory, "roots.pem");
+    let more = format!(
+        "[limits]\ndrain = \"1s\"\n[[trunk]]\nname = \"carrier\"\nauthenticate = \"certificate\"\n\
+         certificates = [\"sbc.carrier.example\"]\n\
+         [[trunk]]\nname = \"pbx\"\nsources = [\"tcp:127.0.0.1\"]\n[[seat]]\nid = \"1001\"\n{seat}"
+    );
+    Gateway::start(directory.clone(), &files(&directory), &more).await
+}
+
+async fn try_connect(
+    gateway: &Gateway,
+    trusts: &Authority,
+    shows: Option<&Identity>,
+) -> std::io::Result<Line<Secure>> {
+    let stream = TcpStream::connect(gateway.at(Transport::Tls)).await?;
+    let here = stream.local_addr()?;
+    let name = ServerName::try_from("gateway.example").unwrap();
+    let stream = TlsConnector::from(trusts.client(shows)).connect(name, stream).await?;
+    Ok(Line::new(here, "TLS", stream))
+}
+
+async fn connect(gateway: &Gateway, trusts: &Authority, shows: Option<&Identity>) -> Line<Secure> {
+    try_connect(gateway, trusts, shows).await.expect("a TLS connection")
+}
+
+fn shown(line: &Line<Secure>) -> CertificateDer<'static> {
+    line.carrier.get_ref().1.peer_certificates().expect("certificates")[0].clone()
+}
+
+#[tokio::test]
+async fn nobody_calls_as_a_carrier_without_its_certificate_or_with_another() {
+    let (ours, carriers, others) = (Authority::new(), Authority::new(), Authority::new());
+    let gateway = gateway("mutual", &ours, &ours.signs(&["gateway.example"]), &carriers, "").await;
+
+    let mut without = connect(&gateway, &ours, None).await;
+    let mut another = connect(&gateway, &ours, Some(&carriers.signs(&["www.carrier.example"]))).await;
+    for line in [&mut without, &mut another] {
+        let offer = line.offer();
+        line.send(line.request("INVITE", 1, "", &offer)).await;
+        let status = line.final_response().await.status();
+        assert!(matches!(status, Some(401 | 403)), "{status:?}");
+    }
+    // With TLS 1.3 the client learns only when it reads that its certificate was not believed.
+    let forged = others.signs(&["sbc.carrier.example"]);
+    if let Ok(mut line) = try_connect(&gateway, &ours, Some(&forged)).await {
+        assert!(line.message().await.is_none(), "the connection stays open");
+    }
+    assert_eq!(gateway.running.streams().of(Ended::NoHandshake), 1);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_to_new_connections_the_old_ones_go_on_and_a_bad_one_raises_an_alarm() {
+    let ours = Authority::new();
+    let (first, second) = (ours.signs(&["gateway.example"]), ours.signs(&["gateway.example"]));
+    let gateway = gateway("reload", &ours, &first, &Authority::new(), "").await;
+    let mut events = gateway.running.events();
+    let mut old = connect(&gateway, &ours, None).await;
+    assert_eq!(shown(&old), first.certificate);
+
+    second.write(&gateway.directory);
+    let mut look = interval(Duration::from_millis(100));
+    let renewed = async {
+        while shown(&connect(&gateway, &ours, None).await) != second.certificate {
+            look.tick().await;
+        }
+    };
+    timeout(WITHIN, renewed).await.expect("the new certificate in use");
+    assert!(old.is_heard(1).await, "the old connection goes on");
+
+    std::fs::write(gateway.directory.join("cert.pem"), "no certificate").unwrap();
+    let alarmed = async {
+        loop {
+            if let What::AlarmRaised { alarm, raised, reason } = events.recv().await.expect("events").what {
+                assert_eq!((&*alarm, raised), ("tls_certificate", true), "{reason}");
+                assert!(reason.contains("cert.pem"), "{reason}");
+                return;
+            }
+        }
+    };
+    timeout(WITHIN, alarmed).await.expect("an alarm");
+    assert_eq!(shown(&connect(&gateway, &ours, None).await), second.certificate);
+    assert!(old.is_heard(2).await);
+    gateway.stop().await;
+}
+
+/// A phone that waits for TLS connections.
+async fn phone() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let contact = format!("contact = \"sip:1001@{};transport=tls\"", listener.local_addr().unwrap());
+    (listener, contact)
+}
+
+async fn accept(
+    listener: &TcpListener,
+    shows: &Identity,
+) -> std::io::Result<Line<server::TlsStream<TcpStream>>> {
+    let (stream, _) = timeout(WITHIN, listener.accept()).await.expect("the gateway connects").unwrap();
+    let stream = TlsAcceptor::from(shows.server()).accept(stream).await?;
+    Ok(Line::new(listener.local_addr().unwrap(), "TLS", stream))
+}
+
+#[tokio::test]
+async fn the_gateway_connects_to_a_phone_whose_certificate_names_its_address() {
+    let ours = Authority::new();
+    let (listener, contact) = phone().await;
+    let gateway =
+        gateway("dial", &ours, &ours.signs(&["gateway.example"]), &Authority::new(), &contact).await;
+    let mut citizen = gateway.tcp().await;
+    let offer = citizen.offer();
+    citizen.send(citizen.request("INVITE", 1, "", &offer)).await;
+    let mut phone = accept(&listener, &ours.signs(&["127.0.0.1"])).await.expect("a TLS connection");
+    let invite = phone.asked("INVITE").await;
+    assert_eq!(invite.via().transport(), "TLS");
+    phone.answer(&invite, "200 OK").await;
+    phone.asked("ACK").await;
+    let ok = citizen.final_response().await;
+    let tag = format!(";tag={}", ok.to_tag().unwrap());
+    citizen.send(citizen.request("ACK", 1, &tag, "")).await;
+    citizen.send(citizen.request("BYE", 2, &tag, "")).await;
+    let bye = phone.asked("BYE").await;
+    phone.answer(&bye, "200 OK").await;
+    assert_eq!(citizen.final_response().await.cseq().0, 2);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_gateway_sends_nothing_to_whoever_cannot_prove_to_be_the_phone() {
+    let ours = Authority::new();
+    let (listener, contact) = phone().await;
+    let gateway =
+        gateway("forged", &ours, &ours.signs(&["gateway.example"]), &Authority::new(), &contact).await;
+    let mut citizen = gateway.tcp().await;
+    let offer = citizen.offer();
+    citizen.send(citizen.request("INVITE", 1, "", &offer)).await;
+    if let Ok(mut phone) = accept(&listener, &ours.signs(&["127.0.0.9", "phone.example"])).await {
+        assert!(phone.message().await.is_none(), "a request went to a stranger");
+    }
+    assert_eq!(citizen.final_response().await.status(), Some(200), "the citizen waits for another seat");
+    gateway.stop().await;
+}
