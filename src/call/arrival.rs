@@ -66,11 +66,11 @@ pub fn received(
     CallReceived {
         trunk: trunk.clone(),
         caller: caller::identify(invite, identity),
-        service_number: service_number(invite),
+        service_number: ServiceNumber::from(identity.stripped(service_number(invite).as_str())),
         leg,
         sip_call_id: Arc::from(invite.call_id()),
         source: flow.remote,
-        headers: caller::selected_headers(invite),
+        headers: caller::selected_headers_where(invite, |name| identity.keeps(name)),
     }
 }
 

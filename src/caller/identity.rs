@@ -19,12 +19,29 @@ pub struct TrunkIdentity {
     pub country: String,
     /// The area code its local numbers belong to, for instance `0755`.
     pub area: Option<String>,
+    /// Taken from the front of every number it brings, before anything is made of it.
+    pub strip: Option<String>,
+    /// The `X-` headers kept of its calls, in lower case; `None`: all of them.
+    pub headers: Option<Vec<String>>,
+}
+
+impl TrunkIdentity {
+    /// A number without what this trunk puts before it. A number that is nothing else stays as it is.
+    pub fn stripped<'n>(&self, number: &'n str) -> &'n str {
+        let rest = self.strip.as_deref().and_then(|strip| number.strip_prefix(strip));
+        rest.filter(|rest| !rest.is_empty()).unwrap_or(number)
+    }
+
+    /// Whether an `X-` header of its calls is kept.
+    pub fn keeps(&self, header: &str) -> bool {
+        self.headers.as_ref().is_none_or(|kept| kept.iter().any(|name| name.eq_ignore_ascii_case(header)))
+    }
 }
 
 impl Default for TrunkIdentity {
     /// Not trusted, in China, in no area.
     fn default() -> TrunkIdentity {
-        TrunkIdentity { trusted: false, country: "86".to_owned(), area: None }
+        TrunkIdentity { trusted: false, country: "86".to_owned(), area: None, strip: None, headers: None }
     }
 }
 
@@ -81,7 +98,12 @@ impl Claim {
             Scheme::Tel => uri.param("phone-context"),
             _ => inner.split(';').find_map(|p| p.strip_prefix("phone-context=")),
         };
-        Claim { e164: normal_form(raw, context, rules), raw: shown(raw), name, anonymous_host }
+        Claim {
+            e164: normal_form(rules.stripped(raw), context, rules),
+            raw: shown(raw),
+            name,
+            anonymous_host,
+        }
     }
 
     fn is_anonymous(&self) -> bool {

@@ -25,7 +25,12 @@ fn with(headers: &[&str]) -> Message {
 }
 
 fn trunk(trusted: bool) -> TrunkIdentity {
-    TrunkIdentity { trusted, country: "86".to_owned(), area: Some("0755".to_owned()) }
+    TrunkIdentity {
+        trusted,
+        country: "86".to_owned(),
+        area: Some("0755".to_owned()),
+        ..TrunkIdentity::default()
+    }
 }
 
 /// What is known: raw, E.164, name.

@@ -4,7 +4,7 @@ use super::address::{self, Advertised, Listen, Transport};
 use super::problem::{Fault, Problems, Span, fault};
 use super::table::Table;
 use crate::time::Duration;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 pub(super) const KEYS: &[&str] = &[
@@ -18,6 +18,7 @@ pub(super) const KEYS: &[&str] = &[
     "tls_roots",
     "websocket_origins",
     "seat_ping",
+    "dns_servers",
 ];
 
 /// With the patience of two questions a phone that dies is found out within 9 s, while a seat costs a quarter of a
@@ -45,6 +46,8 @@ pub struct Sip {
     pub websocket_origins: Vec<String>,
     /// A seat's phone that was not heard for this long is asked whether it is there; zero: never.
     pub seat_ping: Duration,
+    /// The name servers asked for trunks; those of the system when there is none. At most three are asked.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// The files TLS goes by, all PEM.
@@ -77,6 +80,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (S
         tls: Tls::default(),
         websocket_origins: Vec::new(),
         seat_ping: SEAT_PING,
+        dns_servers: Vec::new(),
     };
     let Some(t) = table else {
         return (sip, vec![0..0; 2]);
@@ -97,6 +101,9 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> (S
         sip.realm = realm;
     }
     sip.tls = tls(t, problems);
+    if let Some(servers) = t.texts("dns_servers", problems, name_server) {
+        sip.dns_servers = servers.into_iter().map(|(server, _)| server).collect();
+    }
     if let Some(origins) = t.texts("websocket_origins", problems, address::origin) {
         sip.websocket_origins = origins.into_iter().map(|(o, _)| o).collect();
     }
@@ -129,6 +136,15 @@ fn tls(t: &Table<'_>, problems: &mut Problems<'_>) -> Tls {
 
 fn no_file() -> Fault {
     fault("the name of a file is empty", "write the path of a PEM file, like \"tls/cert.pem\"")
+}
+
+/// `192.0.2.53`, `[2001:db8::53]:5353`.
+fn name_server(text: &str) -> Result<SocketAddr, Fault> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let plain = || bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, 53));
+    let server = text.parse().ok().or_else(plain).filter(|a: &SocketAddr| a.port() != 0);
+    let cure = "write its address like \"192.0.2.53\", with a port where that is not 53";
+    server.ok_or_else(|| fault(format!("`{text}` is not the address of a name server"), cure))
 }
 
 /// A realm stands in quotation marks in a header: none inside, nothing that needs escaping.

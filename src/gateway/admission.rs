@@ -56,6 +56,9 @@ impl Gateway {
                 return self.endpoint.respond(now, tx, response, &mut self.wire);
             }
         };
+        if !self.trunk_proved(now, tx, &flow, &invite, &trunk) {
+            return;
+        }
         let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
         let leg = LegId::new(now.wall, &mut self.random);
         let received = call::received(&invite, flow, &trunk, identity, leg);
@@ -158,6 +161,9 @@ impl Gateway {
         (reason, sip_code): (RefusalReason, u16),
         out: &mut Vec<Output>,
     ) {
+        if let Some(trunk) = self.trunks.get_mut(&received.trunk) {
+            trunk.count_refusal(reason);
+        }
         let summary = Summary {
             state: CallState::Refused,
             caller: received.caller.shown(),

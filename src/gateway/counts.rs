@@ -68,6 +68,8 @@ pub struct Counts {
     pub malformed_total: u64,
     /// Who was turned away, by door and reason.
     pub refusals: super::Refusals,
+    /// What is used of each trunk, by name.
+    pub trunks: Vec<super::TrunkCounts>,
     /// Newest position in the journal.
     pub head: u64,
     /// New calls are taken.
@@ -100,6 +102,7 @@ impl Gateway {
             shed_total: self.tallies.shed_before_parsing,
             malformed_total: sip.malformed,
             refusals: self.tallies.refusals,
+            trunks: self.trunk_counts(),
             head: self.sequence.head(),
             serving: self.duty == super::Duty::Serving,
         }

@@ -4,6 +4,7 @@
 //! how many calls a trunk may bring in its profile. Here they are asked in order.
 
 use super::refusals::{Cause, Refusals};
+use super::trunking::Trunking;
 use super::{Duty, Gateway, Output, Trunk};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::door::{Class, Names, Rule, Standing, allowed, class, outside_a_dialog};
@@ -29,6 +30,7 @@ pub(super) struct Doorkeeper<'a> {
     pub(super) names: &'a Names,
     pub(super) legs: &'a HashMap<LegId, CallId>,
     pub(super) trunks: &'a mut HashMap<TrunkId, Trunk>,
+    pub(super) trunking: &'a Trunking,
     pub(super) refusals: &'a mut Refusals,
     pub(super) pressure: Pressure,
     pub(super) duty: Duty,
@@ -54,6 +56,12 @@ impl Doorkeeper<'_> {
             return self.refuse(at, Cause::Host, 404, Vec::new());
         }
         match (&door, method) {
+            // Without a password it is no call yet: it is only asked for one.
+            (Door::Trunk(trunk), Method::Invite)
+                if self.trunking.asks_password(trunk) && request.header("Authorization").is_none() =>
+            {
+                Judgement::Admit
+            }
             (Door::Trunk(trunk), Method::Invite) => self.judge_call(trunk),
             // Nothing is kept of a stranger's question either.
             (Door::Stranger, Method::Options) if self.duty == Duty::Serving => {

@@ -63,9 +63,7 @@ impl Gateway {
         if let Some((at, _)) = call.poll_timeout() {
             self.call_timers.set(id, at);
         }
-        if let Some(trunk) = self.trunks.get_mut(&trunk) {
-            trunk.in_use += 1;
-        }
+        self.take_channel(now, &trunk, out);
         self.calls.insert(id, Slot { call, trunk, history: key, asked: Vec::new() });
         self.asked_by(id, leg, tx);
         self.act(now, id, out);
@@ -115,18 +113,16 @@ impl Gateway {
         }
         self.act(now, id, out);
         if finished {
-            self.forget(id);
+            self.forget(now, id, out);
         }
     }
 
-    fn forget(&mut self, id: CallId) {
+    fn forget(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
         let Some(slot) = self.calls.remove(&id) else { return };
         for tx in slot.asked {
             self.servers.remove(&tx);
         }
-        if let Some(trunk) = self.trunks.get_mut(&slot.trunk) {
-            trunk.in_use = trunk.in_use.saturating_sub(1);
-        }
+        self.free_channel(now, &slot.trunk, out);
     }
 
     /// Does what the call said.
@@ -237,6 +233,7 @@ impl Gateway {
             self.duty = Duty::Draining;
             let reason = Arc::from("asked to stop");
             self.tell(now, What::NodeStateChanged { state: NodeState::Draining, reason }, out);
+            self.trunks_drain(now, out);
         }
     }
 

@@ -21,10 +21,12 @@ mod refusals;
 mod routing;
 mod seat_door;
 mod setup;
+mod trunking;
 
 pub use counts::Counts;
 pub use ports::{Input, Output, Reason, Start};
 pub use refusals::{Cause, Refusals};
+pub use trunking::TrunkCounts;
 
 use crate::acd::{self, Acd};
 use crate::call::{self, Call, Rules, ServiceRules};
@@ -44,6 +46,7 @@ pub struct Gateway {
     rules: Arc<Rules>,
     services: HashMap<ServiceNumber, Arc<ServiceRules>>,
     trunks: HashMap<TrunkId, Trunk>,
+    trunking: trunking::Trunking,
     static_contacts: HashMap<SeatId, crate::call::Target>,
     history_key: crate::caller::HistorySecret,
     most_calls: usize,
@@ -109,6 +112,12 @@ struct Trunk {
     identity: TrunkIdentity,
     channels: u32,
     in_use: u32,
+    /// It does not answer us, and the alarm is raised.
+    down: bool,
+    /// Nearly all its channels are used, and the alarm is raised.
+    crowded: bool,
+    /// Calls refused, by reason.
+    refused: Vec<(crate::event::RefusalReason, u64)>,
     rate: admission::Rate,
     /// New calls a second that are read at all; past it they are dropped unread, as the network would.
     readable: admission::Rate,
@@ -144,6 +153,7 @@ impl Gateway {
             Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),
             Input::History { call, history } => self.push_call(call, call::Input::History(history)),
             Input::Alarm { alarm, raised, reason } => self.alarm(now, alarm, raised, &reason, out),
+            Input::Located { query, answer } => self.located(now, query, answer, out),
             Input::Drain => self.drain(now, out),
             Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
             Input::Stop => self.tell_all_calls(|| call::Input::Stop),
@@ -160,6 +170,7 @@ impl Gateway {
             self.phones.poll_timeout().map(|at| (at, Reason::Phone)),
             self.held.poll_timeout().map(|at| (at, Reason::SlowAnswer)),
             self.acd.poll_timeout().map(|(at, r)| (at, Reason::Acd(r))),
+            self.trunking.poll_timeout().map(|(at, r)| (at, Reason::Trunk(r))),
             self.call_timers.next().map(|(at, call)| (at, Reason::Call(call))),
             self.awaiting.deadline().map(|at| (at, Reason::DiskHangs)),
         ]
@@ -186,6 +197,7 @@ impl Gateway {
         while let Some((tx, answer)) = self.held.pop_due(now.mono) {
             self.endpoint.respond(now, tx, answer, &mut self.wire);
         }
+        self.trunks_due(now, out);
         self.disk_hangs(now, out);
         self.run(now, out);
         while let Some(call) = self.call_timers.pop_due(now.mono) {

@@ -2,11 +2,14 @@
 
 use crate::caller::{History, HistoryKey, HistorySecret};
 use crate::event::CallEvent;
-use crate::id::{CallId, Random};
+use crate::id::{CallId, Random, TrunkId};
 use crate::media;
+use crate::redact::Secret;
 use crate::sip::Flow;
 use crate::sip::digest::SeatAccount;
+use crate::sip::locate::{Answer, Query};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// What the shell brings in.
@@ -62,6 +65,13 @@ pub enum Input {
         /// What and the cure, in plain words, without personal data.
         reason: String,
     },
+    /// What was asked of the domain name system.
+    Located {
+        /// The question.
+        query: Query,
+        /// The answer. Each question gets one.
+        answer: Answer,
+    },
     /// Take no new calls.
     Drain,
     /// End every call now.
@@ -100,6 +110,8 @@ pub enum Output {
         /// The caller's key.
         key: HistoryKey,
     },
+    /// Ask the domain name system, without making anything wait.
+    Locate(Query),
     /// Draining, and the last call is over.
     Drained,
 }
@@ -117,6 +129,8 @@ pub enum Reason {
     SlowAnswer,
     /// A queue's or a seat's timer.
     Acd(crate::acd::Reason),
+    /// A trunk's timer.
+    Trunk(crate::sip::trunk::Reason),
     /// A call's own timer.
     Call(CallId),
     /// The disk has not confirmed a call's beginning in time.
@@ -133,6 +147,8 @@ pub struct Start {
     pub open_calls: Vec<Vec<CallEvent>>,
     /// Seats that register, with their passwords.
     pub accounts: Vec<SeatAccount>,
+    /// The passwords of trunks, by name.
+    pub trunk_passwords: HashMap<TrunkId, Secret<String>>,
     /// The key of the caller history.
     pub history_secret: HistorySecret,
     /// Our address in session descriptions, when configured.

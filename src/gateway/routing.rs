@@ -23,6 +23,7 @@ impl Gateway {
             names: &self.names,
             legs: &self.legs,
             trunks: &mut self.trunks,
+            trunking: &self.trunking,
             refusals: &mut self.tallies.refusals,
             pressure: self.pressure,
             duty: self.duty,
@@ -86,7 +87,10 @@ impl Gateway {
                     self.phone_answered(now, tx, None, out)
                 }
                 Happened::Response { tx, flow, response } => {
-                    let Some(Sent { call, leg, .. }) = self.clients.get(&tx).cloned() else { continue };
+                    let Some(Sent { call, leg, .. }) = self.clients.get(&tx).cloned() else {
+                        self.trunk_responded(now, tx, response, out);
+                        continue;
+                    };
                     let status = response.status().unwrap_or_default();
                     // A 2xx to INVITE may come again; every other final response is the last.
                     if status >= 300 || (status >= 200 && *response.cseq().1 != Method::Invite) {
@@ -94,11 +98,12 @@ impl Gateway {
                     }
                     self.push_call(call, call::Input::Response { leg, flow, response });
                 }
-                Happened::Failed { tx, .. } => {
-                    if let Some(Sent { call, leg, method, cseq }) = self.clients.remove(&tx) {
+                Happened::Failed { tx, cause } => match self.clients.remove(&tx) {
+                    Some(Sent { call, leg, method, cseq }) => {
                         self.push_call(call, call::Input::Failed { leg, method, cseq });
                     }
-                }
+                    None => self.trunk_request_failed(now, tx, cause, out),
+                },
             }
         }
     }

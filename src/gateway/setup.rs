@@ -7,7 +7,7 @@ use super::{Duty, Gateway, Output, Start, Trunk, Work, admission::Rate};
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
 use crate::call::{PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
 use crate::caller::TrunkIdentity;
-use crate::config::Config;
+use crate::config::{Authenticate, Config};
 use crate::event::Sequence;
 use crate::id::SeatId;
 use crate::sdp::Codec;
@@ -30,6 +30,7 @@ impl Gateway {
             rules: Arc::new(rules(config, &advertised, start.media_address)),
             services: services(config),
             trunks: trunks(config),
+            trunking: super::trunking::Trunking::new(config, &start.trunk_passwords, now, &mut random),
             history_key: start.history_secret,
             most_calls: config.limits.calls as usize,
             endpoint: Endpoint::new(
@@ -129,10 +130,26 @@ fn services(config: &Config) -> HashMap<crate::id::ServiceNumber, Arc<ServiceRul
 
 fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
     let trunks = config.trunks.iter().map(|t| {
-        let identity = TrunkIdentity { trusted: t.trusted, country: t.country.clone(), area: t.area.clone() };
+        let identity = TrunkIdentity {
+            trusted: t.trusted,
+            country: t.country.clone(),
+            area: t.area.clone(),
+            strip: t.strip.clone(),
+            headers: t.headers.clone(),
+        };
         let rate = Rate::new(t.calls_per_second);
         let readable = Rate::new(readable(t.calls_per_second));
-        (t.name.clone(), Trunk { identity, channels: t.channels, in_use: 0, rate, readable })
+        let kept = Trunk {
+            identity,
+            channels: t.channels,
+            in_use: 0,
+            down: false,
+            crowded: false,
+            refused: Vec::new(),
+            rate,
+            readable,
+        };
+        (t.name.clone(), kept)
     });
     trunks.collect()
 }
@@ -163,6 +180,11 @@ fn acd_config(config: &Config) -> AcdConfig {
 fn doors(config: &Config) -> Doors {
     let mut doors = Doors::default();
     for trunk in &config.trunks {
+        if trunk.authenticate == Authenticate::Certificate {
+            let sources = trunk.sources.iter().map(|s| (*s).into()).collect();
+            doors.add_certified(trunk.name.clone(), trunk.certificates.clone(), sources);
+            continue;
+        }
         for source in &trunk.sources {
             doors.add(trunk.name.clone(), *source);
         }

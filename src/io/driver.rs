@@ -2,6 +2,7 @@
 //! says. The only place where the gateway is called.
 
 use super::clock::Clock;
+use super::dns::Resolver;
 use super::rtp::Commander;
 use super::store::{Append, Journal};
 use super::stream::{Accepted, Connections};
@@ -45,6 +46,8 @@ pub struct Driver {
     pub media: Commander,
     /// The journal.
     pub journal: Journal,
+    /// The way to the domain name system.
+    pub resolver: Resolver,
     /// Inputs from other threads.
     pub inbox: mpsc::Receiver<Inbound>,
     /// To give connections and look-ups a way back.
@@ -141,6 +144,7 @@ impl Driver {
                     events.push(Append { event, history });
                 }
                 Output::LookUp { call, key } => self.look_up(call, key),
+                Output::Locate(query) => self.resolver.ask(query, &self.sender),
                 Output::Drained => {
                     self.drained.send_replace(true);
                 }

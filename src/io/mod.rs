@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod clock;
+pub mod dns;
 pub mod driver;
 pub mod grpc;
 pub mod http;

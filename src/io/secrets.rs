@@ -5,12 +5,12 @@
 
 use crate::caller::HistorySecret;
 use crate::config::Config;
-use crate::id::SeatId;
+use crate::id::{SeatId, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::SeatAccount;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -70,6 +70,7 @@ fn error(path: &Path, what: impl Into<String>, cure: impl Into<String>) -> State
 pub struct State {
     directory: PathBuf,
     passwords: BTreeMap<String, Secret<String>>,
+    trunks: HashMap<TrunkId, Secret<String>>,
     api_token: Secret<String>,
     history: HistorySecret,
 }
@@ -102,7 +103,8 @@ impl State {
                 HistorySecret::new(made)
             }
         };
-        Ok(State { directory, passwords, api_token, history })
+        let trunks = trunk_passwords(config)?;
+        Ok(State { directory, passwords, trunks, api_token, history })
     }
 
     /// The seats that register, with their passwords and algorithms.
@@ -118,6 +120,11 @@ impl State {
     /// The password of a seat that registers.
     pub fn password(&self, seat: &SeatId) -> Option<&Secret<String>> {
         self.passwords.get(seat.as_str())
+    }
+
+    /// The passwords of trunks, by name.
+    pub fn trunk_passwords(&self) -> HashMap<TrunkId, Secret<String>> {
+        self.trunks.clone()
     }
 
     /// The bearer token of gRPC.
@@ -236,6 +243,22 @@ fn passwords_of(path: &Path, text: &str) -> Result<BTreeMap<String, Secret<Strin
         }
     }
     Ok(read.into_iter().map(|(seat, password)| (seat, Secret::new(password))).collect())
+}
+
+/// The first line of each trunk's password file. A password a carrier gave is taken as it is, however short.
+fn trunk_passwords(config: &Config) -> Result<HashMap<TrunkId, Secret<String>>, StateError> {
+    let mut passwords = HashMap::new();
+    for trunk in &config.trunks {
+        let Some(path) = &trunk.password_file else { continue };
+        let cure = format!("write the password of trunk `{}` into it as its first line", trunk.name);
+        let Some(text) = read(path)? else { return Err(error(path, "there is no such file", cure)) };
+        let first = text.expose().lines().next().unwrap_or_default().trim_end();
+        if first.is_empty() || first.contains(char::is_control) {
+            return Err(error(path, "its first line is no password", cure));
+        }
+        passwords.insert(trunk.name.clone(), Secret::new(first.to_owned()));
+    }
+    Ok(passwords)
 }
 
 fn password() -> Result<Secret<String>, StateError> {
@@ -378,6 +401,25 @@ mod tests {
         place.0.store.path = path;
         let state = State::open(&place.0).unwrap();
         assert!(state.accounts(&place.0).is_empty() && !place.file(SEATS).exists());
+    }
+
+    #[test]
+    fn a_trunks_password_is_the_first_line_of_its_file_and_never_shown() {
+        let mut place = Place::new();
+        let path = place.file("carrier");
+        if let Some(trunk) = place.0.trunks.first_mut() {
+            trunk.password_file = Some(path.clone());
+        }
+        assert!(place.refusal().contains("no such file"));
+        place.put("carrier", "\nsecond\n");
+        assert!(place.refusal().contains("no password"));
+        place.put("carrier", "open sesame \nsecond\n");
+        let state = State::open(&place.0).unwrap();
+        let passwords = state.trunk_passwords();
+        assert_eq!(passwords.values().map(|p| p.expose().as_str()).collect::<Vec<_>>(), ["open sesame"]);
+        assert!(!format!("{state:?}").contains("sesame"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(place.refusal().contains("chmod 600"));
     }
 
     #[test]

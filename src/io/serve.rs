@@ -5,7 +5,7 @@ use super::clock::Clock;
 use super::driver::{Driver, INBOX, Inbound};
 use super::store::{Failure, Journal};
 use super::udp::Listeners;
-use super::{grpc, http, rtp, secrets, stream};
+use super::{dns, grpc, http, rtp, secrets, stream};
 use crate::config::Config;
 use crate::event::{CallEvent, CallRecord, wire};
 use crate::gateway::{Counts, Gateway, Input, Start};
@@ -83,6 +83,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         head: recovered.head,
         open_calls: recovered.open_calls,
         accounts: state.accounts(config),
+        trunk_passwords: state.trunk_passwords(),
         history_secret: state.history_secret(),
         media_address: media_address(config),
     };
@@ -111,6 +112,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         streams: stream::Connections::new(setting.clone(), Handle::current()),
         media: media.clone(),
         journal: journal.clone(),
+        resolver: dns::Resolver::new(&config.sip.dns_servers),
         inbox,
         sender: sender.clone(),
         counts: counts_tx,
@@ -247,6 +249,7 @@ struct DriverParts {
     streams: stream::Connections,
     media: rtp::Commander,
     journal: Journal,
+    resolver: dns::Resolver,
     inbox: mpsc::Receiver<Inbound>,
     sender: mpsc::Sender<Inbound>,
     counts: watch::Sender<Counts>,
@@ -258,11 +261,33 @@ impl DriverParts {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async move {
-            let DriverParts { gateway, clock, udp, streams, media, journal, inbox, sender, counts, drained } =
-                self;
+            let DriverParts {
+                gateway,
+                clock,
+                udp,
+                streams,
+                media,
+                journal,
+                resolver,
+                inbox,
+                sender,
+                counts,
+                drained,
+            } = self;
             let Ok(udp) = Listeners::from_std(udp) else { return };
-            let driver =
-                Driver { gateway, clock, udp, streams, media, journal, inbox, sender, counts, drained };
+            let driver = Driver {
+                gateway,
+                clock,
+                udp,
+                streams,
+                media,
+                journal,
+                resolver,
+                inbox,
+                sender,
+                counts,
+                drained,
+            };
             driver.run(first).await;
         });
     }

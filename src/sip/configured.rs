@@ -2,6 +2,7 @@
 
 use super::digest::Algorithm;
 use super::door::Source;
+use super::locate::{Place, Reach};
 use super::{Advertised, Transport};
 use crate::config;
 
@@ -35,5 +36,17 @@ impl From<config::Algorithm> for Algorithm {
 impl From<config::Source> for Source {
     fn from(s: config::Source) -> Source {
         Source { prefix: s.net, transport: s.transport.map(Transport::from), port: s.port }
+    }
+}
+
+impl From<&config::Target> for Place {
+    fn from(t: &config::Target) -> Place {
+        Place { host: t.host.clone(), port: t.port, transport: t.transport.map(Transport::from) }
+    }
+}
+
+impl From<&config::Listen> for Reach {
+    fn from(l: &config::Listen) -> Reach {
+        Reach { transport: l.transport.into(), local: l.address }
     }
 }

@@ -24,12 +24,8 @@ pub struct Kamailio {
 impl Kamailio {
     /// Starts a proxy at `host`, whose new calls go to `next`. Requests inside a dialog follow their route.
     pub fn start(place: &Place, host: &str, next: SocketAddr) -> Kamailio {
-        let address: SocketAddr = format!("{host}:{}", free_port()).parse().expect("an address");
-        let configuration = place.write(
-            "kamailio.cfg",
-            format!(
-                "debug=2\nlog_stderror=yes\nchildren=1\nlisten=udp:{address}\ndisable_tcp=yes\nauto_aliases=no\n\
-                 loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"rr.so\"\nloadmodule \"maxfwd.so\"\n\
+        let script = format!(
+            "loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"rr.so\"\nloadmodule \"maxfwd.so\"\n\
                  loadmodule \"pv.so\"\nloadmodule \"textops.so\"\nloadmodule \"siputils.so\"\n\
                  modparam(\"rr\", \"enable_full_lr\", 1)\n\
                  request_route {{\n\
@@ -45,8 +41,33 @@ impl Kamailio {
                  $du = \"sip:{next}\";\n\
                  if (!t_relay()) sl_reply_error();\n\
                  }}\n"
-            ),
         );
+        Kamailio::with(place, host, &script)
+    }
+
+    /// Starts a registrar at `host` that asks everybody for one password, by one digest algorithm.
+    pub fn registrar(place: &Place, host: &str, algorithm: &str, password: &str) -> Kamailio {
+        let script = format!(
+            "loadmodule \"sl.so\"\nloadmodule \"pv.so\"\nloadmodule \"textops.so\"\nloadmodule \"siputils.so\"\n\
+             loadmodule \"usrloc.so\"\nloadmodule \"registrar.so\"\nloadmodule \"auth.so\"\n\
+             modparam(\"usrloc\", \"db_mode\", 0)\nmodparam(\"auth\", \"algorithm\", \"{algorithm}\")\n\
+             request_route {{\n\
+             if (is_method(\"OPTIONS\")) {{ sl_send_reply(\"200\", \"Here\"); exit; }}\n\
+             if (!is_method(\"REGISTER\")) {{ sl_send_reply(\"405\", \"Only that\"); exit; }}\n\
+             if (!pv_www_authenticate(\"carrier\", \"{password}\", \"0\")) {{\n\
+             auth_challenge(\"carrier\", \"1\"); exit; }}\n\
+             if (!save(\"location\")) sl_reply_error();\n\
+             }}\n"
+        );
+        Kamailio::with(place, host, &script)
+    }
+
+    fn with(place: &Place, host: &str, script: &str) -> Kamailio {
+        let address: SocketAddr = format!("{host}:{}", free_port()).parse().expect("an address");
+        let text = format!(
+            "debug=2\nlog_stderror=yes\nchildren=1\nlisten=udp:{address}\ndisable_tcp=yes\nauto_aliases=no\n{script}"
+        );
+        let configuration = place.write("kamailio.cfg", text);
         let modules = MODULES.iter().find(|m| Path::new(m).exists());
         let modules = modules.unwrap_or_else(|| panic!("Kamailio has no modules: run `make test`"));
         let mut command = Command::new("kamailio");

@@ -5,6 +5,7 @@
 mod bad_offers;
 mod calls;
 mod cancel;
+mod carrier;
 mod kamailio;
 mod linphone;
 mod matrix;

@@ -9,6 +9,7 @@ mod config;
 mod ipv6;
 mod kill;
 mod line;
+mod names;
 mod programme;
 mod slow;
 mod soak;

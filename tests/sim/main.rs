@@ -6,4 +6,5 @@ mod desk;
 mod scenarios;
 mod seeds;
 mod soak;
+mod trunks;
 mod world;

@@ -11,7 +11,8 @@ use hotline_gateway::event::{CallEvent, MediaQuality};
 use hotline_gateway::gateway::{Counts, Gateway, Input, Output, Start};
 use hotline_gateway::id::Random;
 use hotline_gateway::media;
-use hotline_gateway::sip::{Flow, Transport};
+use hotline_gateway::sip::locate::Answer;
+use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ enum Delivery {
     ToGateway(SocketAddr, Bytes),
     ToSeats(Bytes),
     ToCitizens(Bytes),
+    ToPeer(SocketAddr, Bytes),
     Media(media::Event),
     Disk(u64),
 }
@@ -56,6 +58,10 @@ pub struct World {
     pub random: Random,
     pub drained: bool,
     pub open_ports: BTreeMap<hotline_gateway::id::LegId, u16>,
+    /// Trunks' far ends: each answers every request with this status, or is silent.
+    pub peers: BTreeMap<SocketAddr, Option<u16>>,
+    /// What came to them.
+    pub to_peers: Vec<(Mono, SocketAddr, Bytes)>,
     config: Config,
     queue: BTreeMap<(Mono, u64), Delivery>,
     next: u64,
@@ -84,7 +90,7 @@ impl World {
             "[sip]\nlisten = [\"udp:{GATEWAY}\"]\n\
              [store]\npath = \"unused/journal.db\"\n\
              [[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1/32\"]\nchannels = 1000\ncalls_per_second = 1000\n\
-             targets = [\"sip:{CITIZENS}\"]\n\
+             targets = [\"sip:{CITIZENS}\"]\nping = \"0s\"\n\
              [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{SEATS}\"\n{seat_keys}\n\
              [[queue]]\nname = \"main\"\n{queue_keys}\n\
              [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{service_keys}\n{sections}\n"
@@ -105,6 +111,8 @@ impl World {
             random,
             drained: false,
             open_ports: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            to_peers: Vec::new(),
             config,
             queue: BTreeMap::new(),
             next: 0,
@@ -124,6 +132,7 @@ impl World {
             head: self.journal.last().map_or(0, |e| e.position),
             open_calls: self.open_calls(),
             accounts: Vec::new(),
+            trunk_passwords: [("secured".into(), "open sesame".into())].into(),
             history_secret: HistorySecret::new([7; 32]),
             media_address: None,
         };
@@ -264,6 +273,7 @@ impl World {
                 self.seats.receive(self.now, address(GATEWAY), bytes, &mut said);
                 self.phones_said(said, address(SEATS));
             }
+            Delivery::ToPeer(at, bytes) => self.peer_hears(at, bytes),
             Delivery::Media(event) => self.input(Input::Media(event)),
             Delivery::Disk(position) => {
                 let confirmed = self.unconfirmed.partition_point(|e| e.position <= position);
@@ -278,9 +288,12 @@ impl World {
             match output {
                 Output::Send { flow, bytes } => {
                     let to = flow.remote;
+                    let far = self.peers.contains_key(&to);
                     self.post(
                         |bytes| {
-                            if to == address(SEATS) {
+                            if far {
+                                Delivery::ToPeer(to, bytes)
+                            } else if to == address(SEATS) {
                                 Delivery::ToSeats(bytes)
                             } else {
                                 Delivery::ToCitizens(bytes)
@@ -298,9 +311,27 @@ impl World {
                 Output::LookUp { call, .. } => {
                     self.input(Input::History { call, history: Default::default() });
                 }
+                Output::Locate(query) => {
+                    self.input(Input::Located { query, answer: Answer::Failed });
+                }
                 Output::Drained => self.drained = true,
             }
         }
+    }
+
+    fn peer_hears(&mut self, at: SocketAddr, bytes: Bytes) {
+        self.to_peers.push((self.now.mono, at, bytes.clone()));
+        let Ok(message) = Message::parse(bytes) else { return };
+        let status = self.peers.get(&at).copied().flatten();
+        if let (Some(_), Some(status)) = (message.method(), status) {
+            let answer = Outgoing::response(&message, status, Some("peer")).encode();
+            self.peer_says(at, answer);
+        }
+    }
+
+    /// A trunk's far end sends something.
+    pub fn peer_says(&mut self, from: SocketAddr, bytes: Bytes) {
+        self.post(|bytes| Delivery::ToGateway(from, bytes), bytes);
     }
 
     /// A media plane that always has a port and plays every prompt in three seconds.

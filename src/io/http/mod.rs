@@ -1,5 +1,7 @@
 //! The health page and the metrics, for whoever runs the gateway. Read only; no personal data.
 
+mod trunks;
+
 use super::stream;
 use crate::gateway::Counts;
 use axum::Router;
@@ -56,19 +58,21 @@ async fn health(State(told): State<Told>) -> Response {
     for figure in figures {
         let _ = write!(body, ",\n  \"{}\": {}", figure.name, figure.value);
     }
-    body.push_str("\n}\n");
+    let _ = write!(body, ",\n  \"trunks\": {}\n}}\n", trunks::json(&counts.trunks));
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// The counts in the Prometheus text format.
 async fn metrics(State(told): State<Told>) -> Response {
     let mut body = String::new();
-    for Figure { name, kind, value, help } in told.figures().1 {
+    let (counts, figures) = told.figures();
+    for Figure { name, kind, value, help } in figures {
         let _ = writeln!(
             body,
             "# HELP hotline_{name} {help}\n# TYPE hotline_{name} {kind}\nhotline_{name} {value}"
         );
     }
+    body.push_str(&trunks::metrics(&counts.trunks));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body).into_response()
 }
 

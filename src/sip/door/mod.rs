@@ -51,6 +51,16 @@ struct Place {
     by_name: HashMap<SeatId, usize>,
 }
 
+/// A trunk that is known by a name in its certificate.
+#[derive(Debug, Clone)]
+struct Certified {
+    trunk: TrunkId,
+    /// In lower case.
+    names: Vec<String>,
+    /// It must come from one of these as well; from anywhere when there is none.
+    sources: Vec<Source>,
+}
+
 /// All doors. Bounded by the configuration, but for the strangers' [`Bucket`].
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
@@ -60,12 +70,20 @@ pub struct Doors {
     blocks: Vec<Place>,
     strangers: Bucket,
     certificates: Certificates,
+    certified: Vec<Certified>,
 }
 
 impl Doors {
     /// A trunk comes from there. Of two trunks with the same source the first counts.
     pub fn add(&mut self, trunk: TrunkId, source: impl Into<Source>) {
         self.place(source.into()).trunk.get_or_insert(trunk);
+    }
+
+    /// A trunk is known by one of these names in the certificate of its connection, and comes from one of `sources`
+    /// besides, where there is any. Without the certificate whoever stands there is a stranger.
+    pub fn add_certified(&mut self, trunk: TrunkId, names: Vec<String>, sources: Vec<Source>) {
+        let names = names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
+        self.certified.push(Certified { trunk, names, sources });
     }
 
     /// A seat that does not register has its place there. Several may share one.
@@ -92,11 +110,14 @@ impl Doors {
 
     /// Whether a trunk or a seat is behind `flow`.
     pub fn knows(&self, flow: &Flow, registrar: &Registrar) -> bool {
-        self.places(flow).next().is_some() || registrar.seats_on(flow).next().is_some()
+        self.places(flow).next().is_some()
+            || self.certified(flow).is_some()
+            || registrar.seats_on(flow).next().is_some()
     }
 
-    /// Who is behind `flow`, by nothing but the flow. Where a trunk and seats share it, the trunk: it has the
-    /// lesser rights. Where several seats share it, [`Door::Stranger`]: use [`Doors::who_says`].
+    /// Who is behind `flow`, by nothing but the flow. Where a trunk and seats share it, the trunk, because it has
+    /// the lesser rights: whoever is taken for a trunk by mistake can call in, whoever is taken for a seat could call
+    /// out. Where several seats share it, [`Door::Stranger`]: use [`Doors::who_says`].
     pub fn who(&self, flow: &Flow, registrar: &Registrar) -> Door {
         self.resolve(flow, registrar, None)
     }
@@ -129,6 +150,10 @@ impl Doors {
     }
 
     fn resolve(&self, flow: &Flow, registrar: &Registrar, user: Option<&str>) -> Door {
+        // A proof beats every address.
+        if let Some(trunk) = self.certified(flow) {
+            return Door::Trunk(trunk.clone());
+        }
         let user = user.map(SeatId::from);
         let trunk = self.places(flow).find_map(|p| Some((p.trunk.as_ref()?, p.source.narrowness())));
         let width = narrowness_of(flow);
@@ -155,6 +180,19 @@ impl Doors {
             Some(only) if seats.all(|other| other == only) => Door::Seat(only.clone()),
             _ => Door::Stranger,
         }
+    }
+
+    /// The trunk whose certificate the peer of a connection has shown. A name of ours stands for the DNS name and for
+    /// the SIP URI of that domain (RFC 5922 section 7.1).
+    fn certified(&self, flow: &Flow) -> Option<&TrunkId> {
+        let shown = self.certificates.names(flow);
+        let is_shown =
+            |name: &String| shown.iter().any(|s| s == name || s.strip_prefix("sip:") == Some(name));
+        let certified = self.certified.iter().filter(|_| !shown.is_empty()).find(|c| {
+            let from_there = c.sources.is_empty() || c.sources.iter().any(|source| source.covers(flow));
+            from_there && c.names.iter().any(is_shown)
+        });
+        certified.map(|c| &c.trunk)
     }
 
     /// The places that cover a flow, the narrowest first.

@@ -73,6 +73,37 @@ fn a_trunk_is_known_by_address_and_where_said_by_transport_and_port() {
 }
 
 #[test]
+fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
+    let mut d = Doors::default();
+    let names = || vec!["PBX.example.org".to_owned(), "second.example.org".to_owned()];
+    d.add_certified("pbx".into(), names(), Vec::new());
+    d.add_certified("bound".into(), vec!["bound.example.org".into()], vec![source("198.51.100.0/24")]);
+    d.add("wide".into(), source("0.0.0.0/0"));
+    let nobody = registered(&[]);
+    let tls = |connection, remote: &str| Flow {
+        transport: Transport::Tls,
+        connection: Some(connection),
+        ..from(remote)
+    };
+    let shows = |d: &mut Doors, flow, name: &str| {
+        d.connected(flow, vec![name.to_owned()]);
+        let who = d.who(&flow, &nobody);
+        d.disconnected(&flow);
+        who
+    };
+    assert_eq!(shows(&mut d, tls(1, "203.0.113.9:4000"), "pbx.example.org"), trunk("pbx"));
+    assert_eq!(shows(&mut d, tls(2, "203.0.113.9:4000"), "sip:Second.example.org"), trunk("pbx"));
+    assert_eq!(shows(&mut d, tls(3, "203.0.113.9:4000"), "evil.pbx.example.org"), trunk("wide"));
+    assert_eq!(shows(&mut d, tls(4, "203.0.113.9:4000"), "bound.example.org"), trunk("wide"));
+    assert_eq!(shows(&mut d, tls(5, "198.51.100.9:4000"), "bound.example.org"), trunk("bound"));
+    assert_eq!(d.who(&tls(1, "203.0.113.9:4000"), &nobody), trunk("wide"), "gone with its connection");
+    let mut alone = Doors::default();
+    alone.add_certified("pbx".into(), names(), vec![source("203.0.113.9")]);
+    assert_eq!(alone.who(&from("203.0.113.9:5060"), &nobody), Door::Stranger, "an address is no certificate");
+    assert!(!alone.knows(&from("203.0.113.9:5060"), &nobody));
+}
+
+#[test]
 fn the_narrowest_source_decides_between_trunks() {
     let mut d = Doors::default();
     d.add("wide".into(), source("198.51.100.0/24"));

@@ -1,0 +1,331 @@
+//! Trunks in the gateway: what they want sent, what comes of it, which of their calls must prove themselves, and how
+//! much of them is used. Whether a trunk lives and where it is reached is `sip::trunk`.
+
+use super::refusals::Cause;
+use super::{Gateway, Output, Trunk};
+use crate::config::{Authenticate, Config};
+use crate::event::{RefusalReason, What};
+use crate::id::{Random, SeatId, TrunkId};
+use crate::redact::Secret;
+use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
+use crate::sip::door::Standing;
+use crate::sip::locate::{Answer, Query};
+use crate::sip::trunk::{Asked, Input, Own, Profile, Reason, Route};
+use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, ServerTx, Trunks, trunk};
+use crate::time::{Mono, Now};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// From this share of a trunk's channels on, in percent, the alarm `channel_use` is raised: the next wave of calls
+/// may find none left.
+const CROWDED: u64 = 80;
+
+/// Below this share it is over. The gap keeps it from coming and going with every call.
+const ROOMY: u64 = 70;
+
+/// Trunks as the gateway keeps them.
+#[derive(Debug)]
+pub(super) struct Trunking {
+    /// Where they are reached and whether they live.
+    pub(super) trunks: Trunks,
+    /// Our pings and registrations that have no final response yet. Each is a client transaction of the endpoint.
+    asked: HashMap<ClientTx, Asked>,
+    /// Of trunks that must prove themselves by password, each with its user name.
+    guards: HashMap<TrunkId, (String, Guard)>,
+    said: Vec<trunk::Output>,
+}
+
+/// What is used of a trunk, for the health page and the metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkCounts {
+    /// Its name.
+    pub name: TrunkId,
+    /// Calls at one time at most.
+    pub channels: u32,
+    /// Calls now.
+    pub in_use: u32,
+    /// Whether it answers us; `None` where that is not known or not asked.
+    pub reachable: Option<bool>,
+    /// Whether the carrier knows us; `None` where we do not register.
+    pub registered: Option<bool>,
+    /// Calls refused since the start, by reason, in the order the reasons first came.
+    pub refused: Vec<(RefusalReason, u64)>,
+}
+
+impl Trunking {
+    pub(super) fn new(
+        config: &Config,
+        passwords: &HashMap<TrunkId, Secret<String>>,
+        now: Now,
+        random: &mut Random,
+    ) -> Trunking {
+        let own = Own {
+            domain: config.sip.domains.first().cloned().unwrap_or_else(|| config.sip.realm.clone()),
+            advertised: config.sip.advertised.as_ref().map(Into::into),
+            reach: config.sip.listen.iter().map(Into::into).collect(),
+        };
+        let reached = config.trunks.iter().filter(|t| !t.targets.is_empty() || t.register.is_some());
+        let profiles = reached.map(|t| Profile {
+            name: t.name.clone(),
+            targets: t.targets.iter().map(Into::into).collect(),
+            ping: t.ping,
+            register: t.register.as_ref().map(Into::into),
+            register_expires: t.register_expires,
+            password: t.username.clone().zip(passwords.get(&t.name).cloned()),
+            dial_prefix: t.dial_prefix.clone(),
+        });
+        let trunks = Trunks::new(profiles.collect(), own, now.mono, random.fork());
+        let mut guards = HashMap::new();
+        for t in config.trunks.iter().filter(|t| t.authenticate == Authenticate::Digest) {
+            let account =
+                t.username.as_ref().zip(passwords.get(&t.name)).map(|(user, password)| SeatAccount {
+                    seat: SeatId::from(user.as_str()),
+                    password: password.clone(),
+                    algorithms: t.algorithms.iter().map(|a| (*a).into()).collect(),
+                });
+            // Without its password nobody gets in: an empty guard knows no one.
+            let guard = Guard::new(config.sip.realm.clone(), account.into_iter().collect(), random.fork());
+            guards.insert(t.name.clone(), (t.username.clone().unwrap_or_default(), guard));
+        }
+        Trunking { trunks, asked: HashMap::new(), guards, said: Vec::new() }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        self.trunks.poll_timeout()
+    }
+
+    /// Whether calls of this trunk must prove themselves by password.
+    pub(super) fn asks_password(&self, trunk: &TrunkId) -> bool {
+        self.guards.contains_key(trunk)
+    }
+}
+
+impl Gateway {
+    /// The domain name system has answered.
+    pub(super) fn located(&mut self, now: Now, query: Query, answer: Answer, out: &mut Vec<Output>) {
+        self.trunks_hear(now, Input::Located { query, answer }, out);
+    }
+
+    /// Does what is due for trunks.
+    pub(super) fn trunks_due(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.trunking.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+            let mut said = std::mem::take(&mut self.trunking.said);
+            self.trunking.trunks.handle_timeout(now, &mut said);
+            self.trunks_said(now, said, out);
+        }
+    }
+
+    /// We stop: carriers are to send nobody here any more.
+    pub(super) fn trunks_drain(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.trunks_hear(now, Input::Drain, out);
+    }
+
+    /// A response to a request that is no call's.
+    pub(super) fn trunk_responded(
+        &mut self,
+        now: Now,
+        tx: ClientTx,
+        response: Message,
+        out: &mut Vec<Output>,
+    ) {
+        if response.status().is_none_or(|status| status < 200) {
+            return;
+        }
+        if let Some(asked) = self.trunking.asked.remove(&tx) {
+            self.trunks_hear(now, Input::Response { asked, response }, out);
+        }
+    }
+
+    /// A request that is no call's came to nothing.
+    pub(super) fn trunk_request_failed(
+        &mut self,
+        now: Now,
+        tx: ClientTx,
+        cause: Failure,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(asked) = self.trunking.asked.remove(&tx) else { return };
+        // Want of room here says nothing of a peer; its patience runs out by itself.
+        if cause != Failure::Full {
+            self.trunks_hear(now, Input::Failed { asked }, out);
+        }
+    }
+
+    #[allow(dead_code, reason = "for legs towards trunks")]
+    /// A call of ours by this way failed with 503, by silence or by its path: the next goes elsewhere.
+    pub(super) fn trunk_call_failed(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
+        let mut said = std::mem::take(&mut self.trunking.said);
+        self.trunking.trunks.failed(now, route, &mut said);
+        self.trunks_said(now, said, out);
+    }
+
+    #[allow(dead_code, reason = "for legs towards trunks")]
+    /// A call of ours by this way was answered, whatever the answer.
+    pub(super) fn trunk_call_answered(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
+        let mut said = std::mem::take(&mut self.trunking.said);
+        self.trunking.trunks.answered(now, route, &mut said);
+        self.trunks_said(now, said, out);
+    }
+
+    fn trunks_hear(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        let mut said = std::mem::take(&mut self.trunking.said);
+        self.trunking.trunks.handle(now, input, &mut said);
+        self.trunks_said(now, said, out);
+    }
+
+    fn trunks_said(&mut self, now: Now, mut said: Vec<trunk::Output>, out: &mut Vec<Output>) {
+        for output in said.drain(..) {
+            match output {
+                trunk::Output::Ask(query) => out.push(Output::Locate(query)),
+                trunk::Output::Request { asked, flow, request } => {
+                    let tx = self.endpoint.request(now, flow, request, &mut self.wire);
+                    self.trunking.asked.insert(tx, asked);
+                }
+                trunk::Output::Changed { trunk, reachable, reason } => {
+                    self.trunk_changed(now, &trunk, reachable, &reason, out);
+                }
+            }
+        }
+        self.trunking.said = said;
+    }
+
+    fn trunk_changed(
+        &mut self,
+        now: Now,
+        trunk: &TrunkId,
+        reachable: bool,
+        reason: &str,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(kept) = self.trunks.get_mut(trunk) else { return };
+        let was_down = std::mem::replace(&mut kept.down, !reachable);
+        let channels_in_use = kept.in_use;
+        let changed = What::TrunkStateChanged {
+            trunk: trunk.clone(),
+            reachable,
+            channels_in_use,
+            reason: Arc::from(reason),
+        };
+        self.tell(now, changed, out);
+        if was_down == reachable {
+            let reason = if reachable {
+                format!("trunk {trunk} is reachable again: {reason}")
+            } else {
+                format!(
+                    "trunk {trunk} is not reachable: {reason}; look at its targets, its password and the network"
+                )
+            };
+            self.alarm(now, "trunk_down", !reachable, &reason, out);
+        }
+    }
+
+    /// A call takes one of a trunk's channels.
+    pub(super) fn take_channel(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
+        if let Some(kept) = self.trunks.get_mut(trunk) {
+            kept.in_use = kept.in_use.saturating_add(1);
+        }
+        self.watch_channels(now, trunk, out);
+    }
+
+    /// A call gives its channel back.
+    pub(super) fn free_channel(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
+        if let Some(kept) = self.trunks.get_mut(trunk) {
+            kept.in_use = kept.in_use.saturating_sub(1);
+        }
+        self.watch_channels(now, trunk, out);
+    }
+
+    fn watch_channels(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
+        let Some(kept) = self.trunks.get_mut(trunk) else { return };
+        let (used, all) = (u64::from(kept.in_use), u64::from(kept.channels));
+        let crowded = if kept.crowded { used * 100 >= all * ROOMY } else { used * 100 >= all * CROWDED };
+        if crowded == std::mem::replace(&mut kept.crowded, crowded) {
+            return;
+        }
+        let reason = if crowded {
+            format!(
+                "trunk {trunk} uses {used} of its {all} channels: above that calls are refused; raise `channels`"
+            )
+        } else {
+            format!("trunk {trunk} uses {used} of its {all} channels")
+        };
+        self.alarm(now, "channel_use", crowded, &reason, out);
+    }
+
+    /// Whether an INVITE that comes from where a trunk does has proved to be the trunk's. Answers it when not.
+    pub(super) fn trunk_proved(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: &Flow,
+        invite: &Message,
+        trunk: &TrunkId,
+    ) -> bool {
+        let Some((username, guard)) = self.trunking.guards.get_mut(trunk) else { return true };
+        // Whoever is asked at a trunk's door is the trunk: it has one name, and the sins of others at its address are
+        // not its own.
+        let (source, named) = (flow.remote.ip(), username.as_bytes());
+        let claim = Claim { source, method: b"INVITE", named, known: true };
+        let (cause, verdict) = match guard.judge(now.mono, claim, invite.headers("Authorization")) {
+            Proof::Seat(_) => return true,
+            Proof::Challenge(asked) => (Cause::Challenge, Some((now.mono, 401, asked))),
+            Proof::Late(due, asked) => (Cause::WrongPassword, Some((due, 401, asked))),
+            Proof::Malformed(_) => (Cause::Challenge, Some((now.mono, 400, Vec::new()))),
+            Proof::Silence => (Cause::Silence, None),
+        };
+        self.tallies.refusals.count(Standing::Trunk, cause);
+        match verdict {
+            Some((due, status, asked)) => self.ask_trunk(now, tx, invite, (due, status, asked)),
+            None => self.endpoint.forget(tx),
+        }
+        false
+    }
+
+    fn ask_trunk(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        invite: &Message,
+        (due, status, asked): (Mono, u16, Vec<Challenge>),
+    ) {
+        let answer = Outgoing::response(invite, status, Some(&self.random.token()));
+        let answer = asked.into_iter().fold(answer, |a, c| a.with("WWW-Authenticate", c.render()));
+        if due <= now.mono {
+            self.endpoint.respond(now, tx, answer, &mut self.wire);
+            // Whoever has shown nothing yet has no room here: a copy is asked anew.
+            self.endpoint.forget(tx);
+        } else if self.held.hold(due, tx, answer).is_err() {
+            self.endpoint.forget(tx);
+        }
+    }
+
+    /// What is used of every trunk, by name.
+    pub(super) fn trunk_counts(&self) -> Vec<TrunkCounts> {
+        let mut counts: Vec<TrunkCounts> =
+            self.trunks.iter().map(|(name, kept)| self.counts_of(name, kept)).collect();
+        counts.sort_by(|a, b| a.name.cmp(&b.name));
+        counts
+    }
+
+    fn counts_of(&self, name: &TrunkId, kept: &Trunk) -> TrunkCounts {
+        let standing = self.trunking.trunks.standing(name);
+        TrunkCounts {
+            name: name.clone(),
+            channels: kept.channels,
+            in_use: kept.in_use,
+            reachable: standing.as_ref().and_then(|s| s.reachable),
+            registered: standing.as_ref().and_then(|s| s.registered),
+            refused: kept.refused.clone(),
+        }
+    }
+}
+
+impl Trunk {
+    /// One more call refused.
+    pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
+        match self.refused.iter_mut().find(|(r, _)| *r == reason) {
+            Some((_, n)) => *n += 1,
+            None => self.refused.push((reason, 1)),
+        }
+    }
+}

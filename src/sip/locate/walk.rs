@@ -1,0 +1,178 @@
+//! One walk through what is known, from a place to its hops.
+
+use super::cache::Cache;
+use super::place::{Hop, Place, Reach, VIAS, Via, default_port};
+use super::{Kind, Query, Record};
+use crate::id::Random;
+use crate::sip::Transport;
+use crate::time::Mono;
+
+/// Most hops of one place: whoever tries them all one after the other is busy for minutes.
+pub const HOPS: usize = 16;
+
+/// Most services of one domain that are followed.
+const SERVICES: usize = 4;
+
+/// A walk at its end: the hops, or what is missing to find them.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    cache: &'a Cache,
+    reach: &'a [Reach],
+    now: Mono,
+    pub hops: Vec<Hop>,
+    pub missing: Vec<Query>,
+    /// When the first of what was used ends.
+    pub until: Option<Mono>,
+}
+
+impl<'a> Walk<'a> {
+    /// RFC 3263 section 4.
+    pub fn through(
+        cache: &'a Cache,
+        reach: &'a [Reach],
+        now: Mono,
+        place: &Place,
+        random: &mut Random,
+    ) -> Walk<'a> {
+        let mut walk = Walk { cache, reach, now, hops: Vec::new(), missing: Vec::new(), until: None };
+        let transport = place.transport.unwrap_or(Transport::Udp);
+        let port = place.port.unwrap_or(default_port(transport));
+        if let Some(address) = place.literal() {
+            walk.add(transport, std::net::SocketAddr::new(address, port));
+        } else if place.port.is_some() {
+            walk.addresses(transport, &place.host, port);
+        } else if let Some(via) = VIAS.iter().find(|v| Some(v.transport) == place.transport) {
+            if !walk.service(*via, &format!("{}{}", via.prefix, place.host), random) {
+                walk.addresses(transport, &place.host, port);
+            }
+        } else if place.transport.is_some() {
+            walk.addresses(transport, &place.host, port);
+        } else {
+            walk.domain(&place.host, random);
+        }
+        walk.hops.truncate(HOPS);
+        walk
+    }
+
+    /// Neither transport nor port are written: the domain says which (section 4.1).
+    fn domain(&mut self, host: &str, random: &mut Random) {
+        let Some(records) = self.records(host, Kind::Naptr) else { return };
+        let services = self.services(&records);
+        let mut any = false;
+        for (via, name) in services {
+            any |= self.service(via, &name, random);
+        }
+        if any || !self.missing.is_empty() {
+            return;
+        }
+        let reach = self.reach;
+        for via in VIAS.iter().filter(|v| reach.iter().any(|r| r.transport == v.transport)) {
+            if self.service(*via, &format!("{}{host}", via.prefix), random) || !self.missing.is_empty() {
+                return;
+            }
+        }
+        self.addresses(Transport::Udp, host, default_port(Transport::Udp));
+    }
+
+    /// The services we can speak, in the domain's order.
+    fn services(&self, records: &[Record]) -> Vec<(Via, String)> {
+        let mut services: Vec<(u16, u16, Via, String)> = Vec::new();
+        for record in records {
+            let Record::Naptr { order, preference, flags, service, regexp, replacement } = record else {
+                continue;
+            };
+            let via = VIAS.iter().find(|v| v.service.eq_ignore_ascii_case(service));
+            let Some(via) = via.filter(|v| self.reach.iter().any(|r| r.transport == v.transport)) else {
+                continue;
+            };
+            if flags.eq_ignore_ascii_case("s") && regexp.is_empty() {
+                services.push((*order, *preference, *via, plain(replacement)));
+            }
+        }
+        services.sort_by_key(|(order, preference, ..)| (*order, *preference));
+        services.into_iter().take(SERVICES).map(|(_, _, via, name)| (via, name)).collect()
+    }
+
+    /// The hosts of a service, in their order. Whether the service is there, or not yet known.
+    fn service(&mut self, via: Via, name: &str, random: &mut Random) -> bool {
+        let Some(records) = self.records(name, Kind::Srv) else { return true };
+        let servers = in_order(&records, random);
+        for (target, port) in &servers {
+            self.addresses(via.transport, target, *port);
+        }
+        !servers.is_empty() || records.iter().any(|r| matches!(r, Record::Srv { .. }))
+    }
+
+    fn addresses(&mut self, transport: Transport, host: &str, port: u16) {
+        if let Ok(address) = host.parse() {
+            return self.add(transport, std::net::SocketAddr::new(address, port));
+        }
+        for (kind, is_ipv4) in [(Kind::Aaaa, false), (Kind::A, true)] {
+            let reachable = |r: &&Reach| r.transport == transport && r.local.is_ipv4() == is_ipv4;
+            if self.hops.len() > HOPS || self.reach.iter().find(reachable).is_none() {
+                continue;
+            }
+            for record in self.records(host, kind).unwrap_or_default() {
+                if let Record::Address(address) = record {
+                    self.add(transport, std::net::SocketAddr::new(address, port));
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, transport: Transport, remote: std::net::SocketAddr) {
+        let hop = Hop { transport, remote };
+        let reachable = self.reach.iter().any(|r| r.serves(transport, remote.ip()));
+        if reachable && remote.port() != 0 && !remote.ip().is_unspecified() && !self.hops.contains(&hop) {
+            self.hops.push(hop);
+        }
+    }
+
+    fn records(&mut self, name: &str, kind: Kind) -> Option<Vec<Record>> {
+        let query = Query { name: plain(name), kind };
+        match self.cache.get(self.now, &query) {
+            Some((records, until)) => {
+                self.until = Some(self.until.map_or(until, |u| u.min(until)));
+                Some(records.to_vec())
+            }
+            None => {
+                if !self.missing.contains(&query) {
+                    self.missing.push(query);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Hosts and ports by priority, and by lot within one, each host with the share its weight gives it (RFC 2782).
+fn in_order(records: &[Record], random: &mut Random) -> Vec<(String, u16)> {
+    let mut left: Vec<(u16, u16, u16, String)> = Vec::new();
+    for record in records {
+        if let Record::Srv { priority, weight, port, target } = record {
+            left.push((*priority, *weight, *port, plain(target)));
+        }
+    }
+    left.retain(|(.., target)| !target.is_empty());
+    // Those without weight first, so that they are drawn now and then.
+    left.sort_by_key(|(priority, weight, ..)| (*priority, *weight));
+    let mut ordered = Vec::with_capacity(left.len());
+    while let Some(first) = left.first().map(|(priority, ..)| *priority) {
+        let equals = left.iter().take_while(|(priority, ..)| *priority == first);
+        let sum: u64 = equals.clone().map(|(_, weight, ..)| u64::from(*weight)).sum();
+        let drawn = random.below(sum + 1);
+        let mut running = 0;
+        let chosen = equals.clone().position(|(_, weight, ..)| {
+            running += u64::from(*weight);
+            running >= drawn
+        });
+        let (_, _, port, target) = left.remove(chosen.unwrap_or(0));
+        ordered.push((target, port));
+    }
+    ordered
+}
+
+/// A name as it is compared: in lower case, without its final dot.
+fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}

@@ -1,0 +1,266 @@
+//! One trunk: its targets, its registration, its password, and whether it is reachable at all.
+
+use super::registration::{self, Around, Next, Registration, Step};
+use super::target::{Life, Search, Target, user};
+use super::way::Due;
+use super::{About, Cx, Output, Standing, flow};
+use crate::id::{Random, TrunkId};
+use crate::redact::Secret;
+use crate::sip::digest::Answering;
+use crate::sip::locate::{Hop, Place, Seeker};
+use crate::sip::{Message, Method, Outgoing, contact};
+use crate::time::{Duration, Mono};
+
+/// First pings and first registrations are spread over this long, so that many trunks do not begin in one moment.
+const SPREAD: Duration = Duration::from_millis(500);
+
+/// How many searches one trunk may have: its targets, then its registrar.
+const SEEKERS: u64 = 1024;
+
+/// The search for the registrar.
+const REGISTRAR: usize = SEEKERS as usize - 1;
+
+/// What is configured of a trunk we reach.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name.
+    pub name: TrunkId,
+    /// Where it is reached, the preferred first; the registrar when empty.
+    pub targets: Vec<Place>,
+    /// How often each address is asked whether it lives; zero: never.
+    pub ping: Duration,
+    /// The registrar to sign in at.
+    pub register: Option<Place>,
+    /// How long a registration is asked for.
+    pub register_expires: Duration,
+    /// The user name and password of its digest.
+    pub password: Option<(String, Secret<String>)>,
+    /// Put before every number dialled.
+    pub dial_prefix: Option<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Line {
+    name: TrunkId,
+    ping: Duration,
+    dial_prefix: String,
+    targets: Vec<Target>,
+    registration: Option<Registration>,
+    pub answering: Option<Answering>,
+    /// What was told last.
+    told: Option<bool>,
+}
+
+/// Whose search it is.
+pub(super) fn seeker_of(seeker: Seeker) -> (usize, usize) {
+    (usize::try_from(seeker / SEEKERS).unwrap_or(usize::MAX), usize::try_from(seeker % SEEKERS).unwrap_or(0))
+}
+
+impl Line {
+    pub fn new(profile: Profile, now: Mono, random: &mut Random) -> Line {
+        let Profile { name, targets, ping, register, register_expires, password, dial_prefix } = profile;
+        let places = if targets.is_empty() { register.clone().into_iter().collect() } else { targets };
+        let registration = register.zip(password.as_ref()).map(|(place, (username, _))| {
+            let first = now + SPREAD.mul_f64(random.below(1000) as f64 / 1000.0);
+            Registration::new(place, username, register_expires, first, random)
+        });
+        Line {
+            name,
+            ping,
+            dial_prefix: dial_prefix.unwrap_or_default(),
+            targets: places.into_iter().take(REGISTRAR).map(|place| Target::new(place, now)).collect(),
+            registration,
+            answering: password
+                .map(|(username, password)| Answering::new(&username, password, random.fork())),
+            told: None,
+        }
+    }
+
+    pub fn name(&self) -> &TrunkId {
+        &self.name
+    }
+
+    /// A number as the trunk wants it.
+    pub fn user(&self, number: &str) -> String {
+        user(&format!("{}{number}", self.dial_prefix))
+    }
+
+    /// The first way that was not tried: of those not dead before all that are.
+    pub fn choose(&self, tried: &[Hop]) -> Option<(&Target, Hop)> {
+        let ways = || self.targets.iter().flat_map(|t| t.ways.iter().map(move |way| (t, way)));
+        let untried = || ways().filter(|(_, way)| !tried.contains(&way.hop));
+        let chosen = untried().find(|(_, way)| !way.is_dead()).or_else(|| untried().next());
+        chosen.map(|(target, way)| (target, way.hop))
+    }
+
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let registration = self.registration.as_ref().and_then(|r| r.poll_timeout());
+        self.targets.iter().filter_map(Target::poll_timeout).chain(registration).min()
+    }
+
+    pub fn due(&mut self, cx: &mut Cx<'_>) {
+        for n in 0..self.targets.len() {
+            self.target_due(n, cx);
+        }
+        let Some(registration) = &mut self.registration else { return };
+        registration.lapse(cx.now);
+        if registration.locate(cx.now) {
+            cx.searches.push((cx.i as Seeker * SEEKERS + REGISTRAR as Seeker, registration.place.clone()));
+        }
+    }
+
+    fn target_due(&mut self, n: usize, cx: &mut Cx<'_>) {
+        let Some(target) = self.targets.get_mut(n) else { return };
+        if matches!(target.search, Search::Due(at) if at <= cx.now) {
+            target.search = Search::Out;
+            cx.searches.push((cx.i as Seeker * SEEKERS + n as Seeker, target.place.clone()));
+        }
+        let mut pings = Vec::new();
+        for way in &mut target.ways {
+            // Without a delay a second ping follows the first that was missed.
+            while way.poll_timeout().is_some_and(|at| at <= cx.now) {
+                if way.handle_timeout(cx.now) == Due::Ping {
+                    pings.push(way.hop);
+                    break;
+                }
+            }
+        }
+        let uri = target.uri(None);
+        for hop in pings {
+            match cx.flow(hop) {
+                Some(flow) => {
+                    let request = ping(&uri, &flow, cx);
+                    cx.send(About::Ping(hop), flow, request);
+                }
+                None => self.missed(hop, cx.now),
+            }
+        }
+    }
+
+    pub fn found(&mut self, nth: usize, hops: Vec<Hop>, until: Option<Mono>, cx: &mut Cx<'_>) {
+        if nth == REGISTRAR {
+            return self.registering(cx, |registration, around| registration.found(hops, around));
+        }
+        let lot = SPREAD.mul_f64(cx.random.below(1000) as f64 / 1000.0);
+        let first = cx.now + lot.min(self.ping);
+        if let Some(target) = self.targets.get_mut(nth) {
+            target.found(&hops, until, self.ping, first);
+        }
+    }
+
+    pub fn answered(&mut self, about: About, response: &Message, cx: &mut Cx<'_>) {
+        let status = response.status().unwrap_or_default();
+        match about {
+            About::Registration => self.registering(cx, |r, around| r.answered(response, around)),
+            About::Ping(hop) if status >= 200 => {
+                self.ways_at(hop).for_each(|way| way.answered(cx.now, status));
+            }
+            About::Ping(_) => {}
+        }
+    }
+
+    pub fn failed(&mut self, about: About, cx: &mut Cx<'_>) {
+        match about {
+            About::Registration => self.registering(cx, |r, around| r.failed(around)),
+            About::Ping(hop) => self.missed(hop, cx.now),
+        }
+    }
+
+    pub fn call_failed(&mut self, hop: Hop, cx: &mut Cx<'_>) {
+        self.ways_at(hop).for_each(|way| way.failed(cx.now));
+    }
+
+    pub fn call_answered(&mut self, hop: Hop, cx: &mut Cx<'_>) {
+        self.ways_at(hop).for_each(|way| way.answered(cx.now, 200));
+    }
+
+    pub fn leave(&mut self, cx: &mut Cx<'_>) {
+        self.registering(cx, Registration::leave);
+    }
+
+    pub fn standing(&self) -> Standing {
+        let registered = self.registration.as_ref().map(Registration::is_registered);
+        let ways = self.targets.iter().flat_map(|t| t.ways.iter().map(|way| (way.hop, way.availability())));
+        Standing { reachable: self.told, registered, ways: ways.collect() }
+    }
+
+    /// Says whether the trunk is reachable, when that is news.
+    pub fn tell(&mut self, cx: &mut Cx<'_>) {
+        let Some((reachable, reason)) = self.judged() else { return };
+        if self.told != Some(reachable) {
+            self.told = Some(reachable);
+            cx.out.push(Output::Changed { trunk: self.name.clone(), reachable, reason });
+        }
+    }
+
+    /// Whether it is reachable and why; `None` while that is not known.
+    fn judged(&self) -> Option<(bool, String)> {
+        let lives: Vec<Life> = self.targets.iter().map(Target::life).collect();
+        let all = |life: Life| !lives.is_empty() && lives.iter().all(|l| *l == life);
+        let gone = |l: &Life| matches!(l, Life::Dead | Life::Nowhere);
+        if all(Life::Nowhere) {
+            return Some((false, "its targets have no address that is reached from here".into()));
+        }
+        if !lives.is_empty() && lives.iter().all(gone) && lives.contains(&Life::Dead) {
+            return Some((false, "no target answers".into()));
+        }
+        match self.registration.as_ref().map(Registration::standing) {
+            Some(registration::Standing::Refused(why)) => {
+                return Some((false, format!("not registered: {why}")));
+            }
+            Some(registration::Standing::Unknown) => return None,
+            Some(registration::Standing::Registered) | None => {}
+        }
+        let registered = self.registration.is_some();
+        let alive = lives.contains(&Life::Alive);
+        // A registrar that answers is alive; where nobody pings, nothing more will be known.
+        let known = alive || (registered && self.ping == Duration::ZERO);
+        let reason = if registered { "registered" } else { "answers" };
+        known.then(|| (true, reason.into()))
+    }
+
+    fn ways_at(&mut self, hop: Hop) -> impl Iterator<Item = &mut super::way::Way> {
+        self.targets.iter_mut().filter_map(move |target| target.way(hop))
+    }
+
+    fn missed(&mut self, hop: Hop, now: Mono) {
+        self.ways_at(hop).for_each(|way| way.missed(now));
+    }
+
+    /// One step of the registration.
+    fn registering(
+        &mut self,
+        cx: &mut Cx<'_>,
+        step: impl FnOnce(&mut Registration, &mut Around<'_>) -> Next,
+    ) {
+        let Some(registration) = &mut self.registration else { return };
+        let reach = &cx.own.reach;
+        let next = step(
+            registration,
+            &mut Around {
+                now: cx.now,
+                random: cx.random,
+                answering: self.answering.as_mut(),
+                advertised: cx.own.advertised.as_ref(),
+                flow: &|hop| flow(reach, hop),
+            },
+        );
+        debug_assert!(!matches!((&next, registration.step()), (Next::Send(..), Step::Due(_))));
+        if let Next::Send(flow, request) = next {
+            cx.send(About::Registration, flow, request);
+        }
+    }
+}
+
+/// An OPTIONS outside any dialog (RFC 3261 section 11).
+fn ping(uri: &str, flow: &crate::sip::Flow, cx: &mut Cx<'_>) -> Outgoing {
+    Outgoing::request(Method::Options, uri)
+        .with("From", format!("<sip:hotline@{}>;tag={}", cx.own.domain, cx.random.token()))
+        .with("To", format!("<{uri}>"))
+        .with("Call-ID", format!("{}{}", cx.random.token(), cx.random.token()))
+        .with("CSeq", "1 OPTIONS")
+        .with("Max-Forwards", "70")
+        .with("Contact", contact(cx.own.advertised.as_ref(), flow, "hotline"))
+        .with("Accept", "application/sdp")
+}

@@ -1,0 +1,321 @@
+//! Trunks as peers: where they are reached, whether they live, that the carrier knows us, and what they are answered
+//! when they ask for a password. One machine for all of them; it tells requests to send and hears what came of them.
+//!
+//! Does not know calls and their limits. What a trunk may do here is the doors' matter.
+
+mod line;
+mod registration;
+mod route;
+mod target;
+mod way;
+
+#[cfg(test)]
+mod tests;
+
+pub use line::Profile;
+pub use registration::{FIRST_PAUSE, LONGEST_PAUSE};
+pub use route::Route;
+pub use way::{Availability, MISSES, PATIENCE, REST};
+
+use super::locate::{self, Answer, Hop, Locator, Place, Query, Reach};
+use super::{Advertised, Flow, Message, Outgoing};
+use crate::id::{Random, TrunkId};
+use crate::time::{Mono, Now, Timers};
+use line::Line;
+use std::collections::HashMap;
+
+/// What the trunks are told.
+#[derive(Debug)]
+pub enum Input {
+    /// What was asked of the domain name system.
+    Located {
+        /// The question.
+        query: Query,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A final response to a request of ours.
+    Response {
+        /// Which request.
+        asked: Asked,
+        /// The response.
+        response: Message,
+    },
+    /// A request of ours got no final response, or its path is gone.
+    Failed {
+        /// Which request.
+        asked: Asked,
+    },
+    /// We are stopping: sign out where we are signed in.
+    Drain,
+}
+
+/// What the trunks say.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "moved once, into its transaction")]
+pub enum Output {
+    /// To be asked of the domain name system.
+    Ask(Query),
+    /// To be sent in a transaction of its own.
+    Request {
+        /// To be given back with what comes of it.
+        asked: Asked,
+        /// By this path.
+        flow: Flow,
+        /// The request.
+        request: Outgoing,
+    },
+    /// A trunk is reachable or no longer. The first time is news too.
+    Changed {
+        /// Which.
+        trunk: TrunkId,
+        /// Whether it is.
+        reachable: bool,
+        /// Why, without personal data.
+        reason: String,
+    },
+}
+
+/// Which request of ours something is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    line: usize,
+    about: About,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// Whether somebody lives there.
+    Ping(Hop),
+    /// That the carrier knows us.
+    Registration,
+}
+
+/// Why the trunks want to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A target is to be pinged, a ping is unanswered, a name is to be looked up again, or a registration ends.
+    TrunkDue,
+    /// A name server is silent.
+    Locating(locate::Reason),
+}
+
+/// What a trunk is like now, for whoever watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it answers us; `None` while that is not known, and for a trunk that only brings calls.
+    pub reachable: Option<bool>,
+    /// Whether the carrier knows us; `None` where we do not register.
+    pub registered: Option<bool>,
+    /// Its addresses, in the order they are tried.
+    pub ways: Vec<(Hop, Availability)>,
+}
+
+/// What this element says of itself.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// The host in From.
+    pub domain: String,
+    /// Where peers reach us, when that is not the address of the socket.
+    pub advertised: Option<Advertised>,
+    /// The ways out.
+    pub reach: Vec<Reach>,
+}
+
+/// All trunks with a place to be reached at. Bounded by the configuration.
+#[derive(Debug)]
+pub struct Trunks {
+    own: Own,
+    lines: Vec<Line>,
+    by_name: HashMap<TrunkId, usize>,
+    locator: Locator,
+    timers: Timers<usize>,
+    random: Random,
+    found: Vec<locate::Output>,
+}
+
+impl Trunks {
+    /// The trunks of a configuration. Their first pings and registrations are due at once.
+    pub fn new(profiles: Vec<Profile>, own: Own, now: Mono, mut random: Random) -> Trunks {
+        let locator = Locator::new(own.reach.clone(), random.fork());
+        let by_name = profiles.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
+        let lines: Vec<Line> = profiles.into_iter().map(|p| Line::new(p, now, &mut random)).collect();
+        let mut trunks =
+            Trunks { own, lines, by_name, locator, timers: Timers::default(), random, found: Vec::new() };
+        (0..trunks.lines.len()).for_each(|i| trunks.arm(i));
+        trunks
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        let now = now.mono;
+        match input {
+            Input::Located { query, answer } => {
+                self.locator.answered(now, query, answer, &mut self.found);
+                self.located(now, out);
+            }
+            Input::Response { asked, response } => {
+                self.with(now, asked.line, out, |line, cx| line.answered(asked.about, &response, cx));
+            }
+            Input::Failed { asked } => {
+                self.with(now, asked.line, out, |line, cx| line.failed(asked.about, cx))
+            }
+            Input::Drain => {
+                for i in 0..self.lines.len() {
+                    self.with(now, i, out, Line::leave);
+                }
+            }
+        }
+    }
+
+    /// The next moment something is due.
+    pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
+        let due = self.timers.next().map(|(at, _)| (at, Reason::TrunkDue));
+        let silent = self.locator.poll_timeout().map(|(at, reason)| (at, Reason::Locating(reason)));
+        due.into_iter().chain(silent).min_by_key(|(at, _)| *at)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
+        let now = now.mono;
+        while let Some(i) = self.timers.pop_due(now) {
+            self.with(now, i, out, Line::due);
+        }
+        self.locator.handle_timeout(now, &mut self.found);
+        self.located(now, out);
+    }
+
+    /// The way to dial `number` through a trunk: its first target that lives, else the first that is not known to be
+    /// dead for long. `None` when it has no target, or none that has an address.
+    pub fn route(&self, trunk: &TrunkId, number: &str) -> Option<Route> {
+        let line = self.line(trunk)?;
+        self.choose(line, number, Vec::new())
+    }
+
+    /// The next way after one that failed with 503, by silence or by its path (RFC 3263 section 4.3). `None` when all
+    /// were tried. Say [`Trunks::failed`] too.
+    pub fn next(&self, route: &Route) -> Option<Route> {
+        let line = self.line(&route.trunk)?;
+        self.choose(line, &route.number, route.tried.clone())
+    }
+
+    /// A call by that way failed with 503, by silence or by its path: it counts as dead until it answers.
+    pub fn failed(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
+        let (Some(i), Some(hop)) = (self.by_name.get(&route.trunk).copied(), route.tried.last().copied())
+        else {
+            return;
+        };
+        self.with(now.mono, i, out, |line, cx| line.call_failed(hop, cx));
+    }
+
+    /// A call by that way was answered by somebody, whatever the answer.
+    pub fn answered(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
+        let (Some(i), Some(hop)) = (self.by_name.get(&route.trunk).copied(), route.tried.last().copied())
+        else {
+            return;
+        };
+        self.with(now.mono, i, out, |line, cx| line.call_answered(hop, cx));
+    }
+
+    /// The request to send after a 401 or 407 of a trunk to `request`: the same with the next CSeq and the password
+    /// proved. `None` when it is to be given up: no password, or it is not accepted.
+    pub fn challenged(
+        &mut self,
+        trunk: &TrunkId,
+        response: &Message,
+        request: &Outgoing,
+    ) -> Option<Outgoing> {
+        let line = self.by_name.get(trunk).and_then(|i| self.lines.get_mut(*i))?;
+        line.answering.as_mut()?.answer(response, request)
+    }
+
+    /// A request to a trunk with the password proved in advance, where the trunk has asked before.
+    pub fn authorised(&mut self, trunk: &TrunkId, request: Outgoing) -> Outgoing {
+        let line = self.by_name.get(trunk).and_then(|i| self.lines.get_mut(*i));
+        match line.and_then(|line| line.answering.as_mut()) {
+            Some(answering) => answering.authorised(request),
+            None => request,
+        }
+    }
+
+    /// What a trunk is like now.
+    pub fn standing(&self, trunk: &TrunkId) -> Option<Standing> {
+        self.line(trunk).map(Line::standing)
+    }
+
+    fn line(&self, trunk: &TrunkId) -> Option<&Line> {
+        self.by_name.get(trunk).and_then(|i| self.lines.get(*i))
+    }
+
+    fn choose(&self, line: &Line, number: &str, mut tried: Vec<Hop>) -> Option<Route> {
+        let (target, hop) = line.choose(&tried)?;
+        let flow = self.own.reach.iter().find(|r| r.serves(hop.transport, hop.remote.ip()))?.flow(hop);
+        let uri = target.uri(Some(&line.user(number)));
+        tried.push(hop);
+        Some(Route { trunk: line.name().clone(), uri, flow, number: number.to_owned(), tried })
+    }
+
+    /// Does one step of one trunk, and all that follows from it.
+    fn with(
+        &mut self,
+        now: Mono,
+        i: usize,
+        out: &mut Vec<Output>,
+        step: impl FnOnce(&mut Line, &mut Cx<'_>),
+    ) {
+        let Some(line) = self.lines.get_mut(i) else { return };
+        let mut searches = Vec::new();
+        let mut cx = Cx { now, i, own: &self.own, random: &mut self.random, searches: &mut searches, out };
+        step(line, &mut cx);
+        line.tell(&mut cx);
+        self.arm(i);
+        for (seeker, place) in searches {
+            self.locator.find(now, seeker, place, &mut self.found);
+        }
+        self.located(now, out);
+    }
+
+    /// Carries what the locator said.
+    fn located(&mut self, now: Mono, out: &mut Vec<Output>) {
+        for said in std::mem::take(&mut self.found) {
+            match said {
+                locate::Output::Ask(query) => out.push(Output::Ask(query)),
+                locate::Output::Found { seeker, hops, until } => {
+                    let (i, nth) = line::seeker_of(seeker);
+                    self.with(now, i, out, |line, cx| line.found(nth, hops, until, cx));
+                }
+            }
+        }
+    }
+
+    fn arm(&mut self, i: usize) {
+        match self.lines.get(i).and_then(Line::poll_timeout) {
+            Some(at) => self.timers.set(i, at),
+            None => self.timers.cancel(i),
+        }
+    }
+}
+
+/// What one step of one trunk works with.
+struct Cx<'a> {
+    now: Mono,
+    i: usize,
+    own: &'a Own,
+    random: &'a mut Random,
+    searches: &'a mut Vec<(locate::Seeker, Place)>,
+    out: &'a mut Vec<Output>,
+}
+
+impl Cx<'_> {
+    fn flow(&self, hop: Hop) -> Option<Flow> {
+        flow(&self.own.reach, hop)
+    }
+
+    fn send(&mut self, about: About, flow: Flow, request: Outgoing) {
+        self.out.push(Output::Request { asked: Asked { line: self.i, about }, flow, request });
+    }
+}
+
+fn flow(reach: &[Reach], hop: Hop) -> Option<Flow> {
+    reach.iter().find(|r| r.serves(hop.transport, hop.remote.ip())).map(|r| r.flow(hop))
+}

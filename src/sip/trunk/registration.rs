@@ -1,0 +1,324 @@
+//! Signing in at a carrier's registrar, as a client (RFC 3261 section 10.2).
+
+use super::target::{uri, user};
+use crate::id::Random;
+use crate::sip::digest::Answering;
+use crate::sip::locate::{Hop, Place};
+use crate::sip::{Advertised, Flow, Message, Method, Outgoing, contact};
+use crate::time::{Duration, Mono};
+
+/// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
+pub const FIRST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest pause: a carrier that comes back after a night is found within half an hour.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(1800);
+
+/// The longest registration a registrar may press on us by Min-Expires. More is a mistake or malice.
+pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// A registration is refreshed this long before its end where it is long enough, so that a lost registrar is noticed
+/// and tried again while the old one still holds.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Registration {
+    pub place: Place,
+    /// Where the registrar is, in order; the one in use first.
+    hops: Vec<Hop>,
+    username: String,
+    call_id: String,
+    tag: String,
+    cseq: u32,
+    asked: Duration,
+    step: Step,
+    /// Until when the last 200 OK holds.
+    granted: Option<Mono>,
+    failures: u32,
+    /// Why it is not registered, for the event.
+    why: Option<String>,
+}
+
+/// What goes on.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The registrar is to be located at this moment, then asked.
+    Due(Mono),
+    /// It is being located.
+    Locating,
+    /// It is asked; it is the nth hop that is tried.
+    Asking { request: Box<Outgoing>, flow: Flow, hop: usize },
+    /// It is asked to forget us.
+    Leaving { request: Box<Outgoing>, flow: Flow },
+    /// Signed out.
+    Left,
+}
+
+/// What comes of a step.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Send this.
+    Send(Flow, Outgoing),
+    /// Nothing for now.
+    Wait,
+}
+
+/// What a request needs besides.
+pub(super) struct Around<'a> {
+    pub now: Mono,
+    pub random: &'a mut Random,
+    pub answering: Option<&'a mut Answering>,
+    pub advertised: Option<&'a Advertised>,
+    /// The way out to a hop.
+    pub flow: &'a dyn Fn(Hop) -> Option<Flow>,
+}
+
+/// Whether the carrier knows us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Not yet known.
+    Unknown,
+    /// It does.
+    Registered,
+    /// It does not, and why.
+    Refused(String),
+}
+
+impl Registration {
+    pub fn new(
+        place: Place,
+        username: &str,
+        asked: Duration,
+        now: Mono,
+        random: &mut Random,
+    ) -> Registration {
+        Registration {
+            place,
+            hops: Vec::new(),
+            username: username.to_owned(),
+            call_id: format!("{}{}", random.token(), random.token()),
+            tag: random.token(),
+            cseq: 0,
+            asked,
+            step: Step::Due(now),
+            granted: None,
+            failures: 0,
+            why: None,
+        }
+    }
+
+    pub fn step(&self) -> &Step {
+        &self.step
+    }
+
+    pub fn is_registered(&self) -> bool {
+        self.granted.is_some()
+    }
+
+    pub fn standing(&self) -> Standing {
+        match (self.granted, &self.why) {
+            (Some(_), _) => Standing::Registered,
+            (None, Some(why)) => Standing::Refused(why.clone()),
+            (None, None) => Standing::Unknown,
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let due = match self.step {
+            Step::Due(at) => Some(at),
+            _ => None,
+        };
+        due.into_iter().chain(self.granted).min()
+    }
+
+    /// Ends a registration that was not renewed.
+    pub fn lapse(&mut self, now: Mono) {
+        if self.granted.is_some_and(|until| until <= now) {
+            self.granted = None;
+            self.why.get_or_insert_with(|| "the registration ran out".into());
+        }
+    }
+
+    /// The moment has come to search for the registrar.
+    pub fn locate(&mut self, now: Mono) -> bool {
+        let due = matches!(self.step, Step::Due(at) if at <= now);
+        if due {
+            self.step = Step::Locating;
+        }
+        due
+    }
+
+    /// The registrar is found.
+    pub fn found(&mut self, hops: Vec<Hop>, around: &mut Around<'_>) -> Next {
+        if !matches!(self.step, Step::Locating) {
+            return Next::Wait;
+        }
+        // The one that served last is asked first, as long as it is there.
+        let serving = self.hops.first().copied();
+        self.hops = hops;
+        if let Some(i) = self.hops.iter().position(|hop| Some(*hop) == serving) {
+            self.hops.swap(0, i);
+        }
+        self.ask(0, around)
+    }
+
+    /// A response to what was asked.
+    pub fn answered(&mut self, response: &Message, around: &mut Around<'_>) -> Next {
+        let status = response.status().unwrap_or_default();
+        if status < 200 {
+            return Next::Wait;
+        }
+        match std::mem::replace(&mut self.step, Step::Left) {
+            Step::Asking { request, flow, hop } => {
+                self.asking_answered((request, flow, hop), status, response, around)
+            }
+            Step::Leaving { request, flow } if matches!(status, 401 | 407) => {
+                let again = around.answering.as_mut().and_then(|a| a.answer(response, &request));
+                let Some(again) = again else { return Next::Wait };
+                self.cseq += 1;
+                self.step = Step::Leaving { request: Box::new(again.clone()), flow };
+                Next::Send(flow, again)
+            }
+            Step::Leaving { .. } => Next::Wait,
+            other => {
+                self.step = other;
+                Next::Wait
+            }
+        }
+    }
+
+    fn asking_answered(
+        &mut self,
+        (request, flow, hop): (Box<Outgoing>, Flow, usize),
+        status: u16,
+        response: &Message,
+        around: &mut Around<'_>,
+    ) -> Next {
+        match status {
+            200..300 => {
+                self.granted_by(response, flow, hop, around);
+                Next::Wait
+            }
+            401 | 407 => match around.answering.as_mut().and_then(|a| a.answer(response, &request)) {
+                Some(again) => {
+                    self.cseq += 1;
+                    self.step = Step::Asking { request: Box::new(again.clone()), flow, hop };
+                    Next::Send(flow, again)
+                }
+                None => self.refused(format!("{status}, the password is not accepted"), None, around),
+            },
+            423 => {
+                let least = response.number("Min-Expires").map(|s| Duration::from_secs(u64::from(s)));
+                match least.filter(|least| *least > self.asked && *least <= LONGEST) {
+                    Some(least) => {
+                        self.asked = least;
+                        self.ask(hop, around)
+                    }
+                    None => self.refused("423 without a usable Min-Expires".into(), None, around),
+                }
+            }
+            408 | 500..600 => self.ask_next(hop, format!("{status}"), response.number("Retry-After"), around),
+            _ => self.refused(format!("{status}"), response.number("Retry-After"), around),
+        }
+    }
+
+    /// Nothing came, or the path is gone.
+    pub fn failed(&mut self, around: &mut Around<'_>) -> Next {
+        match self.step {
+            Step::Asking { hop, .. } => self.ask_next(hop, "no answer".into(), None, around),
+            Step::Leaving { .. } => {
+                self.step = Step::Left;
+                Next::Wait
+            }
+            _ => Next::Wait,
+        }
+    }
+
+    /// Signs out: the carrier is to send nobody here any more.
+    pub fn leave(&mut self, around: &mut Around<'_>) -> Next {
+        let registered = self.granted.is_some();
+        let flow = self.hops.first().and_then(|hop| (around.flow)(*hop));
+        let was_asking = matches!(self.step, Step::Asking { .. });
+        self.granted = None;
+        match flow {
+            Some(flow) if registered || was_asking => {
+                let request = self.request(Duration::ZERO, &flow, around);
+                self.step = Step::Leaving { request: Box::new(request.clone()), flow };
+                Next::Send(flow, request)
+            }
+            _ => {
+                self.step = Step::Left;
+                Next::Wait
+            }
+        }
+    }
+
+    fn ask(&mut self, hop: usize, around: &mut Around<'_>) -> Next {
+        let Some(flow) = self.hops.get(hop).and_then(|hop| (around.flow)(*hop)) else {
+            return self.refused("the registrar has no address we reach".into(), None, around);
+        };
+        let request = self.request(self.asked, &flow, around);
+        self.step = Step::Asking { request: Box::new(request.clone()), flow, hop };
+        Next::Send(flow, request)
+    }
+
+    fn ask_next(&mut self, hop: usize, why: String, retry: Option<u32>, around: &mut Around<'_>) -> Next {
+        if hop + 1 < self.hops.len() {
+            return self.ask(hop + 1, around);
+        }
+        self.refused(why, retry, around)
+    }
+
+    fn refused(&mut self, why: String, retry: Option<u32>, around: &mut Around<'_>) -> Next {
+        self.why = Some(why);
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        // Between half and all of it, so that a thousand gateways do not come back in one moment (RFC 5626 section 4.5).
+        let half = pause / 2;
+        let lot = around.random.below(u64::try_from(half.as_millis()).unwrap_or(0) + 1);
+        let asked = Duration::from_secs(u64::from(retry.unwrap_or(0))).min(LONGEST_PAUSE);
+        self.step = Step::Due(around.now + (half + Duration::from_millis(lot)).max(asked));
+        Next::Wait
+    }
+
+    fn granted_by(&mut self, response: &Message, flow: Flow, hop: usize, around: &mut Around<'_>) {
+        let granted = granted(response, &contact(around.advertised, &flow, &user(&self.username)));
+        let granted = granted.unwrap_or(self.asked).clamp(Duration::from_secs(1), LONGEST);
+        self.hops.swap(0, hop);
+        self.failures = 0;
+        self.why = None;
+        self.granted = Some(around.now + granted);
+        let ahead = if granted > AHEAD * 2 { AHEAD } else { granted / 2 };
+        let lot = around.random.below(u64::try_from((ahead / 4).as_millis()).unwrap_or(0) + 1);
+        self.step = Step::Due(around.now + (granted - ahead) - Duration::from_millis(lot));
+    }
+
+    fn request(&mut self, expires: Duration, flow: &Flow, around: &mut Around<'_>) -> Outgoing {
+        self.cseq += 1;
+        let of_record =
+            uri(&Place { port: None, transport: None, ..self.place.clone() }, Some(&user(&self.username)));
+        let request = Outgoing::request(Method::Register, uri(&self.place, None))
+            .with("From", format!("<{of_record}>;tag={}", self.tag))
+            .with("To", format!("<{of_record}>"))
+            .with("Call-ID", &self.call_id)
+            .with("CSeq", format!("{} REGISTER", self.cseq))
+            .with("Max-Forwards", "70")
+            .with("Contact", contact(around.advertised, flow, &user(&self.username)))
+            .with("Expires", expires.as_secs().to_string());
+        match around.answering.as_mut() {
+            Some(answering) => answering.authorised(request),
+            None => request,
+        }
+    }
+}
+
+/// What the registrar grants our contact: its own `expires`, else the header of that name.
+fn granted(response: &Message, ours: &str) -> Option<Duration> {
+    let ours = ours.trim_matches(['<', '>']).as_bytes();
+    let seconds = |text: &str| text.parse::<u32>().ok().map(|s| Duration::from_secs(u64::from(s)));
+    let contacts = response.contacts();
+    // A registrar behind NAT may have written our contact anew: a single one must be ours.
+    let mine = contacts.iter().find(|c| c.uri() == ours).or(contacts.first().filter(|_| contacts.len() == 1));
+    mine.and_then(|c| c.param("expires").and_then(seconds))
+        .or_else(|| response.number("Expires").map(|s| Duration::from_secs(u64::from(s))))
+}

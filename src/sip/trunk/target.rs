@@ -1,0 +1,124 @@
+//! One configured target of a trunk: a name or an address, and the ways there.
+
+use super::way::{Availability, Way};
+use crate::sip::locate::{Hop, Place};
+use crate::time::{Duration, Mono};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub place: Place,
+    pub search: Search,
+    /// A search has come to its end before.
+    searched: bool,
+    pub ways: Vec<Way>,
+}
+
+/// Whether the ways are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// To be searched for at this moment.
+    Due(Mono),
+    /// The locator is at it.
+    Out,
+    /// What is written in figures stays as it is.
+    Done,
+}
+
+/// What is known of a target's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Not yet known.
+    Unknown,
+    /// A way of it lives.
+    Alive,
+    /// No way of it lives.
+    Dead,
+    /// There is no way to it: the name has no address we reach.
+    Nowhere,
+}
+
+impl Target {
+    pub fn new(place: Place, now: Mono) -> Target {
+        Target { place, search: Search::Due(now), searched: false, ways: Vec::new() }
+    }
+
+    /// The ways are found. One that stays keeps what is known of it.
+    pub fn found(&mut self, hops: &[Hop], until: Option<Mono>, interval: Duration, first: Mono) {
+        self.search = until.map_or(Search::Done, Search::Due);
+        self.searched = true;
+        let mut known = std::mem::take(&mut self.ways);
+        for hop in hops {
+            let place = known.iter().position(|way| way.hop == *hop);
+            let way = place.map(|i| known.swap_remove(i));
+            self.ways.push(way.unwrap_or_else(|| Way::new(*hop, interval, first)));
+        }
+    }
+
+    pub fn way(&mut self, hop: Hop) -> Option<&mut Way> {
+        self.ways.iter_mut().find(|way| way.hop == hop)
+    }
+
+    pub fn life(&self) -> Life {
+        let any = |is: fn(Availability) -> bool| self.ways.iter().any(|way| is(way.availability()));
+        if any(|a| matches!(a, Availability::Alive { .. })) {
+            Life::Alive
+        } else if any(|a| a == Availability::Unknown) {
+            Life::Unknown
+        } else if !self.ways.is_empty() {
+            Life::Dead
+        } else if !self.searched {
+            Life::Unknown
+        } else {
+            Life::Nowhere
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let search = match self.search {
+            Search::Due(at) => Some(at),
+            Search::Out | Search::Done => None,
+        };
+        self.ways.iter().filter_map(Way::poll_timeout).chain(search).min()
+    }
+
+    /// As it stands in a Request-URI, for this user.
+    pub fn uri(&self, user: Option<&str>) -> String {
+        uri(&self.place, user)
+    }
+}
+
+/// A place as a URI: what is looked up stays a name in it (RFC 3263 section 4).
+pub(super) fn uri(place: &Place, user: Option<&str>) -> String {
+    let mut text = String::from("sip:");
+    if let Some(user) = user {
+        text.push_str(user);
+        text.push('@');
+    }
+    if place.host.contains(':') {
+        text.push_str(&format!("[{}]", place.host));
+    } else {
+        text.push_str(&place.host);
+    }
+    if let Some(port) = place.port {
+        text.push_str(&format!(":{port}"));
+    }
+    if let Some(transport) = place.transport {
+        text.push_str(&format!(";transport={transport}"));
+    }
+    text
+}
+
+/// A number as the user of a URI: what may not stand there is percent-encoded (RFC 3261 section 19.1.2).
+pub(super) fn user(number: &str) -> String {
+    let mut user = String::with_capacity(number.len());
+    for b in number.bytes() {
+        match b {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' => {
+                user.push(char::from(b));
+            }
+            _ => user.push_str(&format!("%{b:02X}")),
+        }
+    }
+    user
+}

@@ -1,0 +1,376 @@
+//! Trunks in virtual time: peers that are told what to answer, carriers that register us or do not.
+
+use super::*;
+use crate::sip::digest::{Algorithm, Challenge, Credentials};
+use crate::sip::locate::{Kind, Record};
+use crate::sip::{Method, Transport};
+use crate::time::{Duration, Wall};
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+
+/// What a peer does with our requests.
+type Peer = Box<dyn FnMut(Hop, &Outgoing) -> Option<Outgoing>>;
+
+struct Town {
+    trunks: Trunks,
+    now: Now,
+    peer: Peer,
+    /// `(seconds since the beginning, reachable, why)`
+    told: Vec<(u64, bool, String)>,
+    /// `(seconds since the beginning, method and target address)`
+    sent: Vec<(u64, String, Outgoing)>,
+    asked: Vec<Query>,
+    unanswered: Vec<(Mono, Asked)>,
+}
+
+fn place(host: &str) -> Place {
+    Place { host: host.into(), port: Some(5060), transport: None }
+}
+
+fn profile(targets: &[&str]) -> Profile {
+    Profile {
+        name: "carrier".into(),
+        targets: targets.iter().map(|t| place(t)).collect(),
+        ping: S(30),
+        register: None,
+        register_expires: S(3600),
+        password: None,
+        dial_prefix: None,
+    }
+}
+
+fn registering() -> Profile {
+    Profile {
+        register: Some(place("198.51.100.1")),
+        password: Some(("4930123".into(), "secret".into())),
+        ping: S(0),
+        ..profile(&[])
+    }
+}
+
+fn answer(request: &Outgoing, status: u16) -> Outgoing {
+    let request = request.clone().first("Via", "SIP/2.0/UDP 192.0.2.100;branch=z9hG4bKx");
+    Outgoing::response(&Message::parse(request.encode()).unwrap(), status, Some("t"))
+}
+
+fn trunk() -> TrunkId {
+    "carrier".into()
+}
+
+impl Town {
+    fn new(profile: Profile, peer: impl FnMut(Hop, &Outgoing) -> Option<Outgoing> + 'static) -> Town {
+        let now = Now { mono: Mono(1_000_000_000_000), wall: Wall(1) };
+        let reach = Reach { transport: Transport::Udp, local: "192.0.2.100:5060".parse().unwrap() };
+        let own = Own { domain: "hotline.example.org".into(), advertised: None, reach: vec![reach] };
+        let trunks = Trunks::new(vec![profile], own, now.mono, Random::from_number(5));
+        Town {
+            trunks,
+            now,
+            peer: Box::new(peer),
+            told: Vec::new(),
+            sent: Vec::new(),
+            asked: Vec::new(),
+            unanswered: Vec::new(),
+        }
+    }
+
+    fn since(&self) -> u64 {
+        self.now.mono.since(Mono(1_000_000_000_000)).as_secs()
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now.mono + time;
+        loop {
+            let lost = self.unanswered.iter().map(|(at, _)| *at).min();
+            let next = self.trunks.poll_timeout().map(|(at, _)| at).into_iter().chain(lost).min();
+            let Some(at) = next.filter(|at| *at <= end) else { break };
+            self.now = self.now.after(at.since(self.now.mono));
+            let mut out = Vec::new();
+            let now = self.now;
+            let lost: Vec<_> = self.unanswered.extract_if(.., |(at, _)| *at <= now.mono).collect();
+            for (_, asked) in lost {
+                self.trunks.handle(now, Input::Failed { asked }, &mut out);
+            }
+            self.trunks.handle_timeout(now, &mut out);
+            self.said(out);
+        }
+        self.now = self.now.after(end.since(self.now.mono));
+    }
+
+    fn input(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.trunks.handle(self.now, input, &mut out);
+        self.said(out);
+    }
+
+    fn said(&mut self, mut out: Vec<Output>) {
+        while !out.is_empty() {
+            match out.remove(0) {
+                Output::Ask(query) => self.asked.push(query),
+                Output::Changed { reachable, reason, .. } => {
+                    self.told.push((self.since(), reachable, reason))
+                }
+                Output::Request { asked, flow, request } => {
+                    let hop = Hop { transport: flow.transport, remote: flow.remote };
+                    let name = format!("{} {}", request.method().unwrap().as_str(), hop.remote.ip());
+                    self.sent.push((self.since(), name, request.clone()));
+                    match (self.peer)(hop, &request) {
+                        Some(response) => {
+                            let response = Message::parse(response.encode()).unwrap();
+                            self.trunks.handle(self.now, Input::Response { asked, response }, &mut out);
+                        }
+                        None => self.unanswered.push((self.now.mono + S(32), asked)),
+                    }
+                }
+            }
+        }
+    }
+
+    fn states(&self) -> Vec<bool> {
+        self.told.iter().map(|(_, reachable, _)| *reachable).collect()
+    }
+
+    fn times(&self, name: &str) -> Vec<u64> {
+        self.sent.iter().filter(|(_, n, _)| n == name).map(|(at, ..)| *at).collect()
+    }
+
+    fn dials(&self) -> Vec<String> {
+        let mut route = self.trunks.route(&trunk(), "12345");
+        let mut dialled = Vec::new();
+        while let Some(r) = route {
+            dialled.push(r.flow.remote.ip().to_string());
+            route = self.trunks.next(&r);
+        }
+        dialled
+    }
+}
+
+/// A peer that answers OPTIONS at the addresses whose last figure is among `alive`.
+fn alive(alive: impl Fn(u8) -> bool + 'static) -> impl FnMut(Hop, &Outgoing) -> Option<Outgoing> {
+    move |hop, request| {
+        let std::net::IpAddr::V4(ip) = hop.remote.ip() else { return None };
+        alive(ip.octets()[3]).then(|| answer(request, 200))
+    }
+}
+
+#[test]
+fn a_trunk_that_answers_is_pinged_every_thirty_seconds_and_told_once() {
+    let mut t = Town::new(profile(&["198.51.100.1"]), alive(|_| true));
+    t.run(S(100));
+    assert_eq!(t.told, [(0, true, "answers".to_owned())]);
+    assert_eq!(t.times("OPTIONS 198.51.100.1"), [0, 30, 60, 90]);
+    let (_, _, request) = &t.sent[0];
+    assert_eq!(request.uri(), b"sip:198.51.100.1:5060");
+    assert!(t.trunks.standing(&trunk()).unwrap().reachable.unwrap());
+}
+
+#[test]
+fn a_silent_trunk_is_unreachable_within_eleven_seconds_of_its_first_missed_ping_and_back_with_one_answer() {
+    use std::{cell::Cell, rc::Rc};
+    let lives = Rc::new(Cell::new(true));
+    let seen = lives.clone();
+    let mut t = Town::new(profile(&["198.51.100.1"]), alive(move |_| seen.get()));
+    t.run(S(25));
+    lives.set(false);
+    t.run(S(16));
+    assert_eq!(t.states(), [true, false], "{:?}", t.told);
+    assert!(t.told[1].0 <= 41 && t.told[1].2.contains("no target answers"));
+    t.run(S(100));
+    lives.set(true);
+    t.run(S(31));
+    assert_eq!(t.states(), [true, false, true], "{:?} {:?}", t.told, t.times("OPTIONS 198.51.100.1"));
+}
+
+#[test]
+fn any_response_but_503_and_408_is_a_sign_of_life() {
+    for (status, reachable) in
+        [(200, true), (401, true), (404, true), (405, true), (503, false), (408, false)]
+    {
+        let mut t = Town::new(profile(&["198.51.100.1"]), move |_, r| Some(answer(r, status)));
+        t.run(S(20));
+        assert_eq!(t.states(), [reachable], "{status}");
+    }
+}
+
+#[test]
+fn calls_go_to_the_first_target_that_lives_and_to_the_dead_only_when_nobody_is_left() {
+    let mut t = Town::new(profile(&["198.51.100.1", "198.51.100.2", "198.51.100.3"]), alive(|n| n != 1));
+    t.run(S(20));
+    assert_eq!(t.dials(), ["198.51.100.2", "198.51.100.3", "198.51.100.1"]);
+    assert_eq!(t.states(), [true], "two of three live");
+    let route = t.trunks.route(&trunk(), "12345").unwrap();
+    let mut out = Vec::new();
+    t.trunks.failed(t.now, &route, &mut out);
+    assert_eq!(t.dials()[0], "198.51.100.3");
+    let next = t.trunks.next(&route).unwrap();
+    t.trunks.failed(t.now, &next, &mut out);
+    t.said(out);
+    assert_eq!(t.states(), [true, false]);
+    t.run(S(31));
+    assert_eq!((t.states(), t.dials()[0].as_str()), (vec![true, false, true], "198.51.100.2"));
+}
+
+#[test]
+fn the_number_is_dialled_with_its_prefix_and_without_breaking_out_of_the_uri() {
+    let mut dialled = Profile { dial_prefix: Some("0".into()), ..profile(&["198.51.100.1"]) };
+    dialled.targets.push(Place { host: "2001:db8::1".into(), port: None, transport: Some(Transport::Tcp) });
+    let mut t = Town::new(dialled, |_, _| None);
+    t.run(S(1));
+    let uri = |number: &str| t.trunks.route(&trunk(), number).unwrap().uri;
+    assert_eq!(uri("13800138000"), "sip:013800138000@198.51.100.1:5060");
+    assert_eq!(uri("*55#1@evil.example;x=<"), "sip:0*55%231%40evil.example%3Bx%3D%3C@198.51.100.1:5060");
+    assert!(t.trunks.route(&"nobody".into(), "1").is_none());
+}
+
+#[test]
+fn a_name_is_looked_up_and_its_second_host_takes_over() {
+    let mut named = profile(&[]);
+    named.targets = vec![Place { host: "example.org".into(), port: None, transport: Some(Transport::Udp) }];
+    let mut t = Town::new(named, alive(|n| n == 2));
+    let zone = |query: &Query| -> Vec<Record> {
+        let srv = |priority, host: &str| Record::Srv { priority, weight: 0, port: 5060, target: host.into() };
+        match (query.name.as_str(), query.kind) {
+            ("_sip._udp.example.org", Kind::Srv) => vec![srv(1, "a.example.org"), srv(2, "b.example.org")],
+            ("a.example.org", Kind::A) => vec![Record::Address("198.51.100.1".parse().unwrap())],
+            ("b.example.org", Kind::A) => vec![Record::Address("198.51.100.2".parse().unwrap())],
+            _ => Vec::new(),
+        }
+    };
+    for _ in 0..25 {
+        t.run(S(1));
+        for query in std::mem::take(&mut t.asked) {
+            let answer = Answer::Records(zone(&query), S(3600));
+            t.input(Input::Located { query, answer });
+        }
+    }
+    assert_eq!(t.dials(), ["198.51.100.2", "198.51.100.1"]);
+    assert_eq!(t.states(), [true]);
+    assert_eq!(t.trunks.route(&trunk(), "1").unwrap().uri, "sip:1@example.org;transport=udp");
+}
+
+#[test]
+fn a_name_without_an_address_makes_its_trunk_unreachable() {
+    let mut t = Town::new(profile(&["nowhere.example.org"]), |_, _| None);
+    t.run(S(11));
+    assert_eq!(t.states(), [false]);
+    assert!(t.told[0].2.contains("no address"), "{:?}", t.told);
+}
+
+#[test]
+fn a_request_of_the_call_side_is_answered_for_with_the_trunks_password() {
+    let mut t = Town::new(registering(), |_, _| None);
+    let invite = Outgoing::request(Method::Invite, "sip:1@198.51.100.1")
+        .with("From", "<sip:a@b>;tag=1")
+        .with("To", "<sip:c@d>")
+        .with("Call-ID", "x")
+        .with("CSeq", "1 INVITE");
+    let asked = Challenge {
+        realm: "carrier".into(),
+        nonce: "n".into(),
+        algorithm: Algorithm::Sha256,
+        auth: true,
+        stale: false,
+        opaque: None,
+    };
+    let refused = answer(&invite, 407).with("Proxy-Authenticate", asked.render());
+    let refused = Message::parse(refused.encode()).unwrap();
+    let again = t.trunks.challenged(&trunk(), &refused, &invite).unwrap();
+    assert!(Credentials::parse(again.get("Proxy-Authorization").unwrap()).is_ok());
+    assert!(t.trunks.challenged(&trunk(), &refused, &again).is_none());
+    let bye = t.trunks.authorised(&trunk(), Outgoing::request(Method::Bye, "sip:1@198.51.100.1"));
+    assert!(bye.get("Proxy-Authorization").is_some());
+}
+
+/// A registrar that wants a password and grants so many seconds, refusing with `refuse` first as often as it says.
+fn registrar(grants: u32, mut refuse: Vec<u16>) -> impl FnMut(Hop, &Outgoing) -> Option<Outgoing> {
+    move |_, request| {
+        if request.get("Authorization").is_none() {
+            let asked = "Digest realm=\"carrier\", nonce=\"n\", algorithm=SHA-256, qop=\"auth\"";
+            return Some(answer(request, 401).with("WWW-Authenticate", asked));
+        }
+        if !refuse.is_empty() {
+            let response = answer(request, refuse.remove(0));
+            return Some(if response.status() == Some(423) {
+                response.with("Min-Expires", "7200")
+            } else {
+                response
+            });
+        }
+        let contact = String::from_utf8(request.get("Contact").unwrap().to_vec()).unwrap();
+        let other = "<sip:other@192.0.2.7>;expires=20";
+        Some(answer(request, 200).with("Contact", format!("{other}, {contact};expires={grants}")))
+    }
+}
+
+fn expires(request: &Outgoing) -> u32 {
+    std::str::from_utf8(request.get("Expires").unwrap()).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_registration_answers_the_challenge_is_refreshed_before_its_end_and_taken_back_at_the_end() {
+    let mut t = Town::new(registering(), registrar(600, Vec::new()));
+    t.run(S(1700));
+    assert_eq!(t.told, [(0, true, "registered".to_owned())]);
+    let times = t.times("REGISTER 198.51.100.1");
+    assert_eq!(times.len(), 2 + 3, "one refused, then answered in advance: {times:?}");
+    let gaps: Vec<u64> = times.windows(2).map(|w| w[1] - w[0]).skip(1).collect();
+    assert!(gaps.iter().all(|gap| (520..=540).contains(gap)), "{gaps:?}");
+    let cseqs: Vec<&[u8]> = t.sent.iter().map(|(_, _, r)| r.get("CSeq").unwrap()).collect();
+    assert_eq!(cseqs, [&b"1 REGISTER"[..], b"2 REGISTER", b"3 REGISTER", b"4 REGISTER", b"5 REGISTER"]);
+    t.input(Input::Drain);
+    let (_, _, last) = t.sent.last().unwrap();
+    assert_eq!(expires(last), 0);
+    t.run(S(4000));
+    assert_eq!(t.times("REGISTER 198.51.100.1").len(), 6, "gone for good");
+}
+
+#[test]
+fn a_refused_registration_is_tried_again_after_30_s_doubling_to_half_an_hour() {
+    let mut t = Town::new(registering(), |_, request| Some(answer(request, 403)));
+    t.run(S(4 * 3600));
+    assert_eq!(t.states(), [false]);
+    assert!(t.told[0].2.contains("403"), "{:?}", t.told);
+    let times = t.times("REGISTER 198.51.100.1");
+    let gaps: Vec<u64> = times.windows(2).map(|w| w[1] - w[0]).collect();
+    for (n, gap) in gaps.iter().enumerate() {
+        let most = (30 << n.min(10)).min(1800);
+        assert!((most / 2 - 1..=most + 1).contains(gap), "pause {n} is {gap} s: {gaps:?}");
+    }
+    assert!(gaps.len() > 10 && gaps.windows(2).any(|w| w[0] != w[1]), "{gaps:?}");
+}
+
+#[test]
+fn a_wrong_password_is_not_tried_twice_in_a_row() {
+    let mut t = Town::new(registering(), |_, request| {
+        let asked = "Digest realm=\"carrier\", nonce=\"n\", algorithm=MD5, qop=\"auth\"";
+        Some(answer(request, 401).with("WWW-Authenticate", asked))
+    });
+    t.run(S(10));
+    assert_eq!(t.times("REGISTER 198.51.100.1").len(), 2);
+    assert!(t.told[0].2.contains("password"), "{:?}", t.told);
+    assert!(!t.told[0].1);
+}
+
+#[test]
+fn min_expires_is_honoured() {
+    let mut t = Town::new(registering(), registrar(7200, vec![423]));
+    t.run(S(10));
+    let asked: Vec<u32> = t.sent.iter().map(|(_, _, r)| expires(r)).collect();
+    assert_eq!(asked, [3600, 3600, 7200]);
+    assert_eq!(t.states(), [true]);
+}
+
+#[test]
+fn a_silent_registrar_is_noticed_and_the_registration_runs_out() {
+    let mut granted = registrar(300, Vec::new());
+    let mut answers = 0;
+    let mut t = Town::new(registering(), move |hop, request| {
+        answers += 1;
+        if answers > 2 { None } else { granted(hop, request) }
+    });
+    t.run(S(299));
+    assert_eq!(t.states(), [true], "still registered while nobody answers");
+    t.run(S(3));
+    assert_eq!(t.states(), [true, false], "{:?}", t.told);
+    assert_eq!(t.trunks.standing(&trunk()).unwrap().registered, Some(false));
+}

@@ -1,0 +1,117 @@
+//! Carriers: one we sign in at, one that falls silent, one that proves itself by password.
+
+use crate::kamailio::Kamailio;
+use crate::place::{Place, free_port, poll};
+use crate::program::{Program, text};
+use crate::sipp::Plan;
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+/// For a state to be told, on a machine that is busy.
+const TOLD: Duration = Duration::from_secs(20);
+
+const PASSWORD: &str = "open-sesame";
+
+const SEAT: &str = "[[seat]]\nid = \"2001\"\ncontact = \"sip:2001@127.0.0.1:9\"";
+
+/// A file with the password, readable by its owner only.
+fn password_file(place: &Place) -> String {
+    let path = place.write("password", format!("{PASSWORD}\n"));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a file of ours");
+    path.display().to_string()
+}
+
+fn states(gateway: &Program) -> Vec<(bool, String)> {
+    let of = |e: &Value| {
+        let changed = &e["trunkStateChanged"];
+        let reachable = changed["reachable"].as_bool().unwrap_or(false);
+        (reachable, text(changed, "/reason").to_owned())
+    };
+    gateway.events("TrunkStateChanged").iter().map(of).collect()
+}
+
+/// Waits until the trunk has had so many states.
+fn told(gateway: &Program, states_told: usize) -> Vec<(bool, String)> {
+    let mut last = Vec::new();
+    poll(TOLD, || {
+        last = states(gateway);
+        (last.len() >= states_told).then_some(())
+    });
+    last
+}
+
+fn registers(algorithm: &str) {
+    let place = Place::new("registrar");
+    let carrier = Kamailio::registrar(&place, "127.0.0.7", algorithm, PASSWORD);
+    let trunk = format!(
+        "[[trunk]]\nname = \"carrier\"\nsources = [\"127.0.0.7\"]\nregister = \"sip:{}\"\nusername = \"4930123\"\n\
+         password_file = \"{}\"\nping = \"1s\"\n",
+        carrier.address,
+        password_file(&place)
+    );
+    let gateway = Program::with_trunks("registers", &["udp:127.0.0.1:0"], &trunk, SEAT, "");
+    let states = told(&gateway, 1);
+    assert_eq!(states, [(true, "registered".to_owned())], "{algorithm}");
+}
+
+#[test]
+fn we_register_with_kamailio_by_sha_256() {
+    registers("SHA-256");
+}
+
+#[test]
+fn we_register_with_kamailio_by_md5() {
+    registers("MD5");
+}
+
+#[test]
+fn a_wrong_password_at_a_registrar_is_told_and_not_tried_again_at_once() {
+    let place = Place::new("registrar-wrong");
+    let carrier = Kamailio::registrar(&place, "127.0.0.7", "MD5", "another one");
+    let trunk = format!(
+        "[[trunk]]\nname = \"carrier\"\nsources = [\"127.0.0.7\"]\nregister = \"sip:{}\"\nusername = \"4930123\"\n\
+         password_file = \"{}\"\nping = \"0s\"\n",
+        carrier.address,
+        password_file(&place)
+    );
+    let gateway = Program::with_trunks("registers-wrong", &["udp:127.0.0.1:0"], &trunk, SEAT, "");
+    let states = told(&gateway, 1);
+    assert!(matches!(&states[..], [(false, why)] if why.contains("password")), "{states:?}");
+    let alarms = gateway.events("AlarmRaised");
+    assert!(alarms.iter().any(|a| text(a, "/alarmRaised/alarm") == "trunk_down"), "{alarms:?}");
+}
+
+#[test]
+fn a_pinged_trunk_that_falls_silent_is_told_of() {
+    let place = Place::new("silent");
+    let port = free_port();
+    let scenario = include_str!("scenarios/pinged.xml");
+    let peer = Plan { name: "pinged", scenario, fill: &[], calls: 3, rate: 0 }.serve(&place, port);
+    let trunk = format!(
+        "[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\ntargets = [\"sip:127.0.0.1:{port}\"]\nping = \"1s\"\n"
+    );
+    let gateway = Program::with_trunks("silent", &["udp:127.0.0.1:0"], &trunk, SEAT, "");
+    peer.succeed(&place);
+    let states: Vec<bool> = told(&gateway, 2).into_iter().map(|(reachable, _)| reachable).collect();
+    assert_eq!(states, [true, false]);
+}
+
+#[test]
+fn a_trunk_that_must_prove_itself_answers_our_challenge() {
+    let place = Place::new("proves");
+    let trunk = format!(
+        "[[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1\"]\nauthenticate = \"digest\"\nusername = \"pbx\"\n\
+         password_file = \"{}\"\nalgorithms = [\"MD5\"]\n",
+        password_file(&place)
+    );
+    let gateway = Program::with_trunks("proves", &["udp:127.0.0.1:0"], &trunk, SEAT, "");
+    let scenario = include_str!("scenarios/proves_itself.xml");
+    let fill = [("media", "9"), ("password", PASSWORD)];
+    let caller = Plan { name: "proves", scenario, fill: &fill, calls: 3, rate: 3 };
+    caller.call(&place, gateway.sip).succeed(&place);
+    for record in gateway.final_records(3) {
+        assert_eq!(text(&record, "/trunk"), "pbx", "{record:#}");
+        assert_eq!(text(&record, "/ended/by"), "ENDED_BY_CALLER", "{record:#}");
+    }
+}

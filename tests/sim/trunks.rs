@@ -1,0 +1,251 @@
+//! Trunks as peers, one sentence each: who stops answering, who must prove himself, whose channels run out.
+
+use crate::checks::promises;
+use crate::world::World;
+use bytes::Bytes;
+use hotline_gateway::cli::phones::HangUp;
+use hotline_gateway::event::*;
+use hotline_gateway::gateway::{Input, TrunkCounts};
+use hotline_gateway::redact::Secret;
+use hotline_gateway::sip::Message;
+use hotline_gateway::sip::digest::Challenge;
+use hotline_gateway::time::Duration;
+use std::net::SocketAddr;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const S: fn(u64) -> Duration = Duration::from_secs;
+
+const FIRST: &str = "192.0.2.1:5060";
+const SECOND: &str = "192.0.2.2:5060";
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// A world with one more trunk, whose far ends answer 200 for now.
+fn world(seed: u64, keys: &str) -> World {
+    let trunk = format!("[[trunk]]\nname = \"secured\"\nsources = [\"192.0.2.0/28\"]\n{keys}\n");
+    let mut world = World::with(seed, 2, ("wrap_up = \"0s\"", ""), "", &trunk);
+    world.peers = [(at(FIRST), Some(200)), (at(SECOND), Some(200))].into();
+    world
+}
+
+fn pinged() -> String {
+    format!("targets = [\"sip:{FIRST}\", \"sip:{SECOND}\"]\nping = \"10s\"")
+}
+
+/// `secured up`, `secured down` for every change of a trunk.
+fn changes(world: &World) -> Vec<String> {
+    let changes = world.journal.iter().filter_map(|e| match &e.what {
+        What::TrunkStateChanged { trunk, reachable, .. } => {
+            Some(format!("{trunk} {}", if *reachable { "up" } else { "down" }))
+        }
+        _ => None,
+    });
+    changes.collect()
+}
+
+fn alarms(world: &World, name: &str) -> Vec<bool> {
+    let alarms = world.journal.iter().filter_map(|e| match &e.what {
+        What::AlarmRaised { alarm, raised, .. } if &**alarm == name => Some(*raised),
+        _ => None,
+    });
+    alarms.collect()
+}
+
+fn trunk(world: &World, name: &str) -> TrunkCounts {
+    world.counts().trunks.into_iter().find(|t| t.name.as_str() == name).unwrap()
+}
+
+fn came(world: &World, to: &str, method: &str) -> usize {
+    let of =
+        |(_, peer, bytes): &&(_, SocketAddr, Bytes)| *peer == at(to) && bytes.starts_with(method.as_bytes());
+    world.to_peers.iter().filter(of).count()
+}
+
+#[test]
+fn a_trunk_whose_far_ends_fall_silent_is_told_of_with_an_alarm_and_again_when_one_is_back() {
+    let mut w = world(1, &pinged());
+    w.run(S(25));
+    assert_eq!((changes(&w), alarms(&w, "trunk_down")), (vec!["secured up".to_owned()], vec![]));
+    assert_eq!(trunk(&w, "secured").reachable, Some(true));
+    w.peers.insert(at(FIRST), None);
+    w.run(S(60));
+    assert_eq!(changes(&w), ["secured up"], "the second target lives");
+    w.peers.insert(at(SECOND), Some(503));
+    w.run(S(30));
+    assert_eq!(
+        (changes(&w), alarms(&w, "trunk_down")),
+        (vec!["secured up".into(), "secured down".into()], vec![true])
+    );
+    assert_eq!(trunk(&w, "secured").reachable, Some(false));
+    w.peers.insert(at(FIRST), Some(404));
+    w.run(S(30));
+    assert_eq!(changes(&w), ["secured up", "secured down", "secured up"]);
+    assert_eq!(alarms(&w, "trunk_down"), [true, false]);
+    promises(&w.journal);
+}
+
+#[test]
+fn pings_cost_nothing_that_is_left_behind() {
+    let mut w = world(2, &pinged());
+    w.peers.insert(at(SECOND), None);
+    w.run(S(600));
+    let pings = came(&w, FIRST, "OPTIONS");
+    assert!((58..=62).contains(&pings), "{pings} pings in ten minutes, one every ten seconds expected");
+    let counts = w.counts();
+    assert!(counts.transactions < 12 && counts.calls == 0, "{counts:?}");
+}
+
+#[test]
+fn a_carrier_that_wants_us_to_sign_in_is_registered_at_and_signed_out_of_at_the_end() {
+    let keys = format!(
+        "register = \"sip:{FIRST}\"\nregister_expires = \"2m\"\nping = \"0s\"\nusername = \"4930123\"\npassword_file = \"x\""
+    );
+    let mut w = world(3, &keys);
+    w.run(S(100));
+    assert_eq!((trunk(&w, "secured").registered, changes(&w)), (Some(true), vec!["secured up".to_owned()]));
+    assert!(came(&w, FIRST, "REGISTER") >= 2, "refreshed");
+    w.input(Input::Drain);
+    w.run(S(1));
+    let (.., last) = w.to_peers.iter().rev().find(|(.., b)| b.starts_with(b"REGISTER")).unwrap();
+    assert_eq!(Message::parse(last.clone()).unwrap().number("Expires"), Some(0));
+    assert!(w.drained);
+}
+
+fn invite(call_id: &str, more: &str) -> Bytes {
+    let body =
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+    let text = format!(
+        "INVITE sip:12345@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bK{call_id}\r\n\
+         From: <sip:13800138000@192.0.2.1>;tag=f\r\nTo: <sip:12345@127.0.0.1>\r\nCall-ID: {call_id}\r\n\
+         CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:192.0.2.1>\r\n{more}\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Bytes::from(text)
+}
+
+/// The status of the newest response that came to the first far end for a call, and the response.
+fn answered(world: &World, call_id: &str) -> Option<(u16, Message)> {
+    let responses = world.to_peers.iter().rev().filter_map(|(_, to, bytes)| {
+        let message = Message::parse(bytes.clone()).ok()?;
+        let status = message.status()?;
+        (*to == at(FIRST) && message.call_id() == call_id && status > 100).then_some((status, message))
+    });
+    responses.into_iter().next()
+}
+
+fn secured() -> World {
+    let keys = "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"\nchannels = 2";
+    let mut world = world(4, keys);
+    world.peers.insert(at(FIRST), None);
+    world
+}
+
+/// An answer to the challenge that came for `call_id`.
+fn proof(world: &World, call_id: &str, password: &str, count: u32) -> String {
+    let (status, response) = answered(world, call_id).unwrap();
+    assert_eq!(status, 401);
+    let challenge = Challenge::choose(response.headers("WWW-Authenticate")).unwrap();
+    let password = Secret::new(password.to_owned());
+    let answer = challenge.answer("pbx", &password, "INVITE", "sip:12345@127.0.0.1", (count, "c"));
+    format!("Authorization: {answer}\r\n")
+}
+
+#[test]
+fn a_trunk_that_must_prove_itself_is_asked_and_then_served_and_a_replay_is_not() {
+    let mut w = secured();
+    w.peer_says(at(FIRST), invite("one", ""));
+    w.run(MS(50));
+    let right = proof(&w, "one", "open sesame", 1);
+    assert!(w.journal.iter().all(|e| e.call.is_none()), "who has proved nothing has no record");
+    w.peer_says(at(FIRST), invite("two", &right));
+    w.run(MS(50));
+    assert_eq!(answered(&w, "two").unwrap().0, 200);
+    w.peer_says(at(FIRST), invite("three", &right));
+    w.run(MS(50));
+    assert_eq!(answered(&w, "three").unwrap().0, 401, "a replay");
+    assert_eq!(trunk(&w, "secured").in_use, 1);
+}
+
+#[test]
+fn a_wrong_password_at_a_trunks_door_is_slowed_and_a_stranger_is_not_even_asked() {
+    let mut w = secured();
+    for n in 0..12 {
+        let id = format!("ask{n}");
+        w.peer_says(at(FIRST), invite(&id, ""));
+        w.run(MS(50));
+        if answered(&w, &id).is_none() {
+            break;
+        }
+        let wrong = proof(&w, &id, "guess", 1);
+        w.peer_says(at(FIRST), invite(&format!("try{n}"), &wrong));
+        w.run(MS(50));
+    }
+    let answers = (0..12).filter(|n| answered(&w, &format!("try{n}")).is_some()).count();
+    assert!(answers < 10, "{answers} guesses were answered within a second");
+    assert!(w.journal.iter().all(|e| e.call.is_none()));
+    w.peers.insert(at("203.0.113.9:5060"), None);
+    w.peer_says(at("203.0.113.9:5060"), invite("stranger", ""));
+    w.run(MS(50));
+    assert!(
+        w.to_peers
+            .iter()
+            .filter(|(_, to, _)| *to == at("203.0.113.9:5060"))
+            .all(|(.., b)| !b.starts_with(b"SIP/2.0 401"))
+    );
+}
+
+#[test]
+fn a_trunk_that_is_nearly_full_raises_an_alarm_and_what_it_is_refused_is_counted() {
+    let mut w = world(6, "channels = 10\nstrip = \"99\"\nheaders = [\"X-Ticket\"]");
+    w.peers.insert(at(FIRST), None);
+    let bye = |n: usize, w: &World| {
+        let (_, ok) = answered(w, &format!("call{n}")).unwrap();
+        let to = String::from_utf8_lossy(ok.to().raw()).into_owned();
+        Bytes::from(format!(
+            "BYE sip:127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bKbye{n}\r\n\
+             From: <sip:13800138000@192.0.2.1>;tag=f\r\nTo: {to}\r\nCall-ID: call{n}\r\nCSeq: 2 BYE\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        ))
+    };
+    for n in 0..12 {
+        w.peer_says(at(FIRST), invite(&format!("call{n}"), "X-Ticket: 7\r\nX-Other: 8\r\n"));
+        w.run(MS(20));
+        assert_eq!(alarms(&w, "channel_use"), if n < 7 { vec![] } else { vec![true] }, "call {n}");
+    }
+    let counts = trunk(&w, "secured");
+    assert_eq!((counts.in_use, counts.channels), (10, 10));
+    assert_eq!(counts.refused, [(RefusalReason::NoChannel, 2)]);
+    for n in 0..4 {
+        w.peer_says(at(FIRST), bye(n, &w));
+        w.run(S(5));
+        assert_eq!(alarms(&w, "channel_use"), if n < 3 { vec![true] } else { vec![true, false] }, "bye {n}");
+    }
+    let kept = w.journal.iter().find_map(|e| match &e.what {
+        What::CallReceived(r) => Some(r.headers.iter().map(|(n, _)| n.to_string()).collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(kept.unwrap(), ["X-Ticket"]);
+}
+
+#[test]
+fn what_a_trunk_puts_before_its_numbers_is_taken_off() {
+    let mut w = world(7, "strip = \"99\"");
+    w.peers.insert(at(FIRST), None);
+    let prefixed = String::from_utf8(invite("one", "").to_vec()).unwrap();
+    let prefixed = prefixed.replace("sip:12345@", "sip:9912345@").replace("13800138000", "9913800138000");
+    w.peer_says(at(FIRST), Bytes::from(prefixed));
+    w.run(S(1));
+    let received = w.journal.iter().find_map(|e| match &e.what {
+        What::CallReceived(r) => Some(r.clone()),
+        _ => None,
+    });
+    let received = received.expect("the number without its prefix is served");
+    assert_eq!(received.service_number.as_str(), "12345");
+    assert_eq!(received.caller.e164.unwrap().reveal(), "+8613800138000");
+    assert_eq!(received.caller.raw.reveal(), "9913800138000");
+    w.citizen_calls("13800000001", HangUp::AfterAnswer(S(1)));
+    w.run(S(5));
+}
