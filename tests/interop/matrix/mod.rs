@@ -11,11 +11,16 @@ use crate::sipp::{Plan, Sipp};
 use profiles::{Profile, Wire, profiles};
 use serde_json::Value;
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 
 /// What the seats' side of the configuration is: phones at one address that take every call.
 fn seats(port: u16) -> String {
     format!("[[seat]]\nrange = \"2001-2040\"\ncontact = \"sip:{{seat}}@127.0.0.1:{port}\"")
 }
+
+/// A second service number, which lets the caller hear ringback before it answers.
+const RINGS_FIRST: &str =
+    "[[service]]\nnumber = \"12346\"\nqueue = \"main\"\nwelcome = \"welcome\"\nanswer_delay_ms = 400";
 
 /// The section of a trunk in the gateway's configuration.
 fn section(profile: &Profile) -> String {
@@ -42,9 +47,13 @@ fn start(profile: &Profile, place: &Place, gateway: &Program, media: u16) -> Sip
 fn every_trunk_of_the_matrix_gets_its_call_through() {
     let profiles = profiles();
     let port = free_port();
+    let secrets = Place::new("matrix-secrets");
+    let password = secrets.write("password", "open-sesame\n");
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).expect("its owner's alone");
     let sections: String = profiles.iter().map(section).collect();
+    let sections = sections.replace("{password}", &password.display().to_string());
     let listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0", "udp:[::1]:0", "tcp:[::1]:0"];
-    let gateway = Program::with_trunks("matrix", &listen, &sections, &seats(port), "");
+    let gateway = Program::with_trunks("matrix", &listen, &sections, &seats(port), RINGS_FIRST);
     let media = UdpSocket::bind("127.0.0.1:0").expect("a port on loopback");
     let media = media.local_addr().expect("its address").port();
 
@@ -60,9 +69,14 @@ fn every_trunk_of_the_matrix_gets_its_call_through() {
     }
     phones.succeed(&gateway.place);
 
-    let records = gateway.final_records(profiles.len());
+    let refused = profiles.iter().filter(|p| p.refused_before.is_some()).count();
+    let records = gateway.final_records(profiles.len() + refused);
     for profile in &profiles {
-        let of: Vec<&Value> = records.iter().filter(|r| text(r, "/trunk") == profile.name).collect();
+        let of = records.iter().filter(|r| text(r, "/trunk") == profile.name);
+        let status = profile.refused_before.map(u64::from);
+        let (before, of): (Vec<&Value>, Vec<&Value>) =
+            of.partition(|r| status.is_some() && r["refused"]["sip_code"].as_u64() == status);
+        assert_eq!(before.len(), usize::from(profile.refused_before.is_some()), "{}", profile.name);
         let [record] = of[..] else { panic!("{} has {} records", profile.name, of.len()) };
         for (path, value) in &profile.record {
             let shown = record.pointer(path).map_or_else(String::new, |v| match v {

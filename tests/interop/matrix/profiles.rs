@@ -40,6 +40,8 @@ pub struct Profile {
     pub script: Script,
     /// What the record of its call says, by path.
     pub record: Vec<(&'static str, &'static str)>,
+    /// An INVITE of its was refused before, with this status, and has a record of its own.
+    pub refused_before: Option<u16>,
     /// The last part of its IPv4 address.
     host: u8,
 }
@@ -47,7 +49,7 @@ pub struct Profile {
 impl Profile {
     fn new(name: &'static str, script: Script) -> Profile {
         let record = vec![("/ended/reason", "END_REASON_COMPLETED"), ("/ended/by", "ENDED_BY_CALLER")];
-        Profile { name, wire: Wire::Udp, keys: "", script, record, host: 0 }
+        Profile { name, wire: Wire::Udp, keys: "", script, record, refused_before: None, host: 0 }
     }
 
     fn by(mut self, wire: Wire) -> Profile {
@@ -62,6 +64,16 @@ impl Profile {
 
     fn says(mut self, path: &'static str, value: &'static str) -> Profile {
         self.record.push((path, value));
+        self
+    }
+
+    fn after_refusal(mut self, status: u16) -> Profile {
+        self.refused_before = Some(status);
+        self
+    }
+
+    fn refused(mut self, reason: &'static str, status: &'static str) -> Profile {
+        self.record = vec![("/refused/reason", reason), ("/refused/sip_code", status)];
         self
     }
 
@@ -100,6 +112,59 @@ fn held(spelling: &str) -> Script {
     let script = Script::new().invite("", &offer).answered().waits(600);
     let script = script.request("INVITE", "", &hold).rings().expects_dialog(200).ack("").waits(200);
     script.request("INVITE", "", &resumed).rings().expects_dialog(200).ack("").waits(100).bye()
+}
+
+/// A service that lets the caller hear ringback before it answers.
+const RINGS_FIRST: &str = "sip:12346@[remote_ip]:[remote_port]";
+
+/// Calls that service.
+fn rings_first(headers: &str, offer: &str) -> Script {
+    Script::new().to(RINGS_FIRST).invite(headers, offer).trying()
+}
+
+/// Asks for less than may be asked for, is told so, asks again, and refreshes.
+fn session_timer(offer: &str) -> Script {
+    let asks = "Supported: timer\nSession-Expires: 90;refresher=uac\nMin-SE: 90";
+    Script::new()
+        .invite("Supported: timer\nSession-Expires: 60", offer)
+        .trying()
+        .expects_with(422, "Min-SE", "90")
+        .ack_failure()
+        .invite(asks, offer)
+        .rings()
+        .expects_with(200, "Session-Expires", "90;refresher=uac")
+        .ack("")
+        .waits(600)
+        .request("UPDATE", asks, "")
+        .expects_with(200, "Session-Expires", "90;refresher=uac")
+        .bye()
+}
+
+fn keys_by_info() -> Script {
+    Script::new()
+        .invite("", &sdp(1, "8", ""))
+        .answered()
+        .waits(600)
+        .request("INFO", "Content-Type: application/dtmf-relay", "Signal=5\nDuration=160\n")
+        .expects(200)
+        .request("INFO", "Content-Type: application/dtmf", "7")
+        .expects(200)
+        .request("INFO", "Content-Type: application/octet-stream", "?")
+        .expects(415)
+        .bye()
+}
+
+/// Answers our challenge by the password of the trunk.
+fn proves_itself(offer: &str) -> Script {
+    Script::new()
+        .invite("", offer)
+        .trying()
+        .challenged(401)
+        .ack_failure()
+        .invite("[authentication username=carrier password=open-sesame]", offer)
+        .answered()
+        .waits(600)
+        .bye()
 }
 
 const SHORT_FROM: &str = "\"Li, \\\"Lao\\\" <x>\" <sip:13900007777@[local_ip]>";
@@ -212,17 +277,54 @@ pub fn profiles() -> Vec<Profile> {
         Profile::new("hold-sendonly", held("a=sendonly")),
         Profile::new("hold-inactive", held("a=inactive")),
         Profile::new("hold-zero-address", held("0.0.0.0")),
+        Profile::new("early-media", rings_first("", &alaw).expects_with(183, "Content-Type", "sdp").goes_on())
+            .with("early_media = true"),
+        Profile::new("100rel", rings_first("Require: 100rel", &alaw).expects_reliable(183).goes_on())
+            .with("early_media = true"),
+        Profile::new("100rel-ringing", rings_first("Supported: 100rel", &alaw).expects_reliable(180).goes_on()),
+        Profile::new("session-timer", session_timer(&alaw)).after_refusal(422),
+        Profile::new(
+            "session-timer-ours",
+            Script::new()
+                .invite("Supported: timer", &alaw)
+                .rings()
+                .expects_with(200, "Session-Expires", "120;refresher=uac")
+                .ack("")
+                .waits(600)
+                .bye(),
+        )
+        .with("session_expires = \"2m\""),
+        Profile::new(
+            "update",
+            Script::new()
+                .invite("", &alaw)
+                .answered()
+                .waits(600)
+                .request("UPDATE", "", &sdp(2, "8 101", ""))
+                .expects_with(200, "Content-Type", "application/sdp")
+                .bye(),
+        ),
+        Profile::new("keys-by-info", keys_by_info()).with("dtmf = \"info\""),
+        Profile::new("digest-md5", proves_itself(&alaw)).with(
+            "authenticate = \"digest\"\nalgorithms = [\"MD5\"]\nusername = \"carrier\"\npassword_file = \"{password}\"",
+        ),
+        Profile::new(
+            "unknown-extension",
+            Script::new()
+                .invite("Require: 100rel, foo, bar", &alaw)
+                .trying()
+                .expects_with(420, "Unsupported", "foo, *bar")
+                .ack_failure(),
+        )
+        .refused("REFUSAL_REASON_BAD_REQUEST", "420"),
         Profile::new(
             "unknown-service",
             Script::new().to("sip:99999@[remote_ip]:[remote_port]").invite("", &alaw).rings().expects(404).ack_failure(),
-        ),
+        )
+        .refused("REFUSAL_REASON_UNKNOWN_SERVICE", "404"),
     ];
     for (i, profile) in all.iter_mut().enumerate() {
         profile.host = 10 + i as u8;
-        if profile.name == "unknown-service" {
-            profile.record =
-                vec![("/refused/reason", "REFUSAL_REASON_UNKNOWN_SERVICE"), ("/refused/sip_code", "404")];
-        }
     }
     all
 }

@@ -95,10 +95,48 @@ impl Script {
         self
     }
 
+    /// A response in which `header` matches `pattern`; the call fails when it does not.
+    pub fn expects_with(mut self, status: u16, header: &str, pattern: &str) -> Script {
+        self.steps += &format!(
+            "<recv response=\"{status}\" rrs=\"true\"><action>\n\
+             <ereg regexp=\"{pattern}\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"seen\"/>\n\
+             <log message=\"{header} [$seen]\"/></action></recv>\n"
+        );
+        self
+    }
+
+    /// A reliable provisional response, acknowledged by PRACK (RFC 3262).
+    pub fn expects_reliable(mut self, status: u16) -> Script {
+        self.steps += &format!(
+            "<recv response=\"{status}\" rrs=\"true\"><action>\n\
+             <ereg regexp=\"[0-9]+\" search_in=\"hdr\" header=\"RSeq:\" check_it=\"true\" assign_to=\"rseq\"/>\n\
+             </action></recv>\n"
+        );
+        let invited = self.cseq;
+        self.request("PRACK", &format!("RAck: [$rseq] {invited} INVITE"), "").expects(200)
+    }
+
+    /// A challenge, which SIPp answers by `[authentication]` in the next request.
+    pub fn challenged(mut self, status: u16) -> Script {
+        self.steps += &format!("<recv response=\"{status}\" auth=\"true\"/>\n");
+        self
+    }
+
+    /// 100 Trying.
+    pub fn trying(mut self) -> Script {
+        self.steps += "<recv response=\"100\" optional=\"true\"/>\n";
+        self
+    }
+
     /// Time for the other side: its seat answers, its media starts.
     pub fn waits(mut self, ms: u32) -> Script {
         self.steps += &format!("<pause milliseconds=\"{ms}\"/>\n");
         self
+    }
+
+    /// The answer, 600 ms of talk, and BYE.
+    pub fn goes_on(self) -> Script {
+        self.answered().waits(600).bye()
     }
 
     /// The scenario for SIPp.
