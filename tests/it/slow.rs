@@ -15,6 +15,10 @@ use tokio::time::{Duration, interval, timeout};
 const CALLER: &str = "127.0.0.2";
 
 async fn gateway(name: &str, per_source: u32) -> Gateway {
+    patient_gateway(name, per_source, ["500ms", "800ms"]).await
+}
+
+async fn patient_gateway(name: &str, per_source: u32, [message, silence]: [&str; 2]) -> Gateway {
     let directory = directory(&format!("slow-{name}"));
     Authority::new().signs(&["gateway.example"]).write(&directory);
     let sip = format!(
@@ -24,7 +28,7 @@ async fn gateway(name: &str, per_source: u32) -> Gateway {
         directory.join("key.pem")
     );
     let more = format!(
-        "[limits]\ndrain = \"1s\"\nmessage_time = \"500ms\"\nstranger_silence = \"800ms\"\n\
+        "[limits]\ndrain = \"1s\"\nmessage_time = \"{message}\"\nstranger_silence = \"{silence}\"\n\
          connections_per_source = {per_source}\n\
          [[trunk]]\nname = \"pbx\"\nsources = [\"{CALLER}\"]\n[[seat]]\nid = \"1001\""
     );
@@ -83,6 +87,18 @@ async fn three_hundred_slow_connections_are_all_cut_and_a_good_caller_elsewhere_
         "{:?}",
         counts.counters().collect::<Vec<_>>()
     );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_hundred_idle_strangers_on_the_same_listener_keep_no_caller_out() {
+    let gateway = patient_gateway("idle", 120, ["60s", "60s"]).await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(connect_from("127.0.0.1", gateway.at(Transport::Tcp)).await);
+    }
+    caller(&gateway).await.calls_and_hangs_up().await;
+    assert!(gateway.running.streams().now_open() >= 100, "they are still there");
     gateway.stop().await;
 }
 

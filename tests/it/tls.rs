@@ -62,9 +62,16 @@ fn shown(line: &Line<Secure>) -> CertificateDer<'static> {
 }
 
 #[tokio::test]
-async fn nobody_calls_as_a_carrier_without_its_certificate_or_with_another() {
+async fn a_carrier_with_its_certificate_calls_and_nobody_calls_without_it_or_with_another() {
     let (ours, carriers, others) = (Authority::new(), Authority::new(), Authority::new());
     let gateway = gateway("mutual", &ours, &ours.signs(&["gateway.example"]), &carriers, "").await;
+
+    let ok = connect(&gateway, &ours, Some(&carriers.signs(&["sbc.carrier.example"])))
+        .await
+        .calls_and_hangs_up()
+        .await;
+    let contact = String::from_utf8_lossy(ok.header("Contact").expect("a Contact")).into_owned();
+    assert!(contact.contains(";transport=tls"), "{contact}");
 
     let mut without = connect(&gateway, &ours, None).await;
     let mut another = connect(&gateway, &ours, Some(&carriers.signs(&["www.carrier.example"]))).await;

@@ -3,7 +3,7 @@
 use super::super::driver::Inbound;
 use super::framed::{Came, Framed, Sink, Source, Written};
 use super::limits::{LAST_ANSWERS, LAST_WORDS, OPEN_WITHIN, PING_EVERY};
-use super::{Accepted, Ended, Setting, tls, websocket};
+use super::{Ended, Setting, tls, websocket};
 use crate::gateway::Input;
 use crate::sip::{Flow, Transport};
 use bytes::Bytes;
@@ -59,8 +59,7 @@ pub(super) struct Line {
 }
 
 /// A connection a peer made, until it ends.
-pub(super) async fn accepted(accepted: Accepted, mut line: Line) {
-    let stream = accepted.stream;
+pub(super) async fn accepted(stream: TcpStream, mut line: Line) {
     set(&stream);
     let ended = answer(stream, &mut line).await.unwrap_or_else(|ended| ended);
     gone(line, ended).await;

@@ -18,11 +18,19 @@ const WAITING: usize = 64;
 
 /// A connection that was accepted and that the driver has not judged yet.
 pub struct Accepted {
-    /// The connection; what it will speak has not begun.
-    pub stream: TcpStream,
-    /// What it will speak.
-    pub transport: Transport,
-    _place: OwnedSemaphorePermit,
+    stream: TcpStream,
+    transport: Transport,
+    place: OwnedSemaphorePermit,
+}
+
+impl Accepted {
+    /// The connection, nothing read of it yet, and what it will speak. From here on it waits no longer: another one
+    /// may take its place in the inbox.
+    pub(super) fn taken(self) -> (TcpStream, Transport) {
+        let Accepted { stream, transport, place } = self;
+        drop(place);
+        (stream, transport)
+    }
 }
 
 /// A listener, bound but on no runtime yet. One on `[::]` takes IPv6 alone, so that 0.0.0.0 can be listened on too
@@ -52,7 +60,7 @@ pub async fn accept(
         while let Ok(place) = places.clone().acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let accepted = Accepted { stream, transport, _place: place };
+                    let accepted = Accepted { stream, transport, place };
                     if inbox.send(Inbound::Accepted(accepted)).await.is_err() {
                         return;
                     }

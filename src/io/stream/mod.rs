@@ -85,10 +85,8 @@ impl Connections {
     /// A connection was accepted: gives it a number and starts its task, or closes it at a limit. The gateway is
     /// asked who is behind it, and whether a stranger is to be heard at all.
     pub fn accepted(&mut self, accepted: Accepted, now: Now, gateway: &mut Gateway) {
-        let (Ok(local), Ok(remote)) = (accepted.stream.local_addr(), accepted.stream.peer_addr()) else {
-            return;
-        };
-        let transport = accepted.transport;
+        let (stream, transport) = accepted.taken();
+        let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return };
         let flow = Flow { transport, local, remote, connection: Some(self.last + 1) };
         let known = gateway.knows(&flow);
         let refused = match self.is_full(&flow, known, gateway) {
@@ -97,7 +95,7 @@ impl Connections {
         };
         match refused {
             Some(why) => self.setting.counts.ended(why),
-            None => self.start(flow, known, None, |line| connection::accepted(accepted, line)),
+            None => self.start(flow, known, None, |line| connection::accepted(stream, line)),
         }
     }
 
