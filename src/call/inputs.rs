@@ -142,8 +142,8 @@ pub enum Input {
 /// How a seat is reached.
 #[derive(Debug)]
 pub enum Reached {
-    /// By an INVITE of ours.
-    At(Target),
+    /// By an INVITE of ours to each of its phones.
+    At(Vec<Phone>),
     /// It asked for the call by an INVITE of its own.
     Asked(Box<SeatAsked>),
 }
@@ -163,6 +163,15 @@ pub struct SeatAsked {
     pub offer: Box<Description>,
     /// Whether its phone may be asked if it is there.
     pub watch: Watch,
+}
+
+/// One phone of a seat.
+#[derive(Debug, Clone)]
+pub struct Phone {
+    /// The way to it that is tried first.
+    pub way: Target,
+    /// Further ways to the same phone (RFC 5626), the newest first.
+    pub others: Vec<Target>,
 }
 
 /// Where a seat's phone is.
@@ -253,6 +262,8 @@ pub enum Reason {
     LastMessage,
     /// A leg's own: its session timer, a response to be repeated, a back-off.
     Leg(LegId),
+    /// The INVITE to a phone should have been confirmed by somebody.
+    Unheard(LegId),
     /// The seat in the talk was asked whether it is there, and should have answered.
     SeatAsked,
     /// The caller is on hold, where no sound tells whether the seat is there.

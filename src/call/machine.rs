@@ -4,6 +4,7 @@ use super::arrival::Arrival;
 use super::caller_leg::{Agreement, CallerLeg, CallerSignalling, MediaSide};
 use super::conduct::Conduct;
 use super::ending::{self, Ending};
+use super::fork::Fork;
 use super::inputs::{Input, Output, Reason};
 use super::keys::Way;
 use super::presence::Broken;
@@ -36,6 +37,8 @@ pub struct Call {
     pub(super) seats: Vec<SeatLeg>,
     pub(super) stage: Stage,
     pub(super) entered_queue: Option<Mono>,
+    /// The presentation that runs.
+    pub(super) fork: Option<Fork>,
     /// How the last talk went that did not end the call.
     pub(super) broken: Broken,
     /// The seat whose wrap-up this call's record still waits for.
@@ -169,6 +172,7 @@ impl Call {
             seats: Vec::new(),
             stage: Stage::Arriving { durable: false, sound: Sound::None },
             entered_queue: None,
+            fork: None,
             broken: Broken::Not,
             wrapping: None,
             published: Published::No,
@@ -251,6 +255,7 @@ impl Call {
                 Reason::CallLength => self.too_long(cx),
                 Reason::LastMessage => self.last_message_over(cx),
                 Reason::Leg(leg) => self.leg_due(leg, cx),
+                Reason::Unheard(leg) => self.unheard(leg, cx),
                 Reason::SeatAsked => self.seat_overdue(cx),
                 Reason::SeatOnHold => self.seat_on_hold(cx),
             }

@@ -5,7 +5,7 @@
 //! `acd`), retransmit (that is `sip`), touch a packet (that is `media`) or know other calls.
 //!
 //! Read in this order: `inputs` (what a call hears and says), `arrival` (what an INVITE must be), `machine` (the
-//! stages), `presenting`, `requests`, `hold`, `presence`, `ending`, the two legs, and `story` (the events and the record).
+//! stages), `presenting`, `fork`, `requests`, `hold`, `presence`, `ending`, the two legs, and `story` (the events and the record).
 
 /// What a peer that gets 503 should wait before it tries again, in seconds (RFC 3261 section 20.33).
 pub const RETRY_AFTER: &str = "10";
@@ -17,6 +17,7 @@ mod caller_leg;
 mod conduct;
 mod early;
 mod ending;
+mod fork;
 mod hold;
 mod inputs;
 mod keys;
@@ -32,7 +33,7 @@ mod seat_leg;
 mod story;
 
 pub use arrival::{Arrival, Refusal, read_arrival, received};
-pub use inputs::{Input, Output, Reached, Reason, SeatAsked, Target, Watch};
+pub use inputs::{Input, Output, Phone, Reached, Reason, SeatAsked, Target, Watch};
 pub use machine::Call;
 pub use outcome::q850;
 pub use reoffer::{Ask, Wanted};

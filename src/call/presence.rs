@@ -5,7 +5,7 @@
 //! on. It takes silence of its media, or a hold, and with it one of: no answer to a question inside the dialog, an
 //! answer that it does not know the dialog (its BYE was lost, or it was restarted), or the loss of the way to it.
 
-use super::inputs::{Output, Reached, Reason, Watch};
+use super::inputs::{Output, Reason, Watch};
 use super::machine::{Call, Stage};
 use super::seat_leg::{SeatLeg, SeatSignalling};
 use super::story::Cx;
@@ -56,11 +56,7 @@ pub(super) enum Broken {
 
 impl Presence {
     /// Of a phone that is about to ring, or calls.
-    pub fn new(reached: &Reached) -> Presence {
-        let (way, watch) = match reached {
-            Reached::At(target) => (target.way(), target.watch),
-            Reached::Asked(asked) => (Way { flow: asked.flow, behind: None }, asked.watch),
-        };
+    pub fn new(way: Way, watch: Watch) -> Presence {
         Presence { way, watch, path: Path::Open, quiet: None }
     }
 

@@ -3,9 +3,9 @@
 use super::caller_leg::Agreement;
 use super::conduct::Conduct;
 use super::early::{self, EarlyDialogs};
-use super::inputs::{Output, Reached};
+use super::fork::Fork;
+use super::inputs::{Output, Phone, Reached, Reason};
 use super::machine::{Call, LookUp, Stage};
-use super::outcome::presentation_result;
 use super::pick_up;
 use super::presence::Presence;
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatLeg, SeatSignalling};
@@ -15,7 +15,7 @@ use crate::caller;
 use crate::event::{CallState, PresentationResult, SeatPresentationEnded, SeatPresented, What};
 use crate::id::{LegId, PresentationId, SeatId};
 use crate::media;
-use crate::sip::{Dialog, Flow, Message, Method, Outgoing};
+use crate::sip::{Cause, Dialog, Flow, Message, Method, Outgoing, Way};
 use crate::time::{Duration, Mono};
 use std::sync::Arc;
 
@@ -49,7 +49,8 @@ impl Call {
         let presented =
             SeatPresented { presentation, attempt, seat: seat.clone(), operator, leg, waited, why };
         self.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
-        let Some(reached) = reached.filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {
+        let reachable = |r: &Reached| !matches!(r, Reached::At(phones) if phones.is_empty());
+        let Some(reached) = reached.filter(reachable).filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {
             self.tell_presentation_ended(
                 presentation,
                 seat,
@@ -61,17 +62,41 @@ impl Call {
             cx.out.push(Output::Acd(unreachable));
             return;
         };
+        self.fork = Some(Fork::new(presentation));
+        match reached {
+            Reached::At(phones) => self.ring_phones(leg, presentation, &seat, phones, cx),
+            asked @ Reached::Asked(_) => self.begin_leg(leg, presentation, &seat, asked, cx),
+        }
+    }
+
+    /// Begins the leg to one phone with a media port.
+    pub(super) fn begin_leg(
+        &mut self,
+        leg: LegId,
+        presentation: PresentationId,
+        seat: &SeatId,
+        reached: Reached,
+        cx: &mut Cx<'_>,
+    ) {
+        let (presence, signalling, others) = match reached {
+            Reached::At(phones) => {
+                let Some(Phone { way, others }) = phones.into_iter().next() else { return };
+                (Presence::new(way.way(), way.watch), SeatSignalling::Preparing { target: way }, others)
+            }
+            Reached::Asked(asked) => {
+                let way = Way { flow: asked.flow, behind: None };
+                (Presence::new(way, asked.watch), SeatSignalling::Answering { asked }, Vec::new())
+            }
+        };
         cx.out.push(Output::LegUp(leg));
         cx.out.push(Output::Media(media::Command::Open { leg }));
         self.seats.push(SeatLeg {
             id: leg,
             presentation,
-            seat,
-            presence: Presence::new(&reached),
-            signalling: match reached {
-                Reached::At(target) => SeatSignalling::Preparing { target },
-                Reached::Asked(asked) => SeatSignalling::Answering { asked },
-            },
+            seat: seat.clone(),
+            presence,
+            signalling,
+            others,
             media: Agreement::new(leg, cx.random.bits(), cx.rules.seat.clone()),
             conduct: Conduct::new(cx.rules.seat.clone(), cx.random.bits()),
             early: EarlyDialogs::default(),
@@ -84,6 +109,7 @@ impl Call {
         let nth = history.as_ref().map_or(0, |h| h.calls_24h) + 1;
         let waited = self.waited(cx.now);
         let codecs = self.caller.media.codecs_like(&cx.rules.seat);
+        let mut rung = Vec::new();
         for leg in &mut self.seats {
             let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
             let target = target.clone();
@@ -97,7 +123,9 @@ impl Call {
             let offered = codecs.clone();
             leg.signalling =
                 SeatSignalling::Inviting { invite: Box::new(invite), target, offered, rang: None };
+            rung.push(leg.id);
         }
+        rung.into_iter().for_each(|leg| self.await_word(leg, cx));
     }
 
     /// The queue took the offer back and has moved on.
@@ -107,17 +135,14 @@ impl Call {
         result: PresentationResult,
         cx: &mut Cx<'_>,
     ) {
-        let Some(leg) = self.seats.iter_mut().find(|s| s.presentation == presentation) else { return };
-        let rang = leg.rang_for(cx.now.mono);
+        let Some(leg) = self.seats.iter().find(|s| s.presentation == presentation) else { return };
         let seat = leg.seat.clone();
-        let never_rang =
-            matches!(leg.signalling, SeatSignalling::Preparing { .. } | SeatSignalling::Answering { .. });
-        let id = leg.id;
-        leg.hang_up(cx);
-        self.hear_early_no_more(id, cx);
-        if never_rang {
-            phone_is_free(presentation, cx);
+        let rang = self.fork.take().map_or(Duration::ZERO, |f| f.rang_for(cx.now.mono));
+        self.hush(presentation, None, Cause::q850(16, ""), cx);
+        if let Some(leg) = self.early_sound {
+            self.hear_early_no_more(leg, cx);
         }
+        self.phones_free(presentation, cx);
         self.back_to_waiting();
         self.tell_presentation_ended(presentation, seat, result, rang, None, cx);
     }
@@ -133,26 +158,26 @@ impl Call {
                 | SeatSignalling::Inviting { .. }
         );
         let was_cancelled = matches!(lost.signalling, SeatSignalling::Cancelling { .. });
-        let (presentation, seat) = (lost.presentation, lost.seat.clone());
-        let rang = lost.rang_for(cx.now.mono);
+        let presentation = lost.presentation;
         lost.signalling = SeatSignalling::Down;
         cx.out.extend(lost.media.close().map(Output::Media));
         if was_offered {
-            self.presentation_failed(presentation, seat, status, rang, cx);
+            self.phone_failed(leg, status, cx);
         } else if was_cancelled {
-            phone_is_free(presentation, cx);
+            self.phones_free(presentation, cx);
         }
     }
 
-    fn presentation_failed(
+    /// The last phone of a seat has failed.
+    pub(super) fn presentation_failed(
         &mut self,
         presentation: PresentationId,
         seat: SeatId,
-        status: Option<u16>,
+        (result, status): (PresentationResult, Option<u16>),
         rang: Duration,
         cx: &mut Cx<'_>,
     ) {
-        let result = status.map_or(PresentationResult::Unreachable, presentation_result);
+        self.fork = None;
         self.back_to_waiting();
         self.tell_presentation_ended(presentation, seat, result, rang, status, cx);
         cx.out.push(Output::Acd(acd::Input::Ended { presentation, result }));
@@ -183,6 +208,9 @@ impl Call {
     pub(super) fn seat_response(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
         let Some(status) = response.status() else { return };
         let (_, method) = response.cseq();
+        if *method == Method::Invite {
+            self.deadlines.cancel(Reason::Unheard(leg));
+        }
         match method {
             Method::Invite if status < 200 => self.seat_progress(leg, flow, response, cx),
             Method::Invite if status < 300 => self.seat_answered(leg, flow, response, cx),
@@ -207,8 +235,10 @@ impl Call {
         }
         if progress.is_new && rang.is_none() {
             *rang = Some(cx.now.mono);
-            cx.out.push(Output::Acd(acd::Input::Rang { presentation: seat.presentation }));
+            let presentation = seat.presentation;
+            self.phone_rings(presentation, cx);
         }
+        let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         if let Some(described) = progress.described {
             cx.out.push(Output::Media(seat.media.agree(described)));
             if seat.conduct.peer.early_media {
@@ -272,8 +302,8 @@ impl Call {
                     }
                     None => {
                         seat.hang_up(cx);
-                        let (presentation, seat) = (seat.presentation, seat.seat.clone());
-                        self.presentation_failed(presentation, seat, None, rang, cx);
+                        seat.others.clear();
+                        self.phone_failed(leg, None, cx);
                     }
                 }
             }
@@ -286,7 +316,8 @@ impl Call {
                     seat.signalling = SeatSignalling::Closing { dialog: Box::new(dialog) };
                 }
                 cx.out.extend(seat.media.close().map(Output::Media));
-                phone_is_free(seat.presentation, cx);
+                let presentation = seat.presentation;
+                self.phones_free(presentation, cx);
             }
             SeatSignalling::Up { invite, dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
@@ -326,6 +357,8 @@ impl Call {
         let Some(answered) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (answered.presentation, answered.seat.clone());
         self.early_sound = None;
+        self.fork = None;
+        self.hush(presentation, Some(leg), Cause::sip(200, "Call completed elsewhere"), cx);
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
         let was =
             std::mem::replace(&mut self.stage, Stage::Connected { leg, seat: seat.clone(), hold: None });
@@ -375,7 +408,8 @@ impl Call {
             SeatSignalling::Inviting { .. } => self.seat_lost(leg, None, cx),
             SeatSignalling::Cancelling { .. } => {
                 seat.signalling = SeatSignalling::Down;
-                phone_is_free(seat.presentation, cx);
+                let presentation = seat.presentation;
+                self.phones_free(presentation, cx);
             }
             SeatSignalling::Closing { .. } => seat.signalling = SeatSignalling::Down,
             SeatSignalling::Preparing { .. }
@@ -387,17 +421,12 @@ impl Call {
 }
 
 impl SeatLeg {
-    fn rang_for(&self, now: Mono) -> Duration {
+    pub(super) fn rang_for(&self, now: Mono) -> Duration {
         match &self.signalling {
             SeatSignalling::Inviting { rang: Some(rang), .. } => now.since(*rang),
             _ => Duration::ZERO,
         }
     }
-}
-
-/// After an offer was taken back: the phone has stopped ringing and may be offered another call.
-fn phone_is_free(presentation: PresentationId, cx: &mut Cx<'_>) {
-    cx.out.push(Output::Acd(acd::Input::Ended { presentation, result: PresentationResult::NoAnswer }));
 }
 
 /// The ACK for a 2xx to an INVITE of ours.

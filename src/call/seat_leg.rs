@@ -17,9 +17,10 @@ use crate::time::Mono;
 /// Methods we take; in every 200 to INVITE and every 405.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK";
 
-/// At most this many seat legs of one call at once: one that rings or talks, and those whose CANCEL or BYE is
-/// still unanswered. Each of those ends within 64*T1; a presentation past the limit ends as unreachable.
-pub const MAX_SEAT_LEGS: usize = 16;
+/// At most this many seat legs of one call at once: those that ring or talk, up to eight phones of a seat, and those
+/// whose CANCEL or BYE is still unanswered. Each of those ends within 64*T1; a presentation past the limit ends as
+/// unreachable.
+pub const MAX_SEAT_LEGS: usize = 32;
 
 /// The leg towards one seat.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct SeatLeg {
     pub conduct: Conduct,
     /// The dialogs its INVITE may become.
     pub early: EarlyDialogs,
+    /// Other ways to the same phone, to be tried when this one fails, the newest first.
+    pub others: Vec<Target>,
     /// Whether it is still there.
     pub presence: Presence,
 }
@@ -132,6 +135,9 @@ pub fn invite(
         .with("Contact", crate::sip::contact(rules.advertised.as_ref(), &target.flow, "hotline"))
         .with("Allow", ALLOW)
         .with("X-Hotline-Call-Id", intro.call.to_string());
+    for route in &target.routes {
+        invite = invite.with("Route", route.as_bytes());
+    }
     if !intro.caller.withheld {
         invite = invite.with("P-Asserted-Identity", format!("<sip:{user}@{host}>"));
     }

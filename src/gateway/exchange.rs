@@ -225,7 +225,7 @@ impl Gateway {
             self.asked_by(call, asked.leg, asked.tx);
             return Some(call::Reached::Asked(Box::new(asked)));
         }
-        self.targets_of(seat).pop().map(call::Reached::At)
+        Some(call::Reached::At(self.phones_of(seat)))
     }
 
     pub(super) fn drain(&mut self, now: Now, out: &mut Vec<Output>) {

@@ -3,11 +3,11 @@
 
 use super::{Gateway, Output, Work};
 use crate::acd;
-use crate::call::{self, Target, Watch};
+use crate::call::{self, Phone, Target, Watch};
 use crate::config::Config;
 use crate::id::SeatId;
 use crate::sip::liveness::{Place, Question, Said};
-use crate::sip::{ClientTx, Flow, Liveness, Method, Outgoing};
+use crate::sip::{Binding, ClientTx, Flow, Liveness, Method, Outgoing};
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
 
@@ -60,12 +60,26 @@ impl Phones {
 }
 
 impl Gateway {
-    /// The places of a seat's phones that may be tried, the best last: its static contact, or its registrations but
-    /// those that do not answer.
-    pub(super) fn targets_of(&self, seat: &SeatId) -> Vec<Target> {
-        let mut targets = self.places_of(seat);
-        targets.retain(|t| !self.phones.liveness.is_lost(&t.way()));
-        targets
+    /// The phones of a seat: its static contact, or those it registered, each with the ways to it that answer, the
+    /// newest first. A phone that does not name itself is taken for another one at each contact.
+    pub(super) fn phones_of(&self, seat: &SeatId) -> Vec<Phone> {
+        if let Some(target) = self.static_contacts.get(seat) {
+            return vec![Phone { way: target.clone(), others: Vec::new() }];
+        }
+        let watch = self.watch_of(seat);
+        let mut phones: Vec<(Option<&str>, Phone)> = Vec::new();
+        for binding in self.registrar.bindings(seat).iter().rev() {
+            let way = target_of(binding, watch);
+            if self.phones.liveness.is_lost(&way.way()) {
+                continue;
+            }
+            let named = binding.phone();
+            match phones.iter_mut().find(|(name, _)| named.is_some() && *name == named) {
+                Some((_, phone)) => phone.others.push(way),
+                None => phones.push((named, Phone { way, others: Vec::new() })),
+            }
+        }
+        phones.into_iter().map(|(_, phone)| phone).collect()
     }
 
     fn places_of(&self, seat: &SeatId) -> Vec<Target> {
@@ -73,13 +87,7 @@ impl Gateway {
             return vec![target.clone()];
         }
         let watch = self.watch_of(seat);
-        let target = |b: &crate::sip::Binding| Target {
-            uri: b.contact.clone(),
-            flow: b.flow,
-            routes: Vec::new(),
-            watch,
-        };
-        self.registrar.bindings(seat).iter().map(target).collect()
+        self.registrar.bindings(seat).iter().map(|b| target_of(b, watch)).collect()
     }
 
     /// Whether the phones of a seat may be asked if they are there.
@@ -201,4 +209,8 @@ impl Gateway {
             self.work.push_back(Work::Acd(acd::Input::SeatLost { seat: seat.clone(), reason }));
         }
     }
+}
+
+fn target_of(binding: &Binding, watch: Watch) -> Target {
+    Target { uri: binding.contact.clone(), flow: binding.flow, routes: binding.path.clone(), watch }
 }

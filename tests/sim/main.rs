@@ -3,6 +3,7 @@
 
 mod checks;
 mod desk;
+mod phones;
 mod scenarios;
 mod seeds;
 mod soak;

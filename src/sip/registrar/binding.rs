@@ -11,10 +11,13 @@ pub struct Binding {
     pub contact: String,
     /// The path its REGISTER came on, and requests to it take: through NAT there is no other.
     pub flow: Flow,
+    /// The proxies on that path, the nearest first: the route set of calls to it (RFC 3327). Empty: none.
+    pub path: Vec<Box<str>>,
     /// When it lapses unless refreshed.
     pub expires: Mono,
     /// What the phone says it is; printable, at most 64 characters.
     pub user_agent: Option<Box<str>>,
+    pub(super) q: Option<Box<str>>,
     place: Place,
     call_id: Box<str>,
     cseq: u32,
@@ -27,6 +30,7 @@ pub(super) struct Cause<'a> {
     pub cseq: u32,
     pub flow: Flow,
     pub user_agent: Option<Box<str>>,
+    pub path: Vec<Box<str>>,
 }
 
 /// The contacts of one seat, the one registered or refreshed last at the end.
@@ -88,6 +92,8 @@ impl Bindings {
         self.0.push(Binding {
             contact: wanted.contact.clone(),
             flow: cause.flow,
+            path: cause.path.clone(),
+            q: wanted.q.clone(),
             expires: now + wanted.lasts,
             user_agent: cause.user_agent.clone(),
             place: wanted.place.clone(),
@@ -98,6 +104,11 @@ impl Bindings {
 }
 
 impl Binding {
+    /// The phone it is a way to, if that names itself. A phone may have several ways, one a flow (RFC 5626).
+    pub fn phone(&self) -> Option<&str> {
+        self.place.phone()
+    }
+
     /// Whether it was made by the same registration, not earlier (RFC 3261 section 10.3 items 6 and 7).
     fn is_newer_than(&self, cause: &Cause<'_>) -> bool {
         *self.call_id == *cause.call_id && self.cseq >= cause.cseq

@@ -2,11 +2,13 @@
 //!
 //! Told every REGISTER, whatever door its source would have; proves it by digest, then keeps each contact
 //! with the flow it came on, for calls go out the way the registration came in. Does not know transactions:
-//! it makes the answer, its caller sends it. Path (RFC 3327) is not kept.
+//! it makes the answer, its caller sends it. A phone may keep several flows (outbound, RFC 5626) and register
+//! through proxies (Path, RFC 3327). GRUU (RFC 5627) is not offered: nobody outside is ever told a seat's address.
 
 mod binding;
 mod date;
 mod held;
+mod route;
 mod wish;
 
 #[cfg(test)]
@@ -19,8 +21,9 @@ pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
 use super::digest::{Claim, Guard, Proof, SeatAccount};
 use super::{Flow, Message, Origin, Outgoing, Scheme, Uri};
 use crate::id::{Random, SeatId};
-use crate::time::{Mono, Now, Timers};
+use crate::time::{Duration, Mono, Now, Timers};
 use binding::{Bindings, Cause};
+use route::{Keeping, Route};
 use std::collections::HashMap;
 use wish::{Refusal, Wish};
 
@@ -43,6 +46,10 @@ pub struct Registered {
     /// The seats that came or went, at most one.
     pub changed: Vec<(SeatId, Change)>,
 }
+
+/// How often a phone that keeps its flow says something on it (RFC 5626 section 4.4). A stream that is silent for a
+/// minute longer is closed.
+pub const FLOW_TIMER: Duration = Duration::from_secs(120);
 
 /// Why the registrar wants to be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,17 +195,18 @@ impl Registrar {
         let status = match &granted {
             Ok(_) => 200,
             Err(Refusal::Bad(_)) => 400,
+            Err(Refusal::NotOutbound) => 439,
             Err(Refusal::Forbidden) => 403,
             Err(Refusal::TooBrief) => 423,
             Err(Refusal::Late) => 500,
         };
         let mut registered = self.answer(now.mono, request, status);
         registered.response = registered.response.map(|response| match &granted {
-            Ok(_) => self.listed(now, seat, response),
+            Ok((_, route)) => told(request, route, self.listed(now, seat, response)),
             Err(Refusal::TooBrief) => response.with("Min-Expires", SHORTEST.as_secs().to_string()),
             Err(_) => response,
         });
-        registered.changed.extend(granted.ok().flatten());
+        registered.changed.extend(granted.ok().and_then(|(changed, _)| changed));
         registered
     }
 
@@ -208,17 +216,19 @@ impl Registrar {
         flow: Flow,
         request: &Message,
         i: usize,
-    ) -> Result<Option<(SeatId, Change)>, Refusal> {
+    ) -> Result<(Option<(SeatId, Change)>, Route), Refusal> {
         let wish = Wish::read(request)?;
+        let route = Route::read(request, flow, &wish)?;
         let cause = Cause {
             call_id: request.call_id(),
             cseq: request.cseq().0,
             flow,
             user_agent: wish::user_agent(request),
+            path: route.path.clone(),
         };
         let mut granted = Ok(());
         let changed = self.change(i, |bindings| granted = bindings.grant(now.mono, &wish, &cause));
-        granted.map(|()| changed)
+        granted.map(|()| (changed, route))
     }
 
     /// Changes the bindings of a seat, and all that follows from them.
@@ -258,7 +268,8 @@ impl Registrar {
     fn listed(&self, now: Now, seat: &SeatId, mut response: Outgoing) -> Outgoing {
         for binding in self.bindings(seat) {
             let left = binding.expires.since(now.mono).as_secs();
-            response = response.with("Contact", format!("<{}>;expires={left}", binding.contact));
+            let q = binding.q.as_ref().map_or(String::new(), |q| format!(";q={q}"));
+            response = response.with("Contact", format!("<{}>;expires={left}{q}", binding.contact));
         }
         response.with("Date", date::date(now.wall))
     }
@@ -266,5 +277,20 @@ impl Registrar {
     fn answer(&mut self, due: Mono, request: &Message, status: u16) -> Registered {
         let response = Outgoing::response(request, status, Some(&self.random.token()));
         Registered { response: Some(response), due, changed: Vec::new() }
+    }
+}
+
+/// What the answer says of the way the REGISTER came.
+fn told(request: &Message, route: &Route, mut response: Outgoing) -> Outgoing {
+    if route::supports(request, b"path") {
+        for proxy in &route.path {
+            response = response.with("Path", proxy.as_bytes());
+        }
+    }
+    match route.keeping {
+        Keeping::Outbound => {
+            response.with("Require", "outbound").with("Flow-Timer", FLOW_TIMER.as_secs().to_string())
+        }
+        Keeping::Unsaid => response,
     }
 }

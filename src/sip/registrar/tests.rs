@@ -1,5 +1,7 @@
 //! The registrar against a phone that speaks real messages, in virtual time.
 
+mod flows;
+
 use super::*;
 use crate::redact::Secret;
 use crate::sip::Transport;

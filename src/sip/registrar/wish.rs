@@ -25,6 +25,8 @@ const USER_AGENT_CHARS: usize = 64;
 pub enum Refusal {
     /// 400: it cannot be read or contradicts itself.
     Bad(&'static str),
+    /// 439: it asks for outbound through a proxy that does not know it (RFC 5626 section 6).
+    NotOutbound,
     /// 403: for another seat than the one that proved itself, or with more contacts than a seat may have.
     Forbidden,
     /// 423: shorter than [`SHORTEST`].
@@ -53,6 +55,8 @@ pub struct Wanted {
     pub place: Place,
     /// For how long; zero removes it.
     pub lasts: Duration,
+    /// What it weighs among the contacts, as it came; told back, and not gone by: a seat is one person.
+    pub q: Option<Box<str>>,
 }
 
 /// What two contact URIs share when they are the same contact: RFC 3261 section 19.1.4 without the
@@ -87,10 +91,24 @@ impl Place {
         })
     }
 
+    /// The phone, if it names itself (`+sip.instance`): the same on each of its flows.
+    pub fn phone(&self) -> Option<&str> {
+        self.instance.as_ref().map(|(phone, _)| phone.as_str())
+    }
+
+    /// Whether it is one of several flows of its phone (`reg-id`).
+    pub(super) fn is_numbered(&self) -> bool {
+        self.instance.as_ref().is_some_and(|(_, line)| !line.is_empty())
+    }
+
     /// Whether a registration of `self` replaces one of `other`.
     pub fn replaces(&self, other: &Place) -> bool {
         if self.instance.is_some() && self.instance == other.instance {
             return true;
+        }
+        // Two flows of one phone have one address: that is what they are for.
+        if self.is_numbered() && other.is_numbered() && self.phone() == other.phone() {
+            return false;
         }
         let address = |p: &Place| (p.user.clone(), p.host.clone(), p.port, p.transport.clone(), p.secure);
         address(self) == address(other)
@@ -133,7 +151,9 @@ impl Wanted {
         if !lasts.is_zero() && lasts < SHORTEST {
             return Err(Refusal::TooBrief);
         }
-        Ok(Wanted { contact: text.to_owned(), place, lasts })
+        let q =
+            contact.param("q").filter(|q| q.len() <= 5 && q.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+        Ok(Wanted { contact: text.to_owned(), place, lasts, q: q.map(Into::into) })
     }
 }
 

@@ -1,0 +1,182 @@
+//! One presentation to all the phones of a seat at once: each phone a leg of its own, the first answer wins, the others
+//! are told that the call was completed elsewhere. The queue sees one presentation with one end.
+//!
+//! A phone with several ways to it (RFC 5626) rings by one; the next is tried when that one fails. What the phones say
+//! adds up to the result: one that is busy does not stop the others, a 6xx does (RFC 3261 section 16.7), and a phone
+//! that is not reached has no say while another was.
+
+use super::inputs::{Output, Phone, Reached, Reason};
+use super::machine::Call;
+use super::outcome::presentation_result;
+use super::seat_leg::{MAX_SEAT_LEGS, SeatLeg, SeatSignalling};
+use super::story::Cx;
+use crate::acd;
+use crate::event::PresentationResult;
+use crate::id::{LegId, PresentationId, SeatId};
+use crate::sip::Cause;
+use crate::time::{Duration, Mono};
+
+/// An INVITE that nobody confirmed for this long goes nowhere: four copies of it went out by UDP in this time. Any
+/// answer, 100 too, ends the wait.
+const UNHEARD: Duration = Duration::from_secs(4);
+
+/// A presentation that runs.
+#[derive(Debug)]
+pub(super) struct Fork {
+    presentation: PresentationId,
+    /// The first of its phones rang then.
+    rang: Option<Mono>,
+    /// The best of the phones that failed: what is said of the seat when the last has.
+    best: Option<Failed>,
+}
+
+/// How a phone failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Failed {
+    result: PresentationResult,
+    status: Option<u16>,
+}
+
+impl Failed {
+    fn new(status: Option<u16>) -> Failed {
+        Failed { result: status.map_or(PresentationResult::Unreachable, presentation_result), status }
+    }
+
+    /// A refusal says more of the operator than a phone in use, and that more than one that is not there.
+    fn weight(self) -> u8 {
+        match self.result {
+            PresentationResult::Unreachable => 0,
+            PresentationResult::Busy => 1,
+            _ => 2,
+        }
+    }
+}
+
+impl Fork {
+    pub(super) fn new(presentation: PresentationId) -> Fork {
+        Fork { presentation, rang: None, best: None }
+    }
+
+    /// Since when it rings.
+    pub(super) fn rang_for(&self, now: Mono) -> Duration {
+        self.rang.map_or(Duration::ZERO, |at| now.since(at))
+    }
+}
+
+impl Call {
+    /// Begins a leg to each phone of a seat, the first with the leg that was told of. Past [`MAX_SEAT_LEGS`] the rest
+    /// of the phones stay quiet.
+    pub(super) fn ring_phones(
+        &mut self,
+        first: LegId,
+        presentation: PresentationId,
+        seat: &SeatId,
+        phones: Vec<Phone>,
+        cx: &mut Cx<'_>,
+    ) {
+        for (n, phone) in phones.into_iter().enumerate() {
+            if self.seats.len() >= MAX_SEAT_LEGS {
+                return;
+            }
+            let leg = if n == 0 { first } else { LegId::new(cx.now.wall, cx.random) };
+            self.begin_leg(leg, presentation, seat, Reached::At(vec![phone]), cx);
+        }
+    }
+
+    /// A phone rings.
+    pub(super) fn phone_rings(&mut self, presentation: PresentationId, cx: &mut Cx<'_>) {
+        if let Some(fork) = self.fork.as_mut().filter(|f| f.presentation == presentation) {
+            fork.rang.get_or_insert(cx.now.mono);
+        }
+        cx.out.push(Output::Acd(acd::Input::Rang { presentation }));
+    }
+
+    /// An INVITE is out: somebody must say something.
+    pub(super) fn await_word(&mut self, leg: LegId, cx: &Cx<'_>) {
+        self.deadlines.set(Reason::Unheard(leg), cx.now.mono + UNHEARD);
+    }
+
+    /// Nobody did.
+    pub(super) fn unheard(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        if matches!(seat.signalling, SeatSignalling::Inviting { .. }) {
+            // Should it arrive all the same, its CANCEL follows.
+            seat.hang_up(cx);
+            self.phone_failed(leg, None, cx);
+        }
+    }
+
+    /// A phone that was to ring will not answer; its leg is ending or down.
+    pub(super) fn phone_failed(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
+        self.deadlines.cancel(Reason::Unheard(leg));
+        let Some(lost) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        let (presentation, seat) = (lost.presentation, lost.seat.clone());
+        let rang = lost.rang_for(cx.now.mono);
+        let another_way = matches!(status, None | Some(408 | 430 | 503));
+        let others = if another_way { std::mem::take(&mut lost.others) } else { Vec::new() };
+        if let Some((way, others)) = others.split_first()
+            && self.seats.len() < MAX_SEAT_LEGS
+        {
+            let phone = Phone { way: way.clone(), others: others.to_vec() };
+            let next = LegId::new(cx.now.wall, cx.random);
+            return self.begin_leg(next, presentation, &seat, Reached::At(vec![phone]), cx);
+        }
+        let mut failed = Failed::new(status);
+        let mut rang = rang;
+        if let Some(fork) = self.fork.as_mut().filter(|f| f.presentation == presentation) {
+            if let Some(best) = fork.best.filter(|b| b.weight() > failed.weight()) {
+                failed = best;
+            }
+            fork.best = Some(failed);
+            rang = rang.max(fork.rang_for(cx.now.mono));
+        }
+        if status.is_some_and(|s| s >= 600) {
+            self.hush(presentation, None, Cause::q850(16, ""), cx);
+            failed = Failed::new(status);
+        } else if self.rings(presentation) {
+            return;
+        }
+        self.presentation_failed(presentation, seat, (failed.result, failed.status), rang, cx);
+    }
+
+    /// Takes the call back from the phones of a presentation, but from the one that answered.
+    pub(super) fn hush(
+        &mut self,
+        presentation: PresentationId,
+        but: Option<LegId>,
+        cause: Cause,
+        cx: &mut Cx<'_>,
+    ) {
+        for seat in self.seats.iter_mut().filter(|s| s.presentation == presentation && Some(s.id) != but) {
+            if seat.is_offered() {
+                self.deadlines.cancel(Reason::Unheard(seat.id));
+                seat.hang_up_because(cause, cx);
+            }
+        }
+    }
+
+    fn rings(&self, presentation: PresentationId) -> bool {
+        self.seats.iter().any(|s| s.presentation == presentation && s.is_offered())
+    }
+
+    /// After an offer was taken back: when no phone rings any more the seat may be offered another call.
+    pub(super) fn phones_free(&self, presentation: PresentationId, cx: &mut Cx<'_>) {
+        let cancelling = |s: &SeatLeg| matches!(s.signalling, SeatSignalling::Cancelling { .. });
+        if !self.seats.iter().any(|s| s.presentation == presentation && (s.is_offered() || cancelling(s))) {
+            let result = PresentationResult::NoAnswer;
+            cx.out.push(Output::Acd(acd::Input::Ended { presentation, result }));
+        }
+    }
+}
+
+impl SeatLeg {
+    /// Whether it may still be answered.
+    fn is_offered(&self) -> bool {
+        matches!(
+            self.signalling,
+            SeatSignalling::Preparing { .. }
+                | SeatSignalling::Answering { .. }
+                | SeatSignalling::Inviting { .. }
+        )
+    }
+}
