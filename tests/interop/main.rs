@@ -6,6 +6,7 @@ mod bad_offers;
 mod calls;
 mod cancel;
 mod carrier;
+mod dead_phone;
 mod kamailio;
 mod linphone;
 mod matrix;
