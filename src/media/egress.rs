@@ -116,6 +116,18 @@ impl Egress {
         Stamp { sequence: self.sequence, timestamp: self.timestamp, begins }
     }
 
+    /// Numbers for the next packet of a key pressed by us; all of one press have the time of its first (RFC 4733
+    /// section 2.1). What was heard before begins anew after it.
+    pub fn press(&mut self, now: Mono, first: bool) -> Stamp {
+        if first {
+            self.timestamp = self.resume(now);
+            self.at = now;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        self.source = Source::None;
+        Stamp { sequence: self.sequence, timestamp: self.timestamp, begins: first }
+    }
+
     /// Numbers for a packet that is passed on.
     pub fn relay(&mut self, now: Mono, came: Came) -> Stamp {
         let (relayed, begins) = match self.source {

@@ -2,11 +2,14 @@
 
 use super::command::Remote;
 use super::dtmf::Presses;
-use super::egress::Egress;
+use super::egress::{Came, Egress};
+use super::g711;
 use super::latch::Latch;
+use super::press::Pressing;
 use super::prompt::Prompt;
 use super::quality::Reception;
 use super::quiet::Quiet;
+use super::rtp::{HEADER, Header};
 use crate::event::MediaQuality;
 use crate::id::LegId;
 use crate::sdp::Codec;
@@ -31,6 +34,8 @@ pub(super) struct Leg {
     pub reception: Reception,
     pub presses: Presses,
     pub doing: Doing,
+    /// Keys being pressed towards it.
+    pub pressing: Option<Box<Pressing>>,
     /// Its silence alone is told of.
     pub quiet: Option<Quiet>,
 }
@@ -123,6 +128,7 @@ impl Leg {
             reception: Reception::default(),
             presses: Presses::default(),
             doing: Doing::Binding { tried: 1 },
+            pressing: None,
             quiet: None,
         }
     }
@@ -178,6 +184,56 @@ impl Leg {
             round_trip,
             mos: self.reception.mos(round_trip),
         }
+    }
+}
+
+impl Leg {
+    /// Rewrites a packet of the bridge's other leg for this one. Gives the address and the length, or drops it.
+    pub(super) fn forward(
+        &mut self,
+        now: Mono,
+        (from, carries): (Key, Carries),
+        header: &mut Header,
+        buffer: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let Some((to, remote)) = self.target() else {
+            self.egress.detach();
+            return None;
+        };
+        if self.pressing.is_some() {
+            return None;
+        }
+        let (payload_type, audio) = match carries {
+            Carries::Audio(_) if header.payload.is_empty() => (None, None),
+            Carries::Audio(codec) => (Some(remote.payload_type), Some((codec, remote.codec))),
+            Carries::Press => (remote.telephone_event, None),
+            Carries::Other => (None, None),
+        };
+        let Some(payload_type) = payload_type else {
+            self.egress.skip(header.ssrc, header.sequence);
+            return None;
+        };
+        if let Some((codec, wanted)) = audio {
+            g711::convert(buffer.get_mut(header.payload.clone())?, codec, wanted);
+        }
+        let stamp = self.egress.relay(
+            now,
+            Came {
+                from: from.0,
+                ssrc: header.ssrc,
+                sequence: header.sequence,
+                timestamp: header.timestamp,
+                audio: audio.is_some(),
+            },
+        );
+        header.payload_type = payload_type;
+        header.marker |= stamp.begins;
+        header.sequence = stamp.sequence;
+        header.timestamp = stamp.timestamp;
+        header.ssrc = self.egress.ssrc;
+        let length = header.write(buffer);
+        self.egress.sent(length - HEADER);
+        Some((to, length))
     }
 }
 

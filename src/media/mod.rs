@@ -10,6 +10,7 @@ pub mod g711;
 pub mod latch;
 mod leg;
 pub mod ports;
+mod press;
 pub mod prompt;
 pub mod quality;
 mod quiet;

@@ -4,8 +4,7 @@
 //! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
 use super::command::{Command, Event, Remote};
-use super::egress::{Came, Egress};
-use super::g711;
+use super::egress::Egress;
 use super::latch::{Described, Verdict};
 use super::leg::carries;
 use super::leg::{Bridged, Carries, Doing, Heard, Key, Leg, Playing, ReportSocket, Through, Watch};
@@ -139,7 +138,7 @@ impl Relay {
             Command::Remote { remote, .. } => self.remote(now, key, remote, out),
             Command::Play { prompt, repeat, play, .. } => self.play(now, key, (&prompt, repeat, play), out),
             Command::Stop { .. } => self.stop(key, out),
-            Command::Press { .. } => {}
+            Command::Press { key: pressed, held, .. } => self.press(now, key, pressed, held),
             Command::Bridge { b, .. } => {
                 if let Some(&b) = self.by_id.get(&b) {
                     self.bridge(now, key, b, out);
@@ -251,6 +250,7 @@ impl Relay {
 
     fn play(&mut self, now: Mono, key: Key, what: (&Arc<str>, bool, u32), out: &mut Vec<Output>) {
         let (name, repeat, play) = what;
+        self.let_go(key);
         self.stop(key, out);
         let prompt = self.prompts.get(name);
         let Some(leg) = self.leg(key) else { return };
@@ -272,6 +272,19 @@ impl Relay {
         self.wheel.remove(key);
     }
 
+    fn press(&mut self, now: Mono, key: Key, pressed: char, held: Duration) {
+        if self.leg(key).is_some_and(|leg| leg.press(pressed, held)) {
+            self.wheel.add(now, key);
+        }
+    }
+
+    /// Lets go of the key being pressed and forgets those that wait.
+    fn let_go(&mut self, key: Key) {
+        if self.leg(key).is_some_and(|leg| leg.pressing.take().is_some()) {
+            self.wheel.remove(key);
+        }
+    }
+
     fn bridge(&mut self, now: Mono, a: Key, b: Key, out: &mut Vec<Output>) {
         if a == b || self.leg(a).and_then(|l| l.peer()) == Some(b) {
             return;
@@ -291,6 +304,7 @@ impl Relay {
     fn part(&mut self, key: Key) {
         let Some(peer) = self.leg(key).and_then(|l| l.peer()) else { return };
         for key in [key, peer] {
+            self.let_go(key);
             if let Some(leg) = self.leg(key) {
                 leg.doing = Doing::Idle;
                 leg.egress.detach();
@@ -374,9 +388,26 @@ impl Relay {
     /// Sends every prompt packet that is due, through `send`.
     pub fn prompts_due(&mut self, now: Mono, out: &mut Vec<Output>, mut send: impl FnMut(Send, &[u8])) {
         while let Some((step, mut keys)) = self.wheel.take_due(now) {
-            keys.retain(|key| self.prompt_packet(now, *key, out, &mut send));
+            keys.retain(|key| self.beat(now, *key, out, &mut send));
             self.wheel.put_back((step, keys));
         }
+    }
+
+    /// Sends what is due to a leg every 20 ms, a key or a prompt; false when it is over.
+    fn beat(
+        &mut self,
+        now: Mono,
+        key: Key,
+        out: &mut Vec<Output>,
+        send: &mut impl FnMut(Send, &[u8]),
+    ) -> bool {
+        let Some(leg) = self.leg(key).filter(|leg| leg.pressing.is_some()) else {
+            return self.prompt_packet(now, key, out, send);
+        };
+        if let Some((to, packet)) = leg.press_packet(now) {
+            send(Send { key, through: Through::Rtp, to, length: packet.len() }, &packet);
+        }
+        leg.pressing.is_some()
     }
 
     /// Sends one packet of the leg's prompt; false when the prompt is over.
@@ -533,52 +564,5 @@ impl Relay {
         buffer.get_mut(..length)?.copy_from_slice(&written[..length]);
         self.counts.reports += 1;
         Some(Send { key: peer, through, to, length })
-    }
-}
-
-impl Leg {
-    /// Rewrites a packet of the bridge's other leg for this one. Gives the address and the length, or drops it.
-    fn forward(
-        &mut self,
-        now: Mono,
-        (from, carries): (Key, Carries),
-        header: &mut Header,
-        buffer: &mut [u8],
-    ) -> Option<(SocketAddr, usize)> {
-        let Some((to, remote)) = self.target() else {
-            self.egress.detach();
-            return None;
-        };
-        let (payload_type, audio) = match carries {
-            Carries::Audio(_) if header.payload.is_empty() => (None, None),
-            Carries::Audio(codec) => (Some(remote.payload_type), Some((codec, remote.codec))),
-            Carries::Press => (remote.telephone_event, None),
-            Carries::Other => (None, None),
-        };
-        let Some(payload_type) = payload_type else {
-            self.egress.skip(header.ssrc, header.sequence);
-            return None;
-        };
-        if let Some((codec, wanted)) = audio {
-            g711::convert(buffer.get_mut(header.payload.clone())?, codec, wanted);
-        }
-        let stamp = self.egress.relay(
-            now,
-            Came {
-                from: from.0,
-                ssrc: header.ssrc,
-                sequence: header.sequence,
-                timestamp: header.timestamp,
-                audio: audio.is_some(),
-            },
-        );
-        header.payload_type = payload_type;
-        header.marker |= stamp.begins;
-        header.sequence = stamp.sequence;
-        header.timestamp = stamp.timestamp;
-        header.ssrc = self.egress.ssrc;
-        let length = header.write(buffer);
-        self.egress.sent(length - HEADER);
-        Some((to, length))
     }
 }

@@ -291,6 +291,42 @@ fn a_key_press_is_told_once_and_leaves_no_gap_where_it_is_not_taken() {
 }
 
 #[test]
+fn a_key_pressed_by_us_stands_in_the_stream_and_the_audio_goes_on_after_it() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |r| r.telephone_event = Some(97)));
+    w.bridge(a, b);
+    let mut heard = vec![w.speak(a, 1).unwrap()];
+    w.order(Command::Press { leg: b.leg, key: '5', held: Duration::from_millis(100) });
+    for n in 2..20 {
+        let spoken = w.speak(a, n);
+        let pressed = w.listen(1);
+        assert!(spoken.is_none() || pressed.is_empty(), "both at once");
+        heard.extend(spoken);
+        heard.extend(pressed);
+    }
+    let keys: Vec<&Sent> = heard.iter().filter(|s| s.header.payload_type == 97).collect();
+    assert_eq!(keys.len(), 5 + 3);
+    assert!(keys.iter().all(|s| s.header.timestamp == keys[0].header.timestamp && s.payload[0] == 5));
+    assert!(heard.last().unwrap().header.payload_type != 97, "the audio is back");
+    let numbers = heard.windows(2).map(|w| w[1].header.sequence.wrapping_sub(w[0].header.sequence));
+    assert!(numbers.clone().all(|step| step == 1), "{:?}", numbers.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_leg_that_takes_no_events_or_hears_a_prompt_has_no_key_pressed() {
+    let mut w = World::new();
+    let a = w.phone(1, |r| r.telephone_event = None);
+    w.order(Command::Press { leg: a.leg, key: '5', held: Duration::from_millis(100) });
+    assert!(w.listen(10).is_empty());
+    let b = w.phone(2, |r| r.telephone_event = Some(97));
+    w.order(Command::Press { leg: b.leg, key: '5', held: Duration::from_millis(100) });
+    w.order(Command::Play { leg: b.leg, prompt: Arc::from("music"), repeat: true, play: 1 });
+    w.order(Command::Press { leg: b.leg, key: '6', held: Duration::from_millis(100) });
+    let sent = w.listen(10);
+    assert!(sent.len() >= 9 && sent.iter().all(|s| s.header.payload_type != 97), "{}", sent.len());
+}
+
+#[test]
 fn directions_are_respected() {
     let directions = [
         (Direction::SendRecv, true, true),

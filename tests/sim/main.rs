@@ -1,11 +1,16 @@
 //! The control plane in virtual time: scenarios that read as sentences, and random worlds from a seed.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
+mod again;
 mod checks;
 mod desk;
+mod early;
+mod keys;
+mod peer;
 mod phones;
 mod scenarios;
 mod seeds;
 mod soak;
+mod timers;
 mod trunks;
 mod world;

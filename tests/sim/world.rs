@@ -35,6 +35,7 @@ enum Delivery {
     ToSeats(Bytes),
     ToCitizens(Bytes),
     ToPeer(SocketAddr, Bytes),
+    ToScript(SocketAddr, Bytes),
     Media(media::Event),
     Disk(u64),
 }
@@ -57,6 +58,10 @@ pub struct World {
     pub seats_told: Vec<(Mono, Told)>,
     pub random: Random,
     pub drained: bool,
+    /// What came to addresses that are neither the seats' nor the citizens'.
+    pub heard: Vec<(Mono, SocketAddr, Message)>,
+    /// What the media plane was told.
+    pub commands: Vec<media::Command>,
     pub open_ports: BTreeMap<hotline_gateway::id::LegId, u16>,
     /// Trunks' far ends: each answers every request with this status, or is silent.
     pub peers: BTreeMap<SocketAddr, Option<u16>>,
@@ -110,6 +115,8 @@ impl World {
             seats_told: Vec::new(),
             random,
             drained: false,
+            heard: Vec::new(),
+            commands: Vec::new(),
             open_ports: BTreeMap::new(),
             peers: BTreeMap::new(),
             to_peers: Vec::new(),
@@ -196,6 +203,11 @@ impl World {
         line
     }
 
+    /// Somebody sends bytes to the gateway.
+    pub fn sends(&mut self, from: SocketAddr, bytes: Bytes) {
+        self.after(Duration::from_micros(200), Delivery::ToGateway(from, bytes));
+    }
+
     /// Brings an input of the shell.
     pub fn input(&mut self, input: Input) {
         let mut out = Vec::new();
@@ -274,6 +286,10 @@ impl World {
                 self.phones_said(said, address(SEATS));
             }
             Delivery::ToPeer(at, bytes) => self.peer_hears(at, bytes),
+            Delivery::ToScript(to, bytes) => {
+                let message = Message::parse(bytes).expect("the gateway sends what can be read");
+                self.heard.push((self.now.mono, to, message));
+            }
             Delivery::Media(event) => self.input(Input::Media(event)),
             Delivery::Disk(position) => {
                 let confirmed = self.unconfirmed.partition_point(|e| e.position <= position);
@@ -295,6 +311,8 @@ impl World {
                                 Delivery::ToPeer(to, bytes)
                             } else if to == address(SEATS) {
                                 Delivery::ToSeats(bytes)
+                            } else if to != address(CITIZENS) {
+                                Delivery::ToScript(to, bytes)
                             } else {
                                 Delivery::ToCitizens(bytes)
                             }
@@ -336,6 +354,7 @@ impl World {
 
     /// A media plane that always has a port and plays every prompt in three seconds.
     fn media(&mut self, command: media::Command) {
+        self.commands.push(command.clone());
         let soon = Duration::from_micros(100);
         match command {
             media::Command::Open { leg } => {
@@ -379,8 +398,10 @@ impl World {
                 continue;
             }
             let held = if self.random.below(1000) < late { self.random.below(300_000) } else { 0 };
-            let way = Duration::from_micros(200 + self.random.below(100) + held);
-            self.after(way, delivery(bytes.clone()));
+            let delivery = delivery(bytes.clone());
+            // To a script everything comes in the order it was sent.
+            let spread = if matches!(delivery, Delivery::ToScript(..)) { 0 } else { self.random.below(100) };
+            self.after(Duration::from_micros(200 + spread + held), delivery);
         }
     }
 

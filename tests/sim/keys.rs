@@ -1,0 +1,180 @@
+//! Keys by INFO and by RFC 4733, reasons, codec order, and what an INVITE may carry.
+
+use crate::peer::*;
+use crate::world::World;
+use hotline_gateway::event::EndReason;
+use hotline_gateway::gateway::Input;
+use hotline_gateway::id::LegId;
+use hotline_gateway::media::{Command, Event};
+use hotline_gateway::time::Duration;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const S: fn(u64) -> Duration = Duration::from_secs;
+const RELAY: &str = "Content-Type: application/dtmf-relay\r\n";
+
+fn presses(w: &World) -> Vec<(LegId, char)> {
+    let pressed = w.commands.iter().filter_map(|c| match c {
+        Command::Press { leg, key, .. } => Some((*leg, *key)),
+        _ => None,
+    });
+    pressed.collect()
+}
+
+#[test]
+fn a_key_by_info_is_pressed_towards_the_seat_and_nonsense_is_refused() {
+    let mut w = world(1, "", "", false);
+    let mut pbx = Peer::speaks(&mut w, "");
+    for (headers, body, status) in [
+        (RELAY, "Signal=5\r\nDuration=200\r\n", "200 INFO"),
+        ("Content-Type: application/dtmf\r\n", "#", "200 INFO"),
+        ("", "", "200 INFO"),
+        (RELAY, "Signal=\r\n", "400 INFO"),
+        ("Content-Type: application/dtmf\r\n", "99", "400 INFO"),
+        ("Content-Type: application/x-strange\r\n", "x", "415 INFO"),
+        ("Info-Package: nobody\r\nContent-Type: application/dtmf\r\n", "5", "469 INFO"),
+    ] {
+        pbx.asks(&mut w, "INFO", headers, body);
+        let answer = pbx.hears(&mut w, status);
+        if status == "415 INFO" {
+            assert!(header(&answer, "Accept").contains("application/dtmf-relay"));
+        }
+    }
+    let keys: Vec<char> = presses(&w).into_iter().map(|(_, key)| key).collect();
+    assert_eq!(keys, ['5', '#']);
+    pbx.hangs_up(&mut w);
+}
+
+/// A trunk that takes keys by INFO speaks with the scripted seat; the legs of both.
+fn talk(seed: u64) -> (World, Peer, Peer, [LegId; 2]) {
+    let mut w = world(seed, "dtmf = \"info\"", "", true);
+    let mut pbx = Peer::trunk();
+    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
+    let ok = pbx.hears(&mut w, "200 INVITE");
+    assert!(!body(&ok).contains("telephone-event"), "keys go by INFO alone");
+    pbx.acks(&mut w, cseq, "");
+    let (mut phone, invite) = Peer::called(&mut w);
+    phone.answers(&mut w, &invite, 200, "", &sdp(""));
+    phone.hears(&mut w, "ACK");
+    w.run(MS(10));
+    let legs: Vec<LegId> = w.open_ports.keys().copied().collect();
+    (w, pbx, phone, [legs[0], legs[1]])
+}
+
+#[test]
+fn a_key_heard_in_the_audio_goes_as_info_to_a_trunk_that_wants_it_so() {
+    let (mut w, mut pbx, mut phone, [_, seat]) = talk(2);
+    w.input(Input::Media(Event::Digit { leg: seat, digit: '7' }));
+    let told = pbx.hears(&mut w, "INFO");
+    assert_eq!(header(&told, "Content-Type"), "application/dtmf-relay");
+    assert!(body(&told).starts_with("Signal=7\r\n"));
+    pbx.answers(&mut w, &told, 200, "", "");
+    // And back: by INFO from the trunk, as events to the phone.
+    pbx.asks(&mut w, "INFO", RELAY, "Signal=9\r\nDuration=100");
+    pbx.hears(&mut w, "200 INFO");
+    assert_eq!(presses(&w), [(seat, '9')]);
+    hang_up(w, pbx, &mut phone);
+}
+
+#[test]
+fn keys_nobody_confirms_are_lost_past_eight_and_the_call_goes_on() {
+    let (mut w, mut pbx, mut phone, [_, seat]) = talk(3);
+    for _ in 0..20 {
+        w.input(Input::Media(Event::Digit { leg: seat, digit: '1' }));
+    }
+    w.run(MS(100));
+    assert_eq!(pbx.heard(&w).iter().filter(|n| *n == "INFO").count(), 8);
+    w.run(S(40));
+    pbx.forgets(&w);
+    w.input(Input::Media(Event::Digit { leg: seat, digit: '2' }));
+    pbx.hears(&mut w, "INFO");
+    hang_up(w, pbx, &mut phone);
+}
+
+fn hang_up(mut w: World, mut pbx: Peer, phone: &mut Peer) {
+    pbx.asks(&mut w, "BYE", "", "");
+    let bye = phone.hears(&mut w, "BYE");
+    phone.answers(&mut w, &bye, 200, "", "");
+    settle(&mut w);
+}
+
+#[test]
+fn the_reason_of_a_bye_or_cancel_is_kept_and_ours_is_told() {
+    let mut w = world(4, "", "", false);
+    let mut pbx = Peer::speaks(&mut w, "");
+    pbx.asks(&mut w, "BYE", "Reason: Q.850;cause=31;text=\"Normal, unspecified\"\r\n", "");
+    pbx.hears(&mut w, "200 BYE");
+    settle(&mut w);
+    assert_eq!((end(&w).reason, end(&w).q850), (EndReason::Completed, 31));
+
+    let mut w = world(5, "", "answer_delay_ms = 3000", false);
+    let mut pbx = Peer::trunk();
+    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
+    pbx.hears(&mut w, "180 INVITE");
+    pbx.follows(&mut w, "CANCEL", cseq, "Reason: SIP;cause=200, Q.850;cause=26\r\n");
+    pbx.hears(&mut w, "487 INVITE");
+    pbx.follows(&mut w, "ACK", cseq, "");
+    settle(&mut w);
+    assert_eq!((end(&w).reason, end(&w).sip_code, end(&w).q850), (EndReason::Cancelled, Some(200), 26));
+}
+
+#[test]
+fn a_seat_whose_call_is_taken_back_is_told_why_in_the_cancel() {
+    let mut w = world(6, "", "", true);
+    let mut pbx = Peer::trunk();
+    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
+    pbx.hears(&mut w, "200 INVITE");
+    pbx.acks(&mut w, cseq, "");
+    let (mut phone, invite) = Peer::called(&mut w);
+    phone.answers(&mut w, &invite, 180, "", "");
+    w.run(MS(10));
+    pbx.asks(&mut w, "BYE", "", "");
+    let cancel = phone.hears(&mut w, "CANCEL");
+    assert_eq!(header(&cancel, "Reason"), "Q.850;cause=16");
+    phone.answers(&mut w, &cancel, 200, "", "");
+    phone.answers(&mut w, &invite, 487, "", "");
+    settle(&mut w);
+}
+
+#[test]
+fn the_codec_order_of_the_trunk_decides() {
+    let both = sdp("").replace("RTP/AVP 8 101", "RTP/AVP 0 8 101");
+    for (keys, first) in [("codecs = [\"PCMA\", \"PCMU\"]", " 8 "), ("codecs = [\"PCMU\"]", " 0 ")] {
+        let mut w = world(7, keys, "", false);
+        let mut pbx = Peer::trunk();
+        let cseq = pbx.asks(&mut w, "INVITE", "", &both);
+        let answer = body(&pbx.hears(&mut w, "200 INVITE"));
+        let line = answer.lines().find(|l| l.starts_with("m=audio")).unwrap().to_owned();
+        assert!(format!("{line} ").contains(first), "{keys}: {line}");
+        pbx.acks(&mut w, cseq, "");
+        w.run(S(1));
+        pbx.hangs_up(&mut w);
+    }
+}
+
+#[test]
+fn a_body_we_cannot_read_is_415_unless_it_may_be_left_unread() {
+    for (headers, offer, status) in [
+        ("Content-Encoding: gzip\r\n", sdp(""), "415 INVITE"),
+        ("Content-Encoding: identity\r\n", sdp(""), "200 INVITE"),
+        ("Content-Type: application/isup\r\n", "x".into(), "415 INVITE"),
+        (
+            "Content-Type: application/isup\r\nContent-Disposition: signal;handling=optional\r\n",
+            "x".into(),
+            "200 INVITE",
+        ),
+    ] {
+        let mut w = world(8, "", "", false);
+        let mut pbx = Peer::trunk();
+        let cseq = pbx.asks(&mut w, "INVITE", headers, &offer);
+        pbx.hears(&mut w, status);
+        match status {
+            "200 INVITE" => pbx.acks(&mut w, cseq, &sdp("")),
+            _ => pbx.follows(&mut w, "ACK", cseq, ""),
+        }
+        w.run(S(1));
+        if status == "200 INVITE" {
+            pbx.asks(&mut w, "BYE", "", "");
+        }
+        settle(&mut w);
+    }
+}
