@@ -7,7 +7,7 @@ use crate::call::{self, Phone, Target, Watch};
 use crate::config::Config;
 use crate::id::SeatId;
 use crate::sip::liveness::{Place, Question, Said};
-use crate::sip::{Binding, ClientTx, Flow, Liveness, Method, Outgoing};
+use crate::sip::{Binding, ClientTx, Flow, Liveness, Method, Outgoing, keep_alive};
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
 
@@ -119,6 +119,17 @@ impl Gateway {
         self.phones_said(now, out);
     }
 
+    /// A keep-alive that looks like STUN: answered where a seat is registered, passed over from everybody else.
+    pub(super) fn phone_keeps_alive(&mut self, now: Now, flow: Flow, bytes: &[u8], out: &mut Vec<Output>) {
+        if self.registrar.seats_on(&flow).next().is_some()
+            && let Some(answer) = keep_alive::answer(bytes, flow.remote)
+        {
+            self.wire.push(crate::sip::Output::Send { flow, bytes: answer.into() });
+            self.phone_heard(now, flow, out);
+        }
+    }
+
+    /// The network says that nobody is there.
     pub(super) fn flow_refused(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
         self.phones.liveness.refused(now.mono, flow, &mut self.phones.said);
         self.phones_said(now, out);

@@ -7,7 +7,7 @@ use crate::call;
 use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
 use crate::sip::door::Standing;
-use crate::sip::{Flow, Happened, Message, Method, Outgoing, ServerTx, demands};
+use crate::sip::{Flow, Happened, Message, Method, Outgoing, ServerTx, Transport, demands, keep_alive};
 use crate::time::Now;
 use bytes::Bytes;
 
@@ -15,6 +15,9 @@ impl Gateway {
     pub(super) fn sip_received(&mut self, now: Now, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) {
         if !self.is_heard(now.mono, &flow, &bytes) {
             return;
+        }
+        if flow.transport == Transport::Udp && keep_alive::is_stun(&bytes) {
+            return self.phone_keeps_alive(now, flow, &bytes, out);
         }
         let mut keeper = Doorkeeper {
             now,

@@ -16,6 +16,7 @@ mod grammar;
 #[cfg(test)]
 mod hard_messages;
 mod head;
+pub mod keep_alive;
 mod key_press;
 pub mod limits;
 pub mod liveness;
