@@ -11,7 +11,7 @@ use super::seat::Seat;
 use super::service::Service;
 use super::sip::Sip;
 use super::table::suggestion;
-use super::trunk::Trunk;
+use super::trunk::{Target, Trunk};
 use super::{queue, seat, service, trunk};
 use crate::id::SeatId;
 use std::collections::{HashMap, HashSet};
@@ -104,15 +104,28 @@ fn overlap(a: IpAddr, b: IpAddr) -> bool {
     a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
 }
 
-pub(super) fn trunks(placed: Vec<trunk::Placed>, problems: &mut Problems<'_>) -> Vec<Trunk> {
+pub(super) fn trunks(placed: Vec<trunk::Placed>, sip: &Sip, problems: &mut Problems<'_>) -> Vec<Trunk> {
     let (mut names, mut sources) = (HashMap::new(), HashMap::new());
     for p in &placed {
         first(&mut names, &p.trunk.name, &p.name_at, &format!("trunk `{}`", p.trunk.name), problems);
         for (source, at) in p.trunk.sources.iter().zip(&p.sources_at) {
             first(&mut sources, source, at, &format!("the source {source}"), problems);
         }
+        for target in p.trunk.targets.iter().chain(&p.trunk.register) {
+            way_out(target, sip, &p.name_at, problems);
+        }
     }
     placed.into_iter().map(|p| p.trunk).collect()
+}
+
+/// What is written of a target decides its transport; we reach it only by one we listen on, where it answers to.
+fn way_out(target: &Target, sip: &Sip, at: &Span, problems: &mut Problems<'_>) {
+    let plain = target.port.is_some() || target.host.parse::<IpAddr>().is_ok();
+    let Some(transport) = target.transport.or(plain.then_some(Transport::Udp)) else { return };
+    if !sip.listen.iter().any(|l| l.transport == transport) {
+        let what = format!("{target} goes by {transport}, which sip.listen does not have");
+        problems.add(at, fault(what, format!("add \"{transport}:0.0.0.0:5060\" to sip.listen")));
+    }
 }
 
 pub(super) fn seats(placed: Vec<seat::Placed>, sip: &Sip, problems: &mut Problems<'_>) -> Vec<Seat> {

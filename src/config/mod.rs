@@ -181,7 +181,7 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
     let (dial, dial_at) = dial::read(one(root, "dial", problems).as_ref(), problems);
     let codes = dial::read_codes(one(root, "codes", problems).as_ref(), problems);
     check::addresses(&sip, &media, &grpc, &http, &places, problems);
-    let trunks = check::trunks(trunks, problems);
+    let trunks = check::trunks(trunks, &sip, problems);
     let seats = check::seats(seats, &sip, problems);
     // Where names are missing because they could not be read, missing references are no news.
     let whole = problems.is_empty();

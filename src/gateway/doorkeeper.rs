@@ -120,7 +120,7 @@ fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
 impl Gateway {
     /// Whether a packet is to be read at all. Asked before parsing; of its bytes only the first line is looked at.
     pub(super) fn is_heard(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
-        if !self.doors.admit(now, flow, &self.registrar) {
+        if !self.trunking.trunks.reaches(flow) && !self.doors.admit(now, flow, &self.registrar) {
             self.tallies.shed_before_parsing += 1;
             self.tallies.refusals.count(Standing::Stranger, Cause::Rate);
             return false;

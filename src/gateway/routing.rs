@@ -39,9 +39,9 @@ impl Gateway {
         self.phone_heard(now, flow, out);
     }
 
-    /// Whether a trunk or a registered seat is behind a flow. Its connection may be silent for longer.
+    /// Whether a trunk or a registered seat is behind a flow, or it is our own way to a trunk. Its connection may be silent for longer.
     pub fn knows(&self, flow: &Flow) -> bool {
-        self.doors.knows(flow, &self.registrar)
+        self.doors.knows(flow, &self.registrar) || self.trunking.trunks.reaches(flow)
     }
 
     /// Whether a new connection is to be taken: from those we know always, from strangers while their source has
@@ -54,6 +54,7 @@ impl Gateway {
         let happened = self.endpoint.flow_failed(now, flow);
         self.sip_happened(now, happened, out);
         self.doors.disconnected(&flow);
+        self.trunks_lose(now, flow, out);
         let changed = self.registrar.flow_closed(flow);
         self.seats_changed(now, changed, out);
     }

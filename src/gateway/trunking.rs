@@ -106,6 +106,13 @@ impl Gateway {
         self.trunks_hear(now, Input::Located { query, answer }, out);
     }
 
+    /// A connection is gone.
+    pub(super) fn trunks_lose(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
+        if flow.connection.is_some() {
+            self.trunks_hear(now, Input::PathLost { flow }, out);
+        }
+    }
+
     /// Does what is due for trunks.
     pub(super) fn trunks_due(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.trunking.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {

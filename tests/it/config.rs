@@ -113,6 +113,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("calls = 2000", "calls = 99999999999999999999 #!", "1 to 100000"),
     ("calls = 2000", "calls = 20.5 #!", "whole number"),
     ("path = \"var/hotline.db\"", "path = 5 #!", "quotation marks"),
+    ("name = \"pbx\"", "name = \"pbx\" #!\ntargets = [\"sip:192.0.2.1;transport=tcp\"]", "tcp:0.0.0.0:5060"),
     ("name = \"pbx\"", "name = \"pbx\"\ntrusted = \"yes\" #!", "true or false"),
     ("seats = \"all\"", "ring_timeout = 20 #!", "\"20s\""),
     ("seats = \"all\"", "ring_timeout = \"20 seconds\" #!", "5m"),

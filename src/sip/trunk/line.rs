@@ -8,7 +8,7 @@ use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::Answering;
 use crate::sip::locate::{Hop, Place, Seeker};
-use crate::sip::{Message, Method, Outgoing, contact};
+use crate::sip::{Flow, Message, Method, Outgoing, contact};
 use crate::time::{Duration, Mono};
 
 /// First pings and first registrations are spread over this long, so that many trunks do not begin in one moment.
@@ -94,6 +94,12 @@ impl Line {
         chosen.map(|(target, way)| (target, way.hop))
     }
 
+    /// Every address we send to.
+    pub fn hops(&self) -> impl Iterator<Item = Hop> {
+        let of_targets = self.targets.iter().flat_map(|t| t.ways.iter().map(|way| way.hop));
+        of_targets.chain(self.registration.iter().flat_map(|r| r.hops().iter().copied()))
+    }
+
     pub fn poll_timeout(&self) -> Option<Mono> {
         let registration = self.registration.as_ref().and_then(|r| r.poll_timeout());
         self.targets.iter().filter_map(Target::poll_timeout).chain(registration).min()
@@ -175,6 +181,12 @@ impl Line {
         self.ways_at(hop).for_each(|way| way.answered(cx.now, 200));
     }
 
+    pub fn path_lost(&mut self, flow: &Flow, cx: &mut Cx<'_>) {
+        if let Some(registration) = &mut self.registration {
+            registration.path_lost(flow, cx.now);
+        }
+    }
+
     pub fn leave(&mut self, cx: &mut Cx<'_>) {
         self.registering(cx, Registration::leave);
     }
@@ -254,7 +266,7 @@ impl Line {
 }
 
 /// An OPTIONS outside any dialog (RFC 3261 section 11).
-fn ping(uri: &str, flow: &crate::sip::Flow, cx: &mut Cx<'_>) -> Outgoing {
+fn ping(uri: &str, flow: &Flow, cx: &mut Cx<'_>) -> Outgoing {
     Outgoing::request(Method::Options, uri)
         .with("From", format!("<sip:hotline@{}>;tag={}", cx.own.domain, cx.random.token()))
         .with("To", format!("<{uri}>"))

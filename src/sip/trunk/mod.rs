@@ -22,7 +22,7 @@ use super::{Advertised, Flow, Message, Outgoing};
 use crate::id::{Random, TrunkId};
 use crate::time::{Mono, Now, Timers};
 use line::Line;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What the trunks are told.
 #[derive(Debug)]
@@ -45,6 +45,11 @@ pub enum Input {
     Failed {
         /// Which request.
         asked: Asked,
+    },
+    /// A connection is gone: what was registered over it must be registered anew.
+    PathLost {
+        /// The connection.
+        flow: Flow,
     },
     /// We are stopping: sign out where we are signed in.
     Drain,
@@ -132,6 +137,8 @@ pub struct Trunks {
     timers: Timers<usize>,
     random: Random,
     found: Vec<locate::Output>,
+    /// Every address of every target and registrar.
+    near: HashSet<Hop>,
 }
 
 impl Trunks {
@@ -140,8 +147,16 @@ impl Trunks {
         let locator = Locator::new(own.reach.clone(), random.fork());
         let by_name = profiles.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
         let lines: Vec<Line> = profiles.into_iter().map(|p| Line::new(p, now, &mut random)).collect();
-        let mut trunks =
-            Trunks { own, lines, by_name, locator, timers: Timers::default(), random, found: Vec::new() };
+        let mut trunks = Trunks {
+            own,
+            lines,
+            by_name,
+            locator,
+            timers: Timers::default(),
+            random,
+            found: Vec::new(),
+            near: HashSet::new(),
+        };
         (0..trunks.lines.len()).for_each(|i| trunks.arm(i));
         trunks
     }
@@ -159,6 +174,11 @@ impl Trunks {
             }
             Input::Failed { asked } => {
                 self.with(now, asked.line, out, |line, cx| line.failed(asked.about, cx))
+            }
+            Input::PathLost { flow } => {
+                for i in 0..self.lines.len() {
+                    self.with(now, i, out, |line, cx| line.path_lost(&flow, cx));
+                }
             }
             Input::Drain => {
                 for i in 0..self.lines.len() {
@@ -238,6 +258,12 @@ impl Trunks {
         }
     }
 
+    /// Whether a path leads to an address of a target or a registrar: what comes from there are answers to us, and a
+    /// connection to there is ours. It gives nobody a right to bring calls.
+    pub fn reaches(&self, flow: &Flow) -> bool {
+        self.near.contains(&Hop { transport: flow.transport, remote: flow.remote })
+    }
+
     /// What a trunk is like now.
     pub fn standing(&self, trunk: &TrunkId) -> Option<Standing> {
         self.line(trunk).map(Line::standing)
@@ -283,6 +309,7 @@ impl Trunks {
                 locate::Output::Found { seeker, hops, until } => {
                     let (i, nth) = line::seeker_of(seeker);
                     self.with(now, i, out, |line, cx| line.found(nth, hops, until, cx));
+                    self.near = self.lines.iter().flat_map(Line::hops).collect();
                 }
             }
         }

@@ -20,6 +20,9 @@ pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// and tried again while the old one still holds.
 const AHEAD: Duration = Duration::from_secs(60);
 
+/// After its connection was lost a registration is renewed this much later: who closes at once is not asked at once.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Registration {
@@ -109,6 +112,11 @@ impl Registration {
 
     pub fn step(&self) -> &Step {
         &self.step
+    }
+
+    /// Where the registrar is.
+    pub fn hops(&self) -> &[Hop] {
+        &self.hops
     }
 
     pub fn is_registered(&self) -> bool {
@@ -231,6 +239,16 @@ impl Registration {
                 Next::Wait
             }
             _ => Next::Wait,
+        }
+    }
+
+    /// A connection is gone. When we are registered over it the carrier has no way to us any more (RFC 5626 section
+    /// 4.4): it is asked again soon, not when the registration ends.
+    pub fn path_lost(&mut self, flow: &Flow, now: Mono) {
+        let ours =
+            self.hops.first().is_some_and(|h| h.transport == flow.transport && h.remote == flow.remote);
+        if ours && flow.connection.is_some() && self.granted.is_some() && matches!(self.step, Step::Due(_)) {
+            self.step = Step::Due(now + AGAIN);
         }
     }
 

@@ -60,8 +60,9 @@ fn trunk() -> TrunkId {
 impl Town {
     fn new(profile: Profile, peer: impl FnMut(Hop, &Outgoing) -> Option<Outgoing> + 'static) -> Town {
         let now = Now { mono: Mono(1_000_000_000_000), wall: Wall(1) };
-        let reach = Reach { transport: Transport::Udp, local: "192.0.2.100:5060".parse().unwrap() };
-        let own = Own { domain: "hotline.example.org".into(), advertised: None, reach: vec![reach] };
+        let out = |transport| Reach { transport, local: "192.0.2.100:5060".parse().unwrap() };
+        let reach = vec![out(Transport::Udp), out(Transport::Tcp)];
+        let own = Own { domain: "hotline.example.org".into(), advertised: None, reach };
         let trunks = Trunks::new(vec![profile], own, now.mono, Random::from_number(5));
         Town {
             trunks,
@@ -244,6 +245,10 @@ fn a_name_is_looked_up_and_its_second_host_takes_over() {
         }
     }
     assert_eq!(t.dials(), ["198.51.100.2", "198.51.100.1"]);
+    let mut flow = t.trunks.route(&trunk(), "1").unwrap().flow;
+    assert!(t.trunks.reaches(&flow));
+    flow.remote.set_port(5061);
+    assert!(!t.trunks.reaches(&flow));
     assert_eq!(t.states(), [true]);
     assert_eq!(t.trunks.route(&trunk(), "1").unwrap().uri, "sip:1@example.org;transport=udp");
 }
@@ -358,6 +363,22 @@ fn min_expires_is_honoured() {
     let asked: Vec<u32> = t.sent.iter().map(|(_, _, r)| expires(r)).collect();
     assert_eq!(asked, [3600, 3600, 7200]);
     assert_eq!(t.states(), [true]);
+}
+
+#[test]
+fn a_lost_connection_is_registered_over_anew_and_a_lost_datagram_path_is_not() {
+    for (transport, again) in [(Transport::Tcp, 1), (Transport::Udp, 0)] {
+        let registrar_at = Place { transport: Some(transport), ..place("198.51.100.1") };
+        let wish = Profile { register: Some(registrar_at), ..registering() };
+        let mut t = Town::new(wish, registrar(600, Vec::new()));
+        t.run(S(10));
+        let before = t.times("REGISTER 198.51.100.1").len();
+        let (local, remote) = ("192.0.2.100:5060".parse().unwrap(), "198.51.100.1:5060".parse().unwrap());
+        let connection = transport.is_reliable().then_some(7);
+        t.input(Input::PathLost { flow: Flow { transport, local, remote, connection } });
+        t.run(S(10));
+        assert_eq!(t.times("REGISTER 198.51.100.1").len(), before + again, "{transport}");
+    }
 }
 
 #[test]
