@@ -29,6 +29,18 @@ impl Baresip {
     pub fn register(
         place: &Place,
         gateway: SocketAddr,
+        account: (&str, &str),
+        codec: &str,
+        frequency: u32,
+    ) -> Baresip {
+        Baresip::register_over(place, ("udp", ""), gateway, account, codec, frequency)
+    }
+
+    /// As [`Baresip::register`], over this transport; `more` goes into its configuration.
+    pub fn register_over(
+        place: &Place,
+        (transport, more): (&str, &str),
+        gateway: SocketAddr,
         (seat, password): (&str, &str),
         codec: &str,
         frequency: u32,
@@ -44,11 +56,11 @@ impl Baresip {
             "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nrtp_ports 30000-32000\nmodule_path {MODULES}\n\
              module g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule aubridge.so\nmodule account.so\n\
              module_app menu.so\naudio_source aufile,{}\naudio_player aubridge,ear\naudio_alert aubridge,bell\n\
-             snd_path {kept}\n",
+             snd_path {kept}\n{more}\n",
             spoken.display()
         );
         let account = format!(
-            "<sip:{seat}@{gateway};transport=udp>;auth_user={seat};auth_pass={password};answermode=auto;\
+            "<sip:{seat}@{gateway};transport={transport}>;auth_user={seat};auth_pass={password};answermode=auto;\
              regint=60;audio_codecs={codec}/8000/1\n"
         );
         let directory = place.file("baresip");

@@ -13,6 +13,9 @@ mod matrix;
 mod operator_phone;
 
 mod baresip;
+#[path = "../it/certificates.rs"]
+#[allow(dead_code)]
+mod certificates;
 mod place;
 mod program;
 mod sipp;

@@ -1,6 +1,8 @@
 //! A citizen and an operator hear each other: baresip at the seat, SIPp and a voice of A-law at the trunk.
 
 use crate::baresip::Baresip;
+use crate::certificates::Authority;
+use crate::place::Place;
 use crate::program::{Program, text};
 use crate::sipp::Plan;
 use crate::tone::{milliseconds_of, most_of};
@@ -22,6 +24,10 @@ fn talk(name: &str, codec: &str) {
     let gateway = Program::start(name, SEAT, "");
     let password = gateway.password("1001");
     let phone = Baresip::register(&gateway.place, gateway.sip, ("1001", &password), codec, OPERATOR);
+    talk_with(&gateway, &phone, codec);
+}
+
+fn talk_with(gateway: &Program, phone: &Baresip, codec: &str) {
     let citizen = Voice::start(CITIZEN);
     let media = citizen.port.to_string();
     let fill = [("media", media.as_str()), ("hold", HOLD)];
@@ -55,4 +61,20 @@ fn a_tone_goes_each_way_between_a_trunk_and_a_registered_phone() {
 #[test]
 fn a_tone_goes_each_way_when_the_phone_speaks_another_law_than_the_trunk() {
     talk("ulaw", "PCMU");
+}
+
+#[test]
+fn a_tone_goes_each_way_when_the_phone_is_registered_over_tls() {
+    let (authority, files) = (Authority::new(), Place::new("tls-files"));
+    authority.signs(&["127.0.0.1"]).write(files.path());
+    let tls =
+        format!("tls_certificate = {:?}\ntls_key = {:?}", files.file("cert.pem"), files.file("key.pem"));
+    let trunk = "[[trunk]]\nname = \"sipp\"\nsources = [\"udp:127.0.0.1\"]\ntrusted = true\n";
+    let listen = ["udp:127.0.0.1:0", "tls:127.0.0.1:0"];
+    let gateway = Program::with_certificate("tls", &listen, &tls, trunk, SEAT, "");
+    let password = gateway.password("1001");
+    let trusts = format!("sip_cafile {}", authority.write(files.path(), "ca.pem").display());
+    let (at, account) = (gateway.listens("tls:127."), ("1001", password.as_str()));
+    let phone = Baresip::register_over(&gateway.place, ("tls", &trusts), at, account, "PCMA", OPERATOR);
+    talk_with(&gateway, &phone, "PCMA");
 }

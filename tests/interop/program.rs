@@ -37,11 +37,24 @@ impl Program {
 
     /// As [`Program::start`], with these listeners and these trunks.
     pub fn with_trunks(name: &str, listen: &[&str], trunks: &str, seats: &str, service: &str) -> Program {
+        Program::with_certificate(name, listen, "", trunks, seats, service)
+    }
+
+    /// As [`Program::with_trunks`], with `tls` under `[sip]`.
+    pub fn with_certificate(
+        name: &str,
+        listen: &[&str],
+        tls: &str,
+        trunks: &str,
+        seats: &str,
+        service: &str,
+    ) -> Program {
         let place = Place::new(name);
         let config = format!(
             r#"
 [sip]
 listen = {listen:?}
+{tls}
 [media]
 [grpc]
 listen = "127.0.0.1:0"

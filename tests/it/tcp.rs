@@ -1,13 +1,14 @@
 //! SIP over a stream, against a gateway on real sockets: framing, keep-alives, a call from INVITE to BYE, and what
 //! cannot be framed.
 
-use crate::line::{Gateway, WITHIN, directory};
+use crate::line::{Gateway, Line, WITHIN, directory};
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 async fn gateway(name: &str) -> Gateway {
     let listen = "listen = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]";
-    let trunk = "[limits]\ndrain = \"1s\"\n[[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1\"]\n[[seat]]\nid = \"1001\"";
+    let trunk = "[limits]\ndrain = \"1s\"\ncall_length = \"1s\"\n[[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1\"]\n[[seat]]\nid = \"1001\"";
     Gateway::start(directory(&format!("tcp-{name}")), listen, trunk).await
 }
 
@@ -46,5 +47,26 @@ async fn what_cannot_be_framed_is_answered_400_and_closed() {
     line.send(twice).await;
     assert_eq!(line.message().await.and_then(|m| m.status()), Some(400));
     assert!(line.message().await.is_none(), "the connection stays open");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one() {
+    let gateway = gateway("gone").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut line = gateway.tcp().await;
+    let contact = format!("Contact: <sip:a@{};transport=tcp>", listener.local_addr().unwrap());
+    let invite = line.request("INVITE", 1, "", &line.offer());
+    let invite = invite.replace(&format!("Contact: <sip:a@{};transport=tcp>", line.here), &contact);
+    assert!(invite.contains(&contact));
+    line.send(invite).await;
+    let tag = format!(";tag={}", line.final_response().await.to_tag().unwrap());
+    line.send(line.request("ACK", 1, &tag, "")).await;
+    drop(line);
+    // The call may be no longer than a second: then the gateway hangs up.
+    let (stream, _) = timeout(WITHIN, listener.accept()).await.expect("a new connection").unwrap();
+    let mut line = Line::new(listener.local_addr().unwrap(), "TCP", stream);
+    let bye = line.asked("BYE").await;
+    line.answer(&bye, "200 OK").await;
     gateway.stop().await;
 }

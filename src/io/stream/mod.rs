@@ -177,13 +177,28 @@ impl Connections {
             failed.extend((!failed.contains(flow)).then_some(*flow));
             return failed;
         }
-        let can_be_opened =
-            flow.connection.is_none() && matches!(flow.transport, Transport::Tcp | Transport::Tls);
+        let hop = Hop::of(&bytes);
+        let wanted = match flow.connection {
+            None => *flow,
+            // Its own connection is gone; the next request of a dialog goes to where its peer listens.
+            Some(_) => match hop.as_ref().and_then(|hop| hop.beside(flow)) {
+                Some(remote) => Flow { remote, connection: None, ..*flow },
+                None => return vec![*flow],
+            },
+        };
+        if let Some(open) =
+            self.with.get(&(wanted.transport, wanted.remote)).and_then(|id| self.open.get_mut(id))
+            && open.unsent.try_send(bytes.clone()).is_ok()
+        {
+            open.is_asked_by(flow);
+            return Vec::new();
+        }
+        let can_be_opened = matches!(wanted.transport, Transport::Tcp | Transport::Tls);
         if !can_be_opened || self.open.len() >= self.setting.limits.connections {
             return vec![*flow];
         }
-        let opened = Flow { connection: Some(self.last + 1), ..*flow };
-        let host = host_of(&bytes);
+        let opened = Flow { connection: Some(self.last + 1), ..wanted };
+        let host = hop.map(|hop| hop.host);
         self.start(opened, true, Some(*flow), |line| connection::opened(line, host));
         if let Some(open) = opened.connection.and_then(|id| self.open.get(&id)) {
             // Its queue is empty.
@@ -228,14 +243,28 @@ impl Drop for Connections {
     }
 }
 
-/// The host a request is for: that of its first Route, or of its URI. Whoever answers must own it (RFC 5922
-/// section 7.2).
-fn host_of(bytes: &Bytes) -> Option<String> {
-    let message = Message::parse(bytes.clone()).ok()?;
-    message.method()?;
-    let uri = match message.addresses("Route").first() {
-        Some(route) => route.parsed_uri().ok()?,
-        None => Uri::parse(message.uri()).ok()?,
-    };
-    Some(uri.host.trim_start_matches('[').trim_end_matches(']').to_owned())
+/// Where a request says it goes next: its first Route, or its URI (RFC 3261 section 12.2.1.1).
+struct Hop {
+    /// Whoever answers there must own it (RFC 5922 section 7.2).
+    host: String,
+    uri: Uri,
+}
+
+impl Hop {
+    fn of(bytes: &Bytes) -> Option<Hop> {
+        let message = Message::parse(bytes.clone()).ok()?;
+        message.method()?;
+        let uri = match message.addresses("Route").first() {
+            Some(route) => route.parsed_uri().ok()?,
+            None => Uri::parse(message.uri()).ok()?,
+        };
+        Some(Hop { host: uri.host.trim_start_matches('[').trim_end_matches(']').to_owned(), uri })
+    }
+
+    /// Its address, where that is on the host a lost connection was with: what a peer writes makes us connect to
+    /// nobody else.
+    fn beside(&self, lost: &Flow) -> Option<SocketAddr> {
+        let port = if lost.transport.is_secure() { 5061 } else { 5060 };
+        self.uri.socket_addr(port).filter(|at| at.ip() == lost.remote.ip())
+    }
 }
