@@ -141,6 +141,26 @@ pub(crate) fn find_any<const N: usize>(bytes: &[u8], from: usize, marks: [u8; N]
     words.remainder().iter().position(|b| marks.contains(b)).map(|i| at + i)
 }
 
+/// The place of the first control character at or after `from`, tabs included; eight bytes at a step, and one test
+/// for all 32 of them. How lines are found: little else in a head is a control character.
+#[inline]
+pub(crate) fn find_control(bytes: &[u8], from: usize) -> Option<usize> {
+    const SPACES: u64 = 0x2020_2020_2020_2020;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut at = from;
+    let mut words = bytes.get(from..)?.chunks_exact(8);
+    for word in words.by_ref() {
+        let word = u64::from_le_bytes(word.try_into().unwrap_or_default());
+        // A byte below a space borrows into its high bit, unless that was set: the lowest hit is always true.
+        let hits = word.wrapping_sub(SPACES) & !word & HIGH;
+        if hits != 0 {
+            return Some(at + (hits.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    words.remainder().iter().position(|&b| b < b' ').map(|i| at + i)
+}
+
 /// One past the closing quote of the quoted string that opens at `bytes[start]`; `None` when it never closes.
 ///
 /// The second byte of a GB18030 character may be a backslash (0x5C). Read as ASCII it would escape the quote

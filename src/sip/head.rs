@@ -3,7 +3,7 @@
 //! The parser and the stream framer both read heads through [`scan`] and nothing else. If the two disagreed
 //! about one byte, a peer could hide a message inside another's body.
 
-use super::grammar::{Span, decimal, find_any, is_space, is_token_byte, trim, trim_end, trim_start};
+use super::grammar::{Span, decimal, find_control, is_space, is_token_byte, trim, trim_end, trim_start};
 use super::limits::{MAX_HEADERS, MAX_LINE};
 
 /// What is wrong with a message, and the status that says so.
@@ -77,10 +77,15 @@ pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
 /// The end of the line that begins at `from`, and the beginning of the next. Only CRLF ends a line: a peer
 /// that takes a lone CR or LF for one would see other headers than we do.
 fn line(bytes: &[u8], from: usize) -> Result<(usize, usize), Fault> {
-    let end = find_any(bytes, from, *b"\r\n").ok_or((400, "no empty line after the headers"))?;
-    match bytes.get(end..end + 2) {
-        Some(b"\r\n") => Ok((end, end + 2)),
-        _ => Err((400, "a lone CR or LF in a header")),
+    let mut at = from;
+    loop {
+        let end = find_control(bytes, at).ok_or((400, "no empty line after the headers"))?;
+        match (bytes.get(end), bytes.get(end + 1)) {
+            (Some(b'\r'), Some(b'\n')) => return Ok((end, end + 2)),
+            (Some(b'\r' | b'\n'), _) => return Err((400, "a lone CR or LF in a header")),
+            // A tab, or something that stands in a quoted string.
+            _ => at = end + 1,
+        }
     }
 }
 

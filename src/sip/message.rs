@@ -163,7 +163,7 @@ impl Message {
 
     /// The first Contact that is not `*` and can be read.
     pub fn contact(&self) -> Option<NameAddr> {
-        self.contacts().into_iter().next()
+        self.each_address("Contact").next()
     }
 
     /// Where its sender is reached inside the dialog it begins: the Contact, which must be there; a peer of RFC 2543
@@ -183,9 +183,13 @@ impl Message {
 
     /// All elements of header `name` that can be read as an address; `*` is none.
     pub fn addresses(&self, name: &str) -> Vec<NameAddr> {
+        self.each_address(name).collect()
+    }
+
+    fn each_address<'a>(&'a self, name: &str) -> impl Iterator<Item = NameAddr> + use<'a> {
         let parsed = &*self.0;
-        let read = |element: &[u8]| NameAddr::parse(parsed.shared(element)).ok();
-        self.headers(name).flat_map(elements).filter_map(read).collect()
+        let read = move |element: &[u8]| NameAddr::parse(parsed.shared(element)).ok();
+        self.headers(name).flat_map(elements).filter_map(read)
     }
 
     /// Every header in order: its name as written and its value, unfolded.

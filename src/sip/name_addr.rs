@@ -28,12 +28,12 @@ impl NameAddr {
         let (display, uri, params) = match find_open_bracket(whole)? {
             Some(open) => bracketed(whole, open)?,
             None => {
-                let end = whole.iter().position(|&b| b == b';').unwrap_or(whole.len());
+                let end = find_any(whole, 0, *b";").unwrap_or(whole.len());
                 let (uri, params) = whole.split_at(end);
                 (&whole[..0], trim_end(uri), params)
             }
         };
-        if !uri.contains(&b':') || uri.iter().any(|&b| b <= b' ' || b == b'"') {
+        if !is_uri_alike(uri) {
             return Err("an address without a URI");
         }
         if !is_closed(params) {
@@ -110,12 +110,24 @@ fn find_open_bracket(whole: &[u8]) -> Result<Option<usize>, &'static str> {
     if start > 0 { Err("a display name without an address") } else { Ok(None) }
 }
 
+/// Whether there is a colon, and no blank, control character or quote.
+fn is_uri_alike(uri: &[u8]) -> bool {
+    let mut colon = false;
+    for &b in uri {
+        if b <= b' ' || b == b'"' {
+            return false;
+        }
+        colon |= b == b':';
+    }
+    colon
+}
+
 type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
 fn bracketed(whole: &[u8], open: usize) -> Result<Parts<'_>, &'static str> {
     let (display, rest) = whole.split_at(open);
     let rest = rest.get(1..).unwrap_or_default();
-    let close = rest.iter().position(|&b| b == b'>').ok_or("an address bracket that never closes")?;
+    let close = find_any(rest, 0, *b">").ok_or("an address bracket that never closes")?;
     let (uri, rest) = rest.split_at(close);
     let params = trim(rest.get(1..).unwrap_or_default());
     if !params.is_empty() && !params.starts_with(b";") {

@@ -3,7 +3,7 @@
 //! Users are kept octet by octet as they came: `*55%2312` is never decoded on its way through, because
 //! `%23` and `#` are different users to a switch that compares octets. Only [`Uri::user_text`] decodes.
 
-use super::grammar::{Parameter, is_token, parameters, port, trim, unquoted};
+use super::grammar::{Parameter, find_any, is_token, parameters, port, trim, unquoted};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -68,7 +68,7 @@ impl<'a> Pieces<'a> {
         if uri.iter().any(|&b| NEVER_BARE[usize::from(b)]) {
             return Err("a URI with a blank, a bracket or a control character");
         }
-        let colon = uri.iter().position(|&b| b == b':').ok_or("a URI without a scheme")?;
+        let colon = find_any(uri, 0, *b":").ok_or("a URI without a scheme")?;
         let (scheme, rest) = uri.split_at(colon);
         let rest = rest.get(1..).unwrap_or_default();
         if !is_token(scheme) || rest.is_empty() {
@@ -78,7 +78,7 @@ impl<'a> Pieces<'a> {
             return Pieces::of_sip(scheme, rest);
         }
         if scheme.eq_ignore_ascii_case(b"tel") {
-            let (number, params) = cut(rest, b";");
+            let (number, params) = cut(rest, b';');
             if number.is_empty() {
                 return Err("a tel URI without a number");
             }
@@ -88,28 +88,28 @@ impl<'a> Pieces<'a> {
     }
 
     fn of_sip(scheme: &'a [u8], rest: &'a [u8]) -> Result<Pieces<'a>, &'static str> {
-        let (user, place) = match rest.iter().position(|&b| b == b'@') {
+        let (user, place) = match find_any(rest, 0, *b"@") {
             Some(at) => (rest.get(..at), rest.get(at + 1..).unwrap_or_default()),
             None => (None, rest),
         };
-        if place.contains(&b'@') {
+        if user.is_some() && find_any(place, 0, *b"@").is_some() {
             // Two readers would see two hosts here.
             return Err("a URI with two @");
         }
         if user.is_some_and(<[u8]>::is_empty) {
             return Err("a URI with an empty user");
         }
-        let (place, headers) = cut(place, b"?");
-        let (place, params) = cut(place, b";");
+        let (place, headers) = cut(place, b'?');
+        let (place, params) = cut(place, b';');
         let (host, port) = host_port(place)?;
         // A password is part of the user here: it is never used, and forwarded as it came.
         Ok(Pieces { scheme, user, host, port, params, headers })
     }
 }
 
-/// `bytes` before the first of `marks`, and the rest from it on.
-fn cut<'a>(bytes: &'a [u8], marks: &[u8]) -> (&'a [u8], &'a [u8]) {
-    let at = bytes.iter().position(|b| marks.contains(b)).unwrap_or(bytes.len());
+/// `bytes` before the first `mark`, and the rest from it on.
+fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
+    let at = find_any(bytes, 0, [mark]).unwrap_or(bytes.len());
     bytes.split_at(at)
 }
 
@@ -131,13 +131,25 @@ pub(crate) fn host_port(bytes: &[u8]) -> Result<(&[u8], Option<u16>), &'static s
     }
 }
 
+/// Bytes a host's name or IPv4 address may hold; underscores are none of the grammar's, and common.
+const HOST_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        let byte = b as u8;
+        table[b] = byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        b += 1;
+    }
+    table
+};
+
 fn is_host(host: &[u8]) -> bool {
     match host {
         [b'[', inside @ .., b']'] => {
             !inside.is_empty() && inside.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'))
         }
         [] => false,
-        name => name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
+        name => name.iter().all(|&b| HOST_NAME[usize::from(b)]),
     }
 }
 
@@ -161,11 +173,11 @@ impl Uri {
         let text = |bytes: &[u8]| {
             std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| "a URI that is not UTF-8")
         };
-        let scheme = match text(pieces.scheme)?.to_ascii_lowercase().as_str() {
-            "sip" => Scheme::Sip,
-            "sips" => Scheme::Sips,
-            "tel" => Scheme::Tel,
-            other => Scheme::Other(other.into()),
+        let scheme = match pieces.scheme {
+            s if s.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
+            s if s.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
+            s if s.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
+            other => Scheme::Other(text(other)?.to_ascii_lowercase().into()),
         };
         Ok(Uri {
             scheme,

@@ -175,6 +175,9 @@ impl Via {
 /// Reads `SIP / 2.0 / transport` and gives the transport and what follows it. Blanks round the slashes are legal.
 fn protocol(value: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
     const WRONG: &str = "a Via that does not begin with SIP/2.0/transport";
+    if let Some(rest) = value.strip_prefix(b"SIP/2.0/") {
+        return transport(trim_start(rest), WRONG);
+    }
     let mut parts = value.splitn(3, |&b| b == b'/');
     let name = trim(parts.next().ok_or(WRONG)?);
     let version = trim(parts.next().ok_or(WRONG)?);
@@ -182,9 +185,13 @@ fn protocol(value: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
     if !name.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
         return Err(WRONG);
     }
+    transport(rest, WRONG)
+}
+
+fn transport<'a>(rest: &'a [u8], wrong: &'static str) -> Result<(&'a [u8], &'a [u8]), &'static str> {
     let end = rest.iter().position(|b| matches!(b, b' ' | b'\t')).ok_or("a Via without sent-by")?;
     let (transport, sent_by) = rest.split_at(end);
-    if is_token(transport) { Ok((transport, trim(sent_by))) } else { Err(WRONG) }
+    if is_token(transport) { Ok((transport, trim(sent_by))) } else { Err(wrong) }
 }
 
 /// The topmost Via of a header value that may hold several, and what follows it, from its comma on.
