@@ -5,11 +5,12 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// The files that are compiled; what they import follows.
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "hotline/v1/event.proto",
     "hotline/v1/call_event_service.proto",
     "hotline/v1/subscription_service.proto",
     "hotline/v1/call_record_service.proto",
+    "hotline/v1/block_list_service.proto",
     "hotline/v1/options.proto",
 ];
 

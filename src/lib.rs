@@ -1,11 +1,12 @@
 //! The hotline gateway: the map of the house. docs/architecture.md is the guided tour.
 //!
 //! Imports go one way: `cli → io → gateway → call → {acd, sip, sdp, media, caller} → event → {config, id,
-//! time, redact}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
+//! time, redact, room}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
 
 pub mod config;
 pub mod id;
 pub mod redact;
+pub mod room;
 pub mod time;
 
 pub mod acd;

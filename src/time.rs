@@ -4,6 +4,7 @@
 //! constructible time and `std::time::Instant` cannot be made from a number. [`Timers`] is the one
 //! shape every machine keeps its deadlines in: a deadline without a named reason cannot be debugged.
 
+use crate::room::give_back;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::ops::{Add, Sub};
@@ -112,6 +113,7 @@ impl<K: Copy + Ord + Hash> Timers<K> {
     pub fn cancel(&mut self, key: K) {
         if let Some(old) = self.at.remove(&key) {
             self.order.remove(&(old, key));
+            give_back(&mut self.at);
         }
     }
 
@@ -133,6 +135,7 @@ impl<K: Copy + Ord + Hash> Timers<K> {
         }
         self.order.pop_first();
         self.at.remove(&key);
+        give_back(&mut self.at);
         Some(key)
     }
 

@@ -5,6 +5,7 @@ use crate::caller::{self, HistoryKey, TrunkIdentity};
 use crate::config::Reliable;
 use crate::event::{CallReceived, RefusalReason};
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
+use crate::redact::Pii;
 use crate::sdp::{self, Description};
 use crate::sip::{Flow, Message, ServerTx, Uri, demands, option_tag, session_timer};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Arrival {
     pub received: CallReceived,
     /// The caller's key in the own store; `None` when the number is withheld or none.
     pub history: Option<HistoryKey>,
+    /// What is known of the caller already, to be said beside what the look-up brings.
+    pub marks: Vec<(Arc<str>, Pii<String>)>,
 }
 
 /// Why an INVITE is turned away.

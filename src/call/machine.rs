@@ -53,8 +53,8 @@ pub struct Call {
 /// The look-up in the own store.
 #[derive(Debug)]
 pub(super) enum LookUp {
-    /// Not answered yet.
-    Asked,
+    /// Not answered yet; this is known without it.
+    Asked(Vec<(Arc<str>, crate::redact::Pii<String>)>),
     /// Answered, given up, or never asked.
     Settled(Option<History>),
 }
@@ -121,7 +121,7 @@ pub(super) enum Sound {
 impl Call {
     /// A call begins: its first event, its media port, its deadlines.
     pub fn begin(arrival: Arrival, service: Arc<ServiceRules>, cx: &mut Cx<'_>) -> Call {
-        let Arrival { call, leg, tx, flow, invite, offer, received, history } = arrival;
+        let Arrival { call, leg, tx, flow, invite, offer, received, history, marks } = arrival;
         let identity = received.caller.clone();
         let peer = cx.rules.trunk(&received.trunk);
         let summary = Summary {
@@ -141,7 +141,7 @@ impl Call {
         let mut deadlines = Timers::default();
         let look_up = if history.is_some() {
             deadlines.set(Reason::LookUpDeadline, cx.now.mono + cx.rules.look_up_deadline);
-            LookUp::Asked
+            LookUp::Asked(marks)
         } else {
             LookUp::Settled(None)
         };
@@ -287,9 +287,8 @@ impl Call {
     }
 
     fn look_up_settled(&mut self, history: Option<History>, cx: &mut Cx<'_>) {
-        if !matches!(self.look_up, LookUp::Asked) {
-            return;
-        }
+        let LookUp::Asked(marks) = &mut self.look_up else { return };
+        let attributes = std::mem::take(marks);
         self.deadlines.cancel(Reason::LookUpDeadline);
         let known = history.clone().unwrap_or_default();
         let identified = CallerIdentified {
@@ -299,7 +298,7 @@ impl Call {
             calls_30d: known.calls_30d,
             last_seat: known.last_seat,
             last_operator: known.last_operator,
-            attributes: Vec::new(),
+            attributes,
             took: cx.now.mono.since(self.story.began()),
             timed_out: history.is_none(),
         };

@@ -1,12 +1,16 @@
 //! Who is calling, before anyone answers: identity from the signalling, the number's normal form, the key of its
 //! history, and how a seat's telephone shows it. Reads SIP messages; knows nothing of calls and queues.
 
+mod block;
 mod display;
 mod headers;
 mod history;
 mod identity;
 mod number;
 
+pub use block::{
+    BLOCKED, BlockAction, BlockEntry, BlockList, LONGEST, ListFull, SLOW_ANSWER, SLOWED, WINDOW,
+};
 pub use display::{NAME_LIMIT, display_name, uri_user};
 pub use headers::{HEADERS_KEPT, VALUE_LIMIT, selected_headers, selected_headers_where};
 pub use history::{History, HistoryKey, HistorySecret};

@@ -1,6 +1,7 @@
 //! The commands of `hotline`, one file each: its `Args`, and a `run` that ends well or with one plain line.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod block;
 pub mod calls;
 pub mod check;
 mod configuration;
@@ -40,6 +41,8 @@ enum Command {
     Events(events::Args),
     /// List the calls of a running gateway.
     Calls(calls::Args),
+    /// Mark, slow down or turn away nuisance callers.
+    Block(block::Args),
     /// Ask the gateway on this machine whether it takes calls.
     Health(health::Args),
 }
@@ -55,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Events(args) => on_runtime(events::run(args)),
         Command::Calls(args) => on_runtime(calls::run(args)),
+        Command::Block(args) => on_runtime(block::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
     };
     match done {

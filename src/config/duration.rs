@@ -5,6 +5,11 @@ use crate::time::Duration;
 
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// Reads a duration as people write it, outside a configuration too; `None` for what is none.
+pub fn read(text: &str) -> Option<Duration> {
+    parse(text).ok()
+}
+
 /// Reads a duration: whole numbers each with a unit, the larger unit first, or a lone `0`.
 pub(super) fn parse(text: &str) -> Result<Duration, Fault> {
     let wrong = || {

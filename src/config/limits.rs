@@ -15,6 +15,7 @@ pub(super) const KEYS: &[&str] = &[
     "connections_per_source",
     "message_time",
     "stranger_silence",
+    "slow_after",
 ];
 
 /// What holds for all calls together.
@@ -36,6 +37,8 @@ pub struct Limits {
     pub message_time: Duration,
     /// How long a stream on which nobody is known stays open without a message.
     pub stranger_silence: Duration,
+    /// Calls of one number in ten minutes after which it is slowed for an hour; 0 for never.
+    pub slow_after: u32,
 }
 
 pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Limits {
@@ -48,6 +51,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Li
         connections_per_source: 64,
         message_time: Duration::from_secs(10),
         stranger_silence: Duration::from_secs(20),
+        slow_after: 0,
     };
     let Some(t) = table else {
         return limits;
@@ -60,6 +64,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Li
     limits.connections = t.number("connections", 1..=60_000, limits.connections, problems);
     limits.connections_per_source =
         t.number("connections_per_source", 1..=60_000, limits.connections_per_source, problems);
+    limits.slow_after = t.number("slow_after", 0..=10_000, limits.slow_after, problems);
     let patience = Duration::from_millis(100)..=Duration::from_secs(60);
     limits.message_time = t.duration("message_time", patience.clone(), limits.message_time, problems);
     limits.stranger_silence = t.duration("stranger_silence", patience, limits.stranger_silence, problems);

@@ -231,6 +231,19 @@ pub enum What {
         /// SHA-256 of the text, in hex.
         digest: Arc<str>,
     },
+    /// The block list changed.
+    BlockListChanged {
+        /// The caller's number with its middle hidden.
+        masked_number: Arc<str>,
+        /// `warn`, `slow` or `block` for what is done from now on, `removed` when it is taken off the list.
+        change: Arc<str>,
+        /// Until then.
+        until: Wall,
+        /// Why, without personal data.
+        reason: Arc<str>,
+        /// Who; `automatic` for the gateway itself.
+        by: Arc<str>,
+    },
     /// Something needs a person.
     AlarmRaised {
         /// A stable name, for instance `journal_slow`.

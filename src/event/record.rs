@@ -233,6 +233,7 @@ impl CallRecord {
             | What::TrunkStateChanged { .. }
             | What::NodeStateChanged { .. }
             | What::ConfigChanged { .. }
+            | What::BlockListChanged { .. }
             | What::AlarmRaised { .. } => {}
         }
     }

@@ -2,11 +2,13 @@
 
 use super::doorkeeper::user_of;
 use super::durable::Then;
+use super::refusals::Cause;
 use super::{Duty, Gateway, Output};
 use crate::call::{self, Arrival, Cx, Refusal, Story};
 use crate::caller::HistoryKey;
 use crate::event::{CallReceived, CallRefused, CallState, RefusalReason, Summary, What};
 use crate::id::{CallId, LegId, TrunkId};
+use crate::sip::door::Standing;
 use crate::sip::{Door, Flow, Message, Outgoing, ServerTx};
 use crate::time::{Duration, Mono, Now};
 
@@ -37,6 +39,19 @@ impl Rate {
     }
 }
 
+/// New calls a second of one trunk that are read: four times what it may bring, and never fewer than what costs
+/// little. Between its rate and this each is refused with a record; beyond it they are lost as if on the way.
+pub(super) fn readable(calls_per_second: u32) -> u32 {
+    calls_per_second.saturating_mul(4).max(1_000)
+}
+
+/// Calls of one trunk that may be answered and not acknowledged at one time: what it brings in two seconds. An ACK
+/// takes one round trip, so that only a peer that sends none gets here; each such call holds its port for 64*T1. At
+/// the limit a new call is refused with 503 and a record.
+pub(super) fn half_open(calls_per_second: u32) -> u32 {
+    calls_per_second.saturating_mul(2).max(16)
+}
+
 impl Gateway {
     /// An INVITE outside any dialog.
     pub(super) fn invited(
@@ -65,10 +80,13 @@ impl Gateway {
         let call = CallId::new(now.wall, &mut self.random);
         let history = HistoryKey::of(&received.caller, &self.history_key);
         let peer = self.rules.trunk(&trunk);
-        let admitted = self.admit(&trunk, &received).and_then(|()| call::read_arrival(&invite, &peer));
+        let welcome = self.nuisance(now, &received.caller, history, out);
+        let admitted = welcome.and_then(|()| self.admit(&trunk, &received));
+        let admitted = admitted.and_then(|()| call::read_arrival(&invite, &peer));
         match admitted {
             Ok(offer) => {
-                let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history };
+                let marks = self.marks_of(now, history);
+                let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history, marks };
                 self.begin_call(now, arrival, out);
             }
             Err(refusal) => self.refuse(now, call, tx, &invite, (received, history), refusal, out),
@@ -76,13 +94,17 @@ impl Gateway {
     }
 
     /// What only the gateway as a whole can tell.
-    fn admit(&self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
+    fn admit(&mut self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
         use RefusalReason::*;
         if self.duty != Duty::Serving {
             return Err(Refusal::new(Draining, 503));
         }
         if self.trunks.get(trunk).is_some_and(|t| t.in_use >= t.channels) {
             return Err(Refusal::new(NoChannel, 503));
+        }
+        if self.trunks.get(trunk).is_some_and(|t| t.half_open >= t.most_half_open) {
+            self.tallies.refusals.count(Standing::Trunk, Cause::HalfOpen);
+            return Err(Refusal::new(Overload, 503));
         }
         if self.calls.len() >= self.most_calls {
             return Err(Refusal::new(Overload, 503));

@@ -118,22 +118,35 @@ fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
 }
 
 impl Gateway {
-    /// Whether a packet is to be read at all. Asked before parsing; of its bytes only the first line is looked at.
+    /// Whether a packet is to be read at all. Asked before parsing; of its bytes only the first are looked at.
     pub(super) fn is_heard(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
-        if !self.trunking.trunks.reaches(flow) && !self.doors.admit(now, flow, &self.registrar) {
+        let class = class(bytes);
+        let (at, cause) = match self.doors.who(flow, &self.registrar) {
+            Door::Trunk(trunk) if class == Class::NewCall => {
+                let heard = self.trunks.get_mut(&trunk).is_none_or(|t| t.readable.take(now));
+                (Standing::Trunk, (!heard).then_some(Cause::Rate))
+            }
+            Door::Trunk(_) => (Standing::Trunk, None),
+            _ if self.trunking.trunks.reaches(flow) => (Standing::Trunk, None),
+            _ if self.doors.knows(flow, &self.registrar) => {
+                let heard = matches!(class, Class::InProgress | Class::Cancel)
+                    || self.doors.admit_seat(now, flow.remote.ip());
+                (Standing::Seat, (!heard).then_some(Cause::Rate))
+            }
+            _ if self.pressure.overloaded && class == Class::NewCall => {
+                (Standing::Stranger, Some(Cause::Overload))
+            }
+            _ => {
+                let heard = self.doors.admit(now, flow, &self.registrar);
+                (Standing::Stranger, (!heard).then_some(Cause::Rate))
+            }
+        };
+        if let Some(cause) = cause {
             self.tallies.shed_before_parsing += 1;
-            self.tallies.refusals.count(Standing::Stranger, Cause::Rate);
+            self.tallies.refusals.count(at, cause);
             return false;
         }
-        if class(bytes) == Class::NewCall
-            && let Door::Trunk(trunk) = self.doors.who(flow, &self.registrar)
-            && self.trunks.get_mut(&trunk).is_some_and(|t| !t.readable.take(now))
-        {
-            self.tallies.shed_before_parsing += 1;
-            self.tallies.refusals.count(Standing::Trunk, Cause::Rate);
-            return false;
-        }
-        if flow.transport == Transport::Udp && !self.doors.knows(flow, &self.registrar) {
+        if at == Standing::Stranger && flow.transport == Transport::Udp {
             self.allowance.earn(now, flow.remote.ip(), bytes.len());
         }
         true

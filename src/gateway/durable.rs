@@ -107,6 +107,21 @@ impl Gateway {
         self.alarm(now, "journal_backed_up", backed_up, reason, out);
     }
 
+    /// The event loop is behind, or has caught up.
+    pub(super) fn overloaded(&mut self, now: Now, overloaded: bool, out: &mut Vec<Output>) {
+        if self.pressure.overloaded == overloaded {
+            return;
+        }
+        self.pressure.overloaded = overloaded;
+        let reason = if overloaded {
+            "more comes than can be done: new calls are refused until it is less, calls already in are served; look at \
+             the metrics hotline_turned_away_total for who sends it"
+        } else {
+            "the gateway has caught up: new calls are taken again"
+        };
+        self.alarm(now, "overloaded", overloaded, reason, out);
+    }
+
     fn act_on(&mut self, now: Now, then: Then) {
         match then {
             Then::Tell(call) => self.work.push_back(Work::Call(call, call::Input::Durable)),

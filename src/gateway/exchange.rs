@@ -1,12 +1,13 @@
 //! Which machine hears what: the values that go between calls, the queue, the endpoint and the shell.
 
 use super::durable::Then;
-use super::{Duty, Gateway, INVITES_KEPT, Output, Sent, Slot, Work};
+use super::{Ack, Duty, Gateway, INVITES_KEPT, Output, Sent, Slot, Work};
 use crate::acd;
 use crate::call::{self, Call, Cx};
 use crate::event::{CallEvent, NodeState, What};
 use crate::id::{CallId, LegId, SeatId};
 use crate::media;
+use crate::room::give_back;
 use crate::sip::{Change, ClientTx, Method, ServerTx};
 use crate::time::Now;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ impl Gateway {
     pub(super) fn begin_call(&mut self, now: Now, arrival: call::Arrival, out: &mut Vec<Output>) {
         let Some(service) = self.services.get(&arrival.received.service_number).cloned() else { return };
         let (id, leg, tx, key) = (arrival.call, arrival.leg, arrival.tx, arrival.history);
+        let service = self.service_for(now, key, service);
         let trunk = arrival.received.trunk.clone();
         let mut cx = Cx {
             now,
@@ -64,7 +66,7 @@ impl Gateway {
             self.call_timers.set(id, at);
         }
         self.take_channel(now, &trunk, out);
-        self.calls.insert(id, Slot { call, trunk, history: key, asked: Vec::new() });
+        self.calls.insert(id, Slot { call, trunk, history: key, asked: Vec::new(), ack: Ack::NotDue });
         self.asked_by(id, leg, tx);
         self.act(now, id, out);
         self.once_durable(now, Then::Tell(id));
@@ -117,12 +119,48 @@ impl Gateway {
         }
     }
 
+    /// A call's first INVITE was answered 200: until the ACK comes the call is half open.
+    fn answered(&mut self, id: CallId, tx: ServerTx, status: Option<u16>) {
+        let Some(slot) = self.calls.get_mut(&id) else { return };
+        let is_its_answer =
+            status.is_some_and(|s| (200..300).contains(&s)) && slot.asked.first() == Some(&tx);
+        if is_its_answer && slot.ack == Ack::NotDue {
+            slot.ack = Ack::Awaited;
+            if let Some(trunk) = self.trunks.get_mut(&slot.trunk) {
+                trunk.half_open += 1;
+            }
+        }
+    }
+
+    /// The ACK for a 200 OK came, or never will.
+    pub(super) fn acknowledged(&mut self, tx: ServerTx) {
+        let id = self.servers.get(&tx).map(|(id, _)| *id);
+        if let Some(slot) = id.and_then(|id| self.calls.get_mut(&id))
+            && slot.ack == Ack::Awaited
+        {
+            slot.ack = Ack::Come;
+            if let Some(trunk) = self.trunks.get_mut(&slot.trunk) {
+                trunk.half_open = trunk.half_open.saturating_sub(1);
+            }
+        }
+    }
+
     fn forget(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
         let Some(slot) = self.calls.remove(&id) else { return };
+        if slot.ack == Ack::Awaited
+            && let Some(trunk) = self.trunks.get_mut(&slot.trunk)
+        {
+            trunk.half_open = trunk.half_open.saturating_sub(1);
+        }
         for tx in slot.asked {
             self.servers.remove(&tx);
         }
         self.free_channel(now, &slot.trunk, out);
+        give_back(&mut self.calls);
+        give_back(&mut self.legs);
+        give_back(&mut self.clients);
+        give_back(&mut self.invites);
+        give_back(&mut self.servers);
     }
 
     /// Does what the call said.
@@ -131,6 +169,7 @@ impl Gateway {
         for output in said.drain(..) {
             match output {
                 call::Output::Respond { tx, response } => {
+                    self.answered(id, tx, response.status());
                     self.endpoint.respond(now, tx, response, &mut self.wire);
                 }
                 call::Output::Request { leg, flow, request } => {

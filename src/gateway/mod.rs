@@ -14,6 +14,7 @@ mod directory;
 mod doorkeeper;
 mod durable;
 mod exchange;
+mod nuisance;
 mod phones;
 mod ports;
 mod recovery;
@@ -24,6 +25,7 @@ mod setup;
 mod trunking;
 
 pub use counts::Counts;
+pub use nuisance::BlockChange;
 pub use ports::{Input, Output, Reason, Start};
 pub use refusals::{Cause, Refusals};
 pub use trunking::TrunkCounts;
@@ -56,6 +58,7 @@ pub struct Gateway {
     names: crate::sip::door::Names,
     allowance: crate::sip::door::Allowance,
     pressure: doorkeeper::Pressure,
+    block_list: crate::caller::BlockList,
     acd: Acd,
     calls: HashMap<CallId, Slot>,
     legs: HashMap<LegId, CallId>,
@@ -92,6 +95,18 @@ struct Slot {
     history: Option<HistoryKey>,
     /// The INVITEs it was asked by, the newest last; at most [`INVITES_KEPT`].
     asked: Vec<ServerTx>,
+    ack: Ack,
+}
+
+/// The ACK of the 200 OK that answered a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ack {
+    /// We have not answered yet.
+    NotDue,
+    /// It is awaited: the call is half open.
+    Awaited,
+    /// It came.
+    Come,
 }
 
 /// How many INVITE transactions are remembered: incoming ones of one call, to tell it when a 200 OK is never
@@ -118,6 +133,10 @@ struct Trunk {
     crowded: bool,
     /// Calls refused, by reason.
     refused: Vec<(crate::event::RefusalReason, u64)>,
+    /// Of those, answered with 200 OK and not acknowledged yet.
+    half_open: u32,
+    /// The most that may be half open; see [`admission::half_open`].
+    most_half_open: u32,
     rate: admission::Rate,
     /// New calls a second that are read at all; past it they are dropped unread, as the network would.
     readable: admission::Rate,
@@ -150,6 +169,8 @@ impl Gateway {
             Input::FlowRefused { flow } => self.flow_refused(now, flow, out),
             Input::Media(event) => self.media_event(event),
             Input::Durable { position } => self.durable(now, position, out),
+            Input::Overloaded(overloaded) => self.overloaded(now, overloaded, out),
+            Input::BlockList(change) => self.block_list_changed(now, change, out),
             Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),
             Input::History { call, history } => self.push_call(call, call::Input::History(history)),
             Input::Alarm { alarm, raised, reason } => self.alarm(now, alarm, raised, &reason, out),

@@ -49,6 +49,10 @@ pub enum Input {
     },
     /// The journal falls behind (`true`) or has caught up.
     JournalBackedUp(bool),
+    /// The block list, or a change of it.
+    BlockList(super::BlockChange),
+    /// The event loop is behind (`true`) or has caught up.
+    Overloaded(bool),
     /// The own store knows this of a caller.
     History {
         /// The call that asked.
@@ -112,6 +116,8 @@ pub enum Output {
     },
     /// Ask the domain name system, without making anything wait.
     Locate(Query),
+    /// Keep this entry of the block list: the gateway slows a caller by itself.
+    Block(crate::caller::BlockEntry),
     /// Draining, and the last call is over.
     Drained,
 }

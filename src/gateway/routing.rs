@@ -75,9 +75,11 @@ impl Gateway {
                 }
                 Happened::Unacknowledged { tx } => {
                     self.spoken.retain(|_, (spoken, _)| *spoken != tx);
+                    self.acknowledged(tx);
                     self.tell_asked(tx, |leg| call::Input::Unacknowledged { leg });
                 }
-                Happened::Ack { request: ack, .. } => {
+                Happened::Ack { tx, request: ack, .. } => {
+                    self.acknowledged(tx);
                     if let Some((call, leg)) = self.named_by(&ack) {
                         self.push_call(call, call::Input::Acked { leg, ack });
                     } else {

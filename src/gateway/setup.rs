@@ -3,7 +3,10 @@
 use super::counts::Tallies;
 use super::durable::Awaiting;
 use super::phones::Phones;
-use super::{Duty, Gateway, Output, Start, Trunk, Work, admission::Rate};
+use super::{
+    Duty, Gateway, Output, Start, Trunk, Work,
+    admission::{Rate, half_open, readable},
+};
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
 use crate::call::{PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
 use crate::caller::TrunkIdentity;
@@ -42,6 +45,7 @@ impl Gateway {
             names: crate::sip::door::Names::new(&config.sip),
             allowance: Default::default(),
             pressure: Default::default(),
+            block_list: crate::caller::BlockList::new(config.limits.slow_after),
             acd: Acd::new(acd_config(config), random.fork()),
             calls: HashMap::new(),
             legs: HashMap::new(),
@@ -143,6 +147,8 @@ fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
             identity,
             channels: t.channels,
             in_use: 0,
+            half_open: 0,
+            most_half_open: half_open(t.calls_per_second),
             down: false,
             crowded: false,
             refused: Vec::new(),
@@ -152,12 +158,6 @@ fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
         (t.name.clone(), kept)
     });
     trunks.collect()
-}
-
-/// New calls a second of one trunk that are read: four times what it may bring, and never fewer than what costs
-/// little. Between its rate and this each is refused with a record; beyond it they are lost as if on the way.
-fn readable(calls_per_second: u32) -> u32 {
-    calls_per_second.saturating_mul(4).max(1_000)
 }
 
 fn acd_config(config: &Config) -> AcdConfig {

@@ -3,12 +3,14 @@
 
 use super::clock::Clock;
 use super::dns::Resolver;
+use super::lag::Lag;
 use super::rtp::Commander;
 use super::store::{Append, Journal};
 use super::stream::{Accepted, Connections};
-use super::udp::Listeners;
+use super::udp::{self, Listeners};
 use crate::event::CallEvent;
 use crate::gateway::{Counts, Gateway, Input, Output};
+use crate::sip::door::class;
 use crate::sip::{Flow, Transport};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
@@ -63,6 +65,7 @@ impl Driver {
     pub async fn run(mut self, first: Vec<Output>) {
         let mut out = first;
         let mut batch = Vec::new();
+        let mut lag = Lag::default();
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.carry_out(&mut out);
@@ -85,6 +88,11 @@ impl Driver {
                 }
             }
             let now = self.clock.now();
+            let more_waits = batch.len() >= udp::BATCH || self.inbox.len() > TURN;
+            if more_waits {
+                // What calls already in need is served first.
+                batch.sort_by_key(|(_, bytes)| class(bytes).rank());
+            }
             for (flow, bytes) in batch.drain(..) {
                 self.gateway.handle(now, Input::Sip { flow, bytes }, &mut out);
             }
@@ -99,6 +107,9 @@ impl Driver {
                 }
             }
             let now = self.clock.now();
+            if let Some(overloaded) = lag.turned(now.mono, more_waits) {
+                self.gateway.handle(now, Input::Overloaded(overloaded), &mut out);
+            }
             if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
                 self.gateway.handle_timeout(now, &mut out);
             }
@@ -145,6 +156,7 @@ impl Driver {
                 }
                 Output::LookUp { call, key } => self.look_up(call, key),
                 Output::Locate(query) => self.resolver.ask(query, &self.sender),
+                Output::Block(entry) => self.journal.keep_block(entry),
                 Output::Drained => {
                     self.drained.send_replace(true);
                 }

@@ -7,6 +7,7 @@ pub mod dns;
 pub mod driver;
 pub mod grpc;
 pub mod http;
+mod lag;
 pub mod rtp;
 pub mod secrets;
 pub mod serve;

@@ -8,7 +8,7 @@ use super::udp::Listeners;
 use super::{dns, grpc, http, rtp, secrets, stream};
 use crate::config::Config;
 use crate::event::{CallEvent, CallRecord, wire};
-use crate::gateway::{Counts, Gateway, Input, Start};
+use crate::gateway::{BlockChange, Counts, Gateway, Input, Start};
 use crate::id::Random;
 use crate::redact::Secret;
 use crate::sip::Transport;
@@ -87,7 +87,9 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         history_secret: state.history_secret(),
         media_address: media_address(config),
     };
-    let gateway = Gateway::new(config, start, clock.now(), &mut out);
+    let mut gateway = Gateway::new(config, start, clock.now(), &mut out);
+    let blocks = journal.feed().reader().blocks().map_err(|e| e.to_string())?;
+    gateway.handle(clock.now(), Input::BlockList(BlockChange::Loaded(blocks)), &mut out);
 
     let (counts_tx, counts) = watch::channel(gateway.counts());
     let (drained_tx, drained) = watch::channel(false);
@@ -134,6 +136,11 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         );
         // Called within the runtime, where nothing may wait; a full inbox loses the alarm, not the parked event.
         let _ = back.try_send(Inbound::Gateway(Input::Alarm { alarm: "event_parked", raised: true, reason }));
+    });
+    let back = sender.clone();
+    services.keep_block_list(grpc::BlockListParts {
+        secret: state.history_secret(),
+        tell: Box::new(move |change| back.try_send(Inbound::Gateway(Input::BlockList(change))).is_ok()),
     });
     tokio::spawn(grpc::serve(grpc_listener, services.clone(), stopped(stopping.clone())));
     tokio::spawn(http::serve(http_listener, counts.clone(), setting.clone(), stopped(stopping)));

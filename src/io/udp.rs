@@ -9,8 +9,9 @@ use std::task::Poll;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
-/// At most this many datagrams are taken before the other inputs get their turn.
-const BATCH: usize = 64;
+/// At most this many datagrams are taken before the other inputs get their turn: a few milliseconds of work. When
+/// so many wait, the more urgent of them go first.
+pub const BATCH: usize = 256;
 
 /// The largest datagram there is (RFC 768).
 const LARGEST: usize = 65_535;

@@ -28,7 +28,7 @@ mod name_addr;
 pub mod option_tag;
 mod origin;
 mod phrase;
-mod recent;
+pub(crate) mod recent;
 pub mod registrar;
 pub mod reliable;
 pub mod session_timer;

@@ -3,9 +3,11 @@
 
 #[allow(dead_code)]
 mod agent;
+mod blocks;
 mod both_sides;
 mod certificates;
 mod config;
+mod flood;
 mod ipv6;
 mod kill;
 mod line;

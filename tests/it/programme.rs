@@ -141,6 +141,15 @@ impl Programme {
         std::fs::read_dir(open).map_or(0, |entries| entries.count())
     }
 
+    /// How much memory it holds, in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(status).unwrap_or_default();
+        let line = text.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|l| l.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kib.expect("the process is there") << 10
+    }
+
     /// How many threads it has.
     pub fn threads(&self) -> usize {
         let tasks = format!("/proc/{}/task", self.child.id());

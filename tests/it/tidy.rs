@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const BASE: &[&str] = &["config", "id", "time", "redact"];
+const BASE: &[&str] = &["config", "id", "time", "redact", "room"];
 const PARTS: &[&str] = &["acd", "sip", "sdp", "media", "caller"];
 
 /// What each module may import. A module that is not here has no place yet: give it one.
 fn may_import(module: &str) -> Option<Vec<&'static str>> {
     let own: &[&str] = match module {
-        "time" | "redact" => &[],
+        "redact" | "room" => &[],
+        "time" => &["room"],
         "id" => &["time"],
         "config" => &["id", "time", "redact"],
         "event" => &[],
@@ -25,7 +26,7 @@ fn may_import(module: &str) -> Option<Vec<&'static str>> {
         _ => return None,
     };
     let mut all = own.to_vec();
-    if !matches!(module, "time" | "redact" | "id" | "config" | "main") {
+    if !matches!(module, "time" | "redact" | "room" | "id" | "config" | "main") {
         all.extend(BASE);
     }
     if matches!(module, "call" | "gateway" | "io" | "cli") {

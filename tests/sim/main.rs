@@ -8,6 +8,7 @@ mod early;
 mod keys;
 mod peer;
 mod phones;
+mod doors;
 mod scenarios;
 mod seeds;
 mod soak;

@@ -332,6 +332,7 @@ impl World {
                 Output::Locate(query) => {
                     self.input(Input::Located { query, answer: Answer::Failed });
                 }
+                Output::Block(_) => {}
                 Output::Drained => self.drained = true,
             }
         }

@@ -29,6 +29,7 @@ pub fn kind(what: &What) -> &'static str {
         What::TrunkStateChanged { .. } => "TrunkStateChanged",
         What::NodeStateChanged { .. } => "NodeStateChanged",
         What::ConfigChanged { .. } => "ConfigChanged",
+        What::BlockListChanged { .. } => "BlockListChanged",
         What::AlarmRaised { .. } => "AlarmRaised",
     }
 }

@@ -193,6 +193,13 @@ fn queueing(payload: Payload) -> Read<What> {
             position: q.position,
             waited: duration(q.waited)?,
         },
+        Payload::BlockListChanged(b) => What::BlockListChanged {
+            masked_number: b.masked_number.into(),
+            change: b.change.into(),
+            until: timestamp(b.until, "until")?,
+            reason: b.reason.into(),
+            by: b.by.into(),
+        },
         _ => return Err(Unreadable { what: "payload" }),
     })
 }

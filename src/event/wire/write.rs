@@ -108,6 +108,7 @@ fn payload(what: &What) -> Payload {
         | What::TrunkStateChanged { .. }
         | What::NodeStateChanged { .. }
         | What::ConfigChanged { .. }
+        | What::BlockListChanged { .. }
         | What::AlarmRaised { .. } => node(what),
     }
 }
@@ -227,6 +228,15 @@ fn node(what: &What) -> Payload {
         }),
         What::ConfigChanged { digest } => {
             Payload::ConfigChanged(v1::ConfigChanged { digest: digest.to_string() })
+        }
+        What::BlockListChanged { masked_number, change, until, reason, by } => {
+            Payload::BlockListChanged(v1::BlockListChanged {
+                masked_number: masked_number.to_string(),
+                change: change.to_string(),
+                until: Some(timestamp(*until)),
+                reason: reason.to_string(),
+                by: by.to_string(),
+            })
         }
         What::AlarmRaised { alarm, raised, reason } => Payload::AlarmRaised(v1::AlarmRaised {
             alarm: alarm.to_string(),

@@ -2,6 +2,7 @@
 //! `grpc.health.v1`. Reads the journal and keeps subscriptions; decides nothing about a call.
 
 mod auth;
+mod blocks;
 mod calls;
 mod convert;
 mod events;
@@ -14,18 +15,21 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::BlockListParts;
+
 use super::store::{Feed, Journal};
 use crate::event::wire::{self, v1};
 use crate::id::LogId;
 use crate::redact::Secret;
 use lease::Leases;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use v1::block_list_service_server::BlockListServiceServer;
 use v1::call_event_service_server::CallEventServiceServer;
 use v1::call_record_service_server::CallRecordServiceServer;
 use v1::subscription_service_server::SubscriptionServiceServer;
@@ -72,6 +76,7 @@ pub(crate) struct Shared {
     streams: Arc<Semaphore>,
     phase: watch::Sender<Phase>,
     on_parked: Mutex<Option<OnParked>>,
+    block_list: OnceLock<BlockListParts>,
 }
 
 impl Services {
@@ -87,6 +92,7 @@ impl Services {
             streams: Arc::new(Semaphore::new(STREAMS)),
             phase: watch::channel(Phase::Serving).0,
             on_parked: Mutex::default(),
+            block_list: OnceLock::new(),
         };
         Services { shared: Arc::new(shared) }
     }
@@ -101,6 +107,11 @@ impl Services {
     pub fn on_parked(&self, tell: impl Fn(&str, u64) + Send + Sync + 'static) {
         *self.shared.on_parked.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Some(Box::new(tell));
+    }
+
+    /// From here on the block list can be changed.
+    pub fn keep_block_list(&self, parts: BlockListParts) {
+        let _ = self.shared.block_list.set(parts);
     }
 
     /// How many event streams are open.
@@ -121,12 +132,15 @@ pub async fn serve(
     health.set_serving::<CallEventServiceServer<events::Events>>().await;
     health.set_serving::<SubscriptionServiceServer<subscriptions::Subscriptions>>().await;
     health.set_serving::<CallRecordServiceServer<calls::Calls>>().await;
+    health.set_serving::<BlockListServiceServer<blocks::Blocks>>().await;
     let events =
         CallEventServiceServer::new(events::Events(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
     let subscriptions = SubscriptionServiceServer::new(subscriptions::Subscriptions(shared.clone()))
         .max_decoding_message_size(REQUEST_BYTES);
     let calls =
         CallRecordServiceServer::new(calls::Calls(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
+    let blocks =
+        BlockListServiceServer::new(blocks::Blocks(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -141,7 +155,8 @@ pub async fn serve(
         .add_service(health_service)
         .add_service(auth::guarded(events, check.clone()))
         .add_service(auth::guarded(subscriptions, check.clone()))
-        .add_service(auth::guarded(calls, check.clone()));
+        .add_service(auth::guarded(calls, check.clone()))
+        .add_service(auth::guarded(blocks, check.clone()));
     match reflection {
         Ok(reflection) => router = router.add_service(auth::guarded(reflection, check)),
         Err(e) => tracing::error!("no gRPC reflection: {e}"),

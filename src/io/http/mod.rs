@@ -58,14 +58,21 @@ async fn health(State(told): State<Told>) -> Response {
     for figure in figures {
         let _ = write!(body, ",\n  \"{}\": {}", figure.name, figure.value);
     }
+    let _ = write!(body, ",\n  \"turned_away\": {{");
+    let mut separator = "";
+    for (door, reason, n) in counts.refusals.all().filter(|(_, _, n)| *n > 0) {
+        let _ = write!(body, "{separator}\n    \"{door}_{reason}\": {n}");
+        separator = ",";
+    }
+    body.push_str("\n  }");
     let _ = write!(body, ",\n  \"trunks\": {}\n}}\n", trunks::json(&counts.trunks));
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// The counts in the Prometheus text format.
 async fn metrics(State(told): State<Told>) -> Response {
-    let mut body = String::new();
     let (counts, figures) = told.figures();
+    let mut body = String::new();
     for Figure { name, kind, value, help } in figures {
         let _ = writeln!(
             body,
@@ -73,6 +80,13 @@ async fn metrics(State(told): State<Told>) -> Response {
         );
     }
     body.push_str(&trunks::metrics(&counts.trunks));
+    body.push_str(
+        "# HELP hotline_turned_away_total Requests and packets turned away, by door and reason\n\
+         # TYPE hotline_turned_away_total counter\n",
+    );
+    for (door, reason, n) in counts.refusals.all() {
+        let _ = writeln!(body, "hotline_turned_away_total{{door=\"{door}\",reason=\"{reason}\"}} {n}");
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body).into_response()
 }
 

@@ -5,6 +5,7 @@
 //! [`Reader`] reads calls, records and subscriptions.
 
 mod backlog;
+mod blocks;
 mod error;
 mod feed;
 mod history;

@@ -10,13 +10,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The version this program writes. A store with a higher one is refused.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// `HLGW`: marks the file as ours for `file` and against mistakes.
 const APPLICATION: i64 = 0x484c_4757;
 
 /// Each entry brings a store from the version of its index to the next.
-const STEPS: [&str; VERSION as usize] = ["
+const STEPS: [&str; VERSION as usize] = [
+    "
 CREATE TABLE log (
     log_id        TEXT NOT NULL,
     created_at_ns INTEGER NOT NULL
@@ -86,7 +87,20 @@ CREATE TABLE history (
     operator TEXT
 ) STRICT;
 CREATE INDEX history_by_key ON history (key, at_ns);
-"];
+",
+    "
+-- Nuisance callers: the number behind its keyed hash, with its middle hidden for people.
+CREATE TABLE block (
+    key         BLOB PRIMARY KEY,
+    masked      TEXT NOT NULL,
+    action      TEXT NOT NULL,
+    until_ns    INTEGER NOT NULL,
+    reason      TEXT NOT NULL,
+    decided_by  TEXT NOT NULL,
+    added_at_ns INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Opens the store for writing, makes it if need be and brings it to [`VERSION`].
 pub fn open_for_writing(path: &Path, now: Wall, random: &mut Random) -> Result<Connection, StoreError> {

@@ -202,8 +202,24 @@ impl Journal {
         self.change(|_| Ok(())).await
     }
 
+    /// Runs `change` in the writer's next transaction, and does not wait for it. One that fails is logged.
+    pub(super) fn submit(
+        &self,
+        mut change: impl FnMut(&Transaction<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) {
+        let done = Box::new(|answer: Result<(), StoreError>| {
+            if let Err(e) = answer {
+                tracing::warn!("not stored: {e}");
+            }
+        });
+        let job = Job { run: Box::new(move |tx| change(tx)), done };
+        if self.shared.backlog.job(job).is_err() {
+            tracing::warn!("not stored: too many writes wait for the disk");
+        }
+    }
+
     /// Runs `change` in the writer's next transaction; the answer comes after the commit.
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         mut change: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -22,6 +22,11 @@ pub struct Rate {
 /// a retransmission, and a flood is cut to what costs nothing.
 pub const STRANGERS: Rate = Rate { per_second: 20, burst: 200 };
 
+/// What the seats at one address may begin: a hundred phones behind one address that all register in the same second
+/// get in, and a phone gone mad, or somebody who writes its address on datagrams, is cut to what costs little.
+/// What belongs to calls already in is not counted.
+pub const SEATS: Rate = Rate { per_second: 100, burst: 400 };
+
 /// When the bucket of a source is full again; a source not in the table has a full one.
 #[derive(Debug, Clone, Copy, Default)]
 struct FullAt(Mono);

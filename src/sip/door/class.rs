@@ -4,15 +4,28 @@
 /// The most bytes looked at: start line and headers of any real message are shorter.
 const LOOKED_AT: usize = 2048;
 
-/// How urgent a message is. The order is that of serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How urgent a message is. The order is that of serving; a CANCEL never overtakes the INVITE it cancels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Answers, ACK, BYE, CANCEL, PRACK, and whatever names a dialog: somebody's call hangs on it.
+    /// Answers, ACK, BYE, PRACK, and whatever names a dialog: somebody's call hangs on it.
     InProgress,
     /// REGISTER, OPTIONS and the like.
     Other,
     /// An INVITE that would begin a call.
     NewCall,
+    /// A CANCEL.
+    Cancel,
+}
+
+impl Class {
+    /// The place in the order of serving, for a sort that keeps the order of what is equal.
+    pub fn rank(self) -> u8 {
+        match self {
+            Class::InProgress => 0,
+            Class::Other => 1,
+            Class::NewCall | Class::Cancel => 2,
+        }
+    }
 }
 
 /// The class of what claims to be a message.
@@ -21,7 +34,8 @@ pub fn class(bytes: &[u8]) -> Class {
     let head = bytes.get(..bytes.len().min(LOOKED_AT)).unwrap_or_default();
     let method = head.split(|b| *b == b' ').next().unwrap_or_default();
     match method {
-        b"ACK" | b"BYE" | b"CANCEL" | b"PRACK" | b"SIP/2.0" => Class::InProgress,
+        b"ACK" | b"BYE" | b"PRACK" | b"SIP/2.0" => Class::InProgress,
+        b"CANCEL" => Class::Cancel,
         _ if names_a_dialog(head) => Class::InProgress,
         b"INVITE" => Class::NewCall,
         _ => Class::Other,
@@ -68,9 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_progress_comes_first() {
-        let mut all = [Class::NewCall, Class::Other, Class::InProgress];
-        all.sort();
-        assert_eq!(all, [Class::InProgress, Class::Other, Class::NewCall]);
+    fn what_is_in_progress_comes_first_and_a_cancel_stays_behind_its_invite() {
+        let mut all = [Class::NewCall, Class::Cancel, Class::Other, Class::NewCall, Class::InProgress];
+        all.sort_by_key(|c| c.rank());
+        assert_eq!(all, [Class::InProgress, Class::Other, Class::NewCall, Class::Cancel, Class::NewCall]);
     }
 }

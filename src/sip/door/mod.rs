@@ -61,6 +61,16 @@ struct Certified {
     sources: Vec<Source>,
 }
 
+/// The seats' bucket: see [`bucket::SEATS`].
+#[derive(Debug, Clone)]
+struct SeatBucket(Bucket);
+
+impl Default for SeatBucket {
+    fn default() -> SeatBucket {
+        SeatBucket(Bucket::new(bucket::SEATS))
+    }
+}
+
 /// All doors. Bounded by the configuration, but for the strangers' [`Bucket`].
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
@@ -69,6 +79,7 @@ pub struct Doors {
     /// Places of whole blocks, the narrowest first.
     blocks: Vec<Place>,
     strangers: Bucket,
+    seats: SeatBucket,
     certificates: Certificates,
     certified: Vec<Certified>,
 }
@@ -106,6 +117,12 @@ impl Doors {
     /// source has tokens. To be asked before parsing.
     pub fn admit(&mut self, now: Mono, flow: &Flow, registrar: &Registrar) -> bool {
         self.knows(flow, registrar) || self.strangers.take(now, flow.remote.ip())
+    }
+
+    /// Whether a seat's request that begins something is to be looked at: while its source has tokens. To be asked
+    /// before parsing.
+    pub fn admit_seat(&mut self, now: Mono, source: IpAddr) -> bool {
+        self.seats.0.take(now, source)
     }
 
     /// Whether a trunk or a seat is behind `flow`.

@@ -2,6 +2,7 @@
 
 use super::address::{read_branch, via};
 use super::{Advertised, Failure, Happened, Output};
+use crate::room::give_back;
 use crate::sip::transaction::client_invite::ClientInvite;
 use crate::sip::transaction::client_other::ClientOther;
 use crate::sip::transaction::{ClientTx, Durations, Expiry, Reason, Verdict};
@@ -223,6 +224,7 @@ impl Clients {
     pub(super) fn remove(&mut self, tx: ClientTx) {
         self.live.remove(&tx);
         self.timers.cancel(tx);
+        give_back(&mut self.live);
     }
 }
 

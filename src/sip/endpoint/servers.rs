@@ -3,6 +3,7 @@
 use super::address::{sent_by_port, way_back};
 use super::clients::Sending;
 use super::{Happened, Output};
+use crate::room::give_back;
 use crate::sip::transaction::server_invite::{Acknowledged, ServerInvite};
 use crate::sip::transaction::server_other::ServerOther;
 use crate::sip::transaction::{Expiry, Reason, ServerTx, Verdict, key};
@@ -307,6 +308,9 @@ impl Servers {
             self.by_origin.remove(origin);
         }
         self.timers.cancel(tx);
+        give_back(&mut self.live);
+        give_back(&mut self.by_key);
+        give_back(&mut self.by_origin);
     }
 }
 

@@ -1,0 +1,118 @@
+//! The block list at work: asked at each new call, changed from outside, and by a number that calls too often.
+
+use super::refusals::Cause;
+use super::{Gateway, Output};
+use crate::call::{Refusal, ServiceRules};
+use crate::caller::{BlockAction, BlockEntry, HistoryKey, SLOW_ANSWER, SLOWED};
+use crate::event::{Caller, RefusalReason, What};
+use crate::redact::{Pii, masked_number};
+use crate::sip::door::Standing;
+use crate::time::Now;
+use std::sync::Arc;
+
+/// What is brought in about the block list.
+#[derive(Debug)]
+pub enum BlockChange {
+    /// What the store held at the start.
+    Loaded(Vec<BlockEntry>),
+    /// Somebody put a number on it; it is on disk.
+    Added(BlockEntry),
+    /// Somebody took a number off it.
+    Removed {
+        /// The number.
+        key: HistoryKey,
+        /// Who.
+        by: Arc<str>,
+    },
+}
+
+impl Gateway {
+    pub(super) fn block_list_changed(&mut self, now: Now, change: BlockChange, out: &mut Vec<Output>) {
+        match change {
+            BlockChange::Loaded(entries) => {
+                for entry in entries {
+                    // The store holds no more than the list.
+                    let _ = self.block_list.add(now.wall, entry);
+                }
+            }
+            BlockChange::Added(entry) => self.list(now, entry, out),
+            BlockChange::Removed { key, by } => {
+                if let Some(entry) = self.block_list.remove(&key) {
+                    self.tell_list(now, &BlockEntry { by, ..entry }, "removed", out);
+                }
+            }
+        }
+    }
+
+    fn list(&mut self, now: Now, entry: BlockEntry, out: &mut Vec<Output>) {
+        let action = entry.action.name();
+        if self.block_list.add(now.wall, entry.clone()).is_ok() {
+            self.tell_list(now, &entry, action, out);
+        }
+    }
+
+    fn tell_list(&mut self, now: Now, entry: &BlockEntry, change: &str, out: &mut Vec<Output>) {
+        let what = What::BlockListChanged {
+            masked_number: entry.masked.clone(),
+            change: Arc::from(change),
+            until: entry.until,
+            reason: entry.reason.clone(),
+            by: entry.by.clone(),
+        };
+        self.tell(now, what, out);
+    }
+
+    /// A caller's call begins: whether he is refused. One that called too often is slowed from here on.
+    pub(super) fn nuisance(
+        &mut self,
+        now: Now,
+        caller: &Caller,
+        key: Option<HistoryKey>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Refusal> {
+        let Some(key) = key else { return Ok(()) };
+        if self.block_list.called((now.mono, now.wall), key) {
+            let number = caller.e164.as_ref().unwrap_or(&caller.raw).reveal();
+            let entry = BlockEntry {
+                key,
+                masked: masked_number(number).into(),
+                action: BlockAction::Slow,
+                until: now.wall + SLOWED,
+                reason: "called too often within ten minutes".into(),
+                by: "automatic".into(),
+                added_at: now.wall,
+            };
+            out.push(Output::Block(entry.clone()));
+            self.list(now, entry, out);
+        }
+        match self.block_list.of(now.wall, &key).map(|e| e.action) {
+            Some(BlockAction::Block) => {
+                self.tallies.refusals.count(Standing::Trunk, Cause::Blocked);
+                Err(Refusal::new(RefusalReason::Blocked, 603))
+            }
+            Some(BlockAction::Slow | BlockAction::Warn) | None => Ok(()),
+        }
+    }
+
+    /// The rules of a service as they hold for this caller: one who is slowed rings longer before he is answered.
+    pub(super) fn service_for(
+        &self,
+        now: Now,
+        key: Option<HistoryKey>,
+        service: Arc<ServiceRules>,
+    ) -> Arc<ServiceRules> {
+        let slowed = key.and_then(|key| self.block_list.of(now.wall, &key)).map(|e| e.action);
+        if slowed != Some(BlockAction::Slow) || service.answer_delay >= SLOW_ANSWER {
+            return service;
+        }
+        Arc::new(ServiceRules { answer_delay: SLOW_ANSWER, ..(*service).clone() })
+    }
+
+    /// What is said of a caller who is on the list, beside what else is known of him.
+    pub(super) fn marks_of(&self, now: Now, key: Option<HistoryKey>) -> Vec<(Arc<str>, Pii<String>)> {
+        let entry = key.and_then(|key| self.block_list.of(now.wall, &key));
+        let mark =
+            entry.map(|e| (Arc::from("block_list"), Pii::new(format!("{}: {}", e.action.name(), e.reason))));
+        mark.into_iter().collect()
+    }
+}

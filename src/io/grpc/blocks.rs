@@ -1,0 +1,188 @@
+//! `BlockListService`: nuisance callers, changed at run time. Stored first, then told to the gateway, then answered.
+
+use super::Shared;
+use super::convert::{blocking, failed, timestamp, wall};
+use crate::caller::{BlockAction, BlockEntry, HistoryKey, HistorySecret, LONGEST};
+use crate::event::wire::v1;
+use crate::gateway::BlockChange;
+use crate::redact::masked_number;
+use crate::time::Wall;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+use v1::block_list_service_server::BlockListService;
+
+/// Longest reason, in characters.
+const REASON: usize = 200;
+/// Longest name of who decided, in characters.
+const BY: usize = 64;
+
+/// What the service needs beside the store: the key of numbers, and the gateway's ear.
+pub struct BlockListParts {
+    /// The key under which numbers are kept.
+    pub secret: HistorySecret,
+    /// Tells the gateway; `false` when it cannot hear at present.
+    pub tell: Box<dyn Fn(BlockChange) -> bool + Send + Sync>,
+}
+
+pub(crate) struct Blocks(pub(super) Arc<Shared>);
+
+impl Blocks {
+    fn parts(&self) -> Result<&BlockListParts, Status> {
+        self.0.block_list.get().ok_or_else(|| Status::unavailable("the gateway is starting"))
+    }
+
+    fn told(&self, change: BlockChange) -> Result<(), Status> {
+        let told = (self.parts()?.tell)(change);
+        if told {
+            return Ok(());
+        }
+        Err(Status::unavailable("stored, but the gateway is too busy to hear of it: send it again"))
+    }
+}
+
+#[tonic::async_trait]
+impl BlockListService for Blocks {
+    async fn add_block(
+        &self,
+        request: Request<v1::AddBlockRequest>,
+    ) -> Result<Response<v1::AddBlockResponse>, Status> {
+        let entry = entry(&request.into_inner(), &self.parts()?.secret, now())?;
+        self.0.journal.add_block(entry.clone()).await.map_err(failed)?;
+        let block = Some(message(&entry));
+        self.told(BlockChange::Added(entry))?;
+        Ok(Response::new(v1::AddBlockResponse { block }))
+    }
+
+    async fn list_blocks(
+        &self,
+        _: Request<v1::ListBlocksRequest>,
+    ) -> Result<Response<v1::ListBlocksResponse>, Status> {
+        let reader = self.0.feed.reader().clone();
+        let blocks = blocking(move || reader.blocks()).await?.iter().map(message).collect();
+        Ok(Response::new(v1::ListBlocksResponse { blocks }))
+    }
+
+    async fn remove_block(
+        &self,
+        request: Request<v1::RemoveBlockRequest>,
+    ) -> Result<Response<v1::RemoveBlockResponse>, Status> {
+        let asked = request.into_inner();
+        let by = named(&asked.by, "by", BY)?;
+        let key = HistoryKey::of_number(number(&asked.number)?, &self.parts()?.secret);
+        if !self.0.journal.remove_block(key).await.map_err(failed)? {
+            return Err(Status::not_found("this number is not on the block list"));
+        }
+        self.told(BlockChange::Removed { key, by: by.into() })?;
+        Ok(Response::new(v1::RemoveBlockResponse {}))
+    }
+}
+
+fn now() -> Wall {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn entry(asked: &v1::AddBlockRequest, secret: &HistorySecret, now: Wall) -> Result<BlockEntry, Status> {
+    let number = number(&asked.number)?;
+    let action = match asked.action() {
+        v1::BlockAction::Warn => BlockAction::Warn,
+        v1::BlockAction::Slow => BlockAction::Slow,
+        v1::BlockAction::Block => BlockAction::Block,
+        v1::BlockAction::Unspecified => return Err(Status::invalid_argument("action is missing")),
+    };
+    let until = asked.until.as_ref().map(wall).unwrap_or_default();
+    if until <= now || until > now + LONGEST {
+        return Err(Status::invalid_argument("until is in the future, at most 366 days from now"));
+    }
+    Ok(BlockEntry {
+        key: HistoryKey::of_number(number, secret),
+        masked: masked_number(number).into(),
+        action,
+        until,
+        reason: named(&asked.reason, "reason", REASON)?.into(),
+        by: named(&asked.by, "by", BY)?.into(),
+        added_at: now,
+    })
+}
+
+/// A number as records show it.
+fn number(text: &str) -> Result<&str, Status> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if (2..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text);
+    }
+    Err(Status::invalid_argument("number is written as records show it: +8613812341234, or digits alone"))
+}
+
+fn named<'a>(text: &'a str, what: &str, most: usize) -> Result<&'a str, Status> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > most || text.chars().any(char::is_control) {
+        return Err(Status::invalid_argument(format!("{what} has 1 to {most} characters on one line")));
+    }
+    Ok(text)
+}
+
+fn message(entry: &BlockEntry) -> v1::Block {
+    let action = match entry.action {
+        BlockAction::Warn => v1::BlockAction::Warn,
+        BlockAction::Slow => v1::BlockAction::Slow,
+        BlockAction::Block => v1::BlockAction::Block,
+    };
+    v1::Block {
+        masked_number: entry.masked.to_string(),
+        action: action.into(),
+        until: Some(timestamp(entry.until)),
+        reason: entry.reason.to_string(),
+        by: entry.by.to_string(),
+        added_at: Some(timestamp(entry.added_at)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Wall = Wall(1_800_000_000_000_000_000);
+
+    fn asked() -> v1::AddBlockRequest {
+        v1::AddBlockRequest {
+            number: "+8613812341234".into(),
+            action: v1::BlockAction::Slow.into(),
+            until: Some(prost_types::Timestamp { seconds: 1_800_003_600, nanos: 0 }),
+            reason: " shouts ".into(),
+            by: "desk".into(),
+        }
+    }
+
+    #[test]
+    fn an_entry_keeps_the_key_and_the_ends_of_the_number_and_not_the_number() {
+        let secret = HistorySecret::new([7; 32]);
+        let made = entry(&asked(), &secret, NOW).unwrap();
+        assert_eq!(made.key, HistoryKey::of_number("+8613812341234", &secret));
+        assert_eq!(
+            (&*made.masked, &*made.reason, made.action),
+            ("+86*******1234", "shouts", BlockAction::Slow)
+        );
+        assert!(!format!("{made:?}").contains("13812341234"));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let secret = HistorySecret::new([7; 32]);
+        let wrong: [fn(&mut v1::AddBlockRequest); 7] = [
+            |a| a.number = "138 1234".into(),
+            |a| a.number = String::new(),
+            |a| a.action = 0,
+            |a| a.until = None,
+            |a| a.until = Some(prost_types::Timestamp { seconds: 1_900_000_000, nanos: 0 }),
+            |a| a.reason = String::new(),
+            |a| a.by = "x".repeat(65),
+        ];
+        for change in wrong {
+            let mut request = asked();
+            change(&mut request);
+            let refused = entry(&request, &secret, NOW).expect_err("it is wrong");
+            assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{request:?}");
+        }
+    }
+}

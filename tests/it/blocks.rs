@@ -1,0 +1,50 @@
+//! The block list from the command line to the caller's ear, and across a crash.
+
+use crate::agent::{At, Doors, Over, unique};
+use std::process::Command;
+
+fn hotline(doors: &Doors, args: &[&str]) -> Result<String, String> {
+    let token = doors.programme.directory().join("api-token");
+    let output = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .arg("block")
+        .args(args)
+        .arg("--address")
+        .arg(doors.programme.grpc.to_string())
+        .arg("--token-file")
+        .arg(token)
+        .output()
+        .expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// The status of a call from 13812341234.
+fn call(doors: &Doors) -> u16 {
+    let mut trunk = doors.agent(At::Trunk, Over::Udp);
+    let invite = trunk.with_body("INVITE", "12345", &unique(), 1, "", &trunk.offer());
+    trunk.send(invite);
+    trunk.final_response().status()
+}
+
+#[test]
+fn a_number_is_blocked_and_let_in_again_from_the_command_line_and_a_crash_forgets_nothing() {
+    let mut doors = Doors::open("blocks", "");
+    assert_eq!(call(&doors), 200);
+    let number = "+8613812341234";
+    let add = ["add", number, "--action", "block", "--for", "24h", "--reason", "shouts", "--by", "desk"];
+    let added = hotline(&doors, &add).expect("it is added");
+    assert!(added.contains("block") && added.contains("by desk: shouts"), "{added}");
+    assert!(!added.contains("13812341234"), "the number is not shown whole: {added}");
+    assert_eq!(call(&doors), 603);
+    doors.programme.kill();
+    doors.programme.start_again();
+    assert_eq!(call(&doors), 603, "after a crash too");
+    assert_eq!(hotline(&doors, &["list"]).expect("a list"), added);
+    hotline(&doors, &["remove", number, "--by", "lead"]).expect("it is removed");
+    assert_eq!(call(&doors), 200);
+    assert!(
+        hotline(&doors, &["remove", number]).expect_err("it is not there").contains("not on the block list")
+    );
+    assert!(hotline(&doors, &["add", "12 34", "--action", "warn", "--for", "1h", "--reason", "x"]).is_err());
+    doors.programme.check_log();
+}

@@ -1,0 +1,238 @@
+//! A flood from one address, and of one trunk beyond its limit, while somebody else calls: the good caller gets
+//! through every time, and memory stays flat. `HOTLINE_FLOOD_SECONDS=60` makes a measurement of it, with
+//! `--nocapture` to read it; docs/benchmarks.md has the figures.
+
+use crate::agent::unique;
+use crate::programme::Programme;
+use crate::town;
+use crate::written::Written;
+use hotline_gateway::event::{RefusalReason, What};
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::net::UdpSocket;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
+
+/// How long a run of the suite floods.
+const SECONDS: u64 = 3;
+
+/// The unknown address sends so many INVITEs a second.
+const STRANGERS_RATE: u32 = 1_000;
+
+/// The trunk that floods may bring so many calls a second, and brings twice as many.
+const TRUNK_RATE: u32 = 50;
+
+/// Memory may grow by so much.
+const GROWTH: u64 = 32 << 20;
+
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const GOOD_TRUNK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
+const LOUD_TRUNK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
+
+fn seconds() -> u64 {
+    std::env::var("HOTLINE_FLOOD_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SECONDS)
+}
+
+fn start(name: &str) -> Programme {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let media = Ipv4Addr::new(127, 2 + high % 100, low, name.len() as u8);
+    Programme::configured(name, move |directory, [sip, grpc, http]| {
+        let store = directory.join("journal.db");
+        format!(
+            "[sip]\nlisten = [\"udp:{sip}\"]\n[media]\naddress = \"{media}\"\n\
+             [grpc]\nlisten = \"{grpc}\"\n[http]\nlisten = \"{http}\"\n\
+             [store]\npath = {store:?}\n[log]\nlevel = \"warn\"\n[limits]\ndrain = \"1s\"\n\
+             [[trunk]]\nname = \"good\"\nsources = [\"{GOOD_TRUNK}\"]\ncalls_per_second = 1000\n\
+             [[trunk]]\nname = \"loud\"\nsources = [\"{LOUD_TRUNK}\"]\ncalls_per_second = {TRUNK_RATE}\n\
+             [[seat]]\nid = \"1001\"\n[[queue]]\nname = \"main\"\n\
+             [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n"
+        )
+    })
+}
+
+/// One peer at an address of its own.
+struct Peer {
+    socket: UdpSocket,
+    here: SocketAddr,
+    gateway: SocketAddr,
+}
+
+impl Peer {
+    async fn new(ip: Ipv4Addr, gateway: SocketAddr) -> Peer {
+        let socket = UdpSocket::bind((ip, 0)).await.expect("a loopback address");
+        let here = socket.local_addr().expect("an address");
+        Peer { socket, here, gateway }
+    }
+
+    fn request(&self, method: &str, id: &str, cseq: u32, to_tag: &str, sdp: &str) -> String {
+        let (here, gateway) = (self.here, self.gateway);
+        let content = if sdp.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "{method} sip:12345@{gateway} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:13812341234@{here}>;tag=f{id}\r\nTo: <sip:12345@{gateway}>{to_tag}\r\n\
+             Call-ID: {id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:13812341234@{here}>\r\n{content}\
+             Content-Length: {}\r\n\r\n{sdp}",
+            unique(),
+            sdp.len(),
+        )
+    }
+
+    fn invite(&self, id: &str) -> String {
+        let ip = self.here.ip();
+        let offer = format!(
+            "v=0\r\no=a 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n\
+             a=rtpmap:8 PCMA/8000\r\n"
+        );
+        self.request("INVITE", id, 1, "", &offer)
+    }
+
+    async fn send(&self, text: &str) {
+        self.socket.send_to(text.as_bytes(), self.gateway).await.expect("a datagram");
+    }
+
+    /// The final answer to a request, which is repeated as RFC 3261 section 17.1 says; how often it was.
+    async fn asks(&self, request: &str, id: &str, cseq: &str) -> Option<(String, u32)> {
+        let mut wait = Duration::from_millis(500);
+        for repeated in 0..7 {
+            self.send(request).await;
+            let limit = Instant::now() + wait;
+            let mut buffer = vec![0; 65_536];
+            while let Ok(Ok((n, _))) =
+                timeout(limit.saturating_duration_since(Instant::now()), self.socket.recv_from(&mut buffer))
+                    .await
+            {
+                let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+                if text.contains(id) && text.contains(cseq) && !text.starts_with("SIP/2.0 1") {
+                    return Some((text, repeated));
+                }
+            }
+            wait = (wait * 2).min(Duration::from_secs(4));
+        }
+        None
+    }
+
+    /// A whole call: how long its answer took and how often the INVITE was repeated, or what went wrong.
+    async fn calls(&self) -> Result<(Duration, u32), String> {
+        let (id, begun) = (unique(), Instant::now());
+        let invite = self.invite(&id);
+        let (answer, repeated) = self.asks(&invite, &id, "CSeq: 1 INVITE").await.ok_or("no answer")?;
+        let took = begun.elapsed();
+        if !answer.starts_with("SIP/2.0 200") {
+            return Err(answer);
+        }
+        let to = answer.lines().find(|l| l.starts_with("To:")).unwrap_or_default();
+        let tag = format!(";tag={}", to.split(";tag=").nth(1).unwrap_or_default());
+        self.send(&self.request("ACK", &id, 1, &tag, "")).await;
+        let bye = self.request("BYE", &id, 2, &tag, "");
+        let (answer, _) = self.asks(&bye, &id, "CSeq: 2 BYE").await.ok_or("no answer to BYE")?;
+        if answer.starts_with("SIP/2.0 200") { Ok((took, repeated)) } else { Err(answer) }
+    }
+}
+
+/// What a flood got to hear, by status, and how many it sent.
+#[derive(Debug, Default)]
+struct Heard {
+    sent: u32,
+    answered: u32,
+    refused: u32,
+    bytes_sent: usize,
+    bytes_heard: usize,
+}
+
+async fn flood(peer: Peer, per_second: u32, until: Instant) -> Heard {
+    let mut tick = interval(Duration::from_millis(10));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut heard = Heard::default();
+    let mut buffer = vec![0; 65_536];
+    while Instant::now() < until {
+        tick.tick().await;
+        for _ in 0..per_second / 100 {
+            let invite = peer.invite(&unique());
+            heard.bytes_sent += invite.len();
+            heard.sent += 1;
+            peer.send(&invite).await;
+        }
+        while let Ok(n) = peer.socket.try_recv(&mut buffer) {
+            heard.bytes_heard += n;
+            match &buffer[..n.min(11)] {
+                b"SIP/2.0 200" => heard.answered += 1,
+                b"SIP/2.0 503" | b"SIP/2.0 403" => heard.refused += 1,
+                _ => {}
+            }
+        }
+    }
+    heard
+}
+
+/// Floods from one address while a good caller calls from another; gives what the flood heard.
+async fn story(gateway: &Programme, from: Ipv4Addr, per_second: u32) -> Heard {
+    let good = Peer::new(GOOD_TRUNK, gateway.sip).await;
+    for _ in 0..20 {
+        good.calls().await.expect("a call before the flood");
+    }
+    let before = gateway.resident();
+    let until = Instant::now() + Duration::from_secs(seconds());
+    let flooding = tokio::spawn(flood(Peer::new(from, gateway.sip).await, per_second, until));
+    let (mut answers, mut repeated, mut most) = (Vec::new(), 0, before);
+    while !flooding.is_finished() {
+        let call = good.calls().await;
+        let (took, again) = call.unwrap_or_else(|e| panic!("a good caller's call failed: {e}"));
+        answers.push(took);
+        repeated += again;
+        most = most.max(gateway.resident());
+    }
+    let heard = flooding.await.expect("the flood");
+    answers.sort();
+    let (median, slowest) = (answers[answers.len() / 2], answers[answers.len() - 1]);
+    println!(
+        "{} s: {heard:?}; {} good calls, all answered, median {median:?}, slowest {slowest:?}, {repeated} INVITEs \
+         repeated; resident {} KiB before, {} KiB at most, {} KiB after",
+        seconds(),
+        answers.len(),
+        before >> 10,
+        most >> 10,
+        gateway.resident() >> 10,
+    );
+    assert!(most.saturating_sub(before) < GROWTH, "memory grew by {} bytes", most - before);
+    heard
+}
+
+#[test]
+fn a_flood_of_a_stranger_costs_the_good_caller_nothing() {
+    town::run(async {
+        let mut gateway = start("flood-stranger");
+        let heard = story(&gateway, STRANGER, STRANGERS_RATE).await;
+        assert_eq!(heard.answered, 0);
+        assert!(heard.refused > 0, "within its bucket it is told: {heard:?}");
+        assert!(heard.refused < 200 + 40 * seconds() as u32, "beyond it is not even read: {heard:?}");
+        assert!(heard.bytes_heard <= heard.bytes_sent * 3);
+        assert!(gateway.figure("stranger_rate") > 0, "{}", gateway.health());
+        assert!(gateway.stop().success());
+        gateway.check_log();
+        let written = Written::read(&gateway.store());
+        written.check();
+        let refused = written.events.iter().filter(|e| matches!(e.what, What::CallRefused(_))).count();
+        assert_eq!(refused, 0, "strangers are counters only");
+    });
+}
+
+#[test]
+fn a_trunk_at_twice_its_limit_is_shed_with_a_record_of_each_call_and_harms_nobody_else() {
+    town::run(async {
+        let mut gateway = start("flood-trunk");
+        let heard = story(&gateway, LOUD_TRUNK, TRUNK_RATE * 2).await;
+        assert!(heard.refused > 0, "{heard:?}");
+        assert!(gateway.stop().success());
+        gateway.check_log();
+        let written = Written::read(&gateway.store());
+        written.check();
+        let loud = written.events.iter().filter(|e| match &e.what {
+            What::CallRefused(r) => {
+                // Its calls are never acknowledged, so that its half-open calls and its channels run out too.
+                assert!(matches!(r.reason, RefusalReason::Overload | RefusalReason::NoChannel), "{r:?}");
+                true
+            }
+            What::CallReceived(r) => &*r.trunk.to_string() == "loud",
+            _ => false,
+        });
+        assert_eq!(loud.count() as u32, heard.sent, "each of its calls has one beginning");
+    });
+}
