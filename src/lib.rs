@@ -13,6 +13,7 @@ pub mod acd;
 pub mod call;
 pub mod caller;
 pub mod event;
+pub mod fuzz;
 pub mod gateway;
 pub mod media;
 pub mod sdp;

@@ -15,6 +15,7 @@ pub mod phones;
 pub mod serve;
 pub mod sound;
 mod table;
+pub mod trace;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Calls(calls::Args),
     /// Mark, slow down or turn away nuisance callers.
     Block(block::Args),
+    /// Show the SIP messages of a trunk, a seat, a call or an address of a running gateway as they come and go.
+    Trace(trace::Args),
     /// Ask the gateway on this machine whether it takes calls.
     Health(health::Args),
 }
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Events(args) => on_runtime(events::run(args)),
         Command::Calls(args) => on_runtime(calls::run(args)),
         Command::Block(args) => on_runtime(block::run(args)),
+        Command::Trace(args) => on_runtime(trace::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
     };
     match done {

@@ -170,6 +170,7 @@ impl Gateway {
         let mut wire = std::mem::take(&mut self.wire);
         for crate::sip::Output::Send { flow, bytes } in wire.drain(..) {
             if self.may_answer(now.mono, &flow, &bytes) {
+                self.tap(now, true, &flow, &bytes, out);
                 out.push(Output::Send { flow, bytes });
             }
         }

@@ -22,6 +22,7 @@ mod refusals;
 mod routing;
 mod seat_door;
 mod setup;
+pub mod trace;
 mod trunking;
 
 pub use counts::Counts;
@@ -81,6 +82,7 @@ pub struct Gateway {
     random: Random,
     duty: Duty,
     tallies: counts::Tallies,
+    tracer: trace::Tracer,
     // Kept between steps so that a step allocates nothing of its own.
     work: VecDeque<Work>,
     said: Vec<call::Output>,
@@ -175,6 +177,8 @@ impl Gateway {
             Input::History { call, history } => self.push_call(call, call::Input::History(history)),
             Input::Alarm { alarm, raised, reason } => self.alarm(now, alarm, raised, &reason, out),
             Input::Located { query, answer } => self.located(now, query, answer, out),
+            Input::StartTrace(trace) => self.start_trace(now, trace, out),
+            Input::StopTrace(trace) => self.stop_trace(trace),
             Input::Drain => self.drain(now, out),
             Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
             Input::Stop => self.tell_all_calls(|| call::Input::Stop),
@@ -194,6 +198,7 @@ impl Gateway {
             self.trunking.poll_timeout().map(|(at, r)| (at, Reason::Trunk(r))),
             self.call_timers.next().map(|(at, call)| (at, Reason::Call(call))),
             self.awaiting.deadline().map(|at| (at, Reason::DiskHangs)),
+            self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
         ]
         .into_iter()
         .flatten()
@@ -220,6 +225,7 @@ impl Gateway {
         }
         self.trunks_due(now, out);
         self.disk_hangs(now, out);
+        self.traces_lapse(now, out);
         self.run(now, out);
         while let Some(call) = self.call_timers.pop_due(now.mono) {
             self.step(now, call, None, out);

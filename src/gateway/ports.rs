@@ -1,5 +1,6 @@
 //! What the shell brings in and carries out.
 
+use super::trace::{Trace, TraceId, Traced};
 use crate::caller::{History, HistoryKey, HistorySecret};
 use crate::event::CallEvent;
 use crate::id::{CallId, Random, TrunkId};
@@ -76,6 +77,10 @@ pub enum Input {
         /// The answer. Each question gets one.
         answer: Answer,
     },
+    /// Somebody wants to see messages.
+    StartTrace(Trace),
+    /// Nobody reads this trace any more.
+    StopTrace(TraceId),
     /// Take no new calls.
     Drain,
     /// End every call now.
@@ -118,6 +123,8 @@ pub enum Output {
     Locate(Query),
     /// Keep this entry of the block list: the gateway slows a caller by itself.
     Block(crate::caller::BlockEntry),
+    /// What a trace saw.
+    Traced(TraceId, Traced),
     /// Draining, and the last call is over.
     Drained,
 }
@@ -141,6 +148,8 @@ pub enum Reason {
     Call(CallId),
     /// The disk has not confirmed a call's beginning in time.
     DiskHangs,
+    /// A trace's time is up.
+    TraceEnds,
 }
 
 /// What a gateway starts from, beside its configuration.

@@ -19,6 +19,7 @@ impl Gateway {
         if flow.transport == Transport::Udp && keep_alive::is_stun(&bytes) {
             return self.phone_keeps_alive(now, flow, &bytes, out);
         }
+        self.tap(now, false, &flow, &bytes, out);
         let mut keeper = Doorkeeper {
             now,
             doors: &self.doors,

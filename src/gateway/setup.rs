@@ -66,6 +66,7 @@ impl Gateway {
             said: Vec::new(),
             heard: Vec::new(),
             wire: Vec::new(),
+            tracer: super::trace::Tracer::default(),
             static_contacts,
             phones: Phones::new(config),
         };

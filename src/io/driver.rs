@@ -7,11 +7,13 @@ use super::lag::Lag;
 use super::rtp::Commander;
 use super::store::{Append, Journal};
 use super::stream::{Accepted, Connections};
+use super::trace::Traces;
 use super::udp::{self, Listeners};
 use crate::event::CallEvent;
 use crate::gateway::{Counts, Gateway, Input, Output};
 use crate::sip::door::class;
 use crate::sip::{Flow, Transport};
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, MissedTickBehavior, interval, sleep_until};
 
@@ -58,6 +60,8 @@ pub struct Driver {
     pub counts: watch::Sender<Counts>,
     /// Told once, when a drain is complete.
     pub drained: watch::Sender<bool>,
+    /// Who reads traces.
+    pub traces: Arc<Traces>,
 }
 
 impl Driver {
@@ -157,6 +161,7 @@ impl Driver {
                 Output::LookUp { call, key } => self.look_up(call, key),
                 Output::Locate(query) => self.resolver.ask(query, &self.sender),
                 Output::Block(entry) => self.journal.keep_block(entry),
+                Output::Traced(id, traced) => self.traces.give(id, traced),
                 Output::Drained => {
                     self.drained.send_replace(true);
                 }

@@ -13,4 +13,5 @@ pub mod secrets;
 pub mod serve;
 pub mod store;
 pub mod stream;
+pub mod trace;
 pub mod udp;

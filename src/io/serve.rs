@@ -107,6 +107,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         tokio::spawn(stream::accept(listener, transport, sender.clone(), stopped(stopping.clone())));
     }
     tokio::spawn(stream::watch(setting.clone(), sender.clone()));
+    let traces = super::trace::Traces::new(sender.clone());
     let driver = DriverParts {
         gateway,
         clock,
@@ -119,6 +120,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         sender: sender.clone(),
         counts: counts_tx,
         drained: drained_tx,
+        traces: traces.clone(),
     };
     let control = std::thread::Builder::new()
         .name("control".into())
@@ -129,6 +131,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let http = http_listener.local_addr().map_err(|e| e.to_string())?;
     let services = grpc::Services::new(&journal, state.api_token());
     let back = sender.clone();
+    services.trace_by(traces);
     services.on_parked(move |subscription, position| {
         let reason = format!(
             "subscription {subscription} refused event {position} too often and goes on without it: mend the backend, \
@@ -261,6 +264,7 @@ struct DriverParts {
     sender: mpsc::Sender<Inbound>,
     counts: watch::Sender<Counts>,
     drained: watch::Sender<bool>,
+    traces: Arc<super::trace::Traces>,
 }
 
 impl DriverParts {
@@ -280,6 +284,7 @@ impl DriverParts {
                 sender,
                 counts,
                 drained,
+                traces,
             } = self;
             let Ok(udp) = Listeners::from_std(udp) else { return };
             let driver = Driver {
@@ -294,6 +299,7 @@ impl DriverParts {
                 sender,
                 counts,
                 drained,
+                traces,
             };
             driver.run(first).await;
         });

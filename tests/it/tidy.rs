@@ -18,7 +18,7 @@ fn may_import(module: &str) -> Option<Vec<&'static str>> {
         "acd" | "sip" | "sdp" => &["event"],
         "media" => &["event", "sdp"],
         "caller" => &["event", "sip"],
-        "call" => &["event"],
+        "call" | "fuzz" => &["event"],
         "gateway" => &["event", "call"],
         "io" => &["event", "call", "gateway"],
         "cli" => &["event", "call", "gateway", "io"],
@@ -29,7 +29,7 @@ fn may_import(module: &str) -> Option<Vec<&'static str>> {
     if !matches!(module, "time" | "redact" | "room" | "id" | "config" | "main") {
         all.extend(BASE);
     }
-    if matches!(module, "call" | "gateway" | "io" | "cli") {
+    if matches!(module, "call" | "fuzz" | "gateway" | "io" | "cli") {
         all.extend(PARTS);
     }
     Some(all)

@@ -4,11 +4,12 @@
 mod again;
 mod checks;
 mod desk;
+mod doors;
 mod early;
 mod keys;
+mod malice;
 mod peer;
 mod phones;
-mod doors;
 mod scenarios;
 mod seeds;
 mod soak;

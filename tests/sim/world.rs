@@ -14,12 +14,15 @@ use hotline_gateway::media;
 use hotline_gateway::sip::locate::Answer;
 use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 pub const GATEWAY: &str = "127.0.0.1:5060";
 pub const SEATS: &str = "127.0.0.1:6000";
 pub const CITIZENS: &str = "127.0.0.1:7000";
+
+/// Messages a listening world remembers: those of the last few calls.
+const OVERHEARD: usize = 64;
 
 /// What the network does to each datagram, in parts per thousand.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +65,9 @@ pub struct World {
     pub heard: Vec<(Mono, SocketAddr, Message)>,
     /// What the media plane was told.
     pub commands: Vec<media::Command>,
+    /// The last messages that reached or left the gateway, when the world listens.
+    pub overheard: Option<VecDeque<Bytes>>,
+    pub traced: Vec<hotline_gateway::gateway::trace::Traced>,
     pub open_ports: BTreeMap<hotline_gateway::id::LegId, u16>,
     /// Trunks' far ends: each answers every request with this status, or is silent.
     pub peers: BTreeMap<SocketAddr, Option<u16>>,
@@ -117,6 +123,8 @@ impl World {
             drained: false,
             heard: Vec::new(),
             commands: Vec::new(),
+            overheard: None,
+            traced: Vec::new(),
             open_ports: BTreeMap::new(),
             peers: BTreeMap::new(),
             to_peers: Vec::new(),
@@ -273,6 +281,9 @@ impl World {
         let mut said = Vec::new();
         match delivery {
             Delivery::ToGateway(from, bytes) => {
+                if self.to_be_overheard(from) {
+                    self.overhear(&bytes);
+                }
                 let local = address(GATEWAY);
                 let flow = Flow { transport: Transport::Udp, local, remote: from, connection: None };
                 self.input(Input::Sip { flow, bytes });
@@ -304,6 +315,9 @@ impl World {
             match output {
                 Output::Send { flow, bytes } => {
                     let to = flow.remote;
+                    if self.to_be_overheard(to) {
+                        self.overhear(&bytes);
+                    }
                     let far = self.peers.contains_key(&to);
                     self.post(
                         |bytes| {
@@ -333,9 +347,23 @@ impl World {
                     self.input(Input::Located { query, answer: Answer::Failed });
                 }
                 Output::Block(_) => {}
+                Output::Traced(_, traced) => self.traced.push(traced),
                 Output::Drained => self.drained = true,
             }
         }
+    }
+
+    /// What the phones and the gateway say to each other, and not what somebody else brings in.
+    fn to_be_overheard(&self, peer: SocketAddr) -> bool {
+        self.overheard.is_some() && !self.peers.contains_key(&peer)
+    }
+
+    fn overhear(&mut self, bytes: &Bytes) {
+        let Some(heard) = &mut self.overheard else { return };
+        if heard.len() == OVERHEARD {
+            heard.pop_front();
+        }
+        heard.push_back(bytes.clone());
     }
 
     fn peer_hears(&mut self, at: SocketAddr, bytes: Bytes) {

@@ -11,6 +11,7 @@ mod lease;
 mod start;
 mod stream;
 mod subscriptions;
+mod traces;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ mod tests;
 pub use blocks::BlockListParts;
 
 use super::store::{Feed, Journal};
+use super::trace::Traces;
 use crate::event::wire::{self, v1};
 use crate::id::LogId;
 use crate::redact::Secret;
@@ -33,6 +35,7 @@ use v1::block_list_service_server::BlockListServiceServer;
 use v1::call_event_service_server::CallEventServiceServer;
 use v1::call_record_service_server::CallRecordServiceServer;
 use v1::subscription_service_server::SubscriptionServiceServer;
+use v1::trace_service_server::TraceServiceServer;
 
 /// At most this many event streams at once; further ones are refused with RESOURCE_EXHAUSTED.
 pub const STREAMS: usize = 256;
@@ -77,6 +80,7 @@ pub(crate) struct Shared {
     phase: watch::Sender<Phase>,
     on_parked: Mutex<Option<OnParked>>,
     block_list: OnceLock<BlockListParts>,
+    traces: OnceLock<Arc<Traces>>,
 }
 
 impl Services {
@@ -93,6 +97,7 @@ impl Services {
             phase: watch::channel(Phase::Serving).0,
             on_parked: Mutex::default(),
             block_list: OnceLock::new(),
+            traces: OnceLock::new(),
         };
         Services { shared: Arc::new(shared) }
     }
@@ -114,6 +119,11 @@ impl Services {
         let _ = self.shared.block_list.set(parts);
     }
 
+    /// Traces are begun here. Without it there are none. Said once.
+    pub fn trace_by(&self, traces: Arc<Traces>) {
+        let _ = self.shared.traces.set(traces);
+    }
+
     /// How many event streams are open.
     pub fn streams(&self) -> usize {
         STREAMS - self.shared.streams.available_permits()
@@ -133,6 +143,7 @@ pub async fn serve(
     health.set_serving::<SubscriptionServiceServer<subscriptions::Subscriptions>>().await;
     health.set_serving::<CallRecordServiceServer<calls::Calls>>().await;
     health.set_serving::<BlockListServiceServer<blocks::Blocks>>().await;
+    health.set_serving::<TraceServiceServer<traces::Tracing>>().await;
     let events =
         CallEventServiceServer::new(events::Events(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
     let subscriptions = SubscriptionServiceServer::new(subscriptions::Subscriptions(shared.clone()))
@@ -141,6 +152,8 @@ pub async fn serve(
         CallRecordServiceServer::new(calls::Calls(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
     let blocks =
         BlockListServiceServer::new(blocks::Blocks(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
+    let traces =
+        TraceServiceServer::new(traces::Tracing(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -156,7 +169,8 @@ pub async fn serve(
         .add_service(auth::guarded(events, check.clone()))
         .add_service(auth::guarded(subscriptions, check.clone()))
         .add_service(auth::guarded(calls, check.clone()))
-        .add_service(auth::guarded(blocks, check.clone()));
+        .add_service(auth::guarded(blocks, check.clone()))
+        .add_service(auth::guarded(traces, check.clone()));
     match reflection {
         Ok(reflection) => router = router.add_service(auth::guarded(reflection, check)),
         Err(e) => tracing::error!("no gRPC reflection: {e}"),

@@ -17,6 +17,7 @@ pub use counts::{Counts, Ended};
 pub use limits::Limits;
 pub use listen::{Accepted, accept, bind};
 pub use tls::{Tls, watch};
+pub use websocket::fuzz;
 
 use super::driver::Inbound;
 use crate::gateway::Gateway;

@@ -26,12 +26,6 @@ pub(super) async fn accept<S>(stream: S, origins: &[String]) -> Result<WebSocket
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
-        .read_buffer_size(MAX_MESSAGE / 4)
-        .write_buffer_size(0)
-        .max_write_buffer_size(UNSENT);
     let mut refused = None;
     #[expect(clippy::result_large_err, reason = "the library's callback is shaped so")]
     let judge = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
@@ -42,8 +36,17 @@ where
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SIP));
         Ok(response)
     };
-    let opened = accept_hdr_async_with_config(stream, judge, Some(config)).await;
+    let opened = accept_hdr_async_with_config(stream, judge, Some(limits())).await;
     opened.map_err(|_| refused.unwrap_or(Ended::NoHandshake))
+}
+
+fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+        .read_buffer_size(MAX_MESSAGE / 4)
+        .write_buffer_size(0)
+        .max_write_buffer_size(UNSENT)
 }
 
 fn judge(headers: &HeaderMap, origins: &[String]) -> Option<Ended> {
@@ -72,6 +75,42 @@ fn refusal(why: Ended) -> ErrorResponse {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+/// Reads any bytes at all as the frames of a client, within our limits, and what is in them as messages.
+///
+/// # Panics
+/// When a message is longer than it may be, or is answered with more than is sound: see [`crate::sip::fuzz`].
+pub fn fuzz(bytes: &[u8]) {
+    use tokio_tungstenite::tungstenite::WebSocket;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+    /// A peer that only speaks.
+    struct Peer<'a>(&'a [u8]);
+    impl io::Read for Peer<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+    impl io::Write for Peer<'_> {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            Ok(buffer.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut socket = WebSocket::from_raw_socket(Peer(bytes), Role::Server, Some(limits()));
+    while let Ok(message) = socket.read() {
+        let body = match message {
+            Message::Text(text) => Bytes::from(text),
+            Message::Binary(body) => body,
+            _ => continue,
+        };
+        assert!(body.len() <= MAX_MESSAGE, "a message past its limit was read");
+        if let Came::Message(message) = came(body) {
+            crate::sip::fuzz::fuzz(&message);
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for SplitStream<WebSocketStream<S>> {

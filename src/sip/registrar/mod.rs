@@ -140,6 +140,11 @@ impl Registrar {
         self.guard.judge(now, claim, request.headers("Proxy-Authorization"))
     }
 
+    /// Whether a seat registers here.
+    pub fn has(&self, seat: &SeatId) -> bool {
+        self.by_id.contains_key(seat)
+    }
+
     /// The contacts of a seat, the newest last; none for a seat that does not register.
     pub fn bindings(&self, seat: &SeatId) -> &[Binding] {
         self.by_id.get(seat).and_then(|i| self.seats.get(*i)).map_or(&[], |s| s.bindings.all())

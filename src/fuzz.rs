@@ -1,0 +1,120 @@
+//! One entry point for each parser of what peers send, and the mutator that feeds them.
+//!
+//! `tests/it/fuzz.rs` drives them from seeds on stable Rust, `fuzz/` with cargo-fuzz. Each entry point takes any bytes
+//! at all and panics when a promise is broken; nothing else calls them. WebSocket frames are read by the shell: their
+//! entry point is `io::stream::fuzz`.
+
+mod mutate;
+
+pub use mutate::{mutated, mutated_message};
+
+use crate::media::{rtcp, rtp};
+use crate::sdp::{self, Codec, Direction, Local};
+use crate::sip::digest::{Challenge, Credentials};
+use crate::sip::locate::{Kind, Query, message as dns};
+use crate::sip::{self, Malformed, Message, masked};
+use bytes::Bytes;
+
+/// One parser.
+pub struct Target {
+    /// Its name: of its corpus under `tests/corpus`, and of its fuzz target.
+    pub name: &'static str,
+    /// Feeds it.
+    pub feed: fn(&[u8]),
+    /// Whether what it reads has lines, so that these are shuffled too.
+    pub has_lines: bool,
+}
+
+/// All parsers of the core.
+pub const TARGETS: [Target; 8] = [
+    Target { name: "sip", feed: sip::fuzz::fuzz, has_lines: true },
+    Target { name: "masked", feed: masked_message, has_lines: true },
+    Target { name: "sdp", feed: description, has_lines: true },
+    Target { name: "multipart", feed: multipart, has_lines: true },
+    Target { name: "digest", feed: digest, has_lines: false },
+    Target { name: "rtp", feed: media, has_lines: false },
+    Target { name: "stun", feed: stun, has_lines: false },
+    Target { name: "dns", feed: names, has_lines: false },
+];
+
+/// A trace keeps every length, and masking what is masked changes nothing.
+pub fn masked_message(bytes: &[u8]) {
+    for numbers in [false, true] {
+        let once = masked(bytes, numbers);
+        assert_eq!(once.len(), bytes.len(), "a masked message has another length");
+        assert_eq!(masked(&once, numbers), once, "a masked message is masked otherwise again");
+    }
+}
+
+/// An answer to whatever can be read as an offer can be read, and fits it.
+pub fn description(bytes: &[u8]) {
+    let local = Local { address: [192, 0, 2, 1].into(), port: 16384, session_id: 1, version: 1 };
+    let Ok(offered) = sdp::parse(bytes) else { return };
+    let Ok((text, agreed)) = sdp::answer(&offered, &local, &Codec::ALL, Direction::SendRecv) else { return };
+    let answered = sdp::parse(text.as_bytes()).expect("our own answer can be read");
+    assert_eq!(answered.media.len(), offered.media.len(), "an answer has as many lines as its offer");
+    assert_eq!(answered.audio, offered.audio, "the answer takes another line than the offer's");
+    assert_eq!(answered.codecs.first().map(|c| c.0), Some(agreed.codec));
+}
+
+/// A body in parts: the first line names its boundary.
+pub fn multipart(bytes: &[u8]) {
+    let line = bytes.split(|&b| b == b'\r' || b == b'\n').next().unwrap_or_default();
+    let boundary = line.strip_prefix(b"--").unwrap_or(line);
+    let kind = [b"multipart/mixed;boundary=", boundary].concat();
+    if let Ok(Some(found)) = sdp::find(Some(&kind), None, bytes) {
+        assert!(found.len() <= bytes.len());
+    }
+    let _ = sdp::find(Some(bytes), Some(bytes), bytes);
+}
+
+/// Credentials and challenges.
+pub fn digest(bytes: &[u8]) {
+    if let Ok(credentials) = Credentials::parse(bytes) {
+        let _ = (credentials.nonce_use(), credentials.answered(b"REGISTER"));
+    }
+    if let Ok(challenge) = Challenge::parse(bytes) {
+        let again = Challenge::parse(challenge.render().as_bytes());
+        assert!(again.is_ok(), "our own challenge cannot be read");
+    }
+}
+
+/// RTP and RTCP.
+pub fn media(bytes: &[u8]) {
+    if let Some(header) = rtp::Header::read(bytes) {
+        assert!(header.payload.end <= bytes.len(), "a payload outside its packet");
+        let mut packet = bytes.to_vec();
+        let length = header.write(&mut packet);
+        let again = packet.get(..length).and_then(rtp::Header::read);
+        let same = |h: &rtp::Header| {
+            (h.sequence, h.timestamp, h.ssrc, h.payload.len())
+                == (header.sequence, header.timestamp, header.ssrc, header.payload.len())
+        };
+        assert!(length == 0 || again.is_some_and(|h| same(&h)), "a packet is written otherwise than read");
+    }
+    let _ = rtp::is_rtcp(bytes);
+    let _ = rtcp::Report::read(bytes, 7);
+}
+
+/// What looks like STUN, DTLS or TURN on a SIP port is no request, and is never answered: whoever sent it would be
+/// answered for somebody else.
+pub fn stun(bytes: &[u8]) {
+    let Err(malformed) = Message::parse(Bytes::copy_from_slice(bytes)) else { return };
+    let is_token = |b: &u8| b.is_ascii_graphic() || matches!(b, b' ' | b'\r' | b'\n' | b'\t');
+    if !bytes.first().is_some_and(is_token) {
+        assert!(silent(&malformed), "what is no text was answered");
+    }
+}
+
+fn silent(malformed: &Malformed) -> bool {
+    malformed.answer().is_none()
+}
+
+/// Answers of name servers, to each kind of question.
+pub fn names(bytes: &[u8]) {
+    let number = bytes.first_chunk().copied().map_or(0, u16::from_be_bytes);
+    for kind in [Kind::Naptr, Kind::Srv, Kind::A, Kind::Aaaa] {
+        let query = Query { name: "sip.example.com".to_owned(), kind };
+        let _ = dns::answer(number, &query, bytes);
+    }
+}
