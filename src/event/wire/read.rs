@@ -193,13 +193,6 @@ fn queueing(payload: Payload) -> Read<What> {
             position: q.position,
             waited: duration(q.waited)?,
         },
-        Payload::BlockListChanged(b) => What::BlockListChanged {
-            masked_number: b.masked_number.into(),
-            change: b.change.into(),
-            until: timestamp(b.until, "until")?,
-            reason: b.reason.into(),
-            by: b.by.into(),
-        },
         _ => return Err(Unreadable { what: "payload" }),
     })
 }
@@ -227,6 +220,13 @@ fn node(payload: Payload) -> Read<What> {
             What::NodeStateChanged { state: NodeState::read(n.state)?, reason: n.reason.into() }
         }
         Payload::ConfigChanged(c) => What::ConfigChanged { digest: c.digest.into() },
+        Payload::BlockListChanged(b) => What::BlockListChanged {
+            masked_number: b.masked_number.into(),
+            change: b.change.into(),
+            until: timestamp(b.until, "until")?,
+            reason: b.reason.into(),
+            by: b.by.into(),
+        },
         Payload::AlarmRaised(a) => {
             What::AlarmRaised { alarm: a.alarm.into(), raised: a.raised, reason: a.reason.into() }
         }
