@@ -358,7 +358,7 @@ impl Call {
         let (presentation, seat) = (answered.presentation, answered.seat.clone());
         self.early_sound = None;
         self.fork = None;
-        self.hush(presentation, Some(leg), Cause::sip(200, "Call completed elsewhere"), cx);
+        self.hush(presentation, Some(leg), Cause::ELSEWHERE, cx);
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
         let was =
             std::mem::replace(&mut self.stage, Stage::Connected { leg, seat: seat.clone(), hold: None });

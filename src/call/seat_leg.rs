@@ -113,7 +113,8 @@ pub struct Introduction<'a> {
 }
 
 /// The INVITE to a seat. The caller's number stands in From and P-Asserted-Identity (RFC 3325), the call id in
-/// X-Hotline-Call-Id.
+/// X-Hotline-Call-Id as text and in User-to-User as its 16 octets (RFC 7433). A caller who withholds his number is
+/// anonymous, and the phone is asked to keep it so (RFC 3323).
 pub fn invite(
     leg: &mut SeatLeg,
     target: &Target,
@@ -134,12 +135,18 @@ pub fn invite(
         .with("Max-Forwards", "70")
         .with("Contact", crate::sip::contact(rules.advertised.as_ref(), &target.flow, "hotline"))
         .with("Allow", ALLOW)
-        .with("X-Hotline-Call-Id", intro.call.to_string());
+        .with("X-Hotline-Call-Id", intro.call.to_string())
+        .with("User-to-User", format!("{};encoding=hex", hex(intro.call.as_bytes())));
     for route in &target.routes {
         invite = invite.with("Route", route.as_bytes());
     }
-    if !intro.caller.withheld {
-        invite = invite.with("P-Asserted-Identity", format!("<sip:{user}@{host}>"));
-    }
+    invite = match intro.caller.withheld {
+        true => invite.with("Privacy", "id"),
+        false => invite.with("P-Asserted-Identity", format!("<sip:{user}@{host}>")),
+    };
     Some(leg.conduct.ask(invite).body("application/sdp", body))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -156,7 +156,10 @@ mod tests {
         let mut all = Vec::new();
         for n in 0..1_000_u64 {
             match pressing.beat(Mono(1_000_000_000 + n * 20_000_000), &mut egress) {
-                Beat::Packet(stamp, payload) => all.push((stamp, payload)),
+                Beat::Packet(stamp, payload) => {
+                    egress.sent(payload.len());
+                    all.push((stamp, payload));
+                }
                 Beat::Pause => {}
                 Beat::Done => return all,
             }

@@ -178,3 +178,38 @@ fn a_body_we_cannot_read_is_415_unless_it_may_be_left_unread() {
         settle(&mut w);
     }
 }
+
+#[test]
+fn a_seat_gets_the_call_id_for_its_computer_and_a_withheld_number_stays_withheld() {
+    for (privacy, withheld) in [("", false), ("Privacy: id\r\n", true)] {
+        let mut w = world(9, "", "", true);
+        let mut pbx = Peer::trunk();
+        let cseq = pbx.asks(&mut w, "INVITE", privacy, &sdp(""));
+        pbx.hears(&mut w, "200 INVITE");
+        pbx.acks(&mut w, cseq, "");
+        let (mut phone, invite) = Peer::called(&mut w);
+        let call = header(&invite, "X-Hotline-Call-Id").replace('-', "");
+        assert_eq!(header(&invite, "User-to-User"), format!("{call};encoding=hex"));
+        assert_eq!(header(&invite, "Privacy"), if withheld { "id" } else { "" });
+        assert_eq!(header(&invite, "P-Asserted-Identity").contains("13812341234"), !withheld);
+        assert_eq!(header(&invite, "From").contains("13812341234"), !withheld);
+        phone.answers(&mut w, &invite, 200, "", &sdp(""));
+        phone.hears(&mut w, "ACK");
+        hang_up(w, pbx, &mut phone);
+    }
+}
+
+#[test]
+fn an_invite_that_may_go_no_further_is_483_and_what_needs_no_further_leg_is_answered() {
+    let mut w = world(10, "", "", false);
+    let mut pbx = Peer::trunk();
+    let cseq = pbx.asks(&mut w, "INVITE", "Max-Forwards: 0\r\n", &sdp(""));
+    pbx.hears(&mut w, "483 INVITE");
+    pbx.follows(&mut w, "ACK", cseq, "");
+    w.run(S(1));
+    let mut w = world(11, "", "", false);
+    let mut pbx = Peer::speaks(&mut w, "");
+    pbx.asks(&mut w, "OPTIONS", "Max-Forwards: 0\r\n", "");
+    pbx.hears(&mut w, "200 OPTIONS");
+    pbx.hangs_up(&mut w);
+}

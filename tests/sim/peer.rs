@@ -81,9 +81,10 @@ impl Peer {
         } else {
             "Content-Type: application/sdp\r\n"
         };
+        let hops = if headers.contains("Max-Forwards") { "" } else { "Max-Forwards: 70\r\n" };
         let text = format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {at};rport;branch=z9hG4bK{}{cseq}{more}\r\nFrom: {ours}\r\n\
-             To: {theirs}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\nContact: <sip:me@{at}>\r\n\
+             To: {theirs}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{hops}Contact: <sip:me@{at}>\r\n\
              {headers}{kind}Content-Length: {}\r\n\r\n{body}",
             at.port(),
             body.len()
