@@ -9,6 +9,7 @@ mod early;
 mod keys;
 mod malice;
 mod peer;
+mod malice;
 mod phones;
 mod scenarios;
 mod seeds;
