@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// The files that are compiled; what they import follows.
-const FILES: [&str; 8] = [
+const FILES: [&str; 7] = [
     "hotline/v1/event.proto",
     "hotline/v1/call_event_service.proto",
     "hotline/v1/subscription_service.proto",

@@ -29,6 +29,8 @@ pub struct Framer {
     searched: usize,
     /// Where the line began that `searched` is in.
     line: usize,
+    /// The longest line of this head so far: what is too long is so however it was read.
+    longest: usize,
     state: State,
 }
 
@@ -125,9 +127,10 @@ impl Framer {
         while let Some(found) = self.buffer.get(self.searched..)?.iter().position(|&b| b == b'\n') {
             let next = self.searched + found + 1;
             let is_empty = self.buffer.get(self.line..next) == Some(b"\r\n");
+            self.longest = self.longest.max(next - self.line);
             (self.line, self.searched) = (next, next);
             if is_empty {
-                (self.line, self.searched) = (0, 0);
+                (self.line, self.searched, self.longest) = (0, 0, 0);
                 return Some(next);
             }
         }
@@ -140,7 +143,7 @@ impl Framer {
         if self.buffer.len() > MAX_MESSAGE {
             return self.broken((513, "a message that is too long"));
         }
-        if self.buffer.len() - self.line > MAX_LINE + 2 {
+        if self.longest.max(self.buffer.len() - self.line) > MAX_LINE + 2 {
             return self.broken((400, "a line that is too long"));
         }
         None

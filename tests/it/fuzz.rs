@@ -37,7 +37,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 }
 
 /// What a round feeds to which target.
-fn round<'a>(number: u64, targets: &'a [Fed]) -> (&'a Fed, Vec<u8>) {
+fn round(number: u64, targets: &[Fed]) -> (&Fed, Vec<u8>) {
     let mut random = Random::from_number(number);
     // Messages are what most of the peers send: every second round is one.
     let target = match number % 2 {

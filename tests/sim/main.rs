@@ -9,7 +9,6 @@ mod early;
 mod keys;
 mod malice;
 mod peer;
-mod malice;
 mod phones;
 mod scenarios;
 mod seeds;

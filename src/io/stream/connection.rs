@@ -196,12 +196,15 @@ async fn read_all(
                 let _ = pong.try_send(Bytes::from_static(b"\r\n"));
             }
             Came::Sign => {}
-            Came::End(ended, None) => return ended,
-            Came::End(ended, Some(last_answer)) => {
-                let _ = pong.try_send(last_answer);
+            // The answers to what came before on it find their way out, and the one that says why it is closed.
+            Came::End(ended, last_answer) if ended == Ended::Broken || last_answer.is_some() => {
+                if let Some(answer) = last_answer {
+                    let _ = pong.try_send(answer);
+                }
                 tokio::time::sleep(LAST_ANSWERS).await;
                 return ended;
             }
+            Came::End(ended, _) => return ended,
         }
     }
 }
