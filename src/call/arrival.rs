@@ -67,6 +67,7 @@ pub fn received(
     leg: LegId,
 ) -> CallReceived {
     CallReceived {
+        direction: crate::event::Direction::Inbound,
         trunk: trunk.clone(),
         caller: caller::identify(invite, identity),
         service_number: ServiceNumber::from(identity.stripped(service_number(invite).as_str())),

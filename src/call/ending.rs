@@ -44,7 +44,11 @@ impl Call {
                 self.hang_up_caller(cause, cx);
                 cx.out.push(Output::Acd(acd::Input::Leave { call: self.id, exit }));
             }
-            Stage::Arriving { .. } | Stage::Connected { .. } | Stage::LastMessage { .. } => {
+            Stage::Arriving { .. }
+            | Stage::Dialling { .. }
+            | Stage::HandingOn
+            | Stage::Connected { .. }
+            | Stage::LastMessage { .. } => {
                 finish(self, &ending, cx);
             }
         }
@@ -59,7 +63,7 @@ impl Call {
             seat.signalling = SeatSignalling::Down;
             seat.media.side = MediaSide::Closed;
         }
-        self.wrapping = None;
+        self.wrapping.clear();
         if self.published == Published::Ended {
             self.published = Published::No;
         }
@@ -157,6 +161,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         Stage::Connected { seat, hold, .. } => Some((seat, hold)),
         _ => None,
     };
+    let lets_go = call.abandon_extension(cx);
     let cause = cause_of(ending.reason);
     call.hang_up_seats(cause, cx);
     call.hang_up_caller(cause, cx);
@@ -167,7 +172,8 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
     let answered_by_operator = call.story.record().is_some_and(|r| r.connected_at.is_some());
     // Whose operator was lost in mid-call, and who got no other, is as good as unanswered.
     let served = answered_by_operator && call.broken == Broken::Not;
-    let callback_due = owes_callback(ending.reason, served);
+    // Nobody is owed a call because a seat's own call came to nothing.
+    let callback_due = call.owner.is_none() && owes_callback(ending.reason, served);
     let ended = CallEnded {
         by: ending.by,
         reason: ending.reason,
@@ -182,8 +188,11 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         let reason = Arc::from(reason_word(ending.reason));
         call.story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
     }
-    if let Some((seat, _)) = connected {
+    if let Some(seat) = connected.and_then(|(seat, _)| seat).or(lets_go) {
         cx.out.push(Output::Acd(acd::Input::Finished { seat }));
+    }
+    if let Some(seat) = call.owner.clone() {
+        cx.out.push(Output::Acd(acd::Input::Vacate { seat, call: call.id }));
     }
     for reason in [
         Reason::AnswerDelay,
@@ -220,5 +229,6 @@ pub(super) fn reason_word(reason: EndReason) -> &'static str {
         EndReason::Shutdown => "shutdown",
         EndReason::Crashed => "crashed",
         EndReason::Internal => "internal",
+        EndReason::Unanswered => "unanswered",
     }
 }

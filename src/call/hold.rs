@@ -136,7 +136,7 @@ impl Call {
                 self.story.tell_as(cx, CallState::Held, What::CallHeld { leg });
                 self.play_music(other, cx);
                 if leg == seat_leg {
-                    cx.out.push(Output::Acd(acd::Input::Held { seat }));
+                    cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Held { seat })));
                 }
             }
             Some((holder, since)) if listens && holder == leg => {
@@ -146,7 +146,7 @@ impl Call {
                 let held = cx.now.mono.since(since);
                 self.story.tell_as(cx, CallState::Connected, What::CallResumed { leg, held });
                 if leg == seat_leg {
-                    cx.out.push(Output::Acd(acd::Input::Resumed { seat }));
+                    cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Resumed { seat })));
                 }
                 // Both had put the other on hold: now it is the other's turn.
                 let still = self.media_of(other).and_then(|media| media.agreed);

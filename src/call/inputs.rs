@@ -1,9 +1,10 @@
 //! What a call hears, and what it says is to be done.
 
+use super::third_party::Destination;
 use crate::acd;
 use crate::caller::History;
 use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
-use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId};
+use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
 use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, Way};
@@ -64,6 +65,24 @@ pub enum Input {
         method: Method,
         /// Its CSeq number.
         cseq: u32,
+    },
+    /// A REFER inside the dialog of `leg`, which is a seat's, with what it asks for looked up.
+    Refer {
+        /// The leg whose tag it names.
+        leg: LegId,
+        /// To answer it by.
+        tx: ServerTx,
+        /// The REFER.
+        request: Message,
+        /// Where to.
+        to: Referred,
+    },
+    /// The seat that speaks with the citizen dials somebody else.
+    Consult {
+        /// Its INVITE.
+        asked: Box<SeatAsked>,
+        /// Whom it wants.
+        to: Box<Destination>,
     },
     /// The call has its place in the queue.
     Entered(QueueEntered),
@@ -137,6 +156,22 @@ pub enum Input {
     Shutdown,
     /// The gateway is about to be gone: legs whose end was not confirmed never will be.
     Stop,
+}
+
+/// Where a REFER leads.
+#[derive(Debug)]
+pub enum Referred {
+    /// To somebody.
+    To(Box<Destination>),
+    /// To whoever is at the other end of that leg's consultation.
+    InPlaceOf(LegId),
+    /// Nowhere.
+    Nowhere {
+        /// For the phone.
+        status: u16,
+        /// For people.
+        why: &'static str,
+    },
 }
 
 /// How a seat is reached.
@@ -245,6 +280,13 @@ pub enum Output {
     Event(CallEvent),
     /// A new leg: requests that name its tag belong to this call.
     LegUp(LegId),
+    /// The leg takes a channel of a trunk, until it is gone.
+    ChannelTaken {
+        /// The leg.
+        leg: LegId,
+        /// The trunk.
+        trunk: TrunkId,
+    },
     /// That leg is gone.
     LegDown(LegId),
 }
@@ -260,6 +302,10 @@ pub enum Reason {
     CallLength,
     /// The last message to the caller should be over.
     LastMessage,
+    /// One number has rung long enough.
+    Hop,
+    /// Whoever the call is extended to has rung long enough.
+    Recall,
     /// A leg's own: its session timer, a response to be repeated, a back-off.
     Leg(LegId),
     /// The INVITE to a phone should have been confirmed by somebody.

@@ -9,8 +9,9 @@ use super::inputs::{Input, Output, Reason};
 use super::keys::Way;
 use super::presence::Broken;
 use super::rules::{QueueVoice, ServiceRules};
-use super::seat_leg::SeatLeg;
+use super::seat_leg::{Part, SeatLeg};
 use super::story::{Cx, Story};
+use super::third_party::{Destination, Extension};
 use crate::acd;
 use crate::caller::History;
 use crate::event::{
@@ -41,13 +42,19 @@ pub struct Call {
     pub(super) fork: Option<Fork>,
     /// How the last talk went that did not end the call.
     pub(super) broken: Broken,
-    /// The seat whose wrap-up this call's record still waits for.
-    pub(super) wrapping: Option<SeatId>,
+    /// The seats whose wrap-up this call's record still waits for.
+    pub(super) wrapping: Vec<SeatId>,
     pub(super) published: Published,
     pub(super) deadlines: Timers<Reason>,
     /// The leg the caller hears although it has not answered.
     pub(super) early_sound: Option<LegId>,
-    plays: u32,
+    /// Whom the call is being extended to.
+    pub(super) extension: Option<Extension>,
+    /// The seat that made the call by itself.
+    pub(super) owner: Option<SeatId>,
+    /// The caller came back from somebody who did not answer.
+    pub(super) recalled: bool,
+    pub(super) plays: u32,
 }
 
 /// The look-up in the own store.
@@ -85,12 +92,19 @@ pub(super) enum Stage {
         /// The welcome that still plays.
         welcome: Option<(u32, Arc<str>)>,
     },
+    /// A seat's own call: who it wants is being rung.
+    Dialling {
+        /// Whom, until the beginning is on disk.
+        to: Option<Box<Destination>>,
+    },
+    /// The caller hears music until somebody else answers for whom the seat lets him go.
+    HandingOn,
     /// A human speaks with the caller.
     Connected {
-        /// The seat's leg.
+        /// That human's leg.
         leg: LegId,
-        /// The seat.
-        seat: SeatId,
+        /// The seat; `None` for somebody outside.
+        seat: Option<SeatId>,
         /// Who put whom on hold, and since when.
         hold: Option<(LegId, Mono)>,
     },
@@ -174,10 +188,13 @@ impl Call {
             entered_queue: None,
             fork: None,
             broken: Broken::Not,
-            wrapping: None,
+            wrapping: Vec::new(),
             published: Published::No,
             deadlines,
             early_sound: None,
+            extension: None,
+            owner: None,
+            recalled: false,
             plays: 0,
         };
         call.ring(cx);
@@ -212,6 +229,8 @@ impl Call {
             Input::Request { leg, tx, request } => self.request(leg, tx, &request, cx),
             Input::Response { leg, flow, response } => self.response(leg, flow, &response, cx),
             Input::Failed { leg, method, cseq } => self.request_failed(leg, &method, cseq, cx),
+            Input::Refer { leg, tx, request, to } => self.referred(leg, tx, &request, to, cx),
+            Input::Consult { asked, to } => self.consult(asked, *to, cx),
             Input::Entered(entered) => {
                 self.story.summary.queue = Some(entered.queue.clone());
                 self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
@@ -230,12 +249,12 @@ impl Call {
                 self.left(exit, cx);
             }
             Input::WrapUpStarted { seat, limit } => {
-                self.wrapping = Some(seat.clone());
+                self.wrapping.push(seat.clone());
                 self.story.tell(cx, What::WrapUpStarted { seat, limit });
             }
             Input::WrapUpCompleted { seat, timed_out } => {
+                self.wrapping.retain(|s| *s != seat);
                 self.story.tell(cx, What::WrapUpCompleted { seat, timed_out });
-                self.wrapping = None;
                 self.published = Published::No;
             }
             Input::WayLost(way) => self.way_lost(&way, cx),
@@ -254,6 +273,8 @@ impl Call {
                 Reason::LookUpDeadline => self.look_up_settled(None, cx),
                 Reason::CallLength => self.too_long(cx),
                 Reason::LastMessage => self.last_message_over(cx),
+                Reason::Hop => self.hop_silent(cx),
+                Reason::Recall => self.extension_silent(cx),
                 Reason::Leg(leg) => self.leg_due(leg, cx),
                 Reason::Unheard(leg) => self.unheard(leg, cx),
                 Reason::SeatAsked => self.seat_overdue(cx),
@@ -268,6 +289,7 @@ impl Call {
             *durable = true;
             self.try_answer(cx);
         }
+        self.dial_now(cx);
     }
 
     /// Turns the call away before an answer; the beginning was told already.
@@ -314,8 +336,9 @@ impl Call {
             media::Event::Opened { leg, port } => self.media_opened(leg, port, cx),
             media::Event::OpenFailed { leg, .. } => self.media_failed(leg, cx),
             media::Event::Played { play, complete, .. } => self.played(play, complete, cx),
-            media::Event::Silent { .. } => {
-                if matches!(self.stage, Stage::Connected { hold: None, .. }) {
+            media::Event::Silent { a, b } => {
+                let of_caller = [a, b].contains(&self.caller.id);
+                if of_caller && matches!(self.stage, Stage::Connected { hold: None, .. }) {
                     self.end(EndedBy::Gateway, EndReason::MediaSilent, None, cx);
                 }
             }
@@ -346,6 +369,7 @@ impl Call {
             return self.try_answer(cx);
         }
         self.ring_prepared_seats(cx);
+        self.ring_third(leg, cx);
         self.answer_seat(leg, cx);
     }
 
@@ -359,6 +383,7 @@ impl Call {
         if matches!(self.stage, Stage::Arriving { .. }) {
             self.refuse(RefusalReason::Internal, 503, cx);
         }
+        self.own_media_failed(cx);
     }
 
     /// Sets the deadline of every leg that still speaks with its peer.
@@ -463,6 +488,7 @@ impl Call {
         if prompt.is_none() {
             return self.end(EndedBy::Gateway, EndReason::LengthLimit, None, cx);
         }
+        self.end_consult(cx);
         cx.out.push(Output::Media(media::Command::Unbridge { a: self.caller.id }));
         if let Some(talking) = self.seats.iter_mut().find(|s| s.id == leg) {
             talking.hang_up(cx);
@@ -471,7 +497,7 @@ impl Call {
             let held = cx.now.mono.since(since);
             self.story.tell(cx, What::CallResumed { leg: holder, held });
         }
-        cx.out.push(Output::Acd(acd::Input::Finished { seat }));
+        cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Finished { seat })));
         self.last_message(EndReason::LengthLimit, prompt, cx);
     }
 
@@ -490,6 +516,10 @@ impl Call {
     fn settle(&mut self, cx: &mut Cx<'_>) {
         self.seats.retain(|seat| {
             let gone = seat.is_gone();
+            if gone && seat.part == Part::Third && !seat.seat.as_str().is_empty() {
+                let (seat, call) = (seat.seat.clone(), self.id);
+                cx.out.push(Output::Acd(acd::Input::Vacate { seat, call }));
+            }
             if gone {
                 self.deadlines.cancel(Reason::Leg(seat.id));
                 cx.out.push(Output::LegDown(seat.id));
@@ -500,7 +530,7 @@ impl Call {
         if !matches!(self.stage, Stage::Over) || !self.caller.is_gone() || !self.seats.is_empty() {
             return;
         }
-        let next = if self.wrapping.is_none() { Published::Final } else { Published::Ended };
+        let next = if self.wrapping.is_empty() { Published::Final } else { Published::Ended };
         if self.published == Published::No {
             self.published = next;
             self.story.publish_record(cx, next == Published::Final);

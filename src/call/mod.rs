@@ -5,7 +5,8 @@
 //! `acd`), retransmit (that is `sip`), touch a packet (that is `media`) or know other calls.
 //!
 //! Read in this order: `inputs` (what a call hears and says), `arrival` (what an INVITE must be), `machine` (the
-//! stages), `presenting`, `fork`, `requests`, `hold`, `presence`, `ending`, the two legs, and `story` (the events and the record).
+//! stages), `presenting`, `fork`, `third_party`, `consult`, `transfer`, `requests`, `hold`, `presence`, `ending`, the two legs,
+//! and `story` (the events and the record).
 
 /// What a peer that gets 503 should wait before it tries again, in seconds (RFC 3261 section 20.33).
 pub const RETRY_AFTER: &str = "10";
@@ -15,6 +16,7 @@ mod answering;
 mod arrival;
 mod caller_leg;
 mod conduct;
+mod consult;
 mod early;
 mod ending;
 mod fork;
@@ -23,6 +25,7 @@ mod inputs;
 mod keys;
 mod machine;
 mod outcome;
+mod own_call;
 mod pick_up;
 mod presence;
 mod presenting;
@@ -31,12 +34,16 @@ mod requests;
 mod rules;
 mod seat_leg;
 mod story;
+mod third_party;
+mod transfer;
 
 pub use arrival::{Arrival, Refusal, read_arrival, received};
-pub use inputs::{Input, Output, Phone, Reached, Reason, SeatAsked, Target, Watch};
+pub use inputs::{Input, Output, Phone, Reached, Reason, Referred, SeatAsked, Target, Watch};
 pub use machine::Call;
 pub use outcome::q850;
+pub use own_call::Dialled;
 pub use reoffer::{Ask, Wanted};
 pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};
 pub use seat_leg::ALLOW;
 pub use story::{Cx, Story};
+pub use third_party::Destination;

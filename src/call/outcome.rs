@@ -16,7 +16,7 @@ pub fn presentation_result(status: u16) -> PresentationResult {
 pub fn q850(reason: EndReason) -> u8 {
     match reason {
         EndReason::Completed | EndReason::Abandoned | EndReason::Cancelled => 16,
-        EndReason::WaitLimit => 19,
+        EndReason::WaitLimit | EndReason::Unanswered => 19,
         EndReason::QueueFull => 17,
         EndReason::LengthLimit | EndReason::MediaSilent | EndReason::SignallingLost => 102,
         EndReason::Shutdown | EndReason::Crashed | EndReason::Internal => 41,
@@ -26,7 +26,7 @@ pub fn q850(reason: EndReason) -> u8 {
 /// Whether the citizen is owed a call after such an end: always when he was in and no human spoke with him.
 pub fn owes_callback(reason: EndReason, spoke_with_a_human: bool) -> bool {
     match reason {
-        EndReason::Completed | EndReason::LengthLimit => false,
+        EndReason::Completed | EndReason::LengthLimit | EndReason::Unanswered => false,
         EndReason::Crashed | EndReason::Shutdown => true,
         EndReason::Cancelled
         | EndReason::Abandoned

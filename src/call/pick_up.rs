@@ -3,7 +3,7 @@
 use super::conduct::Awaited;
 use super::inputs::{Output, SeatAsked};
 use super::machine::{Call, Stage};
-use super::seat_leg::{ALLOW, SeatSignalling};
+use super::seat_leg::{ALLOW, Part, SeatSignalling};
 use super::story::Cx;
 use crate::id::LegId;
 use crate::sip::{Dialog, Outgoing};
@@ -12,6 +12,9 @@ use crate::time::Duration;
 impl Call {
     /// Answers the INVITE of a seat once its leg has a port: caller and seat are connected at once.
     pub(super) fn answer_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if self.seats.iter().any(|s| s.id == leg && s.part != Part::Offered) {
+            return;
+        }
         let waiting = matches!(self.stage, Stage::Waiting { .. });
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let SeatSignalling::Answering { asked } = &seat.signalling else { return };

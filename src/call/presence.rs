@@ -10,7 +10,7 @@ use super::machine::{Call, Stage};
 use super::seat_leg::{SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::acd;
-use crate::event::What;
+use crate::event::{EndReason, EndedBy, What};
 use crate::id::LegId;
 use crate::media;
 use crate::sip::{Method, Way};
@@ -173,7 +173,11 @@ impl Call {
     /// The operator is gone, the caller is not: he hears an apology and is first in line again.
     fn give_back(&mut self, reason: &'static str, cx: &mut Cx<'_>) {
         let Stage::Connected { leg, seat, hold } = &self.stage else { return };
-        let (leg, seat, hold) = (*leg, seat.clone(), *hold);
+        let (leg, hold) = (*leg, *hold);
+        let Some(seat) = seat.clone() else {
+            return self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx);
+        };
+        self.end_consult(cx);
         cx.out.push(Output::Media(media::Command::Unbridge { a: self.caller.id }));
         if let Some(gone) = self.seats.iter_mut().find(|s| s.id == leg) {
             gone.hang_up(cx);

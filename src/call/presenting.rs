@@ -8,8 +8,9 @@ use super::inputs::{Output, Phone, Reached, Reason};
 use super::machine::{Call, LookUp, Stage};
 use super::pick_up;
 use super::presence::Presence;
-use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatLeg, SeatSignalling};
+use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};
 use super::story::Cx;
+use super::third_party::Reach;
 use crate::acd;
 use crate::caller;
 use crate::event::{CallState, PresentationResult, SeatPresentationEnded, SeatPresented, What};
@@ -92,6 +93,7 @@ impl Call {
         cx.out.push(Output::Media(media::Command::Open { leg }));
         self.seats.push(SeatLeg {
             id: leg,
+            part: Part::Offered,
             presentation,
             seat: seat.clone(),
             presence,
@@ -110,13 +112,19 @@ impl Call {
         let waited = self.waited(cx.now);
         let codecs = self.caller.media.codecs_like(&cx.rules.seat);
         let mut rung = Vec::new();
-        for leg in &mut self.seats {
+        for leg in self.seats.iter_mut().filter(|s| s.part == Part::Offered) {
             let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
             let target = target.clone();
             let intro = Introduction {
                 call: self.id,
                 caller: &self.identity,
-                display: caller::display_name(nth, &self.service.number, &self.identity, waited),
+                display: match self.recalled {
+                    false => caller::display_name(nth, &self.service.number, &self.identity, waited),
+                    true => format!(
+                        "[Recall] {}",
+                        caller::display_name(nth, &self.service.number, &self.identity, waited)
+                    ),
+                },
             };
             let Some(invite) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else { continue };
             cx.out.push(Output::Request { leg: leg.id, flow: target.flow, request: invite.clone() });
@@ -158,9 +166,14 @@ impl Call {
                 | SeatSignalling::Inviting { .. }
         );
         let was_cancelled = matches!(lost.signalling, SeatSignalling::Cancelling { .. });
-        let presentation = lost.presentation;
+        let (part, presentation) = (lost.part, lost.presentation);
         lost.signalling = SeatSignalling::Down;
         cx.out.extend(lost.media.close().map(Output::Media));
+        match part {
+            Part::Offered => {}
+            Part::Third => return self.third_lost(leg, status, cx),
+            Part::Asking => return self.end_consult(cx),
+        }
         if was_offered {
             self.phone_failed(leg, status, cx);
         } else if was_cancelled {
@@ -217,6 +230,7 @@ impl Call {
             Method::Invite if status == 422 && self.seat_asked_again(leg, response, cx) => {}
             Method::Invite => self.seat_lost(leg, Some(status), cx),
             Method::Bye if status >= 200 => self.leg_failed(leg, cx),
+            Method::Notify if status >= 200 => self.notify_over(leg, cx),
             Method::Options if status >= 200 => self.seat_told(leg, status, cx),
             _ => {}
         }
@@ -233,8 +247,20 @@ impl Call {
         if let Some((flow, request)) = progress.prack {
             cx.out.push(Output::Request { leg, flow, request });
         }
-        if progress.is_new && rang.is_none() {
+        let news = progress.is_new && rang.is_none();
+        if news {
             *rang = Some(cx.now.mono);
+        }
+        if seat.part == Part::Third {
+            let described = progress.described.map(|described| seat.media.agree(described));
+            let heard = described.is_some();
+            cx.out.extend(described.map(Output::Media));
+            if news || heard {
+                self.third_progress(leg, heard, cx);
+            }
+            return;
+        }
+        if news {
             let presentation = seat.presentation;
             self.phone_rings(presentation, cx);
         }
@@ -278,8 +304,10 @@ impl Call {
     }
 
     fn seat_answered(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
-        let waiting = matches!(self.stage, Stage::Waiting { .. });
+        let ringing = self.extension.as_ref().is_some_and(|e| e.leg == leg && e.reach == Reach::Ringing);
+        let offered = matches!(self.stage, Stage::Waiting { .. });
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        let waiting = if seat.part == Part::Third { ringing } else { offered };
         match std::mem::replace(&mut seat.signalling, SeatSignalling::Down) {
             SeatSignalling::Inviting { invite, target, offered, rang } if waiting => {
                 let Some((dialog, settled)) = seat.early.confirm(&invite, flow, response) else {
@@ -295,10 +323,15 @@ impl Call {
                 seat.conduct.timer.answered(cx.now.mono, response);
                 let rang = rang.map_or(Duration::ZERO, |r| cx.now.mono.since(r));
                 seat.signalling = SeatSignalling::Up { invite: Some(invite), dialog: Box::new(dialog) };
+                let third = seat.part == Part::Third;
                 match agreed {
                     Some(agreed) => {
                         cx.out.push(Output::Media(seat.media.agree(agreed)));
-                        self.connect(leg, rang, cx);
+                        if third { self.third_answered(leg, cx) } else { self.connect(leg, rang, cx) }
+                    }
+                    None if third => {
+                        seat.hang_up(cx);
+                        self.third_lost(leg, Some(488), cx);
                     }
                     None => {
                         seat.hang_up(cx);
@@ -360,8 +393,10 @@ impl Call {
         self.fork = None;
         self.hush(presentation, Some(leg), Cause::ELSEWHERE, cx);
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
-        let was =
-            std::mem::replace(&mut self.stage, Stage::Connected { leg, seat: seat.clone(), hold: None });
+        let was = std::mem::replace(
+            &mut self.stage,
+            Stage::Connected { leg, seat: Some(seat.clone()), hold: None },
+        );
         if let Stage::Waiting { welcome: Some((_, prompt)) } = was {
             self.story.tell(cx, What::NoticePlayed { prompt, complete: false });
         }
@@ -391,6 +426,7 @@ impl Call {
         }
         match method {
             Method::Invite | Method::Bye => self.leg_failed(leg, cx),
+            Method::Notify => self.notify_over(leg, cx),
             Method::Info => self.key_passed(leg),
             Method::Options => self.seat_untold(leg, cx),
             _ => {}

@@ -6,7 +6,7 @@ use super::inputs::Output;
 use super::machine::{Call, Stage};
 use super::presenting::send_ack;
 use super::reoffer::{Ask, Parts};
-use super::seat_leg::{ALLOW, SeatLeg, SeatSignalling};
+use super::seat_leg::{ALLOW, Part, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::event::{EndReason, EndedBy};
 use crate::id::LegId;
@@ -154,21 +154,34 @@ impl Call {
                 _ => self.caller.signalling = CallerSignalling::Down,
             }
             let reason = match &self.stage {
-                Stage::Connected { .. } => EndReason::Completed,
+                Stage::Connected { .. } | Stage::HandingOn => EndReason::Completed,
                 Stage::LastMessage { reason, .. } => *reason,
                 _ => EndReason::Abandoned,
             };
-            return self.end_because(EndedBy::Caller, reason, cause, cx);
+            let by = if self.owner.is_some() { EndedBy::Seat } else { EndedBy::Caller };
+            return self.end_because(by, reason, cause, cx);
         }
         let talking = matches!(&self.stage, Stage::Connected { leg: l, .. } if *l == leg);
+        let part = self.seats.iter().find(|s| s.id == leg).map(|s| s.part);
         if let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg)
             && matches!(seat.signalling, SeatSignalling::Up { .. } | SeatSignalling::Closing { .. })
         {
             seat.signalling = SeatSignalling::Down;
             cx.out.extend(seat.media.close().map(Output::Media));
         }
+        if talking && self.extension.is_some() {
+            return self.hand_over_consult(None, cx);
+        }
+        if self.is_consulting(leg) {
+            return self.end_consult(cx);
+        }
+        self.line_gone(leg, cx);
         if talking {
-            self.end_because(EndedBy::Seat, EndReason::Completed, cause, cx);
+            let by = match part {
+                Some(Part::Third) => EndedBy::ThirdParty,
+                _ => EndedBy::Seat,
+            };
+            self.end_because(by, EndReason::Completed, cause, cx);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The leg towards one seat, for one presentation: INVITE, ringing, answer, BYE — or CANCEL, and whatever
+//! The leg towards one seat, for one presentation, or towards somebody a seat asks for: INVITE, ringing, answer, BYE — or CANCEL, and whatever
 //! crosses it.
 
 use super::caller_leg::{Agreement, MediaSide};
@@ -22,14 +22,27 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK"
 /// unreachable.
 pub const MAX_SEAT_LEGS: usize = 32;
 
-/// The leg towards one seat.
+/// What a leg beside the citizen's is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The seat that is offered the call, or serves it.
+    Offered,
+    /// The second line of the seat that serves it, by which it asks for somebody else.
+    Asking,
+    /// Somebody else.
+    Third,
+}
+
+/// The leg towards one seat, or towards somebody a seat asks for.
 #[derive(Debug)]
 pub struct SeatLeg {
     /// Its id, which is also our tag and the SIP Call-ID of its dialog.
     pub id: LegId,
-    /// The offer it serves.
+    /// What it is for.
+    pub part: Part,
+    /// The offer it serves; a name of its own where no queue offered it.
     pub presentation: PresentationId,
-    /// The seat.
+    /// The seat; empty for somebody outside.
     pub seat: SeatId,
     /// Its signalling.
     pub signalling: SeatSignalling,

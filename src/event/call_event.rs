@@ -155,6 +155,19 @@ pub enum What {
         /// How long it lasted.
         held: Duration,
     },
+    /// The call is being handed on, or was, or came back.
+    CallTransferred(CallTransferred),
+    /// Somebody beside caller and seat joined the call, or left it.
+    ParticipantChanged {
+        /// Which leg.
+        leg: LegId,
+        /// What it is for.
+        role: super::LegRole,
+        /// Who: a seat, a department, a number.
+        party: Pii<String>,
+        /// Whether it joined (`true`) or left.
+        joined: bool,
+    },
     /// How a leg's media was, told when the leg ends.
     MediaQuality(MediaQuality),
     /// The call is over. The record may still get revisions.
@@ -255,9 +268,56 @@ pub enum What {
     },
 }
 
+/// Who began a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// Somebody outside, over a trunk.
+    #[default]
+    Inbound,
+    /// A seat.
+    Outbound,
+}
+
+/// Fields of [`What::CallTransferred`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallTransferred {
+    /// How it is handed on.
+    pub kind: TransferKind,
+    /// The seat that hands it on.
+    pub from: Pii<String>,
+    /// To whom: a seat, a department, a number.
+    pub to: Pii<String>,
+    /// What came of it.
+    pub result: TransferResult,
+}
+
+/// How a call is handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransferKind {
+    /// Without speaking to the other first.
+    Blind,
+    /// After speaking to the other.
+    Attended,
+}
+
+/// What came of handing a call on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransferResult {
+    /// The other is being rung.
+    Started,
+    /// Caller and the other hear each other.
+    Completed,
+    /// Nobody answered there: the caller comes back.
+    Failed,
+    /// The caller hung up first.
+    Cancelled,
+}
+
 /// Fields of [`What::CallReceived`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallReceived {
+    /// Who began it.
+    pub direction: Direction,
     /// The trunk it came over.
     pub trunk: TrunkId,
     /// Who calls, as signalled.
@@ -514,6 +574,8 @@ pub enum EndedBy {
     Seat,
     /// The gateway.
     Gateway,
+    /// Somebody the call was handed on to, or whom a seat called.
+    ThirdParty,
 }
 
 /// Why a call ended.
@@ -541,6 +603,8 @@ pub enum EndReason {
     Crashed,
     /// A fault of our own.
     Internal,
+    /// Who was called was busy, did not answer or cannot be reached.
+    Unanswered,
 }
 
 /// Where the promise of a callback stands.

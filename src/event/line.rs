@@ -41,6 +41,10 @@ impl fmt::Display for What {
             }
             What::CallHeld { leg } => write!(f, "held by leg {leg}"),
             What::CallResumed { leg, held } => write!(f, "resumed by leg {leg} after {held:?}"),
+            What::CallTransferred(t) => write!(f, "transfer, {:?}: {:?}", t.kind, t.result),
+            What::ParticipantChanged { leg, role, joined, .. } => {
+                write!(f, "{role:?} {} as leg {leg}", if *joined { "joined" } else { "left" })
+            }
             What::MediaQuality(q) => {
                 write!(
                     f,

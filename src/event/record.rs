@@ -23,7 +23,9 @@ pub struct CallRecord {
     pub is_final: bool,
     /// Where the call stands.
     pub state: CallState,
-    /// The trunk it came over.
+    /// Who began it.
+    pub direction: Direction,
+    /// The trunk it came over or goes out by; empty between seats.
     pub trunk: TrunkId,
     /// Who called.
     pub caller: Caller,
@@ -67,6 +69,8 @@ pub struct CallRecord {
     pub callback: Option<(CallbackState, Arc<str>)>,
     /// Notices the caller heard, and whether to their end; at most 8.
     pub notices: Vec<(Arc<str>, bool)>,
+    /// How it was handed on, in order; at most 16.
+    pub transfers: Vec<(Wall, CallTransferred)>,
     /// When the current talk, hold or wrap-up began: bookkeeping of the fold.
     pub(crate) since: Marks,
 }
@@ -130,6 +134,8 @@ pub enum LegRole {
     Caller,
     /// Towards a seat.
     Seat,
+    /// Towards someone who joined later.
+    ThirdParty,
 }
 
 impl CallRecord {
@@ -146,6 +152,7 @@ impl CallRecord {
             revision: 0,
             is_final: false,
             state: part.summary.state,
+            direction: received.direction,
             trunk: received.trunk.clone(),
             caller: received.caller.clone(),
             service_number: received.service_number.clone(),
@@ -168,6 +175,7 @@ impl CallRecord {
             wrap_up: None,
             callback: None,
             notices: Vec::new(),
+            transfers: Vec::new(),
             since: Marks::default(),
         };
         if matches!(event.what, What::CallRefused(_)) {
@@ -202,9 +210,21 @@ impl CallRecord {
             What::SeatPresentationEnded(e) => self.presentation_ended(e),
             What::SeatConnected { seat, operator, .. } => {
                 self.connected_at.get_or_insert(event.at);
-                self.since.connected = Some(part.since_start);
+                // One seat after the other: the time with each counts.
+                self.since.connected.get_or_insert(part.since_start);
                 self.seat = Some(seat.clone());
                 self.operator = operator.clone();
+            }
+            What::CallTransferred(t) => {
+                if self.transfers.len() == 16 {
+                    self.transfers.remove(0);
+                }
+                self.transfers.push((event.at, t.clone()));
+            }
+            What::ParticipantChanged { leg, role, joined, .. } => {
+                if *joined && self.legs.len() < 64 && self.legs.iter().all(|l| l.leg != *leg) {
+                    self.legs.push(LegRecord { leg: *leg, role: *role, quality: None });
+                }
             }
             What::CallHeld { .. } => {}
             What::CallResumed { held, .. } => self.held += *held,

@@ -91,7 +91,11 @@ impl Gateway {
             watched_phones,
             lost_phones,
             transactions: sip.transactions(),
-            routes: self.spoken.len() + self.clients.len() + self.invites.len() + self.servers.len(),
+            routes: self.spoken.len()
+                + self.channels.len()
+                + self.clients.len()
+                + self.invites.len()
+                + self.servers.len(),
             timers: self.call_timers.len(),
             awaiting_disk: self.awaiting.len(),
             received_total: self.tallies.received,

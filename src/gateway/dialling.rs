@@ -1,18 +1,197 @@
-//! An INVITE from a seat's phone, outside any dialog: what it dialled decides what becomes of it.
+//! What a seat's phone asks for beside codes: a call of its own, a consultation, handing a citizen on.
+//!
+//! Toll fraud is refused by construction: a way out begins here and nowhere else, and only for a seat that has proved
+//! itself, to a seat, a department or, where the configuration allows it, a number. Nothing a trunk sends comes here.
 
 use super::codes::Asked;
-use super::{Gateway, Output};
-use crate::id::SeatId;
-use crate::sip::Uri;
+use super::directory::Whom;
+use super::durable::Then;
+use super::{Ack, Duty, Gateway, Output, Slot};
+use crate::call::{self, Call, Cx, Destination, Dialled, Referred, SeatAsked, Target, Watch};
+use crate::id::{CallId, LegId, SeatId, TrunkId};
+use crate::sip::{Message, Outgoing, ReferTo, Replaces, ServerTx, Uri};
 use crate::time::Now;
+
+/// Why somebody cannot be called: the status for the phone, and words for people.
+type Refused = (u16, &'static str);
+
+/// Ways of one trunk that are tried for one number, at most: a caller waits meanwhile.
+const WAYS: usize = 4;
 
 impl Gateway {
     /// `seat` dials. Who it says it is (From, P-Asserted-Identity) does not matter: the door knows.
     pub(super) fn seat_dials(&mut self, now: Now, seat: SeatId, asked: Asked, out: &mut Vec<Output>) {
+        if let Some(replaces) = Replaces::of(&asked.invite) {
+            let (status, why) = self.replacing(&seat, replaces);
+            return self.refuse_seat(now, &asked, status, why);
+        }
         let dialled = Uri::parse(asked.invite.uri()).ok().and_then(|u| u.user_text()).unwrap_or_default();
         if let Some(word) = self.directory.word(&dialled) {
             return self.word_from(now, seat, word, asked, out);
         }
-        self.refuse_seat(now, &asked, 403, "seats cannot dial yet");
+        let to = match self.destination(now, &seat, &dialled) {
+            Ok(to) => to,
+            Err((status, why)) => return self.refuse_seat(now, &asked, status, why),
+        };
+        let offer = match call::read_arrival(&asked.invite, &self.rules.seat) {
+            Ok(Some(offer)) => offer,
+            Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
+            Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
+        };
+        let serves = self.acd.call_of(&seat).filter(|call| self.calls.contains_key(call));
+        if serves.is_none() && self.acd.is_engaged(&seat) {
+            return self.refuse_seat(now, &asked, 486, "this seat has a call");
+        }
+        if serves.is_none() && (self.duty != Duty::Serving || self.calls.len() >= self.most_calls) {
+            return self.refuse_seat(now, &asked, 503, "no more calls now");
+        }
+        let Asked { tx, flow, invite } = asked;
+        let leg = LegId::new(now.wall, &mut self.random);
+        let watch = self.watch_of(&seat);
+        let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), watch };
+        match serves {
+            Some(call) => {
+                self.asked_by(call, leg, tx);
+                self.push_call(call, call::Input::Consult { asked: Box::new(asked), to: Box::new(to) });
+            }
+            None => self.begin_own_call(now, seat, asked, to, out),
+        }
+    }
+
+    fn begin_own_call(
+        &mut self,
+        now: Now,
+        seat: SeatId,
+        asked: SeatAsked,
+        to: Destination,
+        out: &mut Vec<Output>,
+    ) {
+        let call = CallId::new(now.wall, &mut self.random);
+        let (leg, tx) = (asked.leg, asked.tx);
+        let dialled = Dialled { call, operator: self.acd.operator(&seat), seat, asked, to };
+        let mut cx = Cx {
+            now,
+            sequence: &mut self.sequence,
+            random: &mut self.random,
+            rules: &self.rules,
+            out: &mut self.said,
+        };
+        let begun = Call::dial(dialled, &mut cx);
+        let (trunk, ack) = (TrunkId::from(""), Ack::Come);
+        let slot = Slot { call: begun, trunk, history: None, asked: Vec::new(), ack };
+        self.calls.insert(call, slot);
+        self.asked_by(call, leg, tx);
+        self.act(now, call, out);
+        self.once_durable(now, Then::Tell(call));
+    }
+
+    /// A REFER inside a dialog: only a seat's leg may, and where it leads is looked up here.
+    pub(super) fn refer_asked(&mut self, now: Now, call: CallId, leg: LegId, tx: ServerTx, request: Message) {
+        let Some(seat) = self.calls.get(&call).and_then(|slot| slot.call.seat_on(leg)).cloned() else {
+            let response = Outgoing::response(&request, 403, None);
+            return self.endpoint.respond(now, tx, response, &mut self.wire);
+        };
+        let to = match self.refers_to(now, &seat, call, &request) {
+            Ok(to) => to,
+            Err((status, why)) => Referred::Nowhere { status, why },
+        };
+        self.push_call(call, call::Input::Refer { leg, tx, request, to });
+    }
+
+    fn refers_to(&self, now: Now, seat: &SeatId, call: CallId, refer: &Message) -> Result<Referred, Refused> {
+        let to = ReferTo::of(refer).map_err(|why| (400, why))?;
+        let Some(replaces) = to.replaces else {
+            return self.destination(now, seat, &to.user).map(|to| Referred::To(Box::new(to)));
+        };
+        let (of, other) = self.dialog_named(&replaces).ok_or((481, "there is no such dialog"))?;
+        if of != call {
+            return Err((403, "that dialog is not this seat's"));
+        }
+        Ok(Referred::InPlaceOf(other))
+    }
+
+    /// The call and the leg of a dialog that a Replaces names, if all three of its names fit.
+    fn dialog_named(&self, replaces: &Replaces) -> Option<(CallId, LegId)> {
+        let leg: LegId = replaces.to_tag.parse().ok()?;
+        let call = *self.legs.get(&leg)?;
+        let fits = self.calls.get(&call)?.call.has_dialog(leg, &replaces.call_id, &replaces.from_tag);
+        fits.then_some((call, leg))
+    }
+
+    /// An INVITE that wants to take the place of a dialog.
+    fn replacing(&self, seat: &SeatId, replaces: Result<Replaces, &'static str>) -> Refused {
+        let replaces = match replaces {
+            Ok(replaces) => replaces,
+            Err(why) => return (400, why),
+        };
+        let Some((call, leg)) = self.dialog_named(&replaces) else { return (481, "there is no such dialog") };
+        match self.calls.get(&call).and_then(|slot| slot.call.seat_on(leg)) {
+            Some(owner) if owner == seat => (488, "a dialog is replaced by REFER here"),
+            _ => (403, "that dialog is not this seat's"),
+        }
+    }
+
+    /// The ways to dial a number through a trunk: its targets that live first.
+    fn ways_to(&self, trunk: &TrunkId, number: &str) -> Vec<Target> {
+        let trunks = &self.trunking.trunks;
+        let first = trunks.route(trunk, number);
+        let routes = std::iter::successors(first, |route| trunks.next(route)).take(WAYS);
+        let target = |r: crate::sip::trunk::Route| Target {
+            uri: r.uri,
+            flow: r.flow,
+            routes: Vec::new(),
+            watch: Watch::LeftAlone,
+        };
+        routes.map(target).collect()
+    }
+
+    /// Whom `seat` wants, and how to get there.
+    fn destination(&self, now: Now, seat: &SeatId, dialled: &str) -> Result<Destination, Refused> {
+        let dial = self.directory.dial();
+        let (ring, recall) = (dial.ring, dial.recall);
+        match self.directory.whom(seat, dialled, now.wall) {
+            Whom::Nobody => Err((404, "nobody has this number or name")),
+            Whom::Forbidden => Err((403, "this seat may not call outside")),
+            Whom::Seat(there) => {
+                if self.acd.is_engaged(&there) {
+                    return Err((486, "this seat has a call"));
+                }
+                let hops: Vec<Target> = self.phones_of(&there).into_iter().map(|phone| phone.way).collect();
+                if hops.is_empty() {
+                    return Err((480, "this seat has no phone"));
+                }
+                Ok(Destination {
+                    name: there.as_str().into(),
+                    operator: self.acd.operator(&there),
+                    seat: Some(there),
+                    trunk: None,
+                    shown: None,
+                    hops,
+                    ring,
+                    recall,
+                })
+            }
+            Whom::Outside { name, trunk, numbers } => {
+                if self.trunks.get(&trunk).is_none_or(|t| t.in_use >= t.channels) {
+                    return Err((503, "the trunk has no channel left"));
+                }
+                let hops: Vec<Target> = numbers.iter().flat_map(|n| self.ways_to(&trunk, n)).collect();
+                if hops.is_empty() {
+                    return Err((503, "the trunk cannot be reached"));
+                }
+                let number = dial.number.clone().or_else(|| self.first_service.clone());
+                let shown = Some(number.unwrap_or_else(|| "anonymous".to_owned()));
+                Ok(Destination {
+                    name,
+                    operator: None,
+                    seat: None,
+                    trunk: Some(trunk),
+                    shown,
+                    hops,
+                    ring,
+                    recall,
+                })
+            }
+        }
     }
 }

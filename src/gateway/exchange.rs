@@ -164,7 +164,7 @@ impl Gateway {
     }
 
     /// Does what the call said.
-    fn act(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
+    pub(super) fn act(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
         let mut said = std::mem::take(&mut self.said);
         for output in said.drain(..) {
             match output {
@@ -193,8 +193,15 @@ impl Gateway {
                 call::Output::LegUp(leg) => {
                     self.legs.insert(leg, id);
                 }
+                call::Output::ChannelTaken { leg, trunk } => {
+                    self.take_channel(now, &trunk, out);
+                    self.channels.insert(leg, trunk);
+                }
                 call::Output::LegDown(leg) => {
                     self.legs.remove(&leg);
+                    if let Some(trunk) = self.channels.remove(&leg) {
+                        self.free_channel(now, &trunk, out);
+                    }
                     for tx in self.invites.remove(&leg).unwrap_or_default() {
                         self.clients.remove(&tx);
                     }

@@ -9,7 +9,6 @@ mod admission;
 mod codes;
 mod counts;
 mod dialling;
-#[allow(dead_code, reason = "calls out come next")]
 mod directory;
 mod doorkeeper;
 mod durable;
@@ -70,6 +69,10 @@ pub struct Gateway {
     call_timers: Timers<CallId>,
     awaiting: Awaiting,
     directory: directory::Directory,
+    /// What outside targets see where nothing else is configured.
+    first_service: Option<String>,
+    /// Legs that go out, and the trunk each takes a channel of.
+    channels: HashMap<LegId, TrunkId>,
     /// Codes that were answered.
     spoken: codes::Spoken,
     /// The seat that is picking a call up, within one step.
@@ -232,6 +235,11 @@ impl Gateway {
             self.run(now, out);
         }
         self.drained(now, out);
+    }
+
+    /// How many channels of all trunks are taken.
+    pub fn channels_in_use(&self) -> u32 {
+        self.trunks.values().map(|t| t.in_use).sum()
     }
 
     /// How many calls are in a queue.

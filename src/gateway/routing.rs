@@ -132,6 +132,9 @@ impl Gateway {
             if request.method() == Some(&Method::Invite) {
                 self.asked_by(call, leg, tx);
             }
+            if request.method() == Some(&Method::Refer) {
+                return self.refer_asked(now, call, leg, tx, request);
+            }
             return self.push_call(call, call::Input::Request { leg, tx, request });
         }
         if request.to_tag().is_none() && self.must_be_proved(&flow, &request) {

@@ -55,6 +55,8 @@ impl Gateway {
             call_timers: Timers::default(),
             awaiting: Awaiting::default(),
             directory: super::directory::Directory::new(config),
+            first_service: config.services.first().map(|s| s.number.as_str().to_owned()),
+            channels: HashMap::new(),
             spoken: HashMap::new(),
             picking: None,
             held: Held::default(),

@@ -1,7 +1,7 @@
 //! Reason phrases. For people; a reader of messages looks at the number.
 
 /// The usual words for `status`, or those for its class (RFC 3261 section 21 and the IANA registry).
-pub(crate) fn phrase(status: u16) -> &'static str {
+pub fn phrase(status: u16) -> &'static str {
     match status {
         100 => "Trying",
         180 => "Ringing",

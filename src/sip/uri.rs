@@ -214,7 +214,7 @@ pub(crate) fn find<'a>(params: impl Iterator<Item = Parameter<'a>>, name: &str) 
     std::str::from_utf8(unquoted(value.unwrap_or_default())).ok()
 }
 
-fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
     let hex = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

@@ -44,6 +44,13 @@ fn calls_have_one_outcome(events: &[CallEvent]) {
 fn seats_have_one_call(events: &[CallEvent]) {
     let mut busy: BTreeMap<SeatId, CallId> = BTreeMap::new();
     for event in events {
+        // A seat that handed its caller on is free before the call is over.
+        if let What::SeatStateChanged { seat, from: SeatState::Talking | SeatState::Held, to, .. } =
+            &event.what
+            && !matches!(to, SeatState::Talking | SeatState::Held)
+        {
+            busy.remove(seat);
+        }
         let Some(part) = &event.call else { continue };
         match &event.what {
             What::SeatPresented(p) => {

@@ -14,5 +14,6 @@ mod scenarios;
 mod seeds;
 mod soak;
 mod timers;
+mod transfers;
 mod trunks;
 mod world;

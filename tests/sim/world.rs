@@ -216,6 +216,33 @@ impl World {
         self.after(Duration::from_micros(200), Delivery::ToGateway(from, bytes));
     }
 
+    /// An operator does something at a phone.
+    pub fn at_desk<T>(&mut self, does: impl FnOnce(&mut Phones, Now, &mut Vec<PhoneOutput>) -> T) -> T {
+        let mut out = Vec::new();
+        let done = does(&mut self.seats, self.now, &mut out);
+        self.phones_said(out, address(SEATS));
+        done
+    }
+
+    /// A citizen does something on his line that citizens do not.
+    pub fn in_hall<T>(&mut self, does: impl FnOnce(&mut Phones, Now, &mut Vec<PhoneOutput>) -> T) -> T {
+        let mut out = Vec::new();
+        let done = does(&mut self.citizens, self.now, &mut out);
+        self.phones_said(out, address(CITIZENS));
+        done
+    }
+
+    /// Channels of all trunks that are taken.
+    pub fn channels_in_use(&self) -> u32 {
+        self.gateway.as_ref().map_or(0, Gateway::channels_in_use)
+    }
+
+    /// Somebody in town who can be reached by number, and what he does when he is called.
+    pub fn in_town(&mut self, number: &str, when_rung: WhenRung, talks: Option<Duration>) {
+        let media = SocketAddr::new(address(CITIZENS).ip(), 35_000);
+        self.citizens.seat(number, SeatPlan { media, when_rung, talks });
+    }
+
     /// Brings an input of the shell.
     pub fn input(&mut self, input: Input) {
         let mut out = Vec::new();

@@ -22,6 +22,21 @@ enum State {
     HangingUp { dialog: Box<Dialog> },
 }
 
+impl Citizen {
+    /// His dialog, once it is answered.
+    pub(super) fn dialog(&mut self) -> Option<&mut Dialog> {
+        match &mut self.state {
+            State::Talking { dialog } => Some(dialog),
+            State::Dialling { .. } | State::HangingUp { .. } => None,
+        }
+    }
+
+    /// One more request of his.
+    pub(super) fn sent(&mut self, tx: ClientTx) {
+        self.sent.push(tx);
+    }
+}
+
 impl Phones {
     /// A citizen dials.
     pub fn citizen_calls(&mut self, now: Now, plan: CitizenPlan, out: &mut Vec<Output>) -> Line {

@@ -5,6 +5,7 @@
 //! address. Not a softphone: no sound comes out of it, and it does just what it was told to.
 
 mod citizen;
+mod desk;
 mod plan;
 mod registration;
 mod seat;
@@ -175,10 +176,15 @@ impl Phones {
     fn requested(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Message, out: &mut Vec<Output>) {
         if let Some(line) = self.line_of(request) {
             let response = match request.method() {
-                Some(Method::Bye | Method::Options | Method::Info) => Outgoing::response(request, 200, None),
+                Some(Method::Bye | Method::Options | Method::Info | Method::Notify) => {
+                    Outgoing::response(request, 200, None)
+                }
                 _ => Outgoing::response(request, 488, None),
             };
             self.endpoint.respond(now, tx, response, &mut self.wire);
+            if request.method() == Some(&Method::Notify) {
+                self.notified(line, request, out);
+            }
             if request.method() == Some(&Method::Bye) {
                 self.citizen_over(line, Told::HungUpOn { line }, out);
                 self.seat_over(line, out);
@@ -201,8 +207,17 @@ impl Phones {
     }
 
     fn responded(&mut self, now: Now, line: Line, flow: Flow, response: &Message, out: &mut Vec<Output>) {
-        if self.citizens.contains_key(&line) {
+        if *response.cseq().1 == Method::Refer || self.seats.contains_key(&line) {
+            self.desk_answered(line, response, out);
+        } else if self.citizens.contains_key(&line) {
             self.citizen_answered(now, line, flow, response, out);
+        }
+    }
+
+    /// Remembers a request of a line, to forget it with the line.
+    fn note_sent(&mut self, line: Line, tx: ClientTx) {
+        if let Some(citizen) = self.citizens.get_mut(&line) {
+            citizen.sent(tx);
         }
     }
 

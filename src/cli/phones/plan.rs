@@ -125,6 +125,20 @@ pub enum Told {
         /// The seat.
         seat: String,
     },
+    /// What a REFER was answered.
+    HandedOn {
+        /// The line it was sent on.
+        line: Line,
+        /// The final status.
+        status: u16,
+    },
+    /// What became of a REFER, by NOTIFY.
+    Notified {
+        /// The line it came on.
+        line: Line,
+        /// The status it tells.
+        status: u16,
+    },
     /// A seat's call is over.
     SeatFree {
         /// The seat's call.

@@ -23,6 +23,21 @@ enum State {
     Talking { dialog: Box<Dialog> },
 }
 
+impl SeatCall {
+    /// Where it takes RTP.
+    pub(super) fn media(&self) -> std::net::SocketAddr {
+        self.plan.media
+    }
+
+    /// Its dialog, once it is answered.
+    pub(super) fn dialog(&mut self) -> Option<&mut Dialog> {
+        match &mut self.state {
+            State::Answered { dialog, .. } | State::Talking { dialog } => Some(dialog),
+            State::Ringing { .. } => None,
+        }
+    }
+}
+
 impl Phones {
     /// A seat with a phone behind this address, and what it does with its calls from now on.
     pub fn seat(&mut self, seat: &str, plan: SeatPlan) {

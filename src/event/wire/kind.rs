@@ -16,6 +16,8 @@ pub fn kind(what: &What) -> &'static str {
         What::SeatPresentationEnded(_) => "SeatPresentationEnded",
         What::SeatConnected { .. } => "SeatConnected",
         What::QueueLeft { .. } => "QueueLeft",
+        What::CallTransferred(_) => "CallTransferred",
+        What::ParticipantChanged { .. } => "ParticipantChanged",
         What::CallHeld { .. } => "CallHeld",
         What::CallResumed { .. } => "CallResumed",
         What::MediaQuality(_) => "MediaQuality",

@@ -108,6 +108,13 @@ fn what(payload: Payload) -> Read<What> {
         Payload::CallRecordUpdated(u) => {
             What::CallRecordUpdated(Box::new(record::record(u.record.ok_or(Unreadable { what: "record" })?)?))
         }
+        Payload::CallTransferred(t) => What::CallTransferred(record::transferred(t)?),
+        Payload::ParticipantChanged(p) => What::ParticipantChanged {
+            leg: id(&p.leg_id, "leg_id")?,
+            role: LegRole::read(p.role)?,
+            party: Pii::new(p.party),
+            joined: p.joined,
+        },
         Payload::CallHeld(h) => What::CallHeld { leg: id(&h.leg_id, "leg_id")? },
         Payload::CallResumed(r) => {
             What::CallResumed { leg: id(&r.leg_id, "leg_id")?, held: duration(r.held)? }
@@ -136,6 +143,7 @@ fn what(payload: Payload) -> Read<What> {
 
 fn received(r: v1::CallReceived) -> Read<CallReceived> {
     Ok(CallReceived {
+        direction: record::direction(r.direction)?,
         trunk: r.trunk.as_str().into(),
         caller: record::caller(r.caller.ok_or(Unreadable { what: "caller" })?)?,
         service_number: r.service_number.as_str().into(),

@@ -16,6 +16,7 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         revision: r.revision,
         is_final: r.r#final,
         state: CallState::read(r.state)?,
+        direction: direction(r.direction)?,
         trunk: r.trunk.as_str().into(),
         caller: caller(r.caller.ok_or(Unreadable { what: "caller" })?)?,
         service_number: r.service_number.as_str().into(),
@@ -38,8 +39,33 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         wrap_up: r.wrap_up.map(|w| Ok((duration(w.duration)?, w.timed_out))).transpose()?,
         callback: r.callback.map(|c| Ok((CallbackState::read(c.state)?, c.reason.into()))).transpose()?,
         notices: r.notices.into_iter().map(|n| (n.prompt.into(), n.complete)).collect(),
+        transfers: r.transfers.into_iter().map(transfer).collect::<Read<_>>()?,
         since: Default::default(),
     })
+}
+
+/// Unspecified is what the contract began with: calls that come in.
+pub(super) fn direction(number: i32) -> Read<Direction> {
+    match v1::CallDirection::try_from(number) {
+        Ok(v1::CallDirection::Unspecified | v1::CallDirection::Inbound) => Ok(Direction::Inbound),
+        Ok(v1::CallDirection::Outbound) => Ok(Direction::Outbound),
+        Err(_) => Err(Unreadable { what: "direction" }),
+    }
+}
+
+pub(super) fn transferred(t: v1::CallTransferred) -> Read<CallTransferred> {
+    Ok(CallTransferred {
+        kind: TransferKind::read(t.kind)?,
+        from: Pii::new(t.from_party),
+        to: Pii::new(t.to_party),
+        result: TransferResult::read(t.result)?,
+    })
+}
+
+fn transfer(t: v1::Transfer) -> Read<(Wall, CallTransferred)> {
+    let v1::Transfer { at, kind, from_party, to_party, result } = t;
+    let what = v1::CallTransferred { kind, from_party, to_party, result };
+    Ok((timestamp(at, "at")?, transferred(what)?))
 }
 
 fn end(e: v1::End) -> Read<CallEnded> {

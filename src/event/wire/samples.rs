@@ -53,6 +53,7 @@ pub fn event(position: u64, at: Wall, call: Option<CallPart>, what: What) -> Cal
 
 pub fn received() -> CallReceived {
     CallReceived {
+        direction: Direction::Inbound,
         trunk: "city".into(),
         caller: Caller {
             raw: "013812341234".into(),
@@ -117,6 +118,7 @@ pub fn every_kind() -> Vec<CallEvent> {
     let mut kinds = call_kinds().into_iter().map(of_call).collect::<Vec<_>>();
     kinds.push(of_call(What::CallRecordUpdated(Box::new(record))));
     kinds.extend(node_kinds().into_iter().map(of_node));
+    kinds.extend(later_kinds().into_iter().map(of_call));
     kinds.into_iter().zip(1..).map(|((call, what), n)| event(n, AT, call, what)).collect()
 }
 
@@ -150,6 +152,24 @@ fn call_kinds() -> Vec<What> {
             reason: "abandoned".into(),
             attempts: 1,
             due_at: AT + s(3600),
+        },
+    ]
+}
+
+/// Kinds the contract got later: at the end, so that the positions of the others stay.
+fn later_kinds() -> Vec<What> {
+    vec![
+        What::CallTransferred(CallTransferred {
+            kind: TransferKind::Attended,
+            from: "1001".into(),
+            to: "Water bureau".into(),
+            result: TransferResult::Completed,
+        }),
+        What::ParticipantChanged {
+            leg: leg_id(3),
+            role: LegRole::ThirdParty,
+            party: "Water bureau".into(),
+            joined: true,
         },
     ]
 }

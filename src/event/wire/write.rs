@@ -76,6 +76,15 @@ fn payload(what: &What) -> Payload {
         What::CallRecordUpdated(r) => {
             Payload::CallRecordUpdated(v1::CallRecordUpdated { record: Some(record::record(r)) })
         }
+        What::CallTransferred(t) => Payload::CallTransferred(record::transferred(t)),
+        What::ParticipantChanged { leg, role, party, joined } => {
+            Payload::ParticipantChanged(v1::ParticipantChanged {
+                leg_id: leg.to_string(),
+                role: role.number(),
+                joined: *joined,
+                party: party.reveal().clone(),
+            })
+        }
         What::CallHeld { leg } => Payload::CallHeld(v1::CallHeld { leg_id: leg.to_string() }),
         What::CallResumed { leg, held } => {
             Payload::CallResumed(v1::CallResumed { leg_id: leg.to_string(), held: Some(duration(*held)) })
@@ -115,6 +124,7 @@ fn payload(what: &What) -> Payload {
 
 fn received(r: &CallReceived) -> v1::CallReceived {
     v1::CallReceived {
+        direction: record::direction(r.direction),
         trunk: r.trunk.to_string(),
         caller: Some(record::caller(&r.caller)),
         service_number: r.service_number.to_string(),

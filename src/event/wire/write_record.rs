@@ -49,7 +49,31 @@ pub(super) fn record(r: &CallRecord) -> v1::CallRecord {
             .iter()
             .map(|(prompt, complete)| v1::Notice { prompt: prompt.to_string(), complete: *complete })
             .collect(),
+        direction: direction(r.direction),
+        transfers: r.transfers.iter().map(transfer).collect(),
     }
+}
+
+/// What the contract began with is unspecified in it: the bytes of older events stay as they are.
+pub(super) fn direction(d: Direction) -> i32 {
+    match d {
+        Direction::Inbound => 0,
+        Direction::Outbound => v1::CallDirection::Outbound as i32,
+    }
+}
+
+pub(super) fn transferred(t: &CallTransferred) -> v1::CallTransferred {
+    v1::CallTransferred {
+        kind: t.kind.number(),
+        from_party: t.from.reveal().clone(),
+        to_party: t.to.reveal().clone(),
+        result: t.result.number(),
+    }
+}
+
+fn transfer((at, t): &(crate::time::Wall, CallTransferred)) -> v1::Transfer {
+    let v1::CallTransferred { kind, from_party, to_party, result } = transferred(t);
+    v1::Transfer { at: Some(timestamp(*at)), kind, from_party, to_party, result }
 }
 
 pub(super) fn caller(c: &Caller) -> v1::Caller {

@@ -1,0 +1,180 @@
+//! A call a seat makes by itself, to another seat or outside: recorded like a citizen's, and never owed a callback.
+
+use super::agreement::Agreement;
+use super::caller_leg::{CallerLeg, CallerSignalling, MediaSide};
+use super::conduct::{Awaited, Conduct};
+use super::inputs::{Output, Reason, SeatAsked};
+use super::machine::{Call, LookUp, Published, Stage};
+use super::presence::Broken;
+use super::rules::ServiceRules;
+use super::story::{Cx, Story};
+use super::third_party::{Destination, Purpose};
+use crate::acd;
+use crate::event::{
+    CallReceived, CallState, Caller, Direction, EndReason, EndedBy, IdentitySource, Summary, What,
+};
+use crate::id::{CallId, LegId, OperatorId, QueueId, SeatId, ServiceNumber, TrunkId};
+use crate::media;
+use crate::sip::{Dialog, Outgoing, option_tag};
+use crate::time::{Duration, Timers};
+use std::sync::Arc;
+
+/// What a seat dialled.
+#[derive(Debug)]
+pub struct Dialled {
+    /// The call it becomes.
+    pub call: CallId,
+    /// The seat.
+    pub seat: SeatId,
+    /// The person there.
+    pub operator: Option<OperatorId>,
+    /// Its INVITE.
+    pub asked: SeatAsked,
+    /// Whom it wants.
+    pub to: Destination,
+}
+
+impl Call {
+    /// A seat's own call begins: its first event and its media port. The other end is rung once the beginning is on
+    /// disk.
+    pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
+        let Dialled { call, seat, operator, asked, to } = dialled;
+        let SeatAsked { leg, tx, flow, invite, offer, .. } = asked;
+        let number = ServiceNumber::from(&*to.name);
+        let identity =
+            Caller { raw: seat.as_str().into(), source: IdentitySource::None, ..Caller::default() };
+        let received = CallReceived {
+            direction: Direction::Outbound,
+            trunk: to.trunk.clone().unwrap_or_else(|| TrunkId::from("")),
+            caller: identity.clone(),
+            service_number: number.clone(),
+            leg,
+            sip_call_id: Arc::from(invite.call_id()),
+            source: flow.remote,
+            headers: Vec::new(),
+        };
+        let summary = Summary {
+            state: CallState::Received,
+            caller: identity.shown(),
+            service_number: number.clone(),
+            queue: None,
+            seat: Some(seat.clone()),
+            operator,
+            received_at: cx.now.wall,
+            ticket: None,
+        };
+        let mut story = Story::new(call, cx.now, summary);
+        cx.out.push(Output::LegUp(leg));
+        story.tell(cx, What::CallReceived(received));
+        cx.out.push(Output::Media(media::Command::Open { leg }));
+        cx.out.push(Output::Acd(acd::Input::Occupy { seat: seat.clone(), call }));
+        let peer = cx.rules.seat.clone();
+        let mut conduct = Conduct::new(peer.clone(), cx.random.bits());
+        conduct.learn(&invite);
+        let media = Agreement::new(leg, cx.random.bits(), peer);
+        let service =
+            ServiceRules { number, queue: QueueId::from(""), welcome: None, answer_delay: Duration::ZERO };
+        let signalling = CallerSignalling::Unanswered { tx, invite, flow, offer: Some(offer), early: None };
+        let caller = CallerLeg { id: leg, signalling, media, conduct };
+        Call {
+            id: call,
+            story,
+            service: Arc::new(service),
+            identity,
+            look_up: LookUp::Settled(None),
+            caller,
+            seats: Vec::new(),
+            stage: Stage::Dialling { to: Some(Box::new(to)) },
+            entered_queue: None,
+            broken: Broken::Not,
+            wrapping: Vec::new(),
+            published: Published::No,
+            deadlines: Timers::default(),
+            early_sound: None,
+            fork: None,
+            extension: None,
+            owner: Some(seat),
+            recalled: false,
+            plays: 0,
+        }
+    }
+
+    /// The beginning is on disk: the other end is rung.
+    pub(super) fn dial_now(&mut self, cx: &mut Cx<'_>) {
+        if let Stage::Dialling { to } = &mut self.stage
+            && let Some(to) = to.take()
+        {
+            self.extend(*to, Purpose::Own, cx);
+        }
+    }
+
+    /// The seat hears that it rings, or what is to be heard there before the answer.
+    pub(super) fn ring_own(&mut self, heard: Option<LegId>, cx: &mut Cx<'_>) {
+        let caller = &mut self.caller;
+        let CallerSignalling::Unanswered { tx, invite, flow, offer, .. } = &caller.signalling else { return };
+        // What must be reliable is not said: the answer itself is what counts.
+        if option_tag::requires(invite, "100rel") {
+            return;
+        }
+        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), flow, "hotline");
+        let offer = offer.as_ref().filter(|_| heard.is_some());
+        let described = offer.and_then(|offer| caller.media.answer(cx.rules, *flow, offer)?.ok());
+        let status = if described.is_some() { 183 } else { 180 };
+        let mut response = Outgoing::response(invite, status, Some(&caller.id.to_string()));
+        response = response.with("Contact", contact);
+        let tx = *tx;
+        if let (Some((body, agreed)), Some(heard)) = (described, heard) {
+            response = response.body("application/sdp", body);
+            cx.out.push(Output::Media(caller.media.agree(agreed)));
+            cx.out.push(Output::Media(media::Command::Bridge { a: caller.id, b: heard }));
+        }
+        cx.out.push(Output::Respond { tx, response });
+    }
+
+    /// He answered: so do we.
+    pub(super) fn own_answered(&mut self, third: LegId, cx: &mut Cx<'_>) {
+        let caller = &mut self.caller;
+        let CallerSignalling::Unanswered { tx, invite, flow, offer: Some(offer), .. } = &caller.signalling
+        else {
+            return;
+        };
+        let (tx, tag) = (*tx, caller.id.to_string());
+        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), flow, "hotline");
+        let answer = caller.media.answer(cx.rules, *flow, offer).and_then(Result::ok);
+        let dialog = Dialog::uas(invite, *flow, &tag, &contact);
+        let (Some((body, agreed)), Some(dialog)) = (answer, dialog) else { return self.own_failed(488, cx) };
+        let ok = Outgoing::response(invite, 200, Some(&tag))
+            .with("Contact", contact)
+            .with("Allow", super::seat_leg::ALLOW)
+            .with("X-Hotline-Call-Id", self.id.to_string());
+        let ok = caller.conduct.accept(cx.now.mono, invite, ok).body("application/sdp", body);
+        caller.conduct.ack = Awaited::Ack { cseq: invite.cseq().0 };
+        cx.out.push(Output::Respond { tx, response: ok });
+        caller.signalling = CallerSignalling::Up { dialog: Box::new(dialog) };
+        cx.out.push(Output::Media(caller.media.agree(agreed)));
+        cx.out.push(Output::Media(media::Command::Bridge { a: caller.id, b: third }));
+        self.take_extension();
+        self.stage = Stage::Connected { leg: third, seat: None, hold: None };
+        let delay = cx.now.mono.since(self.story.began());
+        self.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
+        self.deadlines.set(Reason::CallLength, cx.now.mono + cx.rules.call_length);
+    }
+
+    /// Nobody answered.
+    pub(super) fn own_failed(&mut self, status: u16, cx: &mut Cx<'_>) {
+        self.take_extension();
+        if let CallerSignalling::Unanswered { tx, invite, .. } = &self.caller.signalling {
+            let response = Outgoing::response(invite, status, Some(&self.caller.id.to_string()));
+            cx.out.push(Output::Respond { tx: *tx, response });
+            self.caller.signalling = CallerSignalling::Down;
+        }
+        self.end(EndedBy::ThirdParty, EndReason::Unanswered, Some(status), cx);
+    }
+
+    /// Whether the seat's own leg got no port: then nothing can come of it.
+    pub(super) fn own_media_failed(&mut self, cx: &mut Cx<'_>) {
+        if matches!(self.stage, Stage::Dialling { .. }) && self.caller.media.side == MediaSide::Closed {
+            self.own_failed(503, cx);
+        }
+    }
+}

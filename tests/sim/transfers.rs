@@ -1,0 +1,598 @@
+//! Calls a seat makes, consultation and handing citizens on, one sentence each.
+
+use crate::checks::{by_call, nothing_is_left, promises, story};
+use crate::world::World;
+use hotline_gateway::cli::phones::{HangUp, Line, Told, WhenRung};
+use hotline_gateway::event::*;
+use hotline_gateway::time::Duration;
+
+const S: fn(u64) -> Duration = Duration::from_secs;
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+const TOWN: &str = "[dial]\ntrunk = \"pbx\"\n\
+    [[department]]\nname = \"Water Bureau\"\ncode = \"601\"\nnumbers = [\"61230001\", \"61230002\"]\n";
+
+/// Two or more seats and a department whose main number answers after a second.
+fn hotline(seed: u64, seats: u32) -> World {
+    let mut w = World::with(seed, seats, ("wrap_up = \"5s\"", ""), "", TOWN);
+    w.in_town("61230001", WhenRung::Answers(S(1)), None);
+    w.in_town("61230002", WhenRung::Answers(S(1)), None);
+    w
+}
+
+fn settle(w: &mut World) {
+    w.run(S(300));
+    promises(&w.journal);
+    nothing_is_left(w);
+}
+
+/// A citizen who talks with a seat; the seat's line.
+fn talking(w: &mut World, hangs_up: HangUp) -> Line {
+    w.citizen_calls("13812341234", hangs_up);
+    w.run(S(2));
+    line_of(w, 1001)
+}
+
+/// The newest line on which a seat talks.
+fn line_of(w: &World, seat: u32) -> Line {
+    let talks = w.seats_told.iter().rev().find_map(|(_, t)| match t {
+        Told::Talks { line, seat: s, .. } if *s == seat.to_string() => Some(*line),
+        _ => None,
+    });
+    talks.expect("the seat talks")
+}
+
+fn holds(w: &mut World, line: Line, hold: bool) {
+    w.at_desk(|phones, now, out| phones.seat_holds(now, line, hold, out));
+    w.run(MS(100));
+}
+
+fn hands_on(w: &mut World, line: Line, to: &str) {
+    w.at_desk(|phones, now, out| phones.hands_on(now, line, to, out));
+}
+
+fn seat_hangs_up(w: &mut World, line: Line) {
+    w.at_desk(|phones, now, out| phones.seat_hangs_up(now, line, out));
+}
+
+/// What the seats' phones were told of this line.
+fn told(w: &World, line: Line) -> Vec<String> {
+    let of = |t: &Told| match t {
+        Told::Answered { line: l, .. } if *l == line => Some("answered".to_owned()),
+        Told::Refused { line: l, status } if *l == line => Some(format!("refused {status}")),
+        Told::HandedOn { line: l, status } if *l == line => Some(format!("referred {status}")),
+        Told::Notified { line: l, status } if *l == line => Some(format!("notified {status}")),
+        Told::HungUpOn { line: l } if *l == line => Some("hung up on".to_owned()),
+        Told::SeatFree { line: l, .. } if *l == line => Some("free".to_owned()),
+        _ => None,
+    };
+    let mut all: Vec<String> = w.seats_told.iter().filter_map(|(_, t)| of(t)).collect();
+    // The first NOTIFY may overtake the 202 (RFC 3515 section 2.4.4).
+    for i in 1..all.len() {
+        if all[i] == "referred 202" && all[i - 1] == "notified 100" {
+            all.swap(i - 1, i);
+        }
+    }
+    all
+}
+
+/// Transfers, participants, connections and ends, in order.
+fn steps(w: &World) -> Vec<String> {
+    let step = |what: &What| match what {
+        What::CallTransferred(t) => {
+            Some(format!("{:?} {}→{} {:?}", t.kind, t.from.reveal(), t.to.reveal(), t.result))
+        }
+        What::ParticipantChanged { party, joined, .. } => {
+            Some(format!("{} {}", party.reveal(), if *joined { "joined" } else { "left" }))
+        }
+        What::SeatPresented(p) if p.why.contains("recall") => Some(format!("recall {}", p.seat)),
+        What::SeatConnected { seat, .. } => Some(format!("connected {seat}")),
+        What::CallHeld { .. } => Some("held".to_owned()),
+        What::CallResumed { .. } => Some("resumed".to_owned()),
+        What::CallEnded(e) => Some(format!("ended {:?} {:?}", e.by, e.reason)),
+        _ => None,
+    };
+    w.journal.iter().filter_map(|e| step(&e.what)).collect()
+}
+
+fn final_record(w: &World) -> CallRecord {
+    let records = w.journal.iter().rev().filter_map(|e| match &e.what {
+        What::CallRecordUpdated(r) if r.is_final => Some(r.as_ref().clone()),
+        _ => None,
+    });
+    records.last().expect("a final record")
+}
+
+fn whole(w: &World) -> String {
+    by_call(&w.journal).values().map(|events| story(events)).collect()
+}
+
+#[test]
+fn a_seat_calls_a_department_by_its_code_and_the_call_is_on_record() {
+    let mut w = hotline(1, 1);
+    let line = w.seat_dials(1001, "601", HangUp::AfterAnswer(S(10)));
+    settle(&mut w);
+    assert_eq!(told(&w, line), ["answered"]);
+    let record = final_record(&w);
+    assert_eq!((record.direction, record.trunk.as_str()), (Direction::Outbound, "pbx"));
+    assert_eq!(
+        (record.caller.raw.reveal().as_str(), record.service_number.as_str()),
+        ("1001", "Water Bureau")
+    );
+    let end = record.ended.unwrap();
+    assert_eq!((end.by, end.reason, end.callback_due), (EndedBy::Seat, EndReason::Completed, false));
+    let roles: Vec<_> = record.legs.iter().map(|l| l.role).collect();
+    assert_eq!(roles, [LegRole::Caller, LegRole::ThirdParty]);
+}
+
+#[test]
+fn a_seat_that_calls_is_offered_nothing_until_it_has_hung_up() {
+    let mut w = hotline(2, 1);
+    w.seat_dials(1001, "601", HangUp::AfterAnswer(S(10)));
+    w.run(S(3));
+    w.citizen_calls("13812341234", HangUp::AfterAnswer(S(20)));
+    w.run(S(5));
+    assert!(!w.told.iter().any(|(_, t)| matches!(t, Told::Rings { seat, .. } if seat == "1001")));
+    settle(&mut w);
+    assert!(steps(&w).contains(&"connected 1001".to_owned()), "{}", whole(&w));
+}
+
+#[test]
+fn a_deputy_is_rung_when_the_main_number_is_busy_or_silent() {
+    for when in [WhenRung::Refuses(486), WhenRung::Rings, WhenRung::IsDead] {
+        let mut w = hotline(3, 1);
+        w.in_town("61230001", when, None);
+        let line = w.seat_dials(1001, "water%20bureau", HangUp::AfterAnswer(S(10)));
+        settle(&mut w);
+        assert_eq!(told(&w, line), ["answered"], "{when:?}{}", whole(&w));
+    }
+}
+
+#[test]
+fn nobody_is_reached_and_the_seat_hears_why_without_a_callback_for_it() {
+    let mut w = hotline(4, 1);
+    w.in_town("61230001", WhenRung::Refuses(486), None);
+    w.in_town("61230002", WhenRung::Refuses(486), None);
+    let line = w.seat_dials(1001, "601", HangUp::Never);
+    settle(&mut w);
+    assert_eq!(told(&w, line), ["refused 486"]);
+    assert_eq!(steps(&w), ["ended ThirdParty Unanswered"]);
+    assert!(!w.journal.iter().any(|e| matches!(e.what, What::CallbackChanged { .. })));
+}
+
+#[test]
+fn what_a_seat_may_not_or_cannot_dial_is_refused() {
+    let mut w = hotline(5, 2);
+    for (dials, answer) in [
+        ("13800000000", "refused 403"),
+        ("nobody", "refused 404"),
+        ("12345", "refused 403"),
+        ("1009", "refused 403"),
+    ] {
+        let line = w.seat_dials(1001, dials, HangUp::Never);
+        w.run(S(1));
+        assert_eq!(told(&w, line), [answer], "{dials}");
+    }
+    settle(&mut w);
+    let mut w = World::with(6, 1, ("", ""), "dial_out = true", TOWN);
+    w.in_town("13800000000", WhenRung::Answers(S(1)), Some(S(5)));
+    let line = w.seat_dials(1001, "13800000000", HangUp::Never);
+    settle(&mut w);
+    assert_eq!(told(&w, line), ["answered", "hung up on"]);
+}
+
+#[test]
+fn one_seat_calls_another_and_neither_is_offered_a_call_meanwhile() {
+    let mut w = hotline(7, 2);
+    w.seat_answers(1002, S(1));
+    let line = w.seat_dials(1001, "1002", HangUp::AfterAnswer(S(10)));
+    w.run(S(3));
+    w.citizen_calls("13812341234", HangUp::AfterAnswer(S(20)));
+    w.run(S(1));
+    assert_eq!(w.counts().ready_seats, 0);
+    settle(&mut w);
+    assert_eq!(told(&w, line), ["answered"]);
+    assert!(steps(&w).iter().any(|s| s.starts_with("connected")), "{}", whole(&w));
+}
+
+#[test]
+fn the_operator_asks_a_department_while_the_citizen_waits_and_takes_him_back() {
+    let mut w = hotline(8, 1);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+    holds(&mut w, line, true);
+    let second = w.seat_dials(1001, "601", HangUp::AfterAnswer(S(5)));
+    w.run(S(8));
+    holds(&mut w, line, false);
+    settle(&mut w);
+    assert_eq!(told(&w, second), ["answered"]);
+    assert_eq!(
+        steps(&w),
+        [
+            "connected 1001",
+            "held",
+            "Water Bureau joined",
+            "Water Bureau left",
+            "resumed",
+            "ended Caller Completed"
+        ]
+    );
+    let roles: Vec<_> = final_record(&w).legs.iter().map(|l| l.role).collect();
+    assert_eq!(roles, [LegRole::Caller, LegRole::Seat, LegRole::ThirdParty]);
+}
+
+#[test]
+fn the_department_hangs_up_and_the_operator_still_has_the_citizen() {
+    let mut w = hotline(9, 1);
+    w.in_town("61230001", WhenRung::Answers(S(1)), Some(S(3)));
+    let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+    holds(&mut w, line, true);
+    let second = w.seat_dials(1001, "601", HangUp::Never);
+    w.run(S(8));
+    assert_eq!(told(&w, second), ["answered", "hung up on"]);
+    holds(&mut w, line, false);
+    settle(&mut w);
+    assert_eq!(steps(&w).last().unwrap(), "ended Caller Completed");
+}
+
+#[test]
+fn a_citizen_who_hangs_up_ends_the_consultation_too() {
+    for ringing in [true, false] {
+        let mut w = hotline(10, 1);
+        let line = talking(&mut w, HangUp::AfterAnswer(S(5)));
+        holds(&mut w, line, true);
+        if ringing {
+            w.in_town("61230001", WhenRung::Rings, None);
+        }
+        w.seat_dials(1001, "601", HangUp::Never);
+        settle(&mut w);
+        assert_eq!(steps(&w).last().unwrap(), "ended Caller Completed", "{}", whole(&w));
+    }
+}
+
+#[test]
+fn an_operator_who_hangs_up_on_the_citizen_in_a_consultation_joins_the_two() {
+    let mut w = hotline(11, 1);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+    holds(&mut w, line, true);
+    let second = w.seat_dials(1001, "601", HangUp::Never);
+    w.run(S(3));
+    seat_hangs_up(&mut w, line);
+    w.run(S(1));
+    assert_eq!(told(&w, second), ["answered", "hung up on"]);
+    settle(&mut w);
+    assert_eq!(
+        steps(&w)[2..],
+        [
+            "Water Bureau joined",
+            "resumed",
+            "Attended 1001→Water Bureau Started",
+            "Attended 1001→Water Bureau Completed",
+            "ended Caller Completed"
+        ]
+    );
+}
+
+#[test]
+fn a_citizen_is_handed_on_blindly_and_speaks_with_the_department() {
+    let mut w = hotline(12, 1);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(S(5));
+    assert_eq!(told(&w, line), ["referred 202", "notified 100", "notified 200", "free"]);
+    // The seat is free for the next one after its wrap-up.
+    w.run(S(6));
+    assert_eq!(w.counts().ready_seats, 1);
+    settle(&mut w);
+    assert_eq!(
+        steps(&w),
+        [
+            "connected 1001",
+            "Blind 1001→Water Bureau Started",
+            "Water Bureau joined",
+            "Blind 1001→Water Bureau Completed",
+            "ended Caller Completed"
+        ]
+    );
+    let record = final_record(&w);
+    assert_eq!(record.transfers.len(), 2);
+    assert!(record.talked >= S(35), "the time with the department counts: {:?}", record.talked);
+}
+
+#[test]
+fn the_department_may_end_the_call_it_was_handed() {
+    let mut w = hotline(13, 1);
+    w.in_town("61230001", WhenRung::Answers(S(1)), Some(S(5)));
+    let line = talking(&mut w, HangUp::Never);
+    hands_on(&mut w, line, "<sip:Water%20Bureau@hotline>");
+    settle(&mut w);
+    assert_eq!(steps(&w).last().unwrap(), "ended ThirdParty Completed");
+}
+
+#[test]
+fn nobody_answers_for_20_s_and_the_citizen_is_back_on_the_seats_line() {
+    let mut w = hotline(14, 1);
+    w.in_town("61230001", WhenRung::Rings, None);
+    w.in_town("61230002", WhenRung::Rings, None);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    holds(&mut w, line, true);
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(S(19));
+    assert_eq!(told(&w, line), ["referred 202", "notified 100"]);
+    w.run(S(2));
+    assert_eq!(told(&w, line), ["referred 202", "notified 100", "notified 480"]);
+    holds(&mut w, line, false);
+    settle(&mut w);
+    assert_eq!(
+        steps(&w),
+        [
+            "connected 1001",
+            "held",
+            "resumed",
+            "Blind 1001→Water Bureau Started",
+            "Blind 1001→Water Bureau Failed",
+            "held",
+            "resumed",
+            "ended Caller Completed"
+        ]
+    );
+}
+
+#[test]
+fn a_seat_that_has_let_go_is_rung_again_with_recall_on_its_screen() {
+    let mut w = hotline(15, 2);
+    w.in_town("61230001", WhenRung::Rings, None);
+    w.in_town("61230002", WhenRung::Rings, None);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(MS(100));
+    seat_hangs_up(&mut w, line);
+    w.run(S(21));
+    let recalled = w.seats_told.iter().any(|(_, t)| {
+        matches!(t, Told::Rings { seat, display, .. } if seat == "1001" && display.starts_with("[Recall] "))
+    });
+    assert!(recalled, "{}", whole(&w));
+    settle(&mut w);
+    assert_eq!(
+        steps(&w),
+        [
+            "connected 1001",
+            "Blind 1001→Water Bureau Started",
+            "Blind 1001→Water Bureau Failed",
+            "recall 1001",
+            "connected 1001",
+            "ended Caller Completed"
+        ]
+    );
+}
+
+#[test]
+fn a_seat_that_is_gone_or_busy_leaves_the_recall_to_the_head_of_the_queue() {
+    let mut w = hotline(16, 2);
+    w.in_town("61230001", WhenRung::Rings, None);
+    w.in_town("61230002", WhenRung::Rings, None);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(MS(100));
+    seat_hangs_up(&mut w, line);
+    w.run(S(1));
+    w.seat_dials(1001, "*11", HangUp::Never);
+    settle(&mut w);
+    assert_eq!(
+        steps(&w)[2..],
+        ["Blind 1001→Water Bureau Failed", "connected 1002", "ended Caller Completed"],
+        "{}",
+        whole(&w)
+    );
+}
+
+#[test]
+fn a_citizen_who_hangs_up_while_the_target_rings_leaves_nothing_behind() {
+    for lets_go in [true, false] {
+        let mut w = hotline(17, 1);
+        w.in_town("61230001", WhenRung::Rings, None);
+        let line = talking(&mut w, HangUp::AfterAnswer(S(6)));
+        hands_on(&mut w, line, "<sip:601@hotline>");
+        w.run(MS(100));
+        if lets_go {
+            seat_hangs_up(&mut w, line);
+        }
+        settle(&mut w);
+        assert_eq!(
+            steps(&w)[1..],
+            [
+                "Blind 1001→Water Bureau Started",
+                "Blind 1001→Water Bureau Cancelled",
+                "ended Caller Completed"
+            ],
+            "{}",
+            whole(&w)
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_crosses_the_recall_leaves_one_of_the_two() {
+    for after in 0..24 {
+        let mut w = hotline(18 + after, 1);
+        w.in_town("61230001", WhenRung::Refuses(486), None);
+        // The deputy answers within a millisecond of the moment the recall is due.
+        let moment = Duration::from_micros(19_998_500 + after * 100);
+        w.in_town("61230002", WhenRung::Answers(moment), None);
+        let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+        hands_on(&mut w, line, "<sip:601@hotline>");
+        settle(&mut w);
+        let results: Vec<_> = steps(&w).into_iter().filter(|s| s.starts_with("Blind")).collect();
+        assert_eq!(results.len(), 2, "{results:?}");
+        assert_eq!(steps(&w).last().unwrap(), "ended Caller Completed");
+    }
+}
+
+#[test]
+fn a_second_refer_waits_for_the_first_and_one_to_nobody_changes_nothing() {
+    let mut w = hotline(50, 1);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+    for (to, status) in [
+        ("<sip:nobody@hotline>", 404),
+        ("<sip:13800000000@hotline>", 403),
+        ("nonsense", 400),
+        ("<sip:1001@h>", 486),
+    ] {
+        hands_on(&mut w, line, to);
+        w.run(MS(200));
+        assert_eq!(told(&w, line).last().unwrap(), &format!("referred {status}"), "{to}");
+    }
+    w.in_town("61230001", WhenRung::Rings, None);
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(MS(200));
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(MS(200));
+    assert_eq!(told(&w, line)[4..], ["referred 202", "notified 100", "referred 491"]);
+    settle(&mut w);
+}
+
+#[test]
+fn a_citizen_cannot_have_himself_handed_on() {
+    let mut w = hotline(51, 1);
+    let citizen = w.citizen_calls("13812341234", HangUp::AfterAnswer(S(10)));
+    w.run(S(2));
+    w.in_hall(|phones, now, out| phones.hands_on(now, citizen, "<sip:601@hotline>", out));
+    w.run(S(1));
+    assert!(
+        w.told.iter().any(|(_, t)| matches!(t, Told::HandedOn { status: 403 | 405, .. })),
+        "{:?}",
+        w.told
+    );
+    settle(&mut w);
+    assert_eq!(steps(&w), ["connected 1001", "ended Caller Completed"]);
+}
+
+#[test]
+fn after_a_consultation_the_two_are_joined_by_replaces() {
+    for from_second in [false, true] {
+        let mut w = hotline(52, 1);
+        let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+        holds(&mut w, line, true);
+        let second = w.seat_dials(1001, "601", HangUp::Never);
+        w.run(S(3));
+        let (on, other) = if from_second { (second, line) } else { (line, second) };
+        let replaces = w.at_desk(|phones, _, _| phones.replaces(other)).expect("a dialog");
+        hands_on(&mut w, on, &format!("<sip:601@hotline?{replaces}>"));
+        w.run(S(1));
+        assert_eq!(told(&w, on).iter().filter(|t| *t == "notified 200").count(), 1, "{:?}", told(&w, on));
+        assert!(told(&w, second).contains(&"hung up on".to_owned()));
+        assert!(told(&w, line).contains(&"free".to_owned()));
+        settle(&mut w);
+        assert_eq!(
+            steps(&w)[2..],
+            [
+                "Water Bureau joined",
+                "resumed",
+                "Attended 1001→Water Bureau Started",
+                "Attended 1001→Water Bureau Completed",
+                "ended Caller Completed"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_consultation_that_still_rings_can_be_handed_over_and_comes_back() {
+    let mut w = hotline(53, 1);
+    w.in_town("61230001", WhenRung::Rings, None);
+    w.in_town("61230002", WhenRung::Rings, None);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    holds(&mut w, line, true);
+    let second = w.seat_dials(1001, "601", HangUp::Never);
+    w.run(S(3));
+    seat_hangs_up(&mut w, line);
+    w.run(S(1));
+    assert_eq!(told(&w, second), ["refused 487"]);
+    settle(&mut w);
+    assert_eq!(
+        steps(&w)[2..],
+        [
+            "resumed",
+            "Attended 1001→Water Bureau Started",
+            "Attended 1001→Water Bureau Failed",
+            "recall 1001",
+            "connected 1001",
+            "ended Caller Completed"
+        ],
+        "{}",
+        whole(&w)
+    );
+}
+
+#[test]
+fn a_replaces_that_names_no_dialog_or_somebody_elses_is_refused() {
+    let mut w = hotline(54, 2);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+    w.citizen_calls("13899999999", HangUp::AfterAnswer(S(40)));
+    w.run(S(2));
+    let others = line_of(&w, 1002);
+    let theirs = w.at_desk(|phones, _, _| phones.replaces(others)).expect("a dialog");
+    hands_on(&mut w, line, &format!("<sip:1002@hotline?{theirs}>"));
+    w.run(MS(200));
+    hands_on(&mut w, line, "<sip:1002@hotline?Replaces=x%3Bto-tag%3Dy%3Bfrom-tag%3Dz>");
+    w.run(MS(200));
+    assert_eq!(told(&w, line), ["referred 403", "referred 481"]);
+    settle(&mut w);
+}
+
+#[test]
+fn a_seat_that_is_handed_a_citizen_serves_him_from_there_and_may_hand_him_on() {
+    let mut w = hotline(55, 2);
+    w.seat_answers(1002, S(1));
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    hands_on(&mut w, line, "<sip:1002@hotline>");
+    w.run(S(4));
+    assert_eq!(told(&w, line), ["referred 202", "notified 100", "notified 200", "free"]);
+    let there = line_of(&w, 1002);
+    holds(&mut w, there, true);
+    holds(&mut w, there, false);
+    hands_on(&mut w, there, "<sip:601@hotline>");
+    settle(&mut w);
+    assert_eq!(
+        steps(&w),
+        [
+            "connected 1001",
+            "Blind 1001→1002 Started",
+            "1002 joined",
+            "Blind 1001→1002 Completed",
+            "connected 1002",
+            "held",
+            "resumed",
+            "Blind 1002→Water Bureau Started",
+            "Water Bureau joined",
+            "Blind 1002→Water Bureau Completed",
+            "ended Caller Completed"
+        ],
+        "{}",
+        whole(&w)
+    );
+    let wraps = w.journal.iter().filter(|e| matches!(e.what, What::WrapUpCompleted { .. })).count();
+    assert_eq!(wraps, 2, "each seat has its wrap-up");
+}
+
+#[test]
+fn a_trunk_without_a_channel_left_takes_nobody() {
+    let mut w = hotline(56, 2);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(S(5));
+    assert_eq!(w.channels_in_use(), 2, "the citizen's and the department's");
+    settle(&mut w);
+    assert_eq!(w.channels_in_use(), 0);
+}
+
+#[test]
+fn the_gateway_stops_in_the_middle_of_a_transfer_and_leaves_nothing() {
+    for at in [0, 100, 900, 1_100, 3_000] {
+        let mut w = hotline(57, 1);
+        let line = talking(&mut w, HangUp::Never);
+        hands_on(&mut w, line, "<sip:601@hotline>");
+        w.run(MS(at));
+        w.input(hotline_gateway::gateway::Input::Shutdown);
+        settle(&mut w);
+    }
+}
