@@ -241,6 +241,10 @@ impl Target {
 
 /// What is to be done.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, within a step; a box would cost every event an allocation"
+)]
 pub enum Output {
     /// Answer a server transaction.
     Respond {

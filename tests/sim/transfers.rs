@@ -96,11 +96,11 @@ fn steps(w: &World) -> Vec<String> {
 }
 
 fn final_record(w: &World) -> CallRecord {
-    let records = w.journal.iter().rev().filter_map(|e| match &e.what {
+    let mut records = w.journal.iter().rev().filter_map(|e| match &e.what {
         What::CallRecordUpdated(r) if r.is_final => Some(r.as_ref().clone()),
         _ => None,
     });
-    records.last().expect("a final record")
+    records.next().expect("a final record")
 }
 
 fn whole(w: &World) -> String {
