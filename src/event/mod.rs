@@ -9,7 +9,9 @@ mod line;
 mod record;
 mod sequence;
 pub mod wire;
+mod words;
 
 pub use call_event::*;
 pub use record::{CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit};
 pub use sequence::{Of, Sequence};
+pub use words::*;

@@ -4,6 +4,7 @@
 //! gateway and again after a crash, so that the record and the events cannot disagree.
 
 use super::call_event::*;
+use super::words::*;
 use crate::id::{CallId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId};
 use crate::time::{Duration, Wall};
 use std::sync::Arc;
