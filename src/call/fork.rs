@@ -8,7 +8,7 @@
 use super::inputs::{Output, Phone, Reached, Reason};
 use super::machine::Call;
 use super::outcome::presentation_result;
-use super::seat_leg::{MAX_SEAT_LEGS, SeatLeg, SeatSignalling};
+use super::seat_leg::{MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::acd;
 use crate::event::PresentationResult;
@@ -102,22 +102,33 @@ impl Call {
         if matches!(seat.signalling, SeatSignalling::Inviting { .. }) {
             // Should it arrive all the same, its CANCEL follows.
             seat.hang_up(cx);
-            self.phone_failed(leg, None, cx);
+            cx.out.push(Output::Unheard { leg });
+            match seat.part {
+                Part::Third => self.third_lost(leg, None, cx),
+                Part::Offered | Part::Asking => self.phone_failed(leg, None, cx),
+            }
         }
+    }
+
+    /// The next way to the phone that a leg was to reach, when that one failed without the phone having a say.
+    pub(super) fn another_way(&mut self, leg: LegId, status: Option<u16>) -> Option<Phone> {
+        if !matches!(status, None | Some(408 | 430 | 503)) {
+            return None;
+        }
+        let lost = self.seats.iter_mut().find(|s| s.id == leg)?;
+        let mut ways = std::mem::take(&mut lost.others).into_iter();
+        Some(Phone { way: ways.next()?, others: ways.collect() })
     }
 
     /// A phone that was to ring will not answer; its leg is ending or down.
     pub(super) fn phone_failed(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
         self.deadlines.cancel(Reason::Unheard(leg));
-        let Some(lost) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        let Some(lost) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (lost.presentation, lost.seat.clone());
         let rang = lost.rang_for(cx.now.mono);
-        let another_way = matches!(status, None | Some(408 | 430 | 503));
-        let others = if another_way { std::mem::take(&mut lost.others) } else { Vec::new() };
-        if let Some((way, others)) = others.split_first()
+        if let Some(phone) = self.another_way(leg, status)
             && self.seats.len() < MAX_SEAT_LEGS
         {
-            let phone = Phone { way: way.clone(), others: others.to_vec() };
             let next = LegId::new(cx.now.wall, cx.random);
             return self.begin_leg(next, presentation, &seat, Reached::At(vec![phone]), cx);
         }

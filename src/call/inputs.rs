@@ -200,16 +200,17 @@ pub struct SeatAsked {
     pub watch: Watch,
 }
 
-/// One phone of a seat.
+/// One phone: of a seat, or behind a number outside.
 #[derive(Debug, Clone)]
 pub struct Phone {
     /// The way to it that is tried first.
     pub way: Target,
-    /// Further ways to the same phone (RFC 5626), the newest first.
+    /// Further ways to the same phone: a seat's other flows (RFC 5626), the newest first; a trunk's other addresses (RFC
+    /// 3263 section 4.3).
     pub others: Vec<Target>,
 }
 
-/// Where a seat's phone is.
+/// Where a phone is.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Request-URI of the INVITE.
@@ -269,8 +270,15 @@ pub enum Output {
         /// The value of the Reason header that goes with it.
         reason: Option<String>,
     },
+    /// Nobody said a word to the INVITE that was sent on a leg.
+    Unheard {
+        /// The leg.
+        leg: LegId,
+    },
     /// Send an ACK for a 2xx, outside any transaction.
     Ack {
+        /// The leg.
+        leg: LegId,
         /// The path.
         flow: Flow,
         /// The ACK, without Via.

@@ -206,6 +206,11 @@ impl Call {
         self.id
     }
 
+    /// Whether `leg` is the caller's.
+    pub fn is_caller(&self, leg: LegId) -> bool {
+        self.caller.id == leg
+    }
+
     /// Whether nothing is left to do or to say.
     pub fn is_finished(&self) -> bool {
         self.published == Published::Final && self.caller.is_gone() && self.seats.is_empty()

@@ -317,7 +317,7 @@ impl Call {
                         cx,
                     );
                 };
-                send_ack(&dialog, response, cx);
+                send_ack(leg, &dialog, response, cx);
                 let agreed = early::answer_of(settled, &offered, response);
                 seat.conduct.learn(response);
                 seat.conduct.timer.answered(cx.now.mono, response);
@@ -343,7 +343,7 @@ impl Call {
             // The answer crossed our CANCEL, or the call is over: acknowledge and hang up.
             SeatSignalling::Inviting { invite, .. } | SeatSignalling::Cancelling { invite, .. } => {
                 if let Some((mut dialog, _)) = seat.early.confirm(&invite, flow, response) {
-                    send_ack(&dialog, response, cx);
+                    send_ack(leg, &dialog, response, cx);
                     let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
                     cx.out.push(Output::Request { leg, flow, request });
                     seat.signalling = SeatSignalling::Closing { dialog: Box::new(dialog) };
@@ -354,12 +354,12 @@ impl Call {
             }
             SeatSignalling::Up { invite, dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
-                    send_ack(&dialog, response, cx);
+                    send_ack(leg, &dialog, response, cx);
                 } else if let Some((mut forked, _)) =
                     invite.as_ref().and_then(|i| seat.early.confirm(i, flow, response))
                 {
                     // A second phone behind the same address answered too (RFC 3261 section 13.2.2.4).
-                    send_ack(&forked, response, cx);
+                    send_ack(leg, &forked, response, cx);
                     let (flow, request) = (forked.flow(), forked.request(Method::Bye));
                     cx.out.push(Output::Request { leg, flow, request });
                 }
@@ -367,7 +367,7 @@ impl Call {
             }
             SeatSignalling::Closing { dialog } => {
                 if response.to_tag() == Some(dialog.remote_tag()) {
-                    send_ack(&dialog, response, cx);
+                    send_ack(leg, &dialog, response, cx);
                 }
                 seat.signalling = SeatSignalling::Closing { dialog };
             }
@@ -465,8 +465,8 @@ impl SeatLeg {
     }
 }
 
-/// The ACK for a 2xx to an INVITE of ours.
-pub(super) fn send_ack(dialog: &Dialog, response: &Message, cx: &mut Cx<'_>) {
+/// The ACK for a 2xx to an INVITE of ours on `leg`.
+pub(super) fn send_ack(leg: LegId, dialog: &Dialog, response: &Message, cx: &mut Cx<'_>) {
     let request: Outgoing = dialog.ack(response.cseq().0);
-    cx.out.push(Output::Ack { flow: dialog.flow(), request });
+    cx.out.push(Output::Ack { leg, flow: dialog.flow(), request });
 }

@@ -6,7 +6,7 @@ use super::hold;
 use super::inputs::Output;
 use super::machine::Call;
 use super::presenting::send_ack;
-use super::seat_leg::{ALLOW, SeatSignalling};
+use super::seat_leg::{ALLOW, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use super::{agreement::Agreement, conduct::Conduct, conduct::SUPPORTED};
 use crate::event::{EndReason, EndedBy};
@@ -111,6 +111,15 @@ impl Reoffer {
     /// Whether the request with this CSeq number is what was asked.
     pub fn is_asked(&self, cseq: u32) -> bool {
         matches!(self.out, Out::Asked { cseq: asked, .. } if asked == cseq)
+    }
+
+    /// What was asked by this CSeq number goes by another one.
+    fn renumber(&mut self, from: u32, to: u32) {
+        if let Out::Asked { cseq, .. } = &mut self.out
+            && *cseq == from
+        {
+            *cseq = to;
+        }
     }
 
     fn back_off(&mut self, until: Mono, ask: Ask) {
@@ -219,7 +228,7 @@ impl Call {
             return true;
         }
         if status < 300 && *method == Method::Invite {
-            send_ack(dialog, response, cx);
+            send_ack(leg, dialog, response, cx);
         }
         let Out::Asked { ask, offered, .. } = std::mem::take(&mut conduct.reoffer.out) else { return true };
         if status < 300 {
@@ -232,6 +241,27 @@ impl Call {
         }
         self.ask_next(leg, cx);
         true
+    }
+
+    /// A request of ours with this CSeq number is to be sent again, with the password its `response` asks for: the number
+    /// it goes by from here on. `None` when nobody wants it any more.
+    pub fn asks_again(&mut self, leg: LegId, response: &Message, cseq: u32) -> Option<u32> {
+        let seat = self.seats.iter_mut().find(|s| s.id == leg);
+        if *response.cseq().1 == Method::Invite
+            && let Some(SeatLeg { signalling: SeatSignalling::Inviting { invite, .. }, early, .. }) = seat
+        {
+            let next = invite.cseq() + 1;
+            **invite = invite.as_ref().clone().set("CSeq", format!("{next} INVITE"));
+            early.clear();
+            return Some(next);
+        }
+        if let Some(Parts { dialog, conduct, .. }) = self.parts_of(leg, response.to_tag()) {
+            let next = dialog.next_number();
+            conduct.reoffer.renumber(cseq, next);
+            return Some(next);
+        }
+        // Of a leg that closes the BYE alone is still wanted.
+        (*response.cseq().1 == Method::Bye).then_some(cseq + 1)
     }
 
     /// The peer took our offer, and says what it makes of it. One it makes nothing of leaves the media as it is.

@@ -59,7 +59,7 @@ impl Call {
             // Our ACK for a re-INVITE was lost.
             Method::Invite if again && leg == self.caller.id => {
                 if let Some(parts) = self.parts_of(leg, None) {
-                    send_ack(parts.dialog, response, cx);
+                    send_ack(leg, parts.dialog, response, cx);
                 }
             }
             _ => self.seat_response(leg, flow, response, cx),

@@ -51,6 +51,9 @@ pub struct PeerRules {
     pub reliable: Reliable,
     /// Whether there is sound before the answer: ours for who calls us, the peer's for who is called.
     pub early_media: bool,
+    /// The host in From and P-Asserted-Identity of calls to it: that of the registrar we sign in at, where we do; a carrier
+    /// takes its own customers' calls alone. `None`: ours.
+    pub domain: Option<Arc<str>>,
 }
 
 impl Default for PeerRules {
@@ -63,6 +66,7 @@ impl Default for PeerRules {
             session_expires: Duration::from_secs(1800),
             reliable: Reliable::Supported,
             early_media: false,
+            domain: None,
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::agreement::Agreement;
 use super::conduct::Conduct;
 use super::early::EarlyDialogs;
-use super::inputs::{Output, Reason, Target};
+use super::inputs::{Output, Phone, Reason};
 use super::machine::Call;
 use super::presence::Presence;
 use super::seat_leg::{ALLOW, MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};
@@ -39,8 +39,8 @@ pub struct Destination {
     pub trunk: Option<TrunkId>,
     /// The number it sees; without one it sees who asks for it.
     pub shown: Option<String>,
-    /// Where to ring, in order.
-    pub hops: Vec<Target>,
+    /// Whom to ring, in order: a department's numbers, or a seat's phones. Each may have several ways to it.
+    pub phones: Vec<Phone>,
     /// How long each but the last may ring.
     pub ring: Duration,
     /// How long all may ring together while a citizen waits.
@@ -72,7 +72,7 @@ pub(super) enum Reach {
 #[derive(Debug)]
 pub(super) struct Extension {
     pub to: Destination,
-    /// The hop that is tried next.
+    /// Which of the phones is rung next.
     next: usize,
     /// His leg; of those before, CANCEL is out.
     pub leg: LegId,
@@ -93,25 +93,32 @@ impl Call {
         cx.out.extend(to.seat.clone().map(|seat| Output::Acd(acd::Input::Occupy { seat, call })));
         let leg = LegId::new(cx.now.wall, cx.random);
         self.extension = Some(Extension { to, next: 0, leg, reach: Reach::Ringing, purpose });
-        self.try_next_hop(None, cx);
+        self.ring_next(None, cx);
     }
 
     /// Rings the next number. `status` is what became of the one before; with none left it is what became of all.
-    pub(super) fn try_next_hop(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
+    fn ring_next(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
         self.deadlines.cancel(Reason::Hop);
         let Some(extension) = &mut self.extension else { return };
-        let target = extension.to.hops.get(extension.next).cloned();
-        let Some(target) = target.filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {
+        let Some(phone) = extension.to.phones.get(extension.next).cloned() else {
             return self.extension_failed(status, cx);
         };
-        if extension.next > 0 {
-            extension.leg = LegId::new(cx.now.wall, cx.random);
-        }
         extension.next += 1;
-        let leg = extension.leg;
-        if extension.next < extension.to.hops.len() {
+        if extension.next < extension.to.phones.len() {
             self.deadlines.set(Reason::Hop, cx.now.mono + extension.to.ring);
         }
+        self.ring_by(phone, status, cx);
+    }
+
+    /// Begins a leg to one phone by the first way to it. `status` is what became of the leg before.
+    fn ring_by(&mut self, phone: Phone, status: Option<u16>, cx: &mut Cx<'_>) {
+        if self.seats.len() >= MAX_SEAT_LEGS {
+            return self.extension_failed(status, cx);
+        }
+        let Some(extension) = &mut self.extension else { return };
+        let leg = LegId::new(cx.now.wall, cx.random);
+        extension.leg = leg;
+        let Phone { way: target, others } = phone;
         let peer = match &extension.to.trunk {
             Some(trunk) => cx.rules.trunk(trunk),
             None => cx.rules.seat.clone(),
@@ -127,7 +134,7 @@ impl Call {
             presentation: PresentationId::new(cx.now.wall, cx.random),
             seat: extension.to.seat.clone().unwrap_or_else(|| SeatId::from("")),
             presence: Presence::new(target.way(), target.watch),
-            others: Vec::new(),
+            others,
             signalling: SeatSignalling::Preparing { target },
             media: Agreement::new(leg, cx.random.bits(), peer.clone()),
             conduct: Conduct::new(peer, cx.random.bits()),
@@ -164,7 +171,8 @@ impl Call {
         codecs.sort_by_key(|c| Some(*c) != liked);
         let Some(body) = third.media.offer(cx.rules, target.flow, &codecs) else { return };
         let user = caller::uri_user(&user);
-        let address = format!("<sip:{user}@{}>", cx.rules.domain);
+        let domain = third.conduct.peer.domain.as_deref().unwrap_or(&cx.rules.domain);
+        let address = format!("<sip:{user}@{domain}>");
         let from = match name.as_str() {
             "" => format!("{address};tag={leg}"),
             name => format!("{} {address};tag={leg}", crate::sip::quoted(name)),
@@ -185,6 +193,7 @@ impl Call {
         cx.out.push(Output::Request { leg, flow: target.flow, request: invite.clone() });
         third.signalling =
             SeatSignalling::Inviting { invite: Box::new(invite), target, offered: codecs, rang: None };
+        self.await_word(leg, cx);
     }
 
     /// He rings, or is heard already (`described`).
@@ -218,18 +227,24 @@ impl Call {
         }
     }
 
-    /// His leg ended before he answered: the next number, while anybody waits for it.
+    /// His leg ended before he answered: the next way to the same number when he was not reached (RFC 3263 section
+    /// 4.3), else the next number, while anybody waits for it.
     pub(super) fn third_lost(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
+        self.deadlines.cancel(Reason::Unheard(leg));
         let ringing = |e: &&Extension| e.leg == leg && e.reach == Reach::Ringing;
-        if self.extension.as_ref().filter(ringing).is_some() {
-            self.try_next_hop(status, cx);
+        if self.extension.as_ref().filter(ringing).is_none() {
+            return;
+        }
+        match self.another_way(leg, status) {
+            Some(phone) => self.ring_by(phone, status, cx),
+            None => self.ring_next(status, cx),
         }
     }
 
     /// One number has rung long enough.
     pub(super) fn hop_silent(&mut self, cx: &mut Cx<'_>) {
         self.cancel_third(cx);
-        self.try_next_hop(Some(408), cx);
+        self.ring_next(Some(408), cx);
     }
 
     /// All of it has rung long enough.

@@ -92,7 +92,7 @@ impl Gateway {
             lost_phones,
             transactions: sip.transactions(),
             routes: self.spoken.len()
-                + self.channels.len()
+                + self.outward.len()
                 + self.clients.len()
                 + self.invites.len()
                 + self.servers.len(),

@@ -7,8 +7,9 @@ use super::codes::Asked;
 use super::directory::Whom;
 use super::durable::Then;
 use super::{Ack, Duty, Gateway, Output, Slot};
-use crate::call::{self, Call, Cx, Destination, Dialled, Referred, SeatAsked, Target, Watch};
+use crate::call::{self, Call, Cx, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
+use crate::sip::trunk::Route;
 use crate::sip::{Message, Outgoing, ReferTo, Replaces, ServerTx, Uri};
 use crate::time::Now;
 
@@ -131,18 +132,12 @@ impl Gateway {
         }
     }
 
-    /// The ways to dial a number through a trunk: its targets that live first.
-    fn ways_to(&self, trunk: &TrunkId, number: &str) -> Vec<Target> {
-        let trunks = &self.trunking.trunks;
-        let first = trunks.route(trunk, number);
-        let routes = std::iter::successors(first, |route| trunks.next(route)).take(WAYS);
-        let target = |r: crate::sip::trunk::Route| Target {
-            uri: r.uri,
-            flow: r.flow,
-            routes: Vec::new(),
-            watch: Watch::LeftAlone,
-        };
-        routes.map(target).collect()
+    /// A number outside, with the ways to dial it through a trunk: its targets that live first.
+    fn phone_at(&self, trunk: &TrunkId, number: &str) -> Option<Phone> {
+        let target =
+            |r: Route| Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch: Watch::LeftAlone };
+        let mut ways = self.trunking.trunks.ways(trunk, number, WAYS).into_iter().map(target);
+        Some(Phone { way: ways.next()?, others: ways.collect() })
     }
 
     /// Whom `seat` wants, and how to get there.
@@ -156,8 +151,8 @@ impl Gateway {
                 if self.acd.is_engaged(&there) {
                     return Err((486, "this seat has a call"));
                 }
-                let hops: Vec<Target> = self.phones_of(&there).into_iter().map(|phone| phone.way).collect();
-                if hops.is_empty() {
+                let phones = self.phones_of(&there);
+                if phones.is_empty() {
                     return Err((480, "this seat has no phone"));
                 }
                 Ok(Destination {
@@ -166,7 +161,7 @@ impl Gateway {
                     seat: Some(there),
                     trunk: None,
                     shown: None,
-                    hops,
+                    phones,
                     ring,
                     recall,
                 })
@@ -175,8 +170,8 @@ impl Gateway {
                 if self.trunks.get(&trunk).is_none_or(|t| t.in_use >= t.channels) {
                     return Err((503, "the trunk has no channel left"));
                 }
-                let hops: Vec<Target> = numbers.iter().flat_map(|n| self.ways_to(&trunk, n)).collect();
-                if hops.is_empty() {
+                let phones: Vec<Phone> = numbers.iter().filter_map(|n| self.phone_at(&trunk, n)).collect();
+                if phones.is_empty() {
                     return Err((503, "the trunk cannot be reached"));
                 }
                 let number = dial.number.clone().or_else(|| self.first_service.clone());
@@ -187,7 +182,7 @@ impl Gateway {
                     seat: None,
                     trunk: Some(trunk),
                     shown,
-                    hops,
+                    phones,
                     ring,
                     recall,
                 })

@@ -1,16 +1,26 @@
 //! Which machine hears what: the values that go between calls, the queue, the endpoint and the shell.
 
 use super::durable::Then;
-use super::{Ack, Duty, Gateway, INVITES_KEPT, Output, Sent, Slot, Work};
+use super::{Ack, Duty, Gateway, INVITES_KEPT, Output, Outward, Slot, Work};
 use crate::acd;
 use crate::call::{self, Call, Cx};
 use crate::event::{CallEvent, NodeState, What};
-use crate::id::{CallId, LegId, SeatId};
+use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::media;
 use crate::room::give_back;
-use crate::sip::{Change, ClientTx, Method, ServerTx};
+use crate::sip::{Change, ClientTx, ServerTx};
 use crate::time::Now;
 use std::sync::Arc;
+
+/// What a call's step means for the trunks it goes out by.
+enum OfTrunk {
+    /// A leg takes a channel.
+    Taken(TrunkId),
+    /// It gives it back.
+    Freed(TrunkId),
+    /// Nobody said a word to its INVITE.
+    Unheard(LegId),
+}
 
 impl Gateway {
     /// Does what is queued until nothing is, then hands the endpoint's bytes out.
@@ -76,7 +86,7 @@ impl Gateway {
     }
 
     /// Remembers an INVITE of ours as long as its leg lives: its 2xx may come again.
-    fn invited_by(&mut self, leg: LegId, tx: ClientTx) {
+    pub(super) fn invited_by(&mut self, leg: LegId, tx: ClientTx) {
         let sent = self.invites.entry(leg).or_default();
         if sent.len() == INVITES_KEPT {
             self.clients.remove(&sent.remove(0));
@@ -163,9 +173,11 @@ impl Gateway {
         give_back(&mut self.servers);
     }
 
-    /// Does what the call said.
+    /// Does what the call said. What is told of its trunks in consequence comes after what the call itself told: events
+    /// leave in the order of their positions.
     pub(super) fn act(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
         let mut said = std::mem::take(&mut self.said);
+        let mut of_trunks = Vec::new();
         for output in said.drain(..) {
             match output {
                 call::Output::Respond { tx, response } => {
@@ -173,20 +185,18 @@ impl Gateway {
                     self.endpoint.respond(now, tx, response, &mut self.wire);
                 }
                 call::Output::Request { leg, flow, request } => {
-                    let Some(method) = request.method().cloned() else { continue };
-                    let cseq = request.cseq();
-                    let tx = self.endpoint.request(now, flow, request, &mut self.wire);
-                    if method == Method::Invite {
-                        self.invited_by(leg, tx);
-                    }
-                    self.clients.insert(tx, Sent { call: id, leg, method, cseq });
+                    self.request_on(now, (id, leg), flow, request)
                 }
+                call::Output::Unheard { leg } => of_trunks.push(OfTrunk::Unheard(leg)),
                 call::Output::Cancel { leg, reason } => {
                     if let Some(tx) = self.invites.get(&leg).and_then(|all| all.last()) {
                         self.endpoint.cancel(now, *tx, reason.as_deref(), &mut self.wire);
                     }
                 }
-                call::Output::Ack { flow, request } => self.endpoint.send(flow, request, &mut self.wire),
+                call::Output::Ack { leg, flow, request } => {
+                    let request = self.proved_ack(leg, request);
+                    self.endpoint.send(flow, request, &mut self.wire);
+                }
                 call::Output::Media(command) => out.push(Output::Media(command)),
                 call::Output::Acd(input) => self.work.push_back(Work::Acd(input)),
                 call::Output::Event(event) => self.append(id, event, out),
@@ -194,14 +204,12 @@ impl Gateway {
                     self.legs.insert(leg, id);
                 }
                 call::Output::ChannelTaken { leg, trunk } => {
-                    self.take_channel(now, &trunk, out);
-                    self.channels.insert(leg, trunk);
+                    of_trunks.push(OfTrunk::Taken(trunk.clone()));
+                    self.outward.insert(leg, Outward { trunk, hop: None });
                 }
                 call::Output::LegDown(leg) => {
                     self.legs.remove(&leg);
-                    if let Some(trunk) = self.channels.remove(&leg) {
-                        self.free_channel(now, &trunk, out);
-                    }
+                    of_trunks.extend(self.outward.remove(&leg).map(|o| OfTrunk::Freed(o.trunk)));
                     for tx in self.invites.remove(&leg).unwrap_or_default() {
                         self.clients.remove(&tx);
                     }
@@ -209,6 +217,13 @@ impl Gateway {
             }
         }
         self.said = said;
+        for of_trunk in of_trunks {
+            match of_trunk {
+                OfTrunk::Taken(trunk) => self.take_channel(now, &trunk, out),
+                OfTrunk::Freed(trunk) => self.free_channel(now, &trunk, out),
+                OfTrunk::Unheard(leg) => self.trunk_call_failed(now, leg, out),
+            }
+        }
     }
 
     fn append(&mut self, id: CallId, event: CallEvent, out: &mut Vec<Output>) {

@@ -16,6 +16,7 @@ mod exchange;
 mod nuisance;
 mod phones;
 mod ports;
+mod proving;
 mod recovery;
 mod refusals;
 mod routing;
@@ -35,8 +36,9 @@ use crate::call::{self, Call, Rules, ServiceRules};
 use crate::caller::{HistoryKey, TrunkIdentity};
 use crate::event::Sequence;
 use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
+use crate::sip::locate::Hop;
 use crate::sip::registrar::Held;
-use crate::sip::{ClientTx, Doors, Endpoint, Method, Registrar, ServerTx};
+use crate::sip::{ClientTx, Doors, Endpoint, Flow, Method, Outgoing, Registrar, ServerTx};
 use crate::time::{Mono, Now, Timers};
 use durable::Awaiting;
 use phones::Phones;
@@ -71,8 +73,8 @@ pub struct Gateway {
     directory: directory::Directory,
     /// What outside targets see where nothing else is configured.
     first_service: Option<String>,
-    /// Legs that go out, and the trunk each takes a channel of.
-    channels: HashMap<LegId, TrunkId>,
+    /// Legs that go out by a trunk.
+    outward: HashMap<LegId, Outward>,
     /// Codes that were answered.
     spoken: codes::Spoken,
     /// The seat that is picking a call up, within one step.
@@ -125,6 +127,23 @@ struct Sent {
     leg: LegId,
     method: Method,
     cseq: u32,
+    /// The request itself, where its trunk may ask for a password.
+    provable: Option<Box<Provable>>,
+}
+
+/// A request as it went out, to be sent again with a password.
+#[derive(Debug, Clone)]
+struct Provable {
+    trunk: TrunkId,
+    flow: Flow,
+    request: Outgoing,
+}
+
+/// A leg that goes out: the trunk it takes a channel of, and where its INVITE went.
+#[derive(Debug)]
+struct Outward {
+    trunk: TrunkId,
+    hop: Option<Hop>,
 }
 
 /// A trunk's limits and what is used of them.
@@ -136,6 +155,8 @@ struct Trunk {
     down: bool,
     /// Nearly all its channels are used, and the alarm is raised.
     crowded: bool,
+    /// It does not accept our password, and the alarm is raised.
+    locked_out: bool,
     /// Calls refused, by reason.
     refused: Vec<(crate::event::RefusalReason, u64)>,
     /// Of those, answered with 200 OK and not acknowledged yet.

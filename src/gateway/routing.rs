@@ -7,7 +7,9 @@ use crate::call;
 use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
 use crate::sip::door::Standing;
-use crate::sip::{Flow, Happened, Message, Method, Outgoing, ServerTx, Transport, demands, keep_alive};
+use crate::sip::{
+    Failure, Flow, Happened, Message, Method, Outgoing, ServerTx, Transport, demands, keep_alive,
+};
 use crate::time::Now;
 use bytes::Bytes;
 
@@ -93,8 +95,9 @@ impl Gateway {
                 Happened::Failed { tx, .. } if self.phones.asked(tx) => {
                     self.phone_answered(now, tx, None, out)
                 }
+                Happened::Response { tx, response, .. } if self.trunk_answered(now, tx, &response, out) => {}
                 Happened::Response { tx, flow, response } => {
-                    let Some(Sent { call, leg, .. }) = self.clients.get(&tx).cloned() else {
+                    let Some((call, leg)) = self.clients.get(&tx).map(|sent| (sent.call, sent.leg)) else {
                         self.trunk_responded(now, tx, response, out);
                         continue;
                     };
@@ -106,7 +109,11 @@ impl Gateway {
                     self.push_call(call, call::Input::Response { leg, flow, response });
                 }
                 Happened::Failed { tx, cause } => match self.clients.remove(&tx) {
-                    Some(Sent { call, leg, method, cseq }) => {
+                    Some(Sent { call, leg, method, cseq, .. }) => {
+                        // Want of room here says nothing of a peer.
+                        if method == Method::Invite && cause != Failure::Full {
+                            self.trunk_call_failed(now, leg, out);
+                        }
                         self.push_call(call, call::Input::Failed { leg, method, cseq });
                     }
                     None => self.trunk_request_failed(now, tx, cause, out),

@@ -56,7 +56,7 @@ impl Gateway {
             awaiting: Awaiting::default(),
             directory: super::directory::Directory::new(config),
             first_service: config.services.first().map(|s| s.number.as_str().to_owned()),
-            channels: HashMap::new(),
+            outward: HashMap::new(),
             spoken: HashMap::new(),
             picking: None,
             held: Held::default(),
@@ -122,6 +122,7 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         session_expires: trunk.session_expires,
         reliable: trunk.reliable,
         early_media: trunk.early_media,
+        domain: trunk.register.as_ref().map(|registrar| Arc::from(registrar.uri_host())),
     }
 }
 
@@ -154,6 +155,7 @@ fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
             most_half_open: half_open(t.calls_per_second),
             down: false,
             crowded: false,
+            locked_out: false,
             refused: Vec::new(),
             rate,
             readable,

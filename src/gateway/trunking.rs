@@ -2,15 +2,15 @@
 //! much of them is used. Whether a trunk lives and where it is reached is `sip::trunk`.
 
 use super::refusals::Cause;
-use super::{Gateway, Output, Trunk};
+use super::{Gateway, Output, Outward, Trunk};
 use crate::config::{Authenticate, Config};
 use crate::event::{RefusalReason, What};
-use crate::id::{Random, SeatId, TrunkId};
+use crate::id::{LegId, Random, SeatId, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
 use crate::sip::door::Standing;
 use crate::sip::locate::{Answer, Query};
-use crate::sip::trunk::{Asked, Input, Own, Profile, Reason, Route};
+use crate::sip::trunk::{Asked, Input, Own, Profile, Reason};
 use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, ServerTx, Trunks, trunk};
 use crate::time::{Mono, Now};
 use std::collections::HashMap;
@@ -158,19 +158,19 @@ impl Gateway {
         }
     }
 
-    #[allow(dead_code, reason = "for legs towards trunks")]
-    /// A call of ours by this way failed with 503, by silence or by its path: the next goes elsewhere.
-    pub(super) fn trunk_call_failed(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
+    /// A call of ours that goes out by `leg` failed with 503, by silence or by its path: the next goes elsewhere.
+    pub(super) fn trunk_call_failed(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
+        let Some(Outward { trunk, hop: Some(hop) }) = self.outward.get(&leg) else { return };
         let mut said = std::mem::take(&mut self.trunking.said);
-        self.trunking.trunks.failed(now, route, &mut said);
+        self.trunking.trunks.failed(now, trunk, *hop, &mut said);
         self.trunks_said(now, said, out);
     }
 
-    #[allow(dead_code, reason = "for legs towards trunks")]
-    /// A call of ours by this way was answered, whatever the answer.
-    pub(super) fn trunk_call_answered(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
+    /// A call of ours that goes out by `leg` was answered, whatever the answer.
+    pub(super) fn trunk_call_answered(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
+        let Some(Outward { trunk, hop: Some(hop) }) = self.outward.get(&leg) else { return };
         let mut said = std::mem::take(&mut self.trunking.said);
-        self.trunking.trunks.answered(now, route, &mut said);
+        self.trunking.trunks.answered(now, trunk, *hop, &mut said);
         self.trunks_said(now, said, out);
     }
 

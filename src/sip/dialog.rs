@@ -127,9 +127,14 @@ impl Dialog {
 
     /// The next request inside the dialog (section 12.2.1.1).
     pub fn request(&mut self, method: Method) -> Outgoing {
-        self.local_seq += 1;
-        let cseq = self.local_seq;
+        let cseq = self.next_number();
         self.build(method, cseq)
+    }
+
+    /// The CSeq number of the next request, for one that is built elsewhere.
+    pub fn next_number(&mut self) -> u32 {
+        self.local_seq += 1;
+        self.local_seq
     }
 
     /// The ACK for the 2xx to our INVITE with this CSeq number (section 13.2.2.4).

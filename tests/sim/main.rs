@@ -8,6 +8,7 @@ mod doors;
 mod early;
 mod keys;
 mod malice;
+mod outward;
 mod peer;
 mod phones;
 mod scenarios;

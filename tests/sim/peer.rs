@@ -145,7 +145,12 @@ impl Peer {
 
     /// The seat 2001, which was just called: its peer, and the INVITE.
     pub fn called(w: &mut World) -> (Peer, Message) {
-        let mut peer = Peer { at: SEAT.parse().unwrap(), ..Peer::trunk() };
+        Peer::called_at(w, SEAT)
+    }
+
+    /// Whoever was just called at this address, and the INVITE.
+    pub fn called_at(w: &mut World, at: &str) -> (Peer, Message) {
+        let mut peer = Peer { at: at.parse().unwrap(), ..Peer::trunk() };
         let invite = peer.hears(w, "INVITE");
         peer.call_id = invite.call_id().to_owned();
         peer.ours = format!("{};tag=phone", String::from_utf8_lossy(invite.to().raw()));

@@ -16,10 +16,16 @@ pub struct Target {
     pub transport: Option<Transport>,
 }
 
+impl Target {
+    /// The host as it stands in a URI: IPv6 in brackets.
+    pub fn uri_host(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        write!(f, "sip:{open}{}{close}", self.host)?;
+        write!(f, "sip:{}", self.uri_host())?;
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }

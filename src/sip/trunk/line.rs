@@ -77,21 +77,21 @@ impl Line {
         }
     }
 
-    pub fn name(&self) -> &TrunkId {
-        &self.name
-    }
-
     /// A number as the trunk wants it.
     pub fn user(&self, number: &str) -> String {
         user(&format!("{}{number}", self.dial_prefix))
     }
 
-    /// The first way that was not tried: of those not dead before all that are.
-    pub fn choose(&self, tried: &[Hop]) -> Option<(&Target, Hop)> {
+    /// Every way, each address once: those not dead before those that are.
+    pub fn choices(&self) -> Vec<(&Target, Hop)> {
         let ways = || self.targets.iter().flat_map(|t| t.ways.iter().map(move |way| (t, way)));
-        let untried = || ways().filter(|(_, way)| !tried.contains(&way.hop));
-        let chosen = untried().find(|(_, way)| !way.is_dead()).or_else(|| untried().next());
-        chosen.map(|(target, way)| (target, way.hop))
+        let mut chosen: Vec<(&Target, Hop)> = Vec::new();
+        for (target, way) in ways().filter(|(_, w)| !w.is_dead()).chain(ways().filter(|(_, w)| w.is_dead())) {
+            if chosen.iter().all(|(_, hop)| *hop != way.hop) {
+                chosen.push((target, way.hop));
+            }
+        }
+        chosen
     }
 
     /// Every address we send to.

@@ -205,36 +205,33 @@ impl Trunks {
         self.located(now, out);
     }
 
-    /// The way to dial `number` through a trunk: its first target that lives, else the first that is not known to be
-    /// dead for long. `None` when it has no target, or none that has an address.
-    pub fn route(&self, trunk: &TrunkId, number: &str) -> Option<Route> {
-        let line = self.line(trunk)?;
-        self.choose(line, number, Vec::new())
-    }
-
-    /// The next way after one that failed with 503, by silence or by its path (RFC 3263 section 4.3). `None` when all
-    /// were tried. Say [`Trunks::failed`] too.
-    pub fn next(&self, route: &Route) -> Option<Route> {
-        let line = self.line(&route.trunk)?;
-        self.choose(line, &route.number, route.tried.clone())
+    /// The ways to dial `number` through a trunk, in the order they are to be tried (RFC 3263 section 4.3): addresses
+    /// that live, by the order of the targets, before those that do not; at most `most`. Empty when the trunk has no
+    /// target, or none that has an address.
+    pub fn ways(&self, trunk: &TrunkId, number: &str, most: usize) -> Vec<Route> {
+        let Some(line) = self.line(trunk) else { return Vec::new() };
+        let user = line.user(number);
+        let way = |(target, hop): (&target::Target, Hop)| {
+            Some(Route { uri: target.uri(Some(&user)), flow: flow(&self.own.reach, hop)? })
+        };
+        line.choices().into_iter().filter_map(way).take(most).collect()
     }
 
     /// A call by that way failed with 503, by silence or by its path: it counts as dead until it answers.
-    pub fn failed(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
-        let (Some(i), Some(hop)) = (self.by_name.get(&route.trunk).copied(), route.tried.last().copied())
-        else {
-            return;
-        };
+    pub fn failed(&mut self, now: Now, trunk: &TrunkId, hop: Hop, out: &mut Vec<Output>) {
+        let Some(i) = self.by_name.get(trunk).copied() else { return };
         self.with(now.mono, i, out, |line, cx| line.call_failed(hop, cx));
     }
 
     /// A call by that way was answered by somebody, whatever the answer.
-    pub fn answered(&mut self, now: Now, route: &Route, out: &mut Vec<Output>) {
-        let (Some(i), Some(hop)) = (self.by_name.get(&route.trunk).copied(), route.tried.last().copied())
-        else {
-            return;
-        };
+    pub fn answered(&mut self, now: Now, trunk: &TrunkId, hop: Hop, out: &mut Vec<Output>) {
+        let Some(i) = self.by_name.get(trunk).copied() else { return };
         self.with(now.mono, i, out, |line, cx| line.call_answered(hop, cx));
+    }
+
+    /// Whether requests to a trunk can prove a password where it asks for one.
+    pub fn has_password(&self, trunk: &TrunkId) -> bool {
+        self.line(trunk).is_some_and(|line| line.answering.is_some())
     }
 
     /// The request to send after a 401 or 407 of a trunk to `request`: the same with the next CSeq and the password
@@ -271,14 +268,6 @@ impl Trunks {
 
     fn line(&self, trunk: &TrunkId) -> Option<&Line> {
         self.by_name.get(trunk).and_then(|i| self.lines.get(*i))
-    }
-
-    fn choose(&self, line: &Line, number: &str, mut tried: Vec<Hop>) -> Option<Route> {
-        let (target, hop) = line.choose(&tried)?;
-        let flow = self.own.reach.iter().find(|r| r.serves(hop.transport, hop.remote.ip()))?.flow(hop);
-        let uri = target.uri(Some(&line.user(number)));
-        tried.push(hop);
-        Some(Route { trunk: line.name().clone(), uri, flow, number: number.to_owned(), tried })
     }
 
     /// Does one step of one trunk, and all that follows from it.

@@ -1,0 +1,142 @@
+//! Requests of calls to trunks: sent with the trunk's password where it asks for one (RFC 3261 section 22), and what
+//! their answers say of the way they went.
+//!
+//! The nonces are the trunk's and serve all its calls. A dialog's numbers are its call's: what is sent again goes by
+//! the number the call gives it.
+
+use super::{Gateway, Output, Provable, Sent};
+use crate::id::{CallId, LegId, TrunkId};
+use crate::sip::locate::Hop;
+use crate::sip::{ClientTx, Flow, Message, Method, Outgoing};
+use crate::time::Now;
+
+impl Gateway {
+    /// Sends a request of a call.
+    pub(super) fn request_on(
+        &mut self,
+        now: Now,
+        (call, leg): (CallId, LegId),
+        flow: Flow,
+        request: Outgoing,
+    ) {
+        let Some(method) = request.method().cloned() else { return };
+        if let Some(outward) = self.outward.get_mut(&leg).filter(|_| method == Method::Invite) {
+            outward.hop.get_or_insert(Hop { transport: flow.transport, remote: flow.remote });
+        }
+        let (provable, request) = match self.password_for(call, leg) {
+            Some(trunk) => {
+                let request = self.trunking.trunks.authorised(&trunk, request);
+                (Some(Provable { trunk, flow, request: request.clone() }), request)
+            }
+            None => (None, request),
+        };
+        let cseq = request.cseq();
+        self.send(now, flow, request, Sent { call, leg, method, cseq, provable: provable.map(Box::new) });
+    }
+
+    fn send(&mut self, now: Now, flow: Flow, request: Outgoing, sent: Sent) {
+        let tx = self.endpoint.request(now, flow, request, &mut self.wire);
+        if sent.method == Method::Invite {
+            self.invited_by(sent.leg, tx);
+        }
+        self.clients.insert(tx, sent);
+    }
+
+    /// The trunk at the other end of a leg, when there is a password for it.
+    fn password_for(&self, call: CallId, leg: LegId) -> Option<TrunkId> {
+        let trunk = match self.outward.get(&leg) {
+            Some(outward) => &outward.trunk,
+            None => self.calls.get(&call).filter(|slot| slot.call.is_caller(leg)).map(|slot| &slot.trunk)?,
+        };
+        self.trunking.trunks.has_password(trunk).then(|| trunk.clone())
+    }
+
+    /// The ACK of a 2xx carries what its INVITE proved (RFC 3261 section 13.2.2.4).
+    pub(super) fn proved_ack(&self, leg: LegId, mut ack: Outgoing) -> Outgoing {
+        let mut invites =
+            self.invites.get(&leg).into_iter().flatten().rev().filter_map(|tx| self.clients.get(tx));
+        let Some(invite) =
+            invites.find(|sent| sent.cseq == ack.cseq()).and_then(|sent| sent.provable.as_ref())
+        else {
+            return ack;
+        };
+        for name in ["Authorization", "Proxy-Authorization"] {
+            for value in invite.request.all(name) {
+                ack = ack.with(name, value);
+            }
+        }
+        ack
+    }
+
+    /// A response to a request of a call. Gives whether it was dealt with here: the trunk asked for the password, and
+    /// the request went out again with it.
+    pub(super) fn trunk_answered(
+        &mut self,
+        now: Now,
+        tx: ClientTx,
+        response: &Message,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let Some(status) = response.status().filter(|status| *status > 100) else { return false };
+        let Some(sent) = self.clients.get(&tx) else { return false };
+        let leg = sent.leg;
+        let invites = sent.method == Method::Invite && self.outward.contains_key(&leg);
+        if invites && status == 503 {
+            self.trunk_call_failed(now, leg, out);
+        } else if invites {
+            self.trunk_call_answered(now, leg, out);
+        }
+        if matches!(status, 401 | 407) {
+            return self.proves(now, tx, response, out);
+        }
+        if invites && (200..300).contains(&status) {
+            self.let_in(now, leg, out);
+        }
+        false
+    }
+
+    fn proves(&mut self, now: Now, tx: ClientTx, response: &Message, out: &mut Vec<Output>) -> bool {
+        let Some(Sent { call, leg, method, cseq, provable }) = self.clients.get(&tx).cloned() else {
+            return false;
+        };
+        let again =
+            provable.as_ref().and_then(|p| self.trunking.trunks.challenged(&p.trunk, response, &p.request));
+        let (Some(again), Some(was)) = (again, provable) else {
+            self.locked_out(now, leg, out);
+            return false;
+        };
+        let number = self.calls.get_mut(&call).and_then(|slot| slot.call.asks_again(leg, response, cseq));
+        let Some(number) = number else { return false };
+        self.clients.remove(&tx);
+        let request = again.set("CSeq", format!("{number} {}", method.as_str()));
+        let provable = Some(Box::new(Provable { request: request.clone(), ..*was }));
+        self.send(now, was.flow, request, Sent { call, leg, method, cseq: number, provable });
+        true
+    }
+
+    /// A trunk asks for a password, and has none of us or does not like the one it got.
+    fn locked_out(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
+        let Some(trunk) = self.outward.get(&leg).map(|outward| outward.trunk.clone()) else { return };
+        let known = self.trunking.trunks.has_password(&trunk);
+        let Some(kept) = self.trunks.get_mut(&trunk) else { return };
+        if std::mem::replace(&mut kept.locked_out, true) {
+            return;
+        }
+        let reason = match known {
+            true => {
+                format!("trunk {trunk} does not accept our password: check its username and password_file")
+            }
+            false => format!("trunk {trunk} asks for a password: give it username and password_file"),
+        };
+        self.alarm(now, "trunk_password", true, &reason, out);
+    }
+
+    fn let_in(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
+        let Some(trunk) = self.outward.get(&leg).map(|outward| outward.trunk.clone()) else { return };
+        let Some(kept) = self.trunks.get_mut(&trunk) else { return };
+        if std::mem::replace(&mut kept.locked_out, false) {
+            let reason = format!("trunk {trunk} takes our calls again");
+            self.alarm(now, "trunk_password", false, &reason, out);
+        }
+    }
+}
