@@ -1,5 +1,6 @@
 //! Our answers to the citizen's INVITE: ringing, sound before the answer, the PRACK for either, and the 200 OK.
 
+use super::arrival;
 use super::caller_leg::{CallerSignalling, MediaSide};
 use super::conduct::Awaited;
 use super::inputs::{Output, Reason};
@@ -210,11 +211,11 @@ impl Call {
             return respond(tx, Outgoing::response(prack, 200, None), cx);
         };
         cx.out.extend(next.map(|response| Output::Respond { tx: *invite, response }));
-        let described = sdp::parse(prack.body());
+        let described = arrival::described(prack);
         let mut ok = Outgoing::response(prack, 200, None);
         let agreed = match (&early.said, described) {
             (Said::Offered(codecs), answer) => {
-                let answer = answer.ok().and_then(|answer| sdp::accepted(codecs, &answer).ok());
+                let answer = answer.and_then(|answer| sdp::accepted(codecs, &answer).ok());
                 if answer.is_none() {
                     respond(tx, Outgoing::response(prack, 488, None), cx);
                     return self.refuse(RefusalReason::BadMedia, 488, cx);
@@ -222,7 +223,7 @@ impl Call {
                 early.said = Said::Reliably;
                 answer
             }
-            (Said::Reliably, Ok(offer)) => match caller.media.answer(cx.rules, *flow, &offer) {
+            (Said::Reliably, Some(offer)) => match caller.media.answer(cx.rules, *flow, &offer) {
                 Some(Ok((body, negotiated))) => {
                     ok = ok.body("application/sdp", body);
                     Some(negotiated)

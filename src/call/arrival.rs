@@ -83,10 +83,8 @@ pub fn received(
 pub fn read_arrival(invite: &Message, peer: &PeerRules) -> Result<Option<Description>, Refusal> {
     let bad = |status| Refusal::new(RefusalReason::BadRequest, status);
     let with = |status, name, value: String| Refusal { header: Some((name, value)), ..bad(status) };
-    let known: Vec<&str> = option_tag::KNOWN
-        .into_iter()
-        .filter(|tag| peer.reliable != Reliable::Off || *tag != "100rel")
-        .collect();
+    let known: Vec<&str> =
+        peer.known().into_iter().filter(|tag| peer.reliable != Reliable::Off || *tag != "100rel").collect();
     if let Some(unsupported) = option_tag::unsupported(invite, &known) {
         return Err(with(420, "Unsupported", unsupported));
     }
@@ -112,6 +110,15 @@ pub fn read_arrival(invite: &Message, peer: &PeerRules) -> Result<Option<Descrip
         return Err(Refusal::new(RefusalReason::BadMedia, 488));
     }
     Ok(Some(offer))
+}
+
+/// The session description of a response, an ACK or a PRACK: what cannot be read there cannot be refused either.
+pub fn described(message: &Message) -> Option<Description> {
+    let body = match message.header("Content-Type") {
+        Some(_) => description(message).ok()??,
+        None => message.body(),
+    };
+    sdp::parse(body).ok()
 }
 
 /// The session description a message carries, if it carries one. A body we cannot read is refused with 415 and what we

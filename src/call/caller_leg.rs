@@ -5,7 +5,7 @@ use super::answering::Early;
 use super::conduct::Conduct;
 use crate::id::LegId;
 use crate::sdp::Description;
-use crate::sip::{Dialog, Flow, Message, ServerTx};
+use crate::sip::{Cause, Dialog, Flow, Message, ServerTx};
 
 /// The leg towards the citizen.
 #[derive(Debug)]
@@ -41,10 +41,19 @@ pub enum CallerSignalling {
         /// The dialog.
         dialog: Box<Dialog>,
     },
+    /// To be hung up as soon as our 200 OK is acknowledged: no BYE before (RFC 3261 section 15).
+    HangingUp {
+        /// The dialog.
+        dialog: Box<Dialog>,
+        /// What the BYE says.
+        cause: Cause,
+    },
     /// Our BYE is out.
     Closing,
     /// Nothing is left of it.
     Down,
+    /// That was said: what it took is free again.
+    Gone,
 }
 
 impl CallerLeg {
@@ -53,8 +62,17 @@ impl CallerLeg {
         matches!(self.signalling, CallerSignalling::Unanswered { .. } | CallerSignalling::Up { .. })
     }
 
-    /// Whether nothing is left of it, in signalling and in media.
+    /// Whether nothing is left of it, in signalling and in media; said once.
+    pub fn ends(&mut self) -> bool {
+        let ends = matches!(self.signalling, CallerSignalling::Down) && self.media.side == MediaSide::Closed;
+        if ends {
+            self.signalling = CallerSignalling::Gone;
+        }
+        ends
+    }
+
+    /// Whether that was said.
     pub fn is_gone(&self) -> bool {
-        matches!(self.signalling, CallerSignalling::Down) && self.media.side == MediaSide::Closed
+        matches!(self.signalling, CallerSignalling::Gone)
     }
 }

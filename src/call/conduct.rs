@@ -11,10 +11,6 @@ use crate::sip::{Message, Outgoing, option_tag};
 use crate::time::Mono;
 use std::sync::Arc;
 
-/// The extensions we know, in Supported of whatever begins or refreshes a dialog. Reliable provisional responses are
-/// offered beside them where the peer's rules say so.
-pub const SUPPORTED: &str = "timer, replaces";
-
 /// How a leg deals with its peer.
 #[derive(Debug)]
 pub struct Conduct {
@@ -104,12 +100,18 @@ impl Conduct {
         self.can.reliable && self.peer.reliable != Reliable::Off
     }
 
+    /// The extensions we know, in Supported of whatever begins or refreshes a dialog with this peer. Reliable provisional
+    /// responses are offered beside them where the peer's rules say so.
+    pub fn supported(&self) -> &'static str {
+        if self.peer.hands_on { "timer, replaces" } else { "timer" }
+    }
+
     /// What our INVITE says of extensions and of the session timer.
     pub fn ask(&self, invite: Outgoing) -> Outgoing {
         let mut invite = match self.peer.reliable {
-            Reliable::Off => invite.set("Supported", SUPPORTED),
-            Reliable::Supported => invite.set("Supported", format!("{SUPPORTED}, 100rel")),
-            Reliable::Required => invite.set("Supported", SUPPORTED).set("Require", "100rel"),
+            Reliable::Off => invite.set("Supported", self.supported()),
+            Reliable::Supported => invite.set("Supported", format!("{}, 100rel", self.supported())),
+            Reliable::Required => invite.set("Supported", self.supported()).set("Require", "100rel"),
         };
         for (name, value) in self.timer.ask() {
             invite = invite.set(name, value);
@@ -119,7 +121,7 @@ impl Conduct {
 
     /// Our 2xx to the peer's INVITE or UPDATE, with what it says of the session timer, which begins anew.
     pub fn accept(&mut self, now: Mono, request: &Message, ok: Outgoing) -> Outgoing {
-        let mut ok = ok.with("Supported", SUPPORTED);
+        let mut ok = ok.with("Supported", self.supported());
         for (name, value) in self.timer.answer(now, request) {
             ok = ok.with(name, value);
         }

@@ -2,6 +2,7 @@
 //! section 12.1.2), with the reliable provisional responses of each acknowledged in order (RFC 3262 section 4) and the
 //! description each gave. A part of any leg that calls somebody.
 
+use super::arrival;
 use crate::sdp::{self, Codec, Negotiated};
 use crate::sip::reliable::{Heard, Order};
 use crate::sip::{Dialog, Flow, Message, Method, Outgoing};
@@ -52,7 +53,7 @@ impl EarlyDialogs {
         if order == Order::Ignored {
             return Progress::default();
         }
-        let answer = sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(codecs, &a).ok());
+        let answer = arrival::described(response).and_then(|a| sdp::accepted(codecs, &a).ok());
         let described = if early.settled.is_none() { answer } else { None };
         let prack = match order {
             Order::Next(rack) => {
@@ -83,6 +84,18 @@ impl EarlyDialogs {
         })
     }
 
+    /// Whether the peer that has this tag still owes the answer to the offer of our INVITE.
+    pub fn owes_answer(&self, tag: &str) -> bool {
+        self.0.iter().any(|e| e.dialog.remote_tag() == tag && e.settled.is_none())
+    }
+
+    /// What an UPDATE of that peer came to: it is what counts when the answer says nothing of the media.
+    pub fn settle(&mut self, tag: &str, agreed: Negotiated) {
+        if let Some(early) = self.0.iter_mut().find(|e| e.dialog.remote_tag() == tag) {
+            early.settled = Some(agreed);
+        }
+    }
+
     /// The early dialog with the peer that has this tag.
     pub fn with(&mut self, tag: &str) -> Option<&mut Dialog> {
         self.0.iter_mut().find(|e| e.dialog.remote_tag() == tag).map(|e| &mut e.dialog)
@@ -96,5 +109,5 @@ impl EarlyDialogs {
 
 /// The answer in a 2xx to an INVITE of ours that offered `codecs`; one settled before wins.
 pub fn answer_of(settled: Option<Negotiated>, codecs: &[Codec], response: &Message) -> Option<Negotiated> {
-    settled.or_else(|| sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(codecs, &a).ok()))
+    settled.or_else(|| arrival::described(response).and_then(|a| sdp::accepted(codecs, &a).ok()))
 }

@@ -2,6 +2,7 @@
 
 use super::RETRY_AFTER;
 use super::caller_leg::{CallerSignalling, MediaSide};
+use super::conduct::Awaited;
 use super::inputs::{Output, Reason};
 use super::machine::{Call, Published, Stage};
 use super::outcome::{owes_callback, q850};
@@ -10,6 +11,7 @@ use super::seat_leg::SeatSignalling;
 use super::story::Cx;
 use crate::acd;
 use crate::event::{CallEnded, CallState, CallbackState, EndReason, EndedBy, QueueExit, What};
+use crate::id::LegId;
 use crate::sip::{Cause, Dialog, Method, Outgoing};
 use crate::time::Duration;
 use std::sync::Arc;
@@ -82,20 +84,45 @@ impl Call {
 
     /// Sends what ends the caller's leg, if it is not ending already.
     fn hang_up_caller(&mut self, cause: Cause, cx: &mut Cx<'_>) {
-        match &mut self.caller.signalling {
+        let acknowledged = self.caller.conduct.ack == Awaited::Nothing;
+        match std::mem::replace(&mut self.caller.signalling, CallerSignalling::Down) {
             CallerSignalling::Unanswered { tx, invite, .. } => {
-                let response = Outgoing::response(invite, 503, Some(&self.caller.id.to_string()))
+                let response = Outgoing::response(&invite, 503, Some(&self.caller.id.to_string()))
                     .with("Retry-After", RETRY_AFTER);
-                cx.out.push(Output::Respond { tx: *tx, response });
-                self.caller.signalling = CallerSignalling::Down;
+                cx.out.push(Output::Respond { tx, response });
             }
-            CallerSignalling::Up { dialog, .. } => {
-                let (flow, request) = (dialog.flow(), bye(dialog, cause));
+            CallerSignalling::Up { mut dialog } if acknowledged => {
+                let (flow, request) = (dialog.flow(), bye(&mut dialog, cause));
                 cx.out.push(Output::Request { leg: self.caller.id, flow, request });
                 self.caller.signalling = CallerSignalling::Closing;
             }
-            CallerSignalling::Closing | CallerSignalling::Down => {}
+            CallerSignalling::Up { dialog } => {
+                self.caller.signalling = CallerSignalling::HangingUp { dialog, cause };
+            }
+            ending => self.caller.signalling = ending,
         }
+    }
+
+    /// Sends the BYE on `leg` that waited for an ACK, now that it came or never will. Gives whether one waited.
+    pub(super) fn hang_up_now(&mut self, leg: LegId, cx: &mut Cx<'_>) -> bool {
+        let (mut dialog, cause) = if leg == self.caller.id {
+            match std::mem::replace(&mut self.caller.signalling, CallerSignalling::Closing) {
+                CallerSignalling::HangingUp { dialog, cause } => (dialog, cause),
+                other => {
+                    self.caller.signalling = other;
+                    return false;
+                }
+            }
+        } else {
+            let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return false };
+            let SeatSignalling::HangingUp { dialog, cause } = &seat.signalling else { return false };
+            let (dialog, cause) = (dialog.clone(), *cause);
+            seat.signalling = SeatSignalling::Closing { dialog: dialog.clone() };
+            (dialog, cause)
+        };
+        let (flow, request) = (dialog.flow(), bye(&mut dialog, cause));
+        cx.out.push(Output::Request { leg, flow, request });
+        true
     }
 
     /// Sends what ends every seat leg that is not ending already.
@@ -121,14 +148,17 @@ impl super::seat_leg::SeatLeg {
                 cx.out.push(Output::Cancel { leg: self.id, reason: cause.header() });
                 self.signalling = SeatSignalling::Cancelling { invite };
             }
+            SeatSignalling::Up { dialog, .. } if self.conduct.ack != Awaited::Nothing => {
+                self.signalling = SeatSignalling::HangingUp { dialog, cause };
+            }
             SeatSignalling::Up { mut dialog, .. } => {
                 let (flow, request) = (dialog.flow(), bye(&mut dialog, cause));
                 cx.out.push(Output::Request { leg: self.id, flow, request });
                 self.signalling = SeatSignalling::Closing { dialog };
             }
-            ending @ (SeatSignalling::Cancelling { .. } | SeatSignalling::Closing { .. }) => {
-                self.signalling = ending;
-            }
+            ending @ (SeatSignalling::Cancelling { .. }
+            | SeatSignalling::HangingUp { .. }
+            | SeatSignalling::Closing { .. }) => self.signalling = ending,
         }
         cx.out.extend(self.media.close().map(Output::Media));
     }

@@ -81,6 +81,11 @@ impl Call {
         respond(tx, ok, cx);
         if let Some(agreed) = agreed {
             self.agree(leg, agreed, cx);
+            if let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg)
+                && let Some(tag) = request.from_tag()
+            {
+                seat.early.settle(tag, agreed);
+            }
         }
     }
 
@@ -96,9 +101,12 @@ impl Call {
             }
             _ => None,
         };
+        let unanswered = request.from_tag().is_some_and(|tag| {
+            self.seats.iter().any(|s| s.id == leg && s.is_ringing() && s.early.owes_answer(tag))
+        });
         let theirs_open =
             !up && (invites || offers && matches!(said, Some(Said::Nothing | Said::Unreliably(_))));
-        let ours_open = offers && matches!(said, Some(Said::Offered(_)));
+        let ours_open = offers && (unanswered || matches!(said, Some(Said::Offered(_))));
         let conduct = self.parts_of(leg, request.from_tag())?.conduct;
         let glare = ours_open
             || invites && conduct.reoffer.is_inviting()

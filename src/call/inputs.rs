@@ -7,7 +7,7 @@ use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
-use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, Way};
+use crate::sip::{Cause, Failure, Flow, Message, Method, Outgoing, ServerTx, Way};
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ pub enum Input {
         leg: LegId,
         /// To answer it by.
         tx: ServerTx,
+        /// The path it came by.
+        flow: Flow,
         /// The request.
         request: Message,
     },
@@ -65,6 +67,8 @@ pub enum Input {
         method: Method,
         /// Its CSeq number.
         cseq: u32,
+        /// Why.
+        cause: Failure,
     },
     /// A REFER inside the dialog of `leg`, which is a seat's, with what it asks for looked up.
     Refer {

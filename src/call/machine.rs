@@ -230,10 +230,12 @@ impl Call {
             Input::Cancelled { leg, cause } if leg == self.caller.id => self.cancelled(cause, cx),
             Input::Cancelled { leg, .. } => self.seat_gave_up(leg, cx),
             Input::Acked { leg, ack } => self.acked(leg, &ack, cx),
-            Input::Unacknowledged { .. } => self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx),
-            Input::Request { leg, tx, request } => self.request(leg, tx, &request, cx),
+            Input::Unacknowledged { leg } => self.unacknowledged(leg, cx),
+            Input::Request { leg, tx, flow, request } => self.request(leg, (tx, flow), &request, cx),
             Input::Response { leg, flow, response } => self.response(leg, flow, &response, cx),
-            Input::Failed { leg, method, cseq } => self.request_failed(leg, &method, cseq, cx),
+            Input::Failed { leg, method, cseq, cause } => {
+                self.request_failed(leg, &method, (cseq, cause), cx)
+            }
             Input::Refer { leg, tx, request, to } => self.referred(leg, tx, &request, to, cx),
             Input::Consult { asked, to } => self.consult(asked, *to, cx),
             Input::Entered(entered) => {
@@ -531,6 +533,10 @@ impl Call {
             }
             !gone
         });
+        // What the caller's leg took is not kept for a wrap-up that may follow.
+        if matches!(self.stage, Stage::Over) && self.caller.ends() {
+            cx.out.push(Output::LegDown(self.caller.id));
+        }
         self.arm_legs();
         if !matches!(self.stage, Stage::Over) || !self.caller.is_gone() || !self.seats.is_empty() {
             return;
@@ -539,9 +545,6 @@ impl Call {
         if self.published == Published::No {
             self.published = next;
             self.story.publish_record(cx, next == Published::Final);
-        }
-        if self.is_finished() {
-            cx.out.push(Output::LegDown(self.caller.id));
         }
     }
 }

@@ -170,6 +170,20 @@ impl Call {
         self.seats.iter_mut().find(|s| s.id == *leg && s.presence.watch == Watch::Asked)
     }
 
+    /// A leg beside the caller's has proved to be dead. Its loss is the call's only when that was with somebody outside.
+    pub(super) fn leg_lost(&mut self, leg: LegId, why: &'static str, cx: &mut Cx<'_>) {
+        if self.carries_call(leg) {
+            return self.give_back(why, cx);
+        }
+        if self.is_consulting(leg) {
+            return self.end_consult(cx);
+        }
+        self.line_gone(leg, cx);
+        if let Some(lost) = self.seats.iter_mut().find(|s| s.id == leg) {
+            lost.hang_up(cx);
+        }
+    }
+
     /// The operator is gone, the caller is not: he hears an apology and is first in line again.
     fn give_back(&mut self, reason: &'static str, cx: &mut Cx<'_>) {
         let Stage::Connected { leg, seat, hold } = &self.stage else { return };

@@ -16,7 +16,7 @@ use crate::caller;
 use crate::event::{CallState, PresentationResult, SeatPresentationEnded, SeatPresented, What};
 use crate::id::{LegId, PresentationId, SeatId};
 use crate::media;
-use crate::sip::{Cause, Dialog, Flow, Message, Method, Outgoing, Way};
+use crate::sip::{Cause, Dialog, Failure, Flow, Message, Method, Outgoing, Way};
 use crate::time::{Duration, Mono};
 use std::sync::Arc;
 
@@ -311,6 +311,7 @@ impl Call {
         match std::mem::replace(&mut seat.signalling, SeatSignalling::Down) {
             SeatSignalling::Inviting { invite, target, offered, rang } if waiting => {
                 let Some((dialog, settled)) = seat.early.confirm(&invite, flow, response) else {
+                    hang_up_unwanted(leg, flow, response, cx);
                     return self.unusable_answer(
                         leg,
                         SeatSignalling::Inviting { invite, target, offered, rang },
@@ -347,33 +348,37 @@ impl Call {
                     let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
                     cx.out.push(Output::Request { leg, flow, request });
                     seat.signalling = SeatSignalling::Closing { dialog: Box::new(dialog) };
+                } else {
+                    hang_up_unwanted(leg, flow, response, cx);
                 }
                 cx.out.extend(seat.media.close().map(Output::Media));
                 let presentation = seat.presentation;
                 self.phones_free(presentation, cx);
             }
             SeatSignalling::Up { invite, dialog } => {
-                if response.to_tag() == Some(dialog.remote_tag()) {
+                if response.to_tag().unwrap_or_default() == dialog.remote_tag() {
                     send_ack(leg, &dialog, response, cx);
-                } else if let Some((mut forked, _)) =
-                    invite.as_ref().and_then(|i| seat.early.confirm(i, flow, response))
-                {
-                    // A second phone behind the same address answered too (RFC 3261 section 13.2.2.4).
-                    send_ack(leg, &forked, response, cx);
-                    let (flow, request) = (forked.flow(), forked.request(Method::Bye));
-                    cx.out.push(Output::Request { leg, flow, request });
+                } else {
+                    // A second phone behind the same address answered too.
+                    hang_up_unwanted(leg, flow, response, cx);
                 }
                 seat.signalling = SeatSignalling::Up { invite, dialog };
             }
             SeatSignalling::Closing { dialog } => {
-                if response.to_tag() == Some(dialog.remote_tag()) {
+                if response.to_tag().unwrap_or_default() == dialog.remote_tag() {
                     send_ack(leg, &dialog, response, cx);
+                } else {
+                    hang_up_unwanted(leg, flow, response, cx);
                 }
                 seat.signalling = SeatSignalling::Closing { dialog };
             }
             other @ (SeatSignalling::Preparing { .. }
             | SeatSignalling::Answering { .. }
-            | SeatSignalling::Down) => seat.signalling = other,
+            | SeatSignalling::HangingUp { .. }
+            | SeatSignalling::Down) => {
+                hang_up_unwanted(leg, flow, response, cx);
+                seat.signalling = other;
+            }
         }
     }
 
@@ -420,9 +425,18 @@ impl Call {
     }
 
     /// A request of ours on `leg` came to nothing.
-    pub(super) fn request_failed(&mut self, leg: LegId, method: &Method, cseq: u32, cx: &mut Cx<'_>) {
+    pub(super) fn request_failed(
+        &mut self,
+        leg: LegId,
+        method: &Method,
+        (cseq, cause): (u32, Failure),
+        cx: &mut Cx<'_>,
+    ) {
         if self.parts_of(leg, None).is_some_and(|parts| parts.conduct.reoffer.is_asked(cseq)) {
-            return self.peer_gone(leg, None, cx);
+            return match cause {
+                Failure::Timeout => self.peer_gone(leg, None, cx),
+                Failure::Transport | Failure::Full => self.unasked(leg, cx),
+            };
         }
         match method {
             Method::Invite | Method::Bye => self.leg_failed(leg, cx),
@@ -451,6 +465,7 @@ impl Call {
             SeatSignalling::Preparing { .. }
             | SeatSignalling::Answering { .. }
             | SeatSignalling::Up { .. }
+            | SeatSignalling::HangingUp { .. }
             | SeatSignalling::Down => {}
         }
     }
@@ -463,6 +478,14 @@ impl SeatLeg {
             _ => Duration::ZERO,
         }
     }
+}
+
+/// Acknowledges an answer nobody waits for, and hangs up (RFC 3261 section 13.2.2.4).
+fn hang_up_unwanted(leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
+    let Some(mut dialog) = Dialog::unwanted(flow, response) else { return };
+    send_ack(leg, &dialog, response, cx);
+    let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
+    cx.out.push(Output::Request { leg, flow, request });
 }
 
 /// The ACK for a 2xx to an INVITE of ours on `leg`.

@@ -8,7 +8,7 @@ use super::machine::Call;
 use super::presenting::send_ack;
 use super::seat_leg::{ALLOW, SeatLeg, SeatSignalling};
 use super::story::Cx;
-use super::{agreement::Agreement, conduct::Conduct, conduct::SUPPORTED};
+use super::{agreement::Agreement, arrival, conduct::Conduct};
 use crate::event::{EndReason, EndedBy};
 use crate::id::{LegId, Random};
 use crate::sdp::{self, Codec};
@@ -198,7 +198,8 @@ impl Call {
         if method == Method::Invite && described.is_none() {
             return;
         }
-        let mut request = dialog.request(method.clone()).with("Allow", ALLOW).with("Supported", SUPPORTED);
+        let mut request =
+            dialog.request(method.clone()).with("Allow", ALLOW).with("Supported", conduct.supported());
         for (name, value) in conduct.timer.refresh() {
             request = request.with(name, value);
         }
@@ -267,7 +268,7 @@ impl Call {
     /// The peer took our offer, and says what it makes of it. One it makes nothing of leaves the media as it is.
     fn settled(&mut self, leg: LegId, offered: Option<Vec<Codec>>, response: &Message, cx: &mut Cx<'_>) {
         let Some(codecs) = offered else { return };
-        let answer = sdp::parse(response.body()).ok().and_then(|a| sdp::accepted(&codecs, &a).ok());
+        let answer = arrival::described(response).and_then(|a| sdp::accepted(&codecs, &a).ok());
         if let Some(agreed) = answer {
             self.agree(leg, agreed, cx);
         }
@@ -310,6 +311,18 @@ impl Call {
         if wait.is_zero() {
             conduct.reoffer.out = Out::Idle;
         }
+    }
+
+    /// What we asked on `leg` never got there. That counts as a 503 (RFC 3261 section 8.1.3.1) and leaves the call as it
+    /// was; a session timer is tried again while it has time.
+    pub(super) fn unasked(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        let Some(Parts { conduct, .. }) = self.parts_of(leg, None) else { return };
+        if let Out::Asked { ask, .. } = std::mem::take(&mut conduct.reoffer.out)
+            && ask.what == Wanted::Refresh
+        {
+            let _ = conduct.timer.failed(cx.now.mono, Some(503));
+        }
+        self.ask_next(leg, cx);
     }
 
     /// Whether the INVITE that began the dialog of `leg` was ours.

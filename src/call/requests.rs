@@ -1,5 +1,6 @@
 //! Requests inside a dialog, from either side: BYE, re-INVITE, UPDATE, OPTIONS, INFO, and the ACKs.
 
+use super::arrival;
 use super::caller_leg::{CallerLeg, CallerSignalling};
 use super::conduct::{Awaited, Conduct, Due};
 use super::inputs::Output;
@@ -15,10 +16,16 @@ use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, option_tag, r
 
 impl Call {
     /// Answers a request inside the dialog of `leg`.
-    pub(super) fn request(&mut self, leg: LegId, tx: ServerTx, request: &Message, cx: &mut Cx<'_>) {
+    pub(super) fn request(
+        &mut self,
+        leg: LegId,
+        (tx, flow): (ServerTx, Flow),
+        request: &Message,
+        cx: &mut Cx<'_>,
+    ) {
         let Some(method) = request.method() else { return };
         let accepted = match self.parts_of(leg, request.from_tag()) {
-            Some(parts) => parts.dialog.receive(request),
+            Some(parts) => parts.dialog.receive(request).map(|()| parts.dialog.came_by(flow)),
             // Our BYE is out, or the dialog is still early: only a BYE still means something.
             None if *method == Method::Bye => Ok(()),
             None => Err(481),
@@ -27,7 +34,7 @@ impl Call {
             return respond(tx, Outgoing::response(request, status, None), cx);
         }
         if !matches!(method, Method::Bye)
-            && let Some(unsupported) = option_tag::unsupported(request, &option_tag::KNOWN)
+            && let Some(unsupported) = self.unsupported(leg, request)
         {
             let refused = Outgoing::response(request, 420, None).with("Unsupported", unsupported);
             return respond(tx, refused, cx);
@@ -45,6 +52,10 @@ impl Call {
             }
             _ => respond(tx, Outgoing::response(request, 405, None).with("Allow", ALLOW), cx),
         }
+    }
+
+    fn unsupported(&mut self, leg: LegId, request: &Message) -> Option<String> {
+        option_tag::unsupported(request, &self.conduct_of(leg)?.peer.known())
     }
 
     /// A response to a request of ours on `leg`.
@@ -68,11 +79,14 @@ impl Call {
 
     /// An ACK for a 200 OK of ours; it carries the answer when the 200 OK carried the offer.
     pub(super) fn acked(&mut self, leg: LegId, ack: &Message, cx: &mut Cx<'_>) {
+        if self.hang_up_now(leg, cx) {
+            return;
+        }
         let Some(parts) = self.parts_of(leg, ack.from_tag()) else { return };
         match std::mem::replace(&mut parts.conduct.ack, Awaited::Nothing) {
             Awaited::Answer { cseq, offered } if cseq == ack.cseq().0 => {
                 let known = parts.media.agreed.is_some();
-                match sdp::parse(ack.body()).ok().and_then(|answer| sdp::accepted(&offered, &answer).ok()) {
+                match arrival::described(ack).and_then(|answer| sdp::accepted(&offered, &answer).ok()) {
                     Some(agreed) => self.agree(leg, agreed, cx),
                     // Inside a call what was agreed before still stands.
                     None if known => {}
@@ -83,6 +97,21 @@ impl Call {
             other => parts.conduct.ack = other,
         }
         self.ask_next(leg, cx);
+    }
+
+    /// The 2xx of ours on `leg` was never acknowledged: its dialog is over (RFC 3261 section 13.3.1.4), and with it
+    /// whatever it carried.
+    pub(super) fn unacknowledged(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if self.hang_up_now(leg, cx) {
+            return;
+        }
+        if let Some(conduct) = self.conduct_of(leg) {
+            conduct.ack = Awaited::Nothing;
+        }
+        if leg == self.caller.id {
+            return self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx);
+        }
+        self.leg_lost(leg, "phone acknowledges nothing", cx);
     }
 
     /// A deadline of one leg has come.
@@ -164,7 +193,10 @@ impl Call {
         let talking = matches!(&self.stage, Stage::Connected { leg: l, .. } if *l == leg);
         let part = self.seats.iter().find(|s| s.id == leg).map(|s| s.part);
         if let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg)
-            && matches!(seat.signalling, SeatSignalling::Up { .. } | SeatSignalling::Closing { .. })
+            && matches!(
+                seat.signalling,
+                SeatSignalling::Up { .. } | SeatSignalling::HangingUp { .. } | SeatSignalling::Closing { .. }
+            )
         {
             seat.signalling = SeatSignalling::Down;
             cx.out.extend(seat.media.close().map(Output::Media));

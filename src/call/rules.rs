@@ -3,6 +3,7 @@
 use crate::config::{Dtmf, Reliable};
 use crate::id::{QueueId, ServiceNumber, TrunkId};
 use crate::sdp::Codec;
+use crate::sip::option_tag;
 use crate::time::Duration;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -51,9 +52,19 @@ pub struct PeerRules {
     pub reliable: Reliable,
     /// Whether there is sound before the answer: ours for who calls us, the peer's for who is called.
     pub early_media: bool,
+    /// Whether it may hand calls on, and so name another dialog (REFER, Replaces): seats may, trunks never.
+    pub hands_on: bool,
     /// The host in From and P-Asserted-Identity of calls to it: that of the registrar we sign in at, where we do; a carrier
     /// takes its own customers' calls alone. `None`: ours.
     pub domain: Option<Arc<str>>,
+}
+
+impl PeerRules {
+    /// The option tags it may require of us.
+    pub fn known(&self) -> Vec<&'static str> {
+        let known = option_tag::KNOWN.into_iter();
+        known.filter(|tag| self.hands_on || *tag != "replaces").collect()
+    }
 }
 
 impl Default for PeerRules {
@@ -66,6 +77,7 @@ impl Default for PeerRules {
             session_expires: Duration::from_secs(1800),
             reliable: Reliable::Supported,
             early_media: false,
+            hands_on: true,
             domain: None,
         }
     }

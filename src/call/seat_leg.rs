@@ -11,7 +11,7 @@ use crate::caller;
 use crate::event::Caller;
 use crate::id::{CallId, LegId, PresentationId, SeatId};
 use crate::sdp::Codec;
-use crate::sip::{Dialog, Method, Outgoing};
+use crate::sip::{Cause, Dialog, Method, Outgoing};
 use crate::time::Mono;
 
 /// Methods we take; in every 200 to INVITE and every 405.
@@ -94,6 +94,13 @@ pub enum SeatSignalling {
         /// The dialog.
         dialog: Box<Dialog>,
     },
+    /// To be hung up as soon as a 2xx of ours is acknowledged: no BYE before (RFC 3261 section 15).
+    HangingUp {
+        /// The dialog.
+        dialog: Box<Dialog>,
+        /// What the BYE says.
+        cause: Cause,
+    },
     /// Our BYE is out.
     Closing {
         /// For ACKs to repeated answers.
@@ -107,6 +114,11 @@ impl SeatLeg {
     /// Whether it still speaks with its peer.
     pub fn is_live(&self) -> bool {
         matches!(self.signalling, SeatSignalling::Inviting { .. } | SeatSignalling::Up { .. })
+    }
+
+    /// Whether our INVITE is not answered yet.
+    pub fn is_ringing(&self) -> bool {
+        matches!(self.signalling, SeatSignalling::Inviting { .. })
     }
 
     /// Whether nothing is left of it, in signalling and in media.

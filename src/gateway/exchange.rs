@@ -75,10 +75,11 @@ impl Gateway {
         if let Some((at, _)) = call.poll_timeout() {
             self.call_timers.set(id, at);
         }
-        self.take_channel(now, &trunk, out);
-        self.calls.insert(id, Slot { call, trunk, history: key, asked: Vec::new(), ack: Ack::NotDue });
+        let slot = Slot { call, trunk: trunk.clone(), history: key, asked: Vec::new(), ack: Ack::NotDue };
+        self.calls.insert(id, slot);
         self.asked_by(id, leg, tx);
         self.act(now, id, out);
+        self.take_channel(now, &trunk, out);
         self.once_durable(now, Then::Tell(id));
         if let Some(key) = key {
             out.push(Output::LookUp { call: id, key });
@@ -125,7 +126,7 @@ impl Gateway {
         }
         self.act(now, id, out);
         if finished {
-            self.forget(now, id, out);
+            self.forget(id);
         }
     }
 
@@ -155,17 +156,22 @@ impl Gateway {
         }
     }
 
-    fn forget(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
-        let Some(slot) = self.calls.remove(&id) else { return };
-        if slot.ack == Ack::Awaited
+    /// When `leg` is the caller's: the trunk whose channel it gives back.
+    fn caller_gone(&mut self, id: CallId, leg: LegId) -> Option<TrunkId> {
+        let slot = self.calls.get_mut(&id).filter(|slot| slot.call.is_caller(leg))?;
+        if std::mem::replace(&mut slot.ack, Ack::Come) == Ack::Awaited
             && let Some(trunk) = self.trunks.get_mut(&slot.trunk)
         {
             trunk.half_open = trunk.half_open.saturating_sub(1);
         }
+        Some(slot.trunk.clone())
+    }
+
+    fn forget(&mut self, id: CallId) {
+        let Some(slot) = self.calls.remove(&id) else { return };
         for tx in slot.asked {
             self.servers.remove(&tx);
         }
-        self.free_channel(now, &slot.trunk, out);
         give_back(&mut self.calls);
         give_back(&mut self.legs);
         give_back(&mut self.clients);
@@ -209,6 +215,7 @@ impl Gateway {
                 }
                 call::Output::LegDown(leg) => {
                     self.legs.remove(&leg);
+                    of_trunks.extend(self.caller_gone(id, leg).map(OfTrunk::Freed));
                     of_trunks.extend(self.outward.remove(&leg).map(|o| OfTrunk::Freed(o.trunk)));
                     for tx in self.invites.remove(&leg).unwrap_or_default() {
                         self.clients.remove(&tx);

@@ -8,7 +8,7 @@ use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
 use crate::sip::door::Standing;
 use crate::sip::{
-    Failure, Flow, Happened, Message, Method, Outgoing, ServerTx, Transport, demands, keep_alive,
+    Dialog, Failure, Flow, Happened, Message, Method, Outgoing, ServerTx, Transport, demands, keep_alive,
 };
 use crate::time::Now;
 use bytes::Bytes;
@@ -97,11 +97,15 @@ impl Gateway {
                 }
                 Happened::Response { tx, response, .. } if self.trunk_answered(now, tx, &response, out) => {}
                 Happened::Response { tx, flow, response } => {
+                    let status = response.status().unwrap_or_default();
+                    let is_answer = (200..300).contains(&status) && *response.cseq().1 == Method::Invite;
                     let Some((call, leg)) = self.clients.get(&tx).map(|sent| (sent.call, sent.leg)) else {
-                        self.trunk_responded(now, tx, response, out);
+                        match is_answer {
+                            true => self.answered_too_late(now, flow, &response),
+                            false => self.trunk_responded(now, tx, response, out),
+                        }
                         continue;
                     };
-                    let status = response.status().unwrap_or_default();
                     // A 2xx to INVITE may come again; every other final response is the last.
                     if status >= 300 || (status >= 200 && *response.cseq().1 != Method::Invite) {
                         self.clients.remove(&tx);
@@ -114,12 +118,20 @@ impl Gateway {
                         if method == Method::Invite && cause != Failure::Full {
                             self.trunk_call_failed(now, leg, out);
                         }
-                        self.push_call(call, call::Input::Failed { leg, method, cseq });
+                        self.push_call(call, call::Input::Failed { leg, method, cseq, cause });
                     }
                     None => self.trunk_request_failed(now, tx, cause, out),
                 },
             }
         }
+    }
+
+    /// Somebody answered an INVITE whose leg is gone: he is acknowledged and hung up on (RFC 3261 section 13.2.2.4).
+    fn answered_too_late(&mut self, now: Now, flow: Flow, response: &Message) {
+        let Some(mut dialog) = Dialog::unwanted(flow, response) else { return };
+        self.endpoint.send(dialog.flow(), dialog.ack(response.cseq().0), &mut self.wire);
+        let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));
+        self.endpoint.request(now, flow, bye, &mut self.wire);
     }
 
     fn tell_asked(&mut self, tx: ServerTx, input: impl FnOnce(LegId) -> call::Input) {
@@ -142,7 +154,7 @@ impl Gateway {
             if request.method() == Some(&Method::Refer) {
                 return self.refer_asked(now, call, leg, tx, request);
             }
-            return self.push_call(call, call::Input::Request { leg, tx, request });
+            return self.push_call(call, call::Input::Request { leg, tx, flow, request });
         }
         if request.to_tag().is_none() && self.must_be_proved(&flow, &request) {
             let Some(seat) = self.proved(now, tx, &flow, &request) else { return };

@@ -122,6 +122,7 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         session_expires: trunk.session_expires,
         reliable: trunk.reliable,
         early_media: trunk.early_media,
+        hands_on: false,
         domain: trunk.register.as_ref().map(|registrar| Arc::from(registrar.uri_host())),
     }
 }

@@ -46,7 +46,7 @@ impl Dialog {
         })
     }
 
-    /// The dialog a 101 to 299 response to our `invite` begins (section 12.1.2). `None` without a To tag or a Contact.
+    /// The dialog a 101 to 299 response to our `invite` begins (section 12.1.2). `None` without a Contact.
     pub fn uac(invite: &Outgoing, flow: Flow, response: &Message) -> Option<Dialog> {
         let local = invite.get("From")?.to_vec();
         let local_tag = NameAddr::parse(local.clone()).ok()?.tag()?.to_owned();
@@ -59,7 +59,8 @@ impl Dialog {
             local,
             local_tag,
             remote: response.to().raw().to_vec(),
-            remote_tag: response.to_tag()?.to_owned(),
+            // RFC 2543 peers send none; it counts as empty.
+            remote_tag: response.to_tag().unwrap_or_default().to_owned(),
             contact: String::from_utf8_lossy(invite.get("Contact")?).into_owned(),
             target: response.contact()?.uri().to_vec(),
             routes,
@@ -67,6 +68,36 @@ impl Dialog {
             remote_seq: None,
             flow,
         })
+    }
+
+    /// The dialog of a 2xx to an INVITE of ours that nobody waits for, made of the response alone: to acknowledge it and
+    /// to hang up (section 13.2.2.4). Without a Contact the peer is spoken to where it was called.
+    pub fn unwanted(flow: Flow, response: &Message) -> Option<Dialog> {
+        let target = response.contact().map_or_else(|| response.to().uri().to_vec(), |c| c.uri().to_vec());
+        let mut routes: Vec<Vec<u8>> =
+            response.list("Record-Route").into_iter().take(ROUTES).map(<[u8]>::to_vec).collect();
+        routes.reverse();
+        Some(Dialog {
+            call_id: response.call_id().to_owned(),
+            local: response.from().raw().to_vec(),
+            local_tag: response.from_tag()?.to_owned(),
+            remote: response.to().raw().to_vec(),
+            remote_tag: response.to_tag().unwrap_or_default().to_owned(),
+            contact: String::new(),
+            target,
+            routes,
+            local_seq: response.cseq().0,
+            remote_seq: None,
+            flow,
+        })
+    }
+
+    /// A request of the peer inside this dialog came by `flow`: who has a new connection is reached by that one.
+    pub fn came_by(&mut self, flow: Flow) {
+        let renewed = self.flow.connection.is_some() && flow.connection.is_some();
+        if renewed && flow.transport == self.flow.transport {
+            self.flow = flow;
+        }
     }
 
     /// The same dialog, once `early` was spoken in before: its numbers go on.

@@ -3,6 +3,7 @@
 
 mod again;
 mod checks;
+mod conduct;
 mod desk;
 mod doors;
 mod early;
