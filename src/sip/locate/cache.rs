@@ -17,7 +17,7 @@ pub const LONGEST: Duration = Duration::from_secs(6 * 3600);
 pub const NOTHING: Duration = Duration::from_secs(300);
 
 /// When no server answers, what was known stays good for this long, again and again, up to [`STALE`].
-const RENEWED: Duration = Duration::from_secs(30);
+pub(super) const RENEWED: Duration = Duration::from_secs(30);
 
 /// How long after its end an answer may still stand in for servers that fail (RFC 8767 speaks of days; a carrier's
 /// hosts rarely move, and a hotline that loses its name server should still dial).
@@ -28,10 +28,29 @@ const RECORDS: usize = 32;
 
 #[derive(Debug)]
 struct Kept {
-    records: Vec<Record>,
+    /// `None`: no server said anything, and nothing was known before.
+    records: Option<Vec<Record>>,
     until: Mono,
     /// Until when it may stand in when servers fail.
     at_most: Mono,
+}
+
+/// Which answers a walk may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Those that hold.
+    Fresh,
+    /// Those that may stand in for servers that fail as well.
+    Old,
+}
+
+/// What is known of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known<'a> {
+    /// This, until then; and until when it may stand in.
+    Said(&'a [Record], Mono, Mono),
+    /// It was asked a moment ago, and no server would say.
+    Failed(Mono),
 }
 
 /// See the module.
@@ -47,13 +66,11 @@ impl Cache {
                 records.truncate(RECORDS);
                 let most = if records.is_empty() { NOTHING } else { LONGEST };
                 let until = now + life.clamp(SHORTEST, most);
-                let at_most = if records.is_empty() { until } else { until + STALE };
-                Kept { records, until, at_most }
+                // That there is nothing stands in as well: most domains have no NAPTR, and a search goes on from there.
+                Kept { records: Some(records), until, at_most: until + STALE }
             }
             (Answer::Failed, Some(old)) if old.at_most > now => Kept { until: now + RENEWED, ..old },
-            (Answer::Failed, _) => {
-                Kept { records: Vec::new(), until: now + SHORTEST, at_most: now + SHORTEST }
-            }
+            (Answer::Failed, _) => Kept { records: None, until: now + SHORTEST, at_most: now + SHORTEST },
         };
         if self.kept.len() >= KNOWN {
             let first =
@@ -63,10 +80,15 @@ impl Cache {
         self.kept.insert(query, kept);
     }
 
-    /// The records and until when they hold; `None` when that must be asked.
-    pub fn get(&self, now: Mono, query: &Query) -> Option<(&[Record], Mono)> {
-        let kept = self.kept.get(query).filter(|kept| kept.until > now)?;
-        Some((&kept.records, kept.until))
+    /// What is known; `None` when that must be asked.
+    pub fn get(&self, now: Mono, query: &Query, wanted: Use) -> Option<Known<'_>> {
+        let kept = self.kept.get(query)?;
+        let end = if wanted == Use::Fresh { kept.until } else { kept.at_most };
+        let known = match &kept.records {
+            Some(records) => Known::Said(records, kept.until, kept.at_most),
+            None => Known::Failed(kept.until),
+        };
+        (end > now).then_some(known)
     }
 
     pub fn len(&self) -> usize {

@@ -19,7 +19,7 @@ pub use walk::HOPS;
 
 use crate::id::Random;
 use crate::time::{Duration, Mono, Timers};
-use cache::Cache;
+use cache::{Cache, RENEWED, Use};
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use walk::Walk;
@@ -27,8 +27,8 @@ use walk::Walk;
 /// Most searches at once. More are answered with nothing: whoever asked tries again.
 pub const SEARCHES: usize = 256;
 
-/// A search that has not come to an end by then ends with what is known: a name server that is silent costs this
-/// long, and the shell gives up earlier than that.
+/// A search that has not come to an end by then ends with what was known before, or with what is known of it: a name
+/// server that is silent costs this long.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is asked of the domain name system.
@@ -107,11 +107,31 @@ pub enum Output {
     Found {
         /// Whose.
         seeker: Seeker,
-        /// Where to send, in this order. Empty: nowhere at present.
-        hops: Vec<Hop>,
-        /// When to search again at the latest; `None` for what is written in figures.
-        until: Option<Mono>,
+        /// What it found.
+        found: Found,
     },
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where to send, in this order. Empty: nowhere at present.
+    pub hops: Vec<Hop>,
+    /// When to search again at the latest; `None` for what is written in figures.
+    pub until: Option<Mono>,
+    /// How far the search came.
+    pub extent: Extent,
+}
+
+/// How far a search came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// To its end, by what name servers say or said: it may stand in until then for searches that do not; `None` for
+    /// what is written in figures.
+    Whole(Option<Mono>),
+    /// Not to its end: name servers failed and nothing was known before. It says nothing against what a whole search
+    /// has found.
+    Part,
 }
 
 /// Why the locator wants to be woken.
@@ -149,7 +169,8 @@ impl Locator {
     pub fn find(&mut self, now: Mono, seeker: Seeker, place: Place, out: &mut Vec<Output>) {
         self.searches.remove(&seeker);
         if self.searches.len() >= SEARCHES {
-            out.push(Output::Found { seeker, hops: Vec::new(), until: Some(now + SHORTEST) });
+            let found = Found { hops: Vec::new(), until: Some(now + SHORTEST), extent: Extent::Part };
+            out.push(Output::Found { seeker, found });
             return;
         }
         self.searches.insert(seeker, place);
@@ -157,9 +178,10 @@ impl Locator {
         self.go_on(now, seeker, out);
     }
 
-    /// What was asked is answered.
+    /// What was asked is answered. What comes later than a search waits for it is as good for the next one; that
+    /// nothing came is then known already.
     pub fn answered(&mut self, now: Mono, query: Query, answer: Answer, out: &mut Vec<Output>) {
-        if !self.asked.remove(&query) {
+        if !self.asked.remove(&query) && answer == Answer::Failed {
             return;
         }
         self.cache.learn(now, query, answer);
@@ -174,16 +196,26 @@ impl Locator {
         self.patience.next().map(|(at, _)| (at, Reason::NameServerSilent))
     }
 
-    /// Ends the searches that have waited too long, with what is known.
+    /// Ends the searches that have waited too long, with what was known before.
     pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Output>) {
         while let Some(seeker) = self.patience.pop_due(now) {
             let Some(place) = self.searches.remove(&seeker) else { continue };
-            let walk = Walk::through(&self.cache, &self.reach, now, &place, &mut self.random);
-            // An answer that comes later is still learnt, if the question is asked again by then.
-            for query in &walk.missing {
+            let walk = |wanted, random: &mut Random| {
+                Walk::through(&self.cache, &self.reach, (now, wanted), &place, random)
+            };
+            let fresh = walk(Use::Fresh, &mut self.random);
+            // The next search asks again.
+            for query in &fresh.missing {
                 self.asked.remove(query);
             }
-            out.push(Output::Found { seeker, hops: walk.hops, until: Some(now + SHORTEST) });
+            let old = walk(Use::Old, &mut self.random);
+            let found = if old.missing.is_empty() && !old.has_gaps {
+                let extent = Extent::Whole(old.stands_in);
+                Found { hops: old.hops, until: Some(now + RENEWED), extent }
+            } else {
+                Found { hops: old.hops, until: Some(now + SHORTEST), extent: Extent::Part }
+            };
+            out.push(Output::Found { seeker, found });
         }
     }
 
@@ -194,11 +226,13 @@ impl Locator {
 
     fn go_on(&mut self, now: Mono, seeker: Seeker, out: &mut Vec<Output>) {
         let Some(place) = self.searches.get(&seeker) else { return };
-        let walk = Walk::through(&self.cache, &self.reach, now, place, &mut self.random);
+        let walk = Walk::through(&self.cache, &self.reach, (now, Use::Fresh), place, &mut self.random);
         if walk.missing.is_empty() {
             self.searches.remove(&seeker);
             self.patience.cancel(seeker);
-            out.push(Output::Found { seeker, hops: walk.hops, until: walk.until });
+            let extent = if walk.has_gaps { Extent::Part } else { Extent::Whole(walk.stands_in) };
+            let found = Found { hops: walk.hops, until: walk.until, extent };
+            out.push(Output::Found { seeker, found });
             return;
         }
         for query in walk.missing {

@@ -64,8 +64,8 @@ impl Net {
         self.locator.find(self.now, 1, Place { host, port, transport }, &mut out);
         loop {
             match out.remove(0) {
-                Output::Found { hops, .. } => {
-                    return hops.iter().map(|h| format!("{} {}", h.transport, h.remote)).collect();
+                Output::Found { found, .. } => {
+                    return found.hops.iter().map(|h| format!("{} {}", h.transport, h.remote)).collect();
                 }
                 Output::Ask(query) => {
                     let known = self.zone.iter().filter(|(n, k, _)| *n == query.name && *k == query.kind);
@@ -175,8 +175,9 @@ fn when_name_servers_fail_what_was_known_stands_in() {
     net.locator.find(net.now, 2, place.clone(), &mut out);
     let Some(Output::Ask(query)) = out.pop() else { panic!() };
     net.locator.answered(net.now, query, Answer::Failed, &mut out);
-    let Some(Output::Found { seeker: 2, hops, .. }) = out.pop() else { panic!() };
-    assert_eq!(hops.len(), 1);
+    let Some(Output::Found { seeker: 2, found }) = out.pop() else { panic!() };
+    assert_eq!(found.hops.len(), 1);
+    assert!(matches!(found.extent, Extent::Whole(_)));
     net.locator.find(net.now + S(20), 3, place.clone(), &mut out);
     assert!(matches!(out.pop(), Some(Output::Found { seeker: 3, .. })));
     net.locator.find(net.now + S(40), 4, place, &mut out);
@@ -192,8 +193,74 @@ fn a_silent_name_server_costs_ten_seconds_and_no_more() {
     assert_eq!(net.locator.poll_timeout(), Some((T0 + PATIENCE, Reason::NameServerSilent)));
     out.clear();
     net.locator.handle_timeout(T0 + PATIENCE, &mut out);
-    assert_eq!(out, [Output::Found { seeker: 1, hops: Vec::new(), until: Some(T0 + PATIENCE + SHORTEST) }]);
+    let found = Found { hops: Vec::new(), until: Some(T0 + PATIENCE + SHORTEST), extent: Extent::Part };
+    assert_eq!(out, [Output::Found { seeker: 1, found }]);
     assert_eq!((net.locator.poll_timeout(), net.locator.remembered()), (None, (0, 0)));
+}
+
+/// A search by a seeker of its own, with name servers that say nothing at all until it is given up.
+fn in_silence(net: &mut Net, host: &str) -> Found {
+    let place = Place { host: host.into(), port: None, transport: None };
+    let mut out = Vec::new();
+    net.locator.find(net.now, 9, place, &mut out);
+    net.now = net.now + PATIENCE;
+    net.locator.handle_timeout(net.now, &mut out);
+    match out.pop() {
+        Some(Output::Found { seeker: 9, found }) => found,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn silent_name_servers_leave_what_was_known_for_a_day_that_there_is_no_naptr_included() {
+    let mut net = Net::new(vec![
+        ("_sip._udp.example.org", Kind::Srv, srv(1, 0, 5070, "a.example.org")),
+        ("a.example.org", Kind::A, address("198.51.100.1")),
+    ]);
+    net.find("example.org");
+    let ends = T0 + net.life;
+    for hours in [1, 12, 23] {
+        net.now = T0 + S(hours * 3600);
+        let found = in_silence(&mut net, "example.org");
+        assert_eq!(found.hops.len(), 1, "after {hours} h");
+        assert_eq!(found.extent, Extent::Whole(Some(ends + S(24 * 3600))));
+        assert!(found.until.is_some_and(|until| until > net.now));
+    }
+    net.now = ends + S(24 * 3600);
+    let found = in_silence(&mut net, "example.org");
+    assert_eq!((found.hops.len(), found.extent), (0, Extent::Part));
+}
+
+#[test]
+fn an_answer_that_comes_too_late_for_one_search_serves_the_next() {
+    let mut net = Net::new(Vec::new());
+    assert_eq!(in_silence(&mut net, "example.org").extent, Extent::Part);
+    let late = Query { name: "example.org".into(), kind: Kind::Naptr };
+    let mut out = Vec::new();
+    net.locator.answered(net.now, late.clone(), Answer::Records(Vec::new(), S(60)), &mut out);
+    net.locator.answered(net.now, late.clone(), Answer::Failed, &mut out);
+    assert_eq!(out, []);
+    net.find("example.org");
+    assert!(!net.asked.contains(&late), "{:?}", net.asked);
+}
+
+#[test]
+fn a_search_past_a_question_no_server_answers_is_no_whole_one() {
+    let mut net = Net::new(vec![("example.org", Kind::A, address("198.51.100.1"))]);
+    let place = Place { host: "example.org".into(), port: None, transport: None };
+    let mut out = Vec::new();
+    net.locator.find(T0, 1, place, &mut out);
+    let found = loop {
+        match out.remove(0) {
+            Output::Found { found, .. } => break found,
+            Output::Ask(query) if query.kind == Kind::A => {
+                let answer = Answer::Records(vec![address("198.51.100.1")], S(60));
+                net.locator.answered(T0, query, answer, &mut out);
+            }
+            Output::Ask(query) => net.locator.answered(T0, query, Answer::Failed, &mut out),
+        }
+    };
+    assert_eq!((found.hops.len(), found.extent), (1, Extent::Part));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One walk through what is known, from a place to its hops.
 
-use super::cache::Cache;
+use super::cache::{Cache, Known, Use};
 use super::place::{Hop, Place, Reach, VIAS, Via, default_port};
 use super::{Kind, Query, Record};
 use crate::id::Random;
@@ -19,10 +19,15 @@ pub(super) struct Walk<'a> {
     cache: &'a Cache,
     reach: &'a [Reach],
     now: Mono,
+    wanted: Use,
     pub hops: Vec<Hop>,
     pub missing: Vec<Query>,
     /// When the first of what was used ends.
     pub until: Option<Mono>,
+    /// Until when all of what was used may stand in.
+    pub stands_in: Option<Mono>,
+    /// Questions no server would answer were passed over.
+    pub has_gaps: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -30,11 +35,21 @@ impl<'a> Walk<'a> {
     pub fn through(
         cache: &'a Cache,
         reach: &'a [Reach],
-        now: Mono,
+        (now, wanted): (Mono, Use),
         place: &Place,
         random: &mut Random,
     ) -> Walk<'a> {
-        let mut walk = Walk { cache, reach, now, hops: Vec::new(), missing: Vec::new(), until: None };
+        let mut walk = Walk {
+            cache,
+            reach,
+            now,
+            wanted,
+            hops: Vec::new(),
+            missing: Vec::new(),
+            until: None,
+            stands_in: None,
+            has_gaps: false,
+        };
         let transport = place.transport.unwrap_or(Transport::Udp);
         let port = place.port.unwrap_or(default_port(transport));
         if let Some(address) = place.literal() {
@@ -130,10 +145,16 @@ impl<'a> Walk<'a> {
 
     fn records(&mut self, name: &str, kind: Kind) -> Option<Vec<Record>> {
         let query = Query { name: plain(name), kind };
-        match self.cache.get(self.now, &query) {
-            Some((records, until)) => {
-                self.until = Some(self.until.map_or(until, |u| u.min(until)));
+        match self.cache.get(self.now, &query, self.wanted) {
+            Some(Known::Said(records, until, at_most)) => {
+                self.until = earlier(self.until, until);
+                self.stands_in = earlier(self.stands_in, at_most);
                 Some(records.to_vec())
+            }
+            Some(Known::Failed(until)) => {
+                self.until = earlier(self.until, until);
+                self.has_gaps = true;
+                Some(Vec::new())
             }
             None => {
                 if !self.missing.contains(&query) {
@@ -143,6 +164,10 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+fn earlier(one: Option<Mono>, other: Mono) -> Option<Mono> {
+    Some(one.map_or(other, |one| one.min(other)))
 }
 
 /// Hosts and ports by priority, and by lot within one, each host with the share its weight gives it (RFC 2782).

@@ -7,7 +7,7 @@ use super::{About, Cx, Output, Standing, flow};
 use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::Answering;
-use crate::sip::locate::{Hop, Place, Seeker};
+use crate::sip::locate::{Found, Hop, Place, Seeker};
 use crate::sip::{Flow, Message, Method, Outgoing, contact};
 use crate::time::{Duration, Mono};
 
@@ -144,14 +144,14 @@ impl Line {
         }
     }
 
-    pub fn found(&mut self, nth: usize, hops: Vec<Hop>, until: Option<Mono>, cx: &mut Cx<'_>) {
+    pub fn found(&mut self, nth: usize, found: Found, cx: &mut Cx<'_>) {
         if nth == REGISTRAR {
-            return self.registering(cx, |registration, around| registration.found(hops, around));
+            return self.registering(cx, |registration, around| registration.found(found, around));
         }
         let lot = SPREAD.mul_f64(cx.random.below(1000) as f64 / 1000.0);
         let first = cx.now + lot.min(self.ping);
         if let Some(target) = self.targets.get_mut(nth) {
-            target.found(&hops, until, self.ping, first);
+            target.found(cx.now, &found, self.ping, first);
         }
     }
 

@@ -295,9 +295,9 @@ impl Trunks {
         for said in std::mem::take(&mut self.found) {
             match said {
                 locate::Output::Ask(query) => out.push(Output::Ask(query)),
-                locate::Output::Found { seeker, hops, until } => {
+                locate::Output::Found { seeker, found } => {
                     let (i, nth) = line::seeker_of(seeker);
-                    self.with(now, i, out, |line, cx| line.found(nth, hops, until, cx));
+                    self.with(now, i, out, |line, cx| line.found(nth, found, cx));
                     self.near = self.lines.iter().flat_map(Line::hops).collect();
                 }
             }

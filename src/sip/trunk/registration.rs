@@ -1,9 +1,9 @@
 //! Signing in at a carrier's registrar, as a client (RFC 3261 section 10.2).
 
-use super::target::{uri, user};
+use super::target::{Standing as Known, uri, user};
 use crate::id::Random;
 use crate::sip::digest::Answering;
-use crate::sip::locate::{Hop, Place};
+use crate::sip::locate::{Found, Hop, Place};
 use crate::sip::{Advertised, Flow, Message, Method, Outgoing, contact};
 use crate::time::{Duration, Mono};
 
@@ -29,6 +29,7 @@ pub(super) struct Registration {
     pub place: Place,
     /// Where the registrar is, in order; the one in use first.
     hops: Vec<Hop>,
+    known: Known,
     username: String,
     call_id: String,
     tag: String,
@@ -98,6 +99,7 @@ impl Registration {
         Registration {
             place,
             hops: Vec::new(),
+            known: Known::default(),
             username: username.to_owned(),
             call_id: format!("{}{}", random.token(), random.token()),
             tag: random.token(),
@@ -156,14 +158,17 @@ impl Registration {
         due
     }
 
-    /// The registrar is found.
-    pub fn found(&mut self, hops: Vec<Hop>, around: &mut Around<'_>) -> Next {
+    /// The search for the registrar ended. One that came to no end leaves the addresses that were known.
+    pub fn found(&mut self, found: Found, around: &mut Around<'_>) -> Next {
         if !matches!(self.step, Step::Locating) {
             return Next::Wait;
         }
+        if !self.known.yields(around.now, found.extent, !self.hops.is_empty()) {
+            return self.ask(0, around);
+        }
         // The one that served last is asked first, as long as it is there.
         let serving = self.hops.first().copied();
-        self.hops = hops;
+        self.hops = found.hops;
         if let Some(i) = self.hops.iter().position(|hop| Some(*hop) == serving) {
             self.hops.swap(0, i);
         }

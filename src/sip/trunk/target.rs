@@ -1,7 +1,7 @@
 //! One configured target of a trunk: a name or an address, and the ways there.
 
 use super::way::{Availability, Way};
-use crate::sip::locate::{Hop, Place};
+use crate::sip::locate::{Extent, Found, Hop, Place};
 use crate::time::{Duration, Mono};
 
 /// See the module.
@@ -12,6 +12,30 @@ pub(super) struct Target {
     /// A search has come to its end before.
     searched: bool,
     pub ways: Vec<Way>,
+    standing: Standing,
+}
+
+/// Whether what a search found stands against one that came to no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Standing {
+    /// Nothing was found, or only by a search that came to no end itself.
+    #[default]
+    Weak,
+    /// Until then.
+    Until(Mono),
+}
+
+impl Standing {
+    /// A search ended: whether what it found replaces what was known, if anything was.
+    pub fn yields(&mut self, now: Mono, extent: Extent, anything: bool) -> bool {
+        match (extent, *self) {
+            (Extent::Part, Standing::Until(end)) if end > now && anything => return false,
+            (Extent::Part, _) => *self = Standing::Weak,
+            // What is written in figures is found once.
+            (Extent::Whole(end), _) => *self = Standing::Until(end.unwrap_or(Mono(u64::MAX))),
+        }
+        true
+    }
 }
 
 /// Whether the ways are known.
@@ -40,15 +64,19 @@ pub(super) enum Life {
 
 impl Target {
     pub fn new(place: Place, now: Mono) -> Target {
-        Target { place, search: Search::Due(now), searched: false, ways: Vec::new() }
+        let standing = Standing::default();
+        Target { place, search: Search::Due(now), searched: false, ways: Vec::new(), standing }
     }
 
-    /// The ways are found. One that stays keeps what is known of it.
-    pub fn found(&mut self, hops: &[Hop], until: Option<Mono>, interval: Duration, first: Mono) {
-        self.search = until.map_or(Search::Done, Search::Due);
+    /// A search ended. A way that stays keeps what is known of it; a search that came to no end takes none away.
+    pub fn found(&mut self, now: Mono, found: &Found, interval: Duration, first: Mono) {
+        self.search = found.until.map_or(Search::Done, Search::Due);
         self.searched = true;
+        if !self.standing.yields(now, found.extent, !self.ways.is_empty()) {
+            return;
+        }
         let mut known = std::mem::take(&mut self.ways);
-        for hop in hops {
+        for hop in &found.hops {
             let place = known.iter().position(|way| way.hop == *hop);
             let way = place.map(|i| known.swap_remove(i));
             self.ways.push(way.unwrap_or_else(|| Way::new(*hop, interval, first)));

@@ -258,6 +258,98 @@ fn a_name_without_an_address_makes_its_trunk_unreachable() {
     assert!(t.told[0].2.contains("no address"), "{:?}", t.told);
 }
 
+/// What name servers do.
+#[derive(Clone, Copy, PartialEq)]
+enum Servers {
+    Answer,
+    /// They say that they cannot.
+    Fail,
+    Silent,
+}
+
+impl Town {
+    /// Lets time pass with name servers that do this; those that answer know one host of `example.org`.
+    fn run_named(&mut self, time: u64, servers: Servers) {
+        for _ in 0..time {
+            self.run(S(1));
+            for query in std::mem::take(&mut self.asked) {
+                let records = match (query.name.as_str(), query.kind) {
+                    ("_sip._udp.example.org", Kind::Srv) => {
+                        vec![Record::Srv {
+                            priority: 1,
+                            weight: 0,
+                            port: 5060,
+                            target: "a.example.org".into(),
+                        }]
+                    }
+                    ("a.example.org", Kind::A) => vec![Record::Address("198.51.100.1".parse().unwrap())],
+                    _ => Vec::new(),
+                };
+                let answer = match servers {
+                    Servers::Answer => Answer::Records(records, S(600)),
+                    Servers::Fail => Answer::Failed,
+                    Servers::Silent => continue,
+                };
+                self.input(Input::Located { query, answer });
+            }
+        }
+    }
+}
+
+fn by_name() -> Place {
+    Place { host: "example.org".into(), port: None, transport: None }
+}
+
+#[test]
+fn a_trunk_stays_dialable_for_a_day_without_name_servers_and_is_told_unreachable_after_it() {
+    for servers in [Servers::Silent, Servers::Fail] {
+        let mut t = Town::new(Profile { targets: vec![by_name()], ..profile(&[]) }, alive(|_| true));
+        t.run_named(5, Servers::Answer);
+        assert_eq!(t.dials(), ["198.51.100.1"]);
+        for hour in 0..23 {
+            t.run_named(3600, servers);
+            assert_eq!(t.dials(), ["198.51.100.1"], "after {hour} h");
+        }
+        assert_eq!(t.states(), [true], "{:?}", t.told);
+        t.run_named(3 * 3600, servers);
+        assert_eq!(t.states(), [true, false], "{:?}", t.told);
+        assert!(t.told[1].0 > 24 * 3600 && t.told[1].2.contains("no address"), "{:?}", t.told);
+        t.run_named(60, Servers::Answer);
+        assert_eq!(t.states(), [true, false, true]);
+    }
+}
+
+#[test]
+fn a_search_that_came_to_no_end_takes_no_way_away() {
+    // The host of the service has a new name, and nobody says where that is.
+    let mut t = Town::new(Profile { targets: vec![by_name()], ..profile(&[]) }, alive(|_| true));
+    t.run_named(5, Servers::Answer);
+    for _ in 0..3600 {
+        t.run(S(1));
+        for query in std::mem::take(&mut t.asked) {
+            let moved = Record::Srv { priority: 1, weight: 0, port: 5060, target: "b.example.org".into() };
+            let answer = match query.kind {
+                Kind::Srv => Answer::Records(vec![moved], S(600)),
+                Kind::A => Answer::Failed,
+                _ => Answer::Records(Vec::new(), S(600)),
+            };
+            t.input(Input::Located { query, answer });
+        }
+    }
+    assert_eq!((t.dials(), t.states()), (vec!["198.51.100.1".to_owned()], vec![true]));
+}
+
+#[test]
+fn a_registrar_that_was_found_once_is_asked_without_name_servers_too() {
+    let wish = Profile { register: Some(by_name()), ..registering() };
+    let mut t = Town::new(wish, registrar(600, Vec::new()));
+    t.run_named(5, Servers::Answer);
+    assert_eq!(t.states(), [true]);
+    t.run_named(6 * 3600, Servers::Silent);
+    assert_eq!(t.states(), [true], "{:?}", t.told);
+    assert!(t.times("REGISTER 198.51.100.1").len() > 30);
+}
+
 #[test]
 fn a_request_of_the_call_side_is_answered_for_with_the_trunks_password() {
     let mut t = Town::new(registering(), |_, _| None);
