@@ -99,7 +99,13 @@ impl Gateway {
         self.push_call(call, call::Input::Refer { leg, tx, request, to });
     }
 
-    fn refers_to(&self, now: Now, seat: &SeatId, call: CallId, refer: &Message) -> Result<Referred, Refused> {
+    fn refers_to(
+        &mut self,
+        now: Now,
+        seat: &SeatId,
+        call: CallId,
+        refer: &Message,
+    ) -> Result<Referred, Refused> {
         let to = ReferTo::of(refer).map_err(|why| (400, why))?;
         let Some(replaces) = to.replaces else {
             return self.destination(now, seat, &to.user).map(|to| Referred::To(Box::new(to)));
@@ -133,7 +139,7 @@ impl Gateway {
     }
 
     /// A number outside, with the ways to dial it through a trunk: its targets that live first.
-    fn phone_at(&self, trunk: &TrunkId, number: &str) -> Option<Phone> {
+    fn phone_at(&mut self, trunk: &TrunkId, number: &str) -> Option<Phone> {
         let target =
             |r: Route| Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch: Watch::LeftAlone };
         let mut ways = self.trunking.trunks.ways(trunk, number, WAYS).into_iter().map(target);
@@ -141,9 +147,9 @@ impl Gateway {
     }
 
     /// Whom `seat` wants, and how to get there.
-    fn destination(&self, now: Now, seat: &SeatId, dialled: &str) -> Result<Destination, Refused> {
+    fn destination(&mut self, now: Now, seat: &SeatId, dialled: &str) -> Result<Destination, Refused> {
         let dial = self.directory.dial();
-        let (ring, recall) = (dial.ring, dial.recall);
+        let (ring, recall, own_number) = (dial.ring, dial.recall, dial.number.clone());
         match self.directory.whom(seat, dialled, now.wall) {
             Whom::Nobody => Err((404, "nobody has this number or name")),
             Whom::Forbidden => Err((403, "this seat may not call outside")),
@@ -174,7 +180,7 @@ impl Gateway {
                 if phones.is_empty() {
                     return Err((503, "the trunk cannot be reached"));
                 }
-                let number = dial.number.clone().or_else(|| self.first_service.clone());
+                let number = own_number.or_else(|| self.first_service.clone());
                 let shown = Some(number.unwrap_or_else(|| "anonymous".to_owned()));
                 Ok(Destination {
                     name,

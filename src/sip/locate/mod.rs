@@ -8,6 +8,7 @@
 mod cache;
 pub mod message;
 mod place;
+mod share;
 mod walk;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 
 pub use cache::{KNOWN, LONGEST, NOTHING, SHORTEST};
 pub use place::{Hop, Place, Reach, Via};
+pub use share::{Located, Share, by_lot};
 pub use walk::HOPS;
 
 use crate::id::Random;
@@ -115,8 +117,8 @@ pub enum Output {
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Where to send, in this order. Empty: nowhere at present.
-    pub hops: Vec<Hop>,
+    /// Where to send, in an order drawn at this moment. Empty: nowhere at present.
+    pub hops: Vec<Located>,
     /// When to search again at the latest; `None` for what is written in figures.
     pub until: Option<Mono>,
     /// How far the search came.

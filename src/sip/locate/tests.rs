@@ -65,7 +65,11 @@ impl Net {
         loop {
             match out.remove(0) {
                 Output::Found { found, .. } => {
-                    return found.hops.iter().map(|h| format!("{} {}", h.transport, h.remote)).collect();
+                    return found
+                        .hops
+                        .iter()
+                        .map(|l| format!("{} {}", l.hop.transport, l.hop.remote))
+                        .collect();
                 }
                 Output::Ask(query) => {
                     let known = self.zone.iter().filter(|(n, k, _)| *n == query.name && *k == query.kind);

@@ -2,6 +2,7 @@
 
 use super::cache::{Cache, Known, Use};
 use super::place::{Hop, Place, Reach, VIAS, Via, default_port};
+use super::share::{Located, Share, drawn};
 use super::{Kind, Query, Record};
 use crate::id::Random;
 use crate::sip::Transport;
@@ -20,7 +21,7 @@ pub(super) struct Walk<'a> {
     reach: &'a [Reach],
     now: Mono,
     wanted: Use,
-    pub hops: Vec<Hop>,
+    pub hops: Vec<Located>,
     pub missing: Vec<Query>,
     /// When the first of what was used ends.
     pub until: Option<Mono>,
@@ -28,6 +29,8 @@ pub(super) struct Walk<'a> {
     pub stands_in: Option<Mono>,
     /// Questions no server would answer were passed over.
     pub has_gaps: bool,
+    /// Of what is being looked up.
+    share: Share,
 }
 
 impl<'a> Walk<'a> {
@@ -49,6 +52,7 @@ impl<'a> Walk<'a> {
             until: None,
             stands_in: None,
             has_gaps: false,
+            share: Share::default(),
         };
         let transport = place.transport.unwrap_or(Transport::Udp);
         let port = place.port.unwrap_or(default_port(transport));
@@ -112,9 +116,15 @@ impl<'a> Walk<'a> {
     fn service(&mut self, via: Via, name: &str, random: &mut Random) -> bool {
         let Some(records) = self.records(name, Kind::Srv) else { return true };
         let servers = in_order(&records, random);
-        for (target, port) in &servers {
+        let mut before = None;
+        for (priority, weight, (target, port)) in &servers {
+            // The hosts of another service come after all of this one.
+            let rank = self.share.rank + u32::from(before.is_some_and(|before| before != *priority));
+            before = Some(*priority);
+            self.share = Share { rank, host: self.share.host + 1, weight: *weight };
             self.addresses(via.transport, target, *port);
         }
+        self.share = Share { rank: self.share.rank + 1, host: self.share.host + 1, weight: 0 };
         !servers.is_empty() || records.iter().any(|r| matches!(r, Record::Srv { .. }))
     }
 
@@ -138,8 +148,9 @@ impl<'a> Walk<'a> {
     fn add(&mut self, transport: Transport, remote: std::net::SocketAddr) {
         let hop = Hop { transport, remote };
         let reachable = self.reach.iter().any(|r| r.serves(transport, remote.ip()));
-        if reachable && remote.port() != 0 && !remote.ip().is_unspecified() && !self.hops.contains(&hop) {
-            self.hops.push(hop);
+        let is_new = self.hops.iter().all(|known| known.hop != hop);
+        if reachable && remote.port() != 0 && !remote.ip().is_unspecified() && is_new {
+            self.hops.push(Located { hop, share: self.share });
         }
     }
 
@@ -170,31 +181,16 @@ fn earlier(one: Option<Mono>, other: Mono) -> Option<Mono> {
     Some(one.map_or(other, |one| one.min(other)))
 }
 
-/// Hosts and ports by priority, and by lot within one, each host with the share its weight gives it (RFC 2782).
-fn in_order(records: &[Record], random: &mut Random) -> Vec<(String, u16)> {
-    let mut left: Vec<(u16, u16, u16, String)> = Vec::new();
+/// Hosts and ports with their priorities and weights, in an order by lot.
+fn in_order(records: &[Record], random: &mut Random) -> Vec<(u16, u16, (String, u16))> {
+    let mut hosts = Vec::new();
     for record in records {
         if let Record::Srv { priority, weight, port, target } = record {
-            left.push((*priority, *weight, *port, plain(target)));
+            hosts.push((*priority, *weight, (plain(target), *port)));
         }
     }
-    left.retain(|(.., target)| !target.is_empty());
-    // Those without weight first, so that they are drawn now and then.
-    left.sort_by_key(|(priority, weight, ..)| (*priority, *weight));
-    let mut ordered = Vec::with_capacity(left.len());
-    while let Some(first) = left.first().map(|(priority, ..)| *priority) {
-        let equals = left.iter().take_while(|(priority, ..)| *priority == first);
-        let sum: u64 = equals.clone().map(|(_, weight, ..)| u64::from(*weight)).sum();
-        let drawn = random.below(sum + 1);
-        let mut running = 0;
-        let chosen = equals.clone().position(|(_, weight, ..)| {
-            running += u64::from(*weight);
-            running >= drawn
-        });
-        let (_, _, port, target) = left.remove(chosen.unwrap_or(0));
-        ordered.push((target, port));
-    }
-    ordered
+    hosts.retain(|(.., (target, _))| !target.is_empty());
+    drawn(hosts, random)
 }
 
 /// A name as it is compared: in lower case, without its final dot.

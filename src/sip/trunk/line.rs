@@ -82,13 +82,17 @@ impl Line {
         user(&format!("{}{number}", self.dial_prefix))
     }
 
-    /// Every way, each address once: those not dead before those that are.
-    pub fn choices(&self) -> Vec<(&Target, Hop)> {
-        let ways = || self.targets.iter().flat_map(|t| t.ways.iter().map(move |way| (t, way)));
+    /// Every way, each address once: those not dead before those that are, by the order of the targets, and within a
+    /// target in an order drawn for this choice alone (RFC 2782).
+    pub fn choices(&self, random: &mut Random) -> Vec<(&Target, Hop)> {
         let mut chosen: Vec<(&Target, Hop)> = Vec::new();
-        for (target, way) in ways().filter(|(_, w)| !w.is_dead()).chain(ways().filter(|(_, w)| w.is_dead())) {
-            if chosen.iter().all(|(_, hop)| *hop != way.hop) {
-                chosen.push((target, way.hop));
+        for dead in [false, true] {
+            for target in &self.targets {
+                for hop in target.choice(dead, random) {
+                    if chosen.iter().all(|(_, known)| *known != hop) {
+                        chosen.push((target, hop));
+                    }
+                }
             }
         }
         chosen

@@ -206,15 +206,16 @@ impl Trunks {
     }
 
     /// The ways to dial `number` through a trunk, in the order they are to be tried (RFC 3263 section 4.3): addresses
-    /// that live, by the order of the targets, before those that do not; at most `most`. Empty when the trunk has no
+    /// that live, by the order of the targets, before those that do not; hosts of one priority by a lot drawn for each
+    /// call (RFC 2782); at most `most`. Empty when the trunk has no
     /// target, or none that has an address.
-    pub fn ways(&self, trunk: &TrunkId, number: &str, most: usize) -> Vec<Route> {
-        let Some(line) = self.line(trunk) else { return Vec::new() };
+    pub fn ways(&mut self, trunk: &TrunkId, number: &str, most: usize) -> Vec<Route> {
+        let Some(line) = self.by_name.get(trunk).and_then(|i| self.lines.get(*i)) else { return Vec::new() };
         let user = line.user(number);
         let way = |(target, hop): (&target::Target, Hop)| {
             Some(Route { uri: target.uri(Some(&user)), flow: flow(&self.own.reach, hop)? })
         };
-        line.choices().into_iter().filter_map(way).take(most).collect()
+        line.choices(&mut self.random).into_iter().filter_map(way).take(most).collect()
     }
 
     /// A call by that way failed with 503, by silence or by its path: it counts as dead until it answers.

@@ -168,7 +168,7 @@ impl Registration {
         }
         // The one that served last is asked first, as long as it is there.
         let serving = self.hops.first().copied();
-        self.hops = found.hops;
+        self.hops = found.hops.iter().map(|located| located.hop).collect();
         if let Some(i) = self.hops.iter().position(|hop| Some(*hop) == serving) {
             self.hops.swap(0, i);
         }

@@ -1,7 +1,8 @@
 //! One configured target of a trunk: a name or an address, and the ways there.
 
 use super::way::{Availability, Way};
-use crate::sip::locate::{Extent, Found, Hop, Place};
+use crate::id::Random;
+use crate::sip::locate::{Extent, Found, Hop, Place, by_lot};
 use crate::time::{Duration, Mono};
 
 /// See the module.
@@ -76,11 +77,19 @@ impl Target {
             return;
         }
         let mut known = std::mem::take(&mut self.ways);
-        for hop in &found.hops {
-            let place = known.iter().position(|way| way.hop == *hop);
+        for located in &found.hops {
+            let place = known.iter().position(|way| way.hop == located.hop);
             let way = place.map(|i| known.swap_remove(i));
-            self.ways.push(way.unwrap_or_else(|| Way::new(*hop, interval, first)));
+            let mut way = way.unwrap_or_else(|| Way::new(located.hop, interval, first));
+            way.share = located.share;
+            self.ways.push(way);
         }
+    }
+
+    /// The ways that count as dead, or those that do not, in an order drawn now.
+    pub fn choice(&self, dead: bool, random: &mut Random) -> Vec<Hop> {
+        let ways = self.ways.iter().filter(|way| way.is_dead() == dead);
+        by_lot(ways.map(|way| (way.share, way.hop)), random)
     }
 
     pub fn way(&mut self, hop: Hop) -> Option<&mut Way> {

@@ -139,7 +139,7 @@ impl Town {
         self.sent.iter().filter(|(_, n, _)| n == name).map(|(at, ..)| *at).collect()
     }
 
-    fn dials(&self) -> Vec<String> {
+    fn dials(&mut self) -> Vec<String> {
         let ways = self.trunks.ways(&trunk(), "12345", 8);
         ways.iter().map(|way| way.flow.remote.ip().to_string()).collect()
     }
@@ -214,7 +214,7 @@ fn the_number_is_dialled_with_its_prefix_and_without_breaking_out_of_the_uri() {
     dialled.targets.push(Place { host: "2001:db8::1".into(), port: None, transport: Some(Transport::Tcp) });
     let mut t = Town::new(dialled, |_, _| None);
     t.run(S(1));
-    let uri = |number: &str| t.trunks.ways(&trunk(), number, 1).remove(0).uri;
+    let mut uri = |number: &str| t.trunks.ways(&trunk(), number, 1).remove(0).uri;
     assert_eq!(uri("13800138000"), "sip:013800138000@198.51.100.1:5060");
     assert_eq!(uri("*55#1@evil.example;x=<"), "sip:0*55%231%40evil.example%3Bx%3D%3C@198.51.100.1:5060");
     assert!(t.trunks.ways(&"nobody".into(), "1", 1).is_empty());
@@ -317,6 +317,36 @@ fn a_trunk_stays_dialable_for_a_day_without_name_servers_and_is_told_unreachable
         t.run_named(60, Servers::Answer);
         assert_eq!(t.states(), [true, false, true]);
     }
+}
+
+#[test]
+fn hosts_of_one_priority_share_the_calls_by_weight_while_one_answer_holds_and_the_dead_have_no_share() {
+    let mut t = Town::new(Profile { targets: vec![by_name()], ..profile(&[]) }, alive(|n| n != 4));
+    let srv =
+        |priority, weight, host: &str| Record::Srv { priority, weight, port: 5060, target: host.into() };
+    let zone = |query: &Query| match (query.name.as_str(), query.kind) {
+        ("_sip._udp.example.org", Kind::Srv) => {
+            vec![srv(1, 30, "h1"), srv(1, 10, "h2"), srv(2, 99, "h3"), srv(1, 60, "h4")]
+        }
+        (host, Kind::A) if host.len() == 2 => {
+            vec![Record::Address(host.replace('h', "198.51.100.").parse().unwrap())]
+        }
+        _ => Vec::new(),
+    };
+    for _ in 0..20 {
+        t.run(S(1));
+        for query in std::mem::take(&mut t.asked) {
+            let answer = Answer::Records(zone(&query), S(3600));
+            t.input(Input::Located { query, answer });
+        }
+    }
+    let mut first = 0;
+    for _ in 0..400 {
+        let dials = t.dials();
+        assert_eq!(dials[2..], ["198.51.100.3", "198.51.100.4"]);
+        first += u32::from(dials[0] == "198.51.100.1");
+    }
+    assert!((250..350).contains(&first), "{first} of 400, about 300 expected");
 }
 
 #[test]

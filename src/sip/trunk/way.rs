@@ -1,6 +1,6 @@
 //! One address of a target, and whether anybody lives there.
 
-use crate::sip::locate::Hop;
+use crate::sip::locate::{Hop, Share};
 use crate::time::{Duration, Mono};
 
 /// A ping is waited for at most this long, and never longer than its interval. A peer that takes longer is no peer to
@@ -56,6 +56,7 @@ pub(super) enum Due {
 #[derive(Debug, Clone)]
 pub(super) struct Way {
     pub hop: Hop,
+    pub share: Share,
     availability: Availability,
     /// Missed before anything was known.
     missed: u32,
@@ -67,7 +68,8 @@ impl Way {
     /// A way that is asked for the first time at `first`, then every `interval`; never with an interval of zero.
     pub fn new(hop: Hop, interval: Duration, first: Mono) -> Way {
         let ping = if interval == Duration::ZERO { Ping::Never } else { Ping::Due(first) };
-        Way { hop, availability: Availability::Unknown, missed: 0, ping, interval }
+        let share = Share::default();
+        Way { hop, share, availability: Availability::Unknown, missed: 0, ping, interval }
     }
 
     pub fn availability(&self) -> Availability {
