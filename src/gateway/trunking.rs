@@ -152,10 +152,9 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) {
         let Some(asked) = self.trunking.asked.remove(&tx) else { return };
-        // Want of room here says nothing of a peer; its patience runs out by itself.
-        if cause != Failure::Full {
-            self.trunks_hear(now, Input::Failed { asked }, out);
-        }
+        // Want of room here says nothing of a peer.
+        let input = if cause == Failure::Full { Input::NotSent { asked } } else { Input::Failed { asked } };
+        self.trunks_hear(now, input, out);
     }
 
     /// A call of ours that goes out by `leg` failed with 503, by silence or by its path: the next goes elsewhere.

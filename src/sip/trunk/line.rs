@@ -177,6 +177,14 @@ impl Line {
         }
     }
 
+    /// There was no room for a request. A ping's patience runs out by itself; a registration is tried again.
+    pub fn not_sent(&mut self, about: About, cx: &mut Cx<'_>) {
+        match about {
+            About::Registration => self.registering(cx, Registration::not_sent),
+            About::Ping(_) => {}
+        }
+    }
+
     pub fn call_failed(&mut self, hop: Hop, cx: &mut Cx<'_>) {
         self.ways_at(hop).for_each(|way| way.failed(cx.now));
     }

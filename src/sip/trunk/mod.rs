@@ -46,6 +46,11 @@ pub enum Input {
         /// Which request.
         asked: Asked,
     },
+    /// A request of ours was not sent: there is no room for it here. That says nothing of the peer.
+    NotSent {
+        /// Which request.
+        asked: Asked,
+    },
     /// A connection is gone: what was registered over it must be registered anew.
     PathLost {
         /// The connection.
@@ -174,6 +179,9 @@ impl Trunks {
             }
             Input::Failed { asked } => {
                 self.with(now, asked.line, out, |line, cx| line.failed(asked.about, cx))
+            }
+            Input::NotSent { asked } => {
+                self.with(now, asked.line, out, |line, cx| line.not_sent(asked.about, cx))
             }
             Input::PathLost { flow } => {
                 for i in 0..self.lines.len() {

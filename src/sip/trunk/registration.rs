@@ -247,6 +247,18 @@ impl Registration {
         }
     }
 
+    /// The gateway had no room for the request: the same registrar is asked after a pause.
+    pub fn not_sent(&mut self, around: &mut Around<'_>) -> Next {
+        match self.step {
+            Step::Asking { .. } => self.refused("too much to do here".into(), None, around),
+            Step::Leaving { .. } => {
+                self.step = Step::Left;
+                Next::Wait
+            }
+            _ => Next::Wait,
+        }
+    }
+
     /// A connection is gone. When we are registered over it the carrier has no way to us any more (RFC 5626 section
     /// 4.4): it is asked again soon, not when the registration ends.
     pub fn path_lost(&mut self, flow: &Flow, now: Mono) {

@@ -485,6 +485,22 @@ fn min_expires_is_honoured() {
 }
 
 #[test]
+fn a_registration_there_was_no_room_to_send_is_tried_again_after_a_pause() {
+    let mut t = Town::new(registering(), registrar(600, Vec::new()));
+    let asked = Asked { line: 0, about: About::Registration };
+    let now = t.now.after(S(1));
+    t.now = now;
+    let mut out = Vec::new();
+    t.trunks.handle_timeout(now, &mut out);
+    assert!(matches!(out.last(), Some(Output::Request { .. })), "{out:?}");
+    // It finds no room, and never comes to the registrar.
+    t.input(Input::NotSent { asked });
+    assert_eq!(t.states(), [false], "{:?}", t.told);
+    t.run(S(31));
+    assert_eq!(t.states(), [false, true], "{:?}", t.told);
+}
+
+#[test]
 fn a_lost_connection_is_registered_over_anew_and_a_lost_datagram_path_is_not() {
     for (transport, again) in [(Transport::Tcp, 1), (Transport::Udp, 0)] {
         let registrar_at = Place { transport: Some(transport), ..place("198.51.100.1") };
