@@ -185,6 +185,7 @@ fn acd_config(config: &Config) -> AcdConfig {
 
 fn doors(config: &Config) -> Doors {
     let mut doors = Doors::default();
+    doors.bound_connections(config.limits.connections as usize);
     for trunk in &config.trunks {
         if trunk.authenticate == Authenticate::Certificate {
             let sources = trunk.sources.iter().map(|s| (*s).into()).collect();

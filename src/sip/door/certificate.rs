@@ -3,7 +3,7 @@
 use crate::sip::Flow;
 use std::collections::HashMap;
 
-/// Most connections whose names are kept: more than the shell keeps open, so that none is ever missed.
+/// Most connections whose names are kept where nothing else is said.
 const CONNECTIONS: usize = 4096;
 
 /// Most names kept of one certificate. A carrier's certificate has a handful; one of a web host may have a hundred,
@@ -14,15 +14,27 @@ const NAMES: usize = 32;
 const OCTETS: usize = 320;
 
 /// The names of verified certificates by connection, in lower case: DNS names, URIs, addresses (RFC 5922 section 7.1).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Certificates {
     of: HashMap<Flow, Vec<String>>,
+    most: usize,
+}
+
+impl Default for Certificates {
+    fn default() -> Certificates {
+        Certificates { of: HashMap::new(), most: CONNECTIONS }
+    }
 }
 
 impl Certificates {
+    /// As many connections as the shell keeps open, so that no name is ever missed.
+    pub fn bound(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// A connection was made. Names past a limit are not kept: who relies on one of them stays a stranger.
     pub fn connected(&mut self, flow: Flow, names: Vec<String>) {
-        if names.is_empty() || flow.connection.is_none() || self.of.len() >= CONNECTIONS {
+        if names.is_empty() || flow.connection.is_none() || self.of.len() >= self.most {
             return;
         }
         let names = names.into_iter().filter(|n| n.len() <= OCTETS).take(NAMES);
@@ -72,5 +84,14 @@ mod tests {
         assert_eq!(c.names(&flow(1)), ["short.example.org"]);
         (2..10_000).for_each(|n| c.connected(flow(n), vec!["a.example.org".into()]));
         assert_eq!(c.of.len(), CONNECTIONS);
+    }
+
+    #[test]
+    fn the_bound_is_as_many_connections_as_there_may_be() {
+        let mut c = Certificates::default();
+        c.bound(5000);
+        (0..6000).for_each(|n| c.connected(flow(n), vec!["a.example.org".into()]));
+        assert_eq!(c.names(&flow(4999)), ["a.example.org"]);
+        assert!(c.names(&flow(5000)).is_empty());
     }
 }

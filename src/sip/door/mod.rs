@@ -97,6 +97,11 @@ impl Doors {
         self.certified.push(Certified { trunk, names, sources });
     }
 
+    /// The names of so many connections are kept: as many as the shell keeps open.
+    pub fn bound_connections(&mut self, most: usize) {
+        self.certificates.bound(most);
+    }
+
     /// A seat that does not register has its place there. Several may share one.
     pub fn add_seat(&mut self, seat: SeatId, source: impl Into<Source>) {
         let place = self.place(source.into());
