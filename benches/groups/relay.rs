@@ -6,7 +6,7 @@ use hotline_gateway::media::ports::Ports;
 use hotline_gateway::media::prompt::Prompts;
 use hotline_gateway::media::relay::{Output, Relay};
 use hotline_gateway::media::rtp::Header;
-use hotline_gateway::media::{Command, Key, Remote, Through, g711};
+use hotline_gateway::media::{Command, Family, Key, Remote, Through, g711};
 use hotline_gateway::sdp::{Codec, Direction};
 use hotline_gateway::time::{Duration, Mono, Wall};
 use std::hint::black_box;
@@ -24,8 +24,10 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
     for _ in 0..calls {
         let legs = [LegId::new(Wall(0), &mut random), LegId::new(Wall(0), &mut random)];
         for (leg, codec) in legs.into_iter().zip([Codec::Pcma, codec]) {
-            relay.handle(Mono(0), Command::Open { leg }, &mut out);
-            let Some(Output::Bind(key, port)) = out.pop() else { unreachable!("the range is wide enough") };
+            relay.handle(Mono(0), Command::Open { leg, family: Family::V4 }, &mut out);
+            let Some(Output::Bind(key, _, port)) = out.pop() else {
+                unreachable!("the range is wide enough")
+            };
             relay.bound(Mono(0), key, true, &mut out);
             let rtp = SocketAddr::from(([192, 0, 2, 1], port));
             let remote = Remote {

@@ -3,7 +3,7 @@
 use super::rules::{PeerRules, Rules};
 use crate::config::Dtmf;
 use crate::id::LegId;
-use crate::media;
+use crate::media::{self, Family};
 use crate::sdp::{Author, Codec, Description, Direction, Negotiated, NoCommonCodec};
 use crate::sip::Flow;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub enum MediaSide {
 pub struct Agreement {
     /// The leg in the media plane.
     pub leg: LegId,
+    /// The family of its media, which stays the same.
+    family: Family,
     /// Its port.
     pub side: MediaSide,
     /// What both sides agreed on, once they have.
@@ -42,11 +44,12 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// For a leg whose port was just asked for.
-    pub fn new(leg: LegId, session_id: u64, peer: Arc<PeerRules>) -> Agreement {
+    /// For a leg whose port is asked for by [`Agreement::opening`].
+    pub fn new(leg: LegId, family: Family, session_id: u64, peer: Arc<PeerRules>) -> Agreement {
         // RFC 8866 section 5.2: numeric; kept below 2^62 because many phones read it as signed.
         Agreement {
             leg,
+            family,
             side: MediaSide::Opening,
             agreed: None,
             peer,
@@ -54,6 +57,11 @@ impl Agreement {
             author: None,
             session_id: session_id >> 2,
         }
+    }
+
+    /// Asks for the port.
+    pub fn opening(&self) -> media::Command {
+        media::Command::Open { leg: self.leg, family: self.family }
     }
 
     /// Our next offer of `codecs`. `None` while there is no port.
@@ -87,7 +95,7 @@ impl Agreement {
 
     fn author(&mut self, rules: &Rules, flow: Flow) -> Option<&mut Author> {
         let MediaSide::Open { port } = self.side else { return None };
-        let address = rules.media_address.unwrap_or(flow.local.ip());
+        let address = rules.media.of(self.family, &flow);
         let (id, by_info) = (self.session_id, self.peer.dtmf == Dtmf::Info);
         Some(self.author.get_or_insert_with(|| {
             let author = Author::new(address, port, id);

@@ -30,7 +30,9 @@ impl Call {
             return refuse(&asked, leg, 503, cx);
         }
         cx.out.push(Output::LegUp(leg));
-        cx.out.push(Output::Media(media::Command::Open { leg }));
+        let family = cx.rules.media.family(Some(&asked.offer), &asked.flow);
+        let media = Agreement::new(leg, family, cx.random.bits(), cx.rules.seat.clone());
+        cx.out.push(Output::Media(media.opening()));
         let mut conduct = Conduct::new(cx.rules.seat.clone(), cx.random.bits());
         conduct.learn(&asked.invite);
         self.seats.push(SeatLeg {
@@ -41,7 +43,7 @@ impl Call {
             presence: Presence::new(Way { flow: asked.flow, behind: None }, asked.watch),
             others: Vec::new(),
             signalling: SeatSignalling::Answering { asked },
-            media: Agreement::new(leg, cx.random.bits(), cx.rules.seat.clone()),
+            media,
             conduct,
             early: EarlyDialogs::default(),
         });

@@ -151,7 +151,9 @@ impl Call {
         let mut story = Story::new(call, cx.now, summary);
         cx.out.push(Output::LegUp(leg));
         story.tell(cx, What::CallReceived(received));
-        cx.out.push(Output::Media(media::Command::Open { leg }));
+        let family = cx.rules.media.family(offer.as_ref(), &flow);
+        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
+        cx.out.push(Output::Media(media.opening()));
         let mut deadlines = Timers::default();
         let look_up = if history.is_some() {
             deadlines.set(Reason::LookUpDeadline, cx.now.mono + cx.rules.look_up_deadline);
@@ -162,7 +164,6 @@ impl Call {
         if service.answer_delay > Duration::ZERO {
             deadlines.set(Reason::AnswerDelay, cx.now.mono + service.answer_delay);
         }
-        let media = Agreement::new(leg, cx.random.bits(), peer.clone());
         let mut conduct = Conduct::new(peer, cx.random.bits());
         conduct.learn(&invite);
         let mut call = Call {

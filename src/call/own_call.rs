@@ -66,12 +66,13 @@ impl Call {
         let mut story = Story::new(call, cx.now, summary);
         cx.out.push(Output::LegUp(leg));
         story.tell(cx, What::CallReceived(received));
-        cx.out.push(Output::Media(media::Command::Open { leg }));
-        cx.out.push(Output::Acd(acd::Input::Occupy { seat: seat.clone(), call }));
         let peer = cx.rules.seat.clone();
-        let mut conduct = Conduct::new(peer.clone(), cx.random.bits());
+        let family = cx.rules.media.family(Some(&offer), &flow);
+        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
+        cx.out.push(Output::Media(media.opening()));
+        cx.out.push(Output::Acd(acd::Input::Occupy { seat: seat.clone(), call }));
+        let mut conduct = Conduct::new(peer, cx.random.bits());
         conduct.learn(&invite);
-        let media = Agreement::new(leg, cx.random.bits(), peer);
         let service =
             ServiceRules { number, queue: QueueId::from(""), welcome: None, answer_delay: Duration::ZERO };
         let signalling = CallerSignalling::Unanswered { tx, invite, flow, offer: Some(offer), early: None };

@@ -79,6 +79,11 @@ impl Call {
         reached: Reached,
         cx: &mut Cx<'_>,
     ) {
+        let family = match &reached {
+            Reached::At(phones) => phones.first().map(|phone| cx.rules.media.family(None, &phone.way.flow)),
+            Reached::Asked(asked) => Some(cx.rules.media.family(Some(&asked.offer), &asked.flow)),
+        };
+        let Some(family) = family else { return };
         let (presence, signalling, others) = match reached {
             Reached::At(phones) => {
                 let Some(Phone { way, others }) = phones.into_iter().next() else { return };
@@ -90,7 +95,8 @@ impl Call {
             }
         };
         cx.out.push(Output::LegUp(leg));
-        cx.out.push(Output::Media(media::Command::Open { leg }));
+        let media = Agreement::new(leg, family, cx.random.bits(), cx.rules.seat.clone());
+        cx.out.push(Output::Media(media.opening()));
         self.seats.push(SeatLeg {
             id: leg,
             part: Part::Offered,
@@ -99,7 +105,7 @@ impl Call {
             presence,
             signalling,
             others,
-            media: Agreement::new(leg, cx.random.bits(), cx.rules.seat.clone()),
+            media,
             conduct: Conduct::new(cx.rules.seat.clone(), cx.random.bits()),
             early: EarlyDialogs::default(),
         });

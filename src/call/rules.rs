@@ -1,19 +1,19 @@
 //! The part of the configuration a call lives by, shared by all calls and never changed in place.
 
+use super::media_addresses::MediaAddresses;
 use crate::config::{Dtmf, Reliable};
 use crate::id::{QueueId, ServiceNumber, TrunkId};
 use crate::sdp::Codec;
 use crate::sip::option_tag;
 use crate::time::Duration;
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What every call goes by.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// The address in our session descriptions; `None`: the address the message came to.
-    pub media_address: Option<IpAddr>,
+    /// The addresses in our session descriptions.
+    pub media: MediaAddresses,
     /// The host in From and P-Asserted-Identity towards seats.
     pub domain: String,
     /// In Contact, in place of the address of the flow: `host` or `host:port`.

@@ -16,7 +16,6 @@ use crate::acd;
 use crate::caller;
 use crate::event::{LegRole, What};
 use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
-use crate::media;
 use crate::redact::Pii;
 use crate::sip::{Method, Outgoing};
 use crate::time::Duration;
@@ -127,7 +126,9 @@ impl Call {
         if let Some(trunk) = extension.to.trunk.clone() {
             cx.out.push(Output::ChannelTaken { leg, trunk });
         }
-        cx.out.push(Output::Media(media::Command::Open { leg }));
+        let family = cx.rules.media.family(None, &target.flow);
+        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
+        cx.out.push(Output::Media(media.opening()));
         self.seats.push(SeatLeg {
             id: leg,
             part: Part::Third,
@@ -136,7 +137,7 @@ impl Call {
             presence: Presence::new(target.way(), target.watch),
             others,
             signalling: SeatSignalling::Preparing { target },
-            media: Agreement::new(leg, cx.random.bits(), peer.clone()),
+            media,
             conduct: Conduct::new(peer, cx.random.bits()),
             early: EarlyDialogs::default(),
         });

@@ -56,6 +56,13 @@ pub struct Listen {
     pub address: SocketAddr,
 }
 
+impl Listen {
+    /// Whether a peer at `ip` is reached from here by `transport`: an address reaches its own family alone.
+    pub fn reaches(&self, transport: Transport, ip: IpAddr) -> bool {
+        self.transport == transport && self.address.is_ipv4() == ip.is_ipv4()
+    }
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.transport, self.address)

@@ -5,7 +5,7 @@ use super::grpc::Grpc;
 use super::http::Http;
 use super::media::Media;
 use super::name::MAX_SEATS;
-use super::problem::{Problems, Span, fault};
+use super::problem::{Fault, Problems, Span, fault};
 use super::queue::Queue;
 use super::seat::Seat;
 use super::service::Service;
@@ -15,6 +15,7 @@ use super::trunk::{Target, Trunk};
 use super::{queue, seat, service, trunk};
 use crate::id::SeatId;
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 
@@ -74,7 +75,8 @@ pub(super) fn addresses(
             problems.add(at, fault(what, "give one of them another port"));
         }
         taken.push((transport, address, key, problems.line(at)));
-        let inside = media.ports.contains(&address.port()) && overlap(media.address, address.ip());
+        let rtp = [IpAddr::from(media.address), media.address6.into()];
+        let inside = media.ports.contains(&address.port()) && rtp.iter().any(|a| overlap(*a, address.ip()));
         if transport == Transport::Udp && inside {
             let what = format!("media.ports: the range holds port {} of {key}", address.port());
             problems
@@ -122,10 +124,22 @@ pub(super) fn trunks(placed: Vec<trunk::Placed>, sip: &Sip, problems: &mut Probl
 fn way_out(target: &Target, sip: &Sip, at: &Span, problems: &mut Problems<'_>) {
     let plain = target.port.is_some() || target.host.parse::<IpAddr>().is_ok();
     let Some(transport) = target.transport.or(plain.then_some(Transport::Udp)) else { return };
-    if !sip.listen.iter().any(|l| l.transport == transport) {
-        let what = format!("{target} goes by {transport}, which sip.listen does not have");
-        problems.add(at, fault(what, format!("add \"{transport}:0.0.0.0:5060\" to sip.listen")));
+    if let Some(fault) = no_way_to(target, transport, target.host.parse().ok(), sip) {
+        problems.add(at, fault);
     }
+}
+
+/// What is wrong when nothing is listened on that reaches a peer by `transport`, at this address where it is known.
+fn no_way_to(peer: impl Display, transport: Transport, ip: Option<IpAddr>, sip: &Sip) -> Option<Fault> {
+    if !sip.listen.iter().any(|l| l.transport == transport) {
+        let what = format!("{peer} goes by {transport}, which sip.listen does not have");
+        return Some(fault(what, format!("add \"{transport}:0.0.0.0:5060\" to sip.listen")));
+    }
+    let ip = ip.filter(|ip| !sip.listen.iter().any(|l| l.reaches(transport, *ip)))?;
+    let (family, example) = if ip.is_ipv4() { ("IPv4", "192.0.2.1") } else { ("IPv6", "[2001:db8::1]") };
+    let what = format!("{peer} is reached by {family} and {transport}, which sip.listen does not have");
+    let cure = format!("add a listening point with an {family} address, like \"{transport}:{example}:5060\"");
+    Some(fault(what, cure))
 }
 
 pub(super) fn seats(placed: Vec<seat::Placed>, sip: &Sip, problems: &mut Problems<'_>) -> Vec<Seat> {
@@ -145,12 +159,10 @@ pub(super) fn seats(placed: Vec<seat::Placed>, sip: &Sip, problems: &mut Problem
                     &format!("the contact {}", contact.uri),
                     problems,
                 );
-            if sound && !sip.listen.iter().any(|l| l.transport == contact.transport) {
+            let no_way = no_way_to(&contact.uri, contact.transport, Some(contact.address.ip()), sip);
+            if sound && let Some(fault) = no_way {
                 sound = false;
-                let what =
-                    format!("{} goes by {}, which sip.listen does not have", contact.uri, contact.transport);
-                let cure = format!("add \"{}:0.0.0.0:5060\" to sip.listen", contact.transport);
-                problems.add(&p.at, fault(what, cure));
+                problems.add(&p.at, fault);
             }
         }
         all.extend(p.seats);

@@ -3,9 +3,10 @@
 use super::problem::{Fault, Problems, fault};
 use super::table::Table;
 use crate::time::Duration;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use toml::de::DeValue;
 
 pub(super) const KEYS: &[&str] = &["ports", "address", "silence", "prompts"];
 
@@ -14,8 +15,10 @@ pub(super) const KEYS: &[&str] = &["ports", "address", "silence", "prompts"];
 pub struct Media {
     /// UDP ports for RTP and RTCP. A leg takes an even port and the odd one after it.
     pub ports: RangeInclusive<u16>,
-    /// The local address RTP is bound to.
-    pub address: IpAddr,
+    /// The local address RTP with IPv4 peers is bound to; unspecified: all of them.
+    pub address: Ipv4Addr,
+    /// The same for IPv6 peers.
+    pub address6: Ipv6Addr,
     /// A bridge without RTP from both sides for this long is ended.
     pub silence: Duration,
     /// A directory of WAV files that replace the built-in prompts of the same names.
@@ -33,7 +36,8 @@ impl Media {
 pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Media {
     let mut media = Media {
         ports: 16384..=29999,
-        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        address: Ipv4Addr::UNSPECIFIED,
+        address6: Ipv6Addr::UNSPECIFIED,
         silence: Duration::from_secs(60),
         prompts: None,
     };
@@ -43,9 +47,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Me
     if let Some(ports) = t.text("ports", problems, ports) {
         media.ports = ports;
     }
-    if let Some(address) = t.text("address", problems, bind_address) {
-        media.address = address;
-    }
+    addresses(t, &mut media, problems);
     let range = Duration::from_secs(5)..=Duration::from_secs(24 * 3600);
     media.silence = t.duration("silence", range, media.silence, problems);
     media.prompts = t.text("prompts", problems, directory);
@@ -74,8 +76,31 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, Fault> {
     Ok(first..=last)
 }
 
+/// One address, or one for each family in a list. A family that is not named takes all its addresses.
+fn addresses(t: &Table<'_>, media: &mut Media, problems: &mut Problems<'_>) {
+    let (mut v4, mut v6) = (None, None);
+    let named = match t.get("address") {
+        Some((DeValue::Array(_), _)) => t.texts("address", problems, bind_address).unwrap_or_default(),
+        _ => t.text("address", problems, bind_address).map(|a| (a, t.span("address"))).into_iter().collect(),
+    };
+    for (address, at) in named {
+        let second = match address {
+            IpAddr::V4(address) => v4.replace(address).is_some(),
+            IpAddr::V6(address) => v6.replace(address).is_some(),
+        };
+        if second {
+            let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+            let cure = "write one address for each family, like [\"192.0.2.1\", \"2001:db8::1\"]";
+            problems
+                .add(&at, fault(format!("media.address: {address} is the second {family} address"), cure));
+        }
+    }
+    media.address = v4.unwrap_or(media.address);
+    media.address6 = v6.unwrap_or(media.address6);
+}
+
 fn bind_address(text: &str) -> Result<IpAddr, Fault> {
-    let cure = "write one of this machine's addresses without a port, or \"0.0.0.0\" for all";
+    let cure = "write one of this machine's addresses without a port, or \"0.0.0.0\" for all of IPv4";
     text.parse().map_err(|_| fault(format!("`{text}` is not an address"), cure))
 }
 

@@ -121,7 +121,8 @@ impl Gateway {
             }
         };
         // Nothing is heard in this call: port 9 discards (RFC 863), and the line is inactive.
-        let address = self.rules.media_address.unwrap_or(flow.local.ip());
+        let addresses = &self.rules.media;
+        let address = addresses.of(addresses.family(offer.as_ref(), flow), flow);
         let mut author = sdp::Author::new(address, 9, self.random.bits() >> 2);
         let codecs = &self.rules.seat.codecs;
         let body = match &offer {

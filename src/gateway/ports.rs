@@ -11,7 +11,6 @@ use crate::sip::digest::SeatAccount;
 use crate::sip::locate::{Answer, Query};
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 /// What the shell brings in.
 #[derive(Debug)]
@@ -166,6 +165,4 @@ pub struct Start {
     pub trunk_passwords: HashMap<TrunkId, Secret<String>>,
     /// The key of the caller history.
     pub history_secret: HistorySecret,
-    /// Our address in session descriptions, when configured.
-    pub media_address: Option<IpAddr>,
 }

@@ -8,7 +8,7 @@ use super::{
     admission::{Rate, half_open, readable},
 };
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
-use crate::call::{PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
+use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
 use crate::caller::TrunkIdentity;
 use crate::config::{Authenticate, Config};
 use crate::event::Sequence;
@@ -30,7 +30,7 @@ impl Gateway {
         let advertised = advertised(config);
         let static_contacts = static_contacts(config);
         let mut gateway = Gateway {
-            rules: Arc::new(rules(config, &advertised, start.media_address)),
+            rules: Arc::new(rules(config, &advertised)),
             services: services(config),
             trunks: trunks(config),
             trunking: super::trunking::Trunking::new(config, &start.trunk_passwords, now, &mut random),
@@ -88,7 +88,7 @@ fn advertised(config: &Config) -> Option<Advertised> {
     config.sip.advertised.as_ref().map(|a| Advertised { host: a.host.clone(), port: a.port })
 }
 
-fn rules(config: &Config, advertised: &Option<Advertised>, media_address: Option<std::net::IpAddr>) -> Rules {
+fn rules(config: &Config, advertised: &Option<Advertised>) -> Rules {
     let voices = config.queues.iter().map(|q| {
         let voice = QueueVoice {
             music: q.music.clone(),
@@ -99,7 +99,7 @@ fn rules(config: &Config, advertised: &Option<Advertised>, media_address: Option
         (q.name.clone(), voice)
     });
     Rules {
-        media_address,
+        media: MediaAddresses::new(&config.sip, &config.media),
         domain: config.sip.domains.first().cloned().unwrap_or_else(|| config.sip.realm.clone()),
         advertised: advertised.clone(),
         trunks: config.trunks.iter().map(|t| (t.name.clone(), Arc::new(peer_rules(t)))).collect(),
@@ -204,12 +204,14 @@ fn doors(config: &Config) -> Doors {
     doors
 }
 
-/// Seats whose phone is always at the same place: reached over the first listener of the contact's transport.
+/// Seats whose phone is always at the same place: reached over the first listener of the contact's transport and family.
 fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
     let mut contacts = HashMap::new();
     for seat in &config.seats {
         let Some(contact) = &seat.contact else { continue };
-        let Some(listen) = config.sip.listen.iter().find(|l| l.transport == contact.transport) else {
+        let Some(listen) =
+            config.sip.listen.iter().find(|l| l.reaches(contact.transport, contact.address.ip()))
+        else {
             continue;
         };
         let transport = Transport::from(contact.transport);

@@ -12,7 +12,7 @@ use crate::gateway::{BlockChange, Counts, Gateway, Input, Start};
 use crate::id::Random;
 use crate::redact::Secret;
 use crate::sip::Transport;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
@@ -85,7 +85,6 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         accounts: state.accounts(config),
         trunk_passwords: state.trunk_passwords(),
         history_secret: state.history_secret(),
-        media_address: media_address(config),
     };
     let mut gateway = Gateway::new(config, start, clock.now(), &mut out);
     let blocks = journal.feed().reader().blocks().map_err(|e| e.to_string())?;
@@ -344,11 +343,6 @@ async fn bind_tcp(key: &str, address: SocketAddr) -> Result<TcpListener, StartEr
     TcpListener::bind(address)
         .await
         .map_err(|e| format!("{key} {address}: {e}: stop the other program or choose another port"))
-}
-
-/// Our address in session descriptions: the advertised one, or `None` for that of the listener.
-fn media_address(config: &Config) -> Option<IpAddr> {
-    config.sip.advertised.as_ref().and_then(|a| a.host.parse().ok())
 }
 
 fn alarm_of(failure: Failure) -> Input {

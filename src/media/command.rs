@@ -3,6 +3,7 @@
 //! Commands about one leg are obeyed in the order they were sent. A command about a leg that is not open
 //! is ignored, because the control plane may ask for a thing while `Closed` is on its way to it.
 
+use super::Family;
 use crate::event::MediaQuality;
 use crate::id::LegId;
 use crate::sdp::{Codec, Direction};
@@ -17,6 +18,8 @@ pub enum Command {
     Open {
         /// The new leg.
         leg: LegId,
+        /// The family of the peers it will have.
+        family: Family,
     },
     /// What the leg's peer said of itself in SDP. May come again after a re-INVITE; each one allows the
     /// media source to be learned anew once.
@@ -85,7 +88,7 @@ impl Command {
     pub fn leg(&self) -> LegId {
         match self {
             Command::Bridge { a: leg, .. } | Command::Unbridge { a: leg } => *leg,
-            Command::Open { leg }
+            Command::Open { leg, .. }
             | Command::Remote { leg, .. }
             | Command::Play { leg, .. }
             | Command::Stop { leg }

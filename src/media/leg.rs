@@ -1,5 +1,6 @@
 //! One leg of the relay: who its peer is, what it is sent, how well it is heard, and what it is doing.
 
+use super::Family;
 use super::command::Remote;
 use super::dtmf::Presses;
 use super::egress::{Came, Egress};
@@ -25,6 +26,7 @@ pub struct Key(pub u32);
 #[derive(Debug)]
 pub(super) struct Leg {
     pub id: LegId,
+    pub family: Family,
     pub port: u16,
     pub remote: Option<Remote>,
     pub latch: Latch,
@@ -116,9 +118,10 @@ pub(super) enum Carries {
 }
 
 impl Leg {
-    pub(super) fn new(id: LegId, port: u16, egress: Egress) -> Leg {
+    pub(super) fn new(id: LegId, family: Family, port: u16, egress: Egress) -> Leg {
         Leg {
             id,
+            family,
             port,
             remote: None,
             latch: Latch::Deaf,

@@ -6,6 +6,7 @@
 mod command;
 pub mod dtmf;
 pub mod egress;
+mod family;
 pub mod g711;
 pub mod latch;
 mod leg;
@@ -24,4 +25,5 @@ mod wheel;
 mod relay_tests;
 
 pub use command::{Command, Event, Remote};
+pub use family::Family;
 pub use leg::{Key, Through};

@@ -3,6 +3,7 @@
 //!
 //! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
+use super::Family;
 use super::command::{Command, Event, Remote};
 use super::egress::Egress;
 use super::latch::{Described, Verdict};
@@ -34,9 +35,9 @@ const ROUND: Duration = Duration::from_millis(500);
 /// What the relay asks of its shell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Bind this port for the leg, hearing everyone. Answered by [`Relay::bound`].
-    Bind(Key, u16),
-    /// Bind the leg's RTCP port. If that fails the leg lives without.
+    /// Bind this port of the family for the leg, hearing everyone. Answered by [`Relay::bound`].
+    Bind(Key, Family, u16),
+    /// Bind the leg's RTCP port, in the same family. If that fails the leg lives without.
     BindReports(Key, u16),
     /// Hear only this source from here on: the RTP socket may be connected to it.
     Hold(Key, SocketAddr),
@@ -129,8 +130,8 @@ impl Relay {
 
     /// Obeys a command.
     pub fn handle(&mut self, now: Mono, command: Command, out: &mut Vec<Output>) {
-        if let Command::Open { leg } = command {
-            return self.open(now, leg, out);
+        if let Command::Open { leg, family } = command {
+            return self.open(now, leg, family, out);
         }
         let Some(&key) = self.by_id.get(&command.leg()) else { return };
         match command {
@@ -175,12 +176,12 @@ impl Relay {
         self.legs.get_mut(key.0 as usize)?.as_mut()
     }
 
-    fn open(&mut self, now: Mono, id: LegId, out: &mut Vec<Output>) {
+    fn open(&mut self, now: Mono, id: LegId, family: Family, out: &mut Vec<Output>) {
         if self.by_id.contains_key(&id) {
             return;
         }
         let Some(port) = self.ports.take(now) else { return self.refuse(id, "no media port is free", out) };
-        let leg = Leg::new(id, port, Egress::new(&mut self.random));
+        let leg = Leg::new(id, family, port, Egress::new(&mut self.random));
         let key = match self.free.pop() {
             Some(key) => key,
             None => {
@@ -195,14 +196,14 @@ impl Relay {
         if let Some(place) = self.legs.get_mut(key.0 as usize) {
             *place = Some(leg);
         }
-        out.push(Output::Bind(key, port));
+        out.push(Output::Bind(key, family, port));
     }
 
     /// What came of [`Output::Bind`]. A port that is held by another program is left to rest and the next one is tried.
     pub fn bound(&mut self, now: Mono, key: Key, bound: bool, out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
         let Doing::Binding { tried } = &mut leg.doing else { return };
-        let (id, port) = (leg.id, leg.port);
+        let (id, family, port) = (leg.id, leg.family, leg.port);
         if bound {
             leg.doing = Doing::Idle;
             leg.reports.socket = ReportSocket::From(now + REPORTS_AFTER);
@@ -216,7 +217,7 @@ impl Relay {
             if let Some(leg) = self.leg(key) {
                 leg.port = port;
             }
-            out.push(Output::Bind(key, port));
+            out.push(Output::Bind(key, family, port));
         } else {
             self.forget(key, id);
             self.refuse(id, "no media port could be bound", out);

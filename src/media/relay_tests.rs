@@ -1,5 +1,6 @@
 //! The relay in virtual time, without sockets.
 
+use super::Family;
 use super::command::{Command, Event, Remote};
 use super::leg::{Key, Through};
 use super::ports::Ports;
@@ -63,8 +64,8 @@ impl World {
 
     fn open(&mut self) -> Option<(LegId, Key, u16)> {
         let leg = LegId::new(Wall(0), &mut self.random);
-        self.order(Command::Open { leg });
-        let Some(Output::Bind(key, port)) = self.out.pop() else {
+        self.order(Command::Open { leg, family: Family::V4 });
+        let Some(Output::Bind(key, _, port)) = self.out.pop() else {
             return None;
         };
         self.relay.bound(self.now, key, true, &mut self.out);
@@ -481,10 +482,10 @@ fn an_exhausted_range_refuses_and_ports_rest_before_they_serve_again() {
 fn a_port_held_by_another_program_is_passed_over() {
     let mut w = World::new();
     let leg = LegId::new(Wall(0), &mut w.random);
-    w.order(Command::Open { leg });
-    let Some(Output::Bind(key, 10_000)) = w.out.pop() else { panic!() };
+    w.order(Command::Open { leg, family: Family::V4 });
+    let Some(Output::Bind(key, Family::V4, 10_000)) = w.out.pop() else { panic!() };
     w.relay.bound(w.now, key, false, &mut w.out);
-    assert_eq!(w.out.pop(), Some(Output::Bind(key, 10_002)));
+    assert_eq!(w.out.pop(), Some(Output::Bind(key, Family::V4, 10_002)));
     for _ in 0..100 {
         w.relay.bound(w.now, key, false, &mut w.out);
     }
@@ -497,13 +498,13 @@ fn a_port_held_by_another_program_is_passed_over() {
 fn a_neighbour_that_holds_hundreds_of_ports_in_a_row_costs_no_call() {
     let mut w = World::with(Ports::new(10_000..=13_999, Duration::from_secs(5), 0));
     let leg = LegId::new(Wall(0), &mut w.random);
-    w.order(Command::Open { leg });
+    w.order(Command::Open { leg, family: Family::V4 });
     for held in 0..600 {
-        let Some(Output::Bind(key, port)) = w.out.pop() else { panic!("refused after {held} ports") };
+        let Some(Output::Bind(key, _, port)) = w.out.pop() else { panic!("refused after {held} ports") };
         assert_eq!(port, 10_000 + 2 * held);
         w.relay.bound(w.now, key, false, &mut w.out);
     }
-    let Some(Output::Bind(key, port)) = w.out.pop() else { panic!("refused at a free port") };
+    let Some(Output::Bind(key, _, port)) = w.out.pop() else { panic!("refused at a free port") };
     w.relay.bound(w.now, key, true, &mut w.out);
     assert_eq!(w.events(), [Event::Opened { leg, port }]);
 }
@@ -512,9 +513,9 @@ fn a_neighbour_that_holds_hundreds_of_ports_in_a_row_costs_no_call() {
 fn a_range_that_others_hold_to_the_end_of_the_tries_refuses_the_leg() {
     let mut w = World::with(Ports::new(10_000..=19_999, Duration::from_secs(5), 0));
     let leg = LegId::new(Wall(0), &mut w.random);
-    w.order(Command::Open { leg });
+    w.order(Command::Open { leg, family: Family::V4 });
     let mut tried = 0;
-    while let Some(Output::Bind(key, _)) = w.out.pop() {
+    while let Some(Output::Bind(key, ..)) = w.out.pop() {
         tried += 1;
         w.relay.bound(w.now, key, false, &mut w.out);
         if !matches!(w.out.last(), Some(Output::Bind(..))) {

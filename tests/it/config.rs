@@ -114,6 +114,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("calls = 2000", "calls = 20.5 #!", "whole number"),
     ("path = \"var/hotline.db\"", "path = 5 #!", "quotation marks"),
     ("name = \"pbx\"", "name = \"pbx\" #!\ntargets = [\"sip:192.0.2.1;transport=tcp\"]", "tcp:0.0.0.0:5060"),
+    ("name = \"pbx\"", "name = \"pbx\" #!\ntargets = [\"sip:[2001:db8::9]\"]", "udp:[2001:db8::1]:5060"),
     ("name = \"pbx\"", "name = \"pbx\"\ntrusted = \"yes\" #!", "true or false"),
     ("seats = \"all\"", "ring_timeout = 20 #!", "\"20s\""),
     ("seats = \"all\"", "ring_timeout = \"20 seconds\" #!", "5m"),
@@ -158,6 +159,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("ports = \"16384-29999\"", "ports = \"1000-29999\" #!", "above 1023"),
     ("ports = \"16384-29999\"", "ports = \"5000-6000\" #!", "move one"),
     ("ports = \"16384-29999\"", "address = \"eth0\" #!", "0.0.0.0"),
+    ("ports = \"16384-29999\"", "address = [\"127.0.0.1\", \"127.0.0.2\"] #!", "one address for each family"),
+    ("ports = \"16384-29999\"", "address = [\"::1\", \"lo\"] #!", "without a port"),
     ("ports = \"16384-29999\"", "silence = \"1s\" #!", "5s to 24h"),
     ("path = \"var/hotline.db\"", "path = \"var/\" #!", "journal's file"),
     ("path = \"var/hotline.db\"", "retention_days = 0 #!", "1 to"),
@@ -236,6 +239,11 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "range = \"1001-1020\"",
         "contact = \"sip:{seat}@192.0.2.20;transport=tcp\"\nrange = \"1001-1020\" #!",
         "tcp:0.0.0.0:5060",
+    ),
+    (
+        "range = \"1001-1020\"",
+        "contact = \"sip:{seat}@[2001:db8::20]\"\nrange = \"1001-1020\" #!",
+        "udp:[2001:db8::1]:5060",
     ),
     ("range = \"1001-1020\"", "range = \"1001-1020\"\ndial_out = true\n[dial] #!", "trunk ="),
     // Departments, dialling and codes.
@@ -331,6 +339,19 @@ fn one_reading_names_every_error_in_the_order_of_the_lines() {
     let errors = Config::parse("broken.toml", &text).expect_err("five errors").0;
     let lines: Vec<usize> = errors.iter().map(|e| e.line).collect();
     assert_eq!(lines, [5, 11, 15, 16, 26], "{errors:#?}");
+}
+
+#[test]
+fn the_media_address_is_one_or_one_for_each_family() {
+    let read = |line: &str| {
+        let c = Config::parse("media.toml", &SOUND.replace("ports = \"16384-29999\"", line)).unwrap();
+        (c.media.address.to_string(), c.media.address6.to_string())
+    };
+    let is = |v4: &str, v6: &str| (v4.to_owned(), v6.to_owned());
+    assert_eq!(read(""), is("0.0.0.0", "::"));
+    assert_eq!(read("address = \"192.0.2.1\""), is("192.0.2.1", "::"));
+    assert_eq!(read("address = \"2001:db8::1\""), is("0.0.0.0", "2001:db8::1"));
+    assert_eq!(read("address = [\"2001:db8::1\", \"192.0.2.1\"]"), is("192.0.2.1", "2001:db8::1"));
 }
 
 #[test]

@@ -105,6 +105,8 @@ impl Carrier for Datagrams {
 pub struct Line<C> {
     pub carrier: C,
     pub here: SocketAddr,
+    /// Where it says it takes RTP.
+    pub audio: SocketAddr,
     /// As the Via has it.
     transport: &'static str,
     read: Vec<u8>,
@@ -112,7 +114,9 @@ pub struct Line<C> {
 
 impl<C: Carrier> Line<C> {
     pub fn new(here: SocketAddr, transport: &'static str, carrier: C) -> Line<C> {
-        Line { carrier, here, transport, read: Vec::new() }
+        // Nothing is ever sent there.
+        let audio = SocketAddr::new(here.ip(), 40_000);
+        Line { carrier, here, audio, transport, read: Vec::new() }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -135,9 +139,10 @@ impl<C: Carrier> Line<C> {
 
     /// A session description with audio at this address.
     pub fn offer(&self) -> String {
-        let (ip, family) = (self.here.ip(), if self.here.is_ipv4() { "IP4" } else { "IP6" });
+        let (ip, port) = (self.audio.ip(), self.audio.port());
+        let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
         format!(
-            "v=0\r\no=a 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"
+            "v=0\r\no=a 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
         )
     }
 

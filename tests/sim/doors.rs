@@ -59,7 +59,6 @@ impl House {
             accounts: vec![account],
             trunk_passwords: Default::default(),
             history_secret: HistorySecret::new([7; 32]),
-            media_address: None,
         };
         let mut out = Vec::new();
         let gateway = Gateway::new(&config, start, now, &mut out);
@@ -92,7 +91,7 @@ impl House {
                     inputs.push(Input::Durable { position: event.position });
                     self.events.push(event);
                 }
-                Output::Media(media::Command::Open { leg }) => {
+                Output::Media(media::Command::Open { leg, .. }) => {
                     inputs.push(Input::Media(media::Event::Opened { leg, port: 20_000 }));
                 }
                 Output::Block(entry) => self.kept.push(entry),

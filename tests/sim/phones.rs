@@ -61,7 +61,6 @@ fn office() -> Office {
         accounts: vec![account("1001"), account("1002")],
         trunk_passwords: Default::default(),
         history_secret: HistorySecret::new([7; 32]),
-        media_address: None,
     };
     let mut out = Vec::new();
     let gateway = Gateway::new(&config, start, now, &mut out);
@@ -138,7 +137,7 @@ impl Office {
 
     fn media(&mut self, command: Command) {
         let event = match command {
-            Command::Open { leg } => Event::Opened { leg, port: 20_000 },
+            Command::Open { leg, .. } => Event::Opened { leg, port: 20_000 },
             Command::Play { leg, play, repeat: false, .. } => Event::Played { leg, play, complete: true },
             Command::Close { leg } => {
                 self.watched.take_if(|(l, _)| *l == leg);

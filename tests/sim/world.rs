@@ -149,7 +149,6 @@ impl World {
             accounts: Vec::new(),
             trunk_passwords: [("secured".into(), "open sesame".into())].into(),
             history_secret: HistorySecret::new([7; 32]),
-            media_address: None,
         };
         self.gateway = Some(Gateway::new(&self.config, start, self.now, &mut out));
         self.carry_out(out);
@@ -413,7 +412,7 @@ impl World {
         self.commands.push(command.clone());
         let soon = Duration::from_micros(100);
         match command {
-            media::Command::Open { leg } => {
+            media::Command::Open { leg, .. } => {
                 let port = 20_000 + (self.next % 10_000) as u16 * 2;
                 self.open_ports.insert(leg, port);
                 self.after(soon, Delivery::Media(media::Event::Opened { leg, port }));

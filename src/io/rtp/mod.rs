@@ -17,13 +17,13 @@ pub use prompts::{PromptError, load_prompts};
 use crate::id::Random;
 use crate::media::prompt::Prompts;
 use crate::media::relay::{Counts, Relay};
-use crate::media::{Command, Event, ports::Ports};
+use crate::media::{Command, Event, Family, ports::Ports};
 use crate::time::Duration;
 use counts::Published;
 use mio::{Poll, Waker};
 use std::collections::VecDeque;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,8 +36,10 @@ const QUEUE: usize = 8_192;
 /// What the worker must be told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The address the sockets are bound to. An IPv6 address takes no IPv4 peers.
-    pub address: IpAddr,
+    /// The address the sockets of IPv4 legs are bound to.
+    pub address: Ipv4Addr,
+    /// The address the sockets of IPv6 legs are bound to.
+    pub address6: Ipv6Addr,
     /// The ports: pairs, RTP at the even one.
     pub ports: RangeInclusive<u16>,
     /// How long a port rests after a leg gave it back.
@@ -53,7 +55,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            address: IpAddr::from([0, 0, 0, 0]),
+            address: Ipv4Addr::UNSPECIFIED,
+            address6: Ipv6Addr::UNSPECIFIED,
             ports: 16_384..=29_999,
             rest: Duration::from_secs(5),
             silence: Duration::from_secs(60),
@@ -62,10 +65,21 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// What the sockets of a leg are bound to.
+    fn address(&self, family: Family) -> IpAddr {
+        match family {
+            Family::V4 => self.address.into(),
+            Family::V6 => self.address6.into(),
+        }
+    }
+}
+
 impl From<&crate::config::Media> for Config {
     fn from(media: &crate::config::Media) -> Config {
         Config {
             address: media.address,
+            address6: media.address6,
             ports: media.ports.clone(),
             silence: media.silence,
             ..Config::default()

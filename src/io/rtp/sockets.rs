@@ -4,11 +4,13 @@ use crate::media::Through;
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// A leg's RTP socket, and its RTCP socket once it has one.
 #[derive(Debug)]
 pub(super) struct Sockets {
+    /// What the RTP socket is bound to; connected, it would name the address the kernel chose.
+    pub bound: SocketAddr,
     pub rtp: UdpSocket,
     /// Whom the RTP socket is connected to: the kernel finds the way out faster and drops strangers for us.
     pub connected: Option<SocketAddr>,
@@ -32,24 +34,23 @@ impl Sockets {
     }
 }
 
-/// A socket of its own at `port`; fails when anybody holds it.
-pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
-    open(address, port, false)
+/// A socket of its own at `address`; fails when anybody holds the port. An IPv6 address takes no IPv4 peers.
+pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    open(address, false)
 }
 
-/// A second socket at the port of `old`, so that there is no moment without one. There is no safe call to undo a
+/// A second socket at the address of `old`, so that there is no moment without one. There is no safe call to undo a
 /// connect. Both may share the port only while this runs.
-pub(super) fn bind_beside(old: &UdpSocket, address: IpAddr, port: u16) -> io::Result<UdpSocket> {
+pub(super) fn bind_beside(old: &UdpSocket, address: SocketAddr) -> io::Result<UdpSocket> {
     SockRef::from(old).set_reuse_address(true)?;
-    let new = open(address, port, true);
+    let new = open(address, true);
     SockRef::from(old).set_reuse_address(false)?;
     let new = new?;
     SockRef::from(&new).set_reuse_address(false)?;
     Ok(new)
 }
 
-fn open(address: IpAddr, port: u16, beside: bool) -> io::Result<UdpSocket> {
-    let address = SocketAddr::new(address, port);
+fn open(address: SocketAddr, beside: bool) -> io::Result<UdpSocket> {
     let socket =
         Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
     if address.is_ipv6() {

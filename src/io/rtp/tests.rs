@@ -4,11 +4,11 @@ use super::{Commander, Config, spawn};
 use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
-use crate::media::{Command, Event, Remote};
+use crate::media::{Command, Event, Family, Remote};
 use crate::sdp::{Codec, Direction};
 use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::JoinHandle;
@@ -36,7 +36,7 @@ struct Phone {
 /// Ports somewhere in the ephemeral range; those that are taken are passed over.
 fn config() -> Config {
     let first = UdpSocket::bind((HERE, 0)).unwrap().local_addr().unwrap().port().min(65_000);
-    Config { address: HERE, ports: first..=first + 400, ..Config::default() }
+    Config { address: Ipv4Addr::LOCALHOST, ports: first..=first + 400, ..Config::default() }
 }
 
 impl Gateway {
@@ -60,16 +60,20 @@ impl Gateway {
     }
 
     fn phone(&mut self) -> Phone {
+        self.phone_at(HERE)
+    }
+
+    fn phone_at(&mut self, here: IpAddr) -> Phone {
         let leg = LegId::new(Wall(0), &mut self.random);
-        self.commander.send(Command::Open { leg });
+        self.commander.send(Command::Open { leg, family: Family::of(here) });
         let Event::Opened { port, .. } =
             self.until(|e| matches!(e, Event::Opened { leg: l, .. } if *l == leg))
         else {
             unreachable!()
         };
-        let socket = UdpSocket::bind((HERE, 0)).unwrap();
+        let socket = UdpSocket::bind((here, 0)).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
-        let phone = Phone { leg, socket, gateway: SocketAddr::new(HERE, port), sequence: 0 };
+        let phone = Phone { leg, socket, gateway: SocketAddr::new(here, port), sequence: 0 };
         self.describe(&phone, |_| {});
         phone
     }
@@ -93,7 +97,7 @@ impl Gateway {
     /// A leg that was opened and described before this has been obeyed: commands are obeyed in order.
     fn settled(&mut self) {
         let leg = LegId::new(Wall(0), &mut self.random);
-        self.commander.send(Command::Open { leg });
+        self.commander.send(Command::Open { leg, family: Family::V4 });
         self.until(|e| matches!(e, Event::Opened { leg: l, .. } if *l == leg));
         self.commander.send(Command::Close { leg });
         self.until(|e| matches!(e, Event::Closed { leg: l, .. } if *l == leg));
@@ -175,6 +179,25 @@ fn two_phones_hear_each_other_and_the_first_word_comes_at_once() {
         assert_eq!(b.hear().1[0], n);
     }
     assert_eq!(gateway.commander.counts().legs, 2);
+}
+
+#[test]
+fn an_ipv6_phone_and_an_ipv4_phone_hear_each_other_also_after_one_has_moved() {
+    let mut gateway = Gateway::start(|c| {
+        (c.address, c.address6) = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
+    });
+    let (mut a, mut b) = (gateway.phone_at(Ipv6Addr::LOCALHOST.into()), gateway.phone());
+    gateway.bridge(&a, &b);
+    for n in 1..4 {
+        a.speak(n);
+        assert_eq!(b.hear().1[0], n);
+        b.speak(n + 100);
+        assert_eq!(a.hear().1[0], n + 100);
+        a.socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        a.socket.set_read_timeout(Some(LIMIT)).unwrap();
+        gateway.describe(&a, |_| {});
+        gateway.settled();
+    }
 }
 
 #[test]
@@ -291,7 +314,7 @@ fn ports_rest_and_an_exhausted_range_refuses() {
     let mut seen = HashSet::new();
     loop {
         let leg = LegId::new(Wall(0), &mut gateway.random);
-        gateway.commander.send(Command::Open { leg });
+        gateway.commander.send(Command::Open { leg, family: Family::V4 });
         match gateway.until(|e| matches!(e, Event::Opened { .. } | Event::OpenFailed { .. })) {
             Event::Opened { port, .. } => {
                 assert!(port % 2 == 0 && seen.insert(port), "{port} was taken again without rest");
@@ -316,7 +339,7 @@ fn events_the_control_plane_has_no_room_for_are_kept_in_order() {
     let mut random = Random::from_number(1);
     let legs: Vec<LegId> = (0..3).map(|_| LegId::new(Wall(0), &mut random)).collect();
     for leg in &legs {
-        commander.send(Command::Open { leg: *leg });
+        commander.send(Command::Open { leg: *leg, family: Family::V4 });
     }
     assert!(events.try_recv().is_err());
     drop(gate);

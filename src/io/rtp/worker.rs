@@ -3,7 +3,7 @@
 use super::sockets::{Sockets, bind, bind_beside};
 use super::{Config, OnEvents, Shared};
 use crate::media::relay::{Output, Reason, Relay, Send};
-use crate::media::{Command, Event, Key, Through};
+use crate::media::{Command, Event, Family, Key, Through};
 use crate::time::{Duration, Mono};
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
@@ -206,8 +206,8 @@ impl Worker {
             for output in work.drain(..) {
                 match output {
                     Output::Event(event) => self.note(event),
-                    Output::Bind(key, port) => {
-                        let bound = self.open(key, port).is_ok();
+                    Output::Bind(key, family, port) => {
+                        let bound = self.open(key, family, port).is_ok();
                         self.relay.bound(now, key, bound, &mut self.out);
                     }
                     // Held by another program: the leg goes without reports.
@@ -227,20 +227,21 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, key: Key, port: u16) -> io::Result<()> {
-        let mut rtp = bind(self.config.address, port)?;
+    fn open(&mut self, key: Key, family: Family, port: u16) -> io::Result<()> {
+        let bound = SocketAddr::new(self.config.address(family), port);
+        let mut rtp = bind(bound)?;
         self.poll.registry().register(&mut rtp, token(key, Through::Rtp), Interest::READABLE)?;
         let at = key.0 as usize;
         if self.sockets.len() <= at {
             self.sockets.resize_with(at + 1, || None);
         }
-        self.sockets[at] = Some(Sockets { rtp, connected: None, rtcp: None });
+        self.sockets[at] = Some(Sockets { bound, rtp, connected: None, rtcp: None });
         Ok(())
     }
 
     fn open_reports(&mut self, key: Key, port: u16) -> io::Result<()> {
         let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return Ok(()) };
-        let mut rtcp = bind(self.config.address, port)?;
+        let mut rtcp = bind(SocketAddr::new(sockets.bound.ip(), port))?;
         self.poll.registry().register(&mut rtcp, token(key, Through::Rtcp), Interest::READABLE)?;
         sockets.rtcp = Some(rtcp);
         Ok(())
@@ -263,8 +264,7 @@ impl Worker {
     fn disconnect(&mut self, key: Key) -> io::Result<()> {
         let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return Ok(()) };
         if sockets.connected.is_some() {
-            let port = sockets.rtp.local_addr()?.port();
-            let mut rtp = bind_beside(&sockets.rtp, self.config.address, port)?;
+            let mut rtp = bind_beside(&sockets.rtp, sockets.bound)?;
             self.poll.registry().register(&mut rtp, token(key, Through::Rtp), Interest::READABLE)?;
             sockets.rtp = rtp;
             sockets.connected = None;
