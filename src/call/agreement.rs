@@ -5,8 +5,31 @@ use crate::config::Dtmf;
 use crate::id::LegId;
 use crate::media::{self, Family};
 use crate::sdp::{Author, Codec, Description, Direction, Negotiated, NoCommonCodec};
-use crate::sip::Flow;
+use crate::sip::{Flow, Message, Outgoing};
 use std::sync::Arc;
+
+/// The Warning of an offer whose audio is in a family of addresses we cannot reach (RFC 3261 section 20.43).
+pub const OTHER_NETWORK: &str = "300 hotline \"Incompatible network protocol\"";
+
+/// Why an offer of the peer is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswerable {
+    /// No codec that both speak.
+    Codecs,
+    /// Its audio is in the other family of addresses.
+    Family,
+}
+
+impl Unanswerable {
+    /// The answer to the request that brought the offer; what was agreed before goes on.
+    pub fn refusal(self, request: &Message) -> Outgoing {
+        let refusal = Outgoing::response(request, 488, None);
+        match self {
+            Unanswerable::Codecs => refusal,
+            Unanswerable::Family => refusal.with("Warning", OTHER_NETWORK),
+        }
+    }
+}
 
 /// What a leg's media is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,20 +100,26 @@ impl Agreement {
         Some((said, vec![agreed]))
     }
 
-    /// Our answer to the peer's offer, with what it comes to: our codecs in our order. `None` while there is no port.
+    /// Our answer to the peer's offer, with what it comes to: our codecs in our order. `None` while there is no port. The
+    /// socket stays the one it is, so an offer cannot move the leg to the other family.
     pub fn answer(
         &mut self,
         rules: &Rules,
         flow: Flow,
         offer: &Description,
-    ) -> Option<Result<(String, Negotiated), NoCommonCodec>> {
+    ) -> Option<Result<(String, Negotiated), Unanswerable>> {
+        let peer_at = offer.rtp.ip();
+        if !peer_at.is_unspecified() && Family::of(peer_at) != self.family {
+            return Some(Err(Unanswerable::Family));
+        }
         let (peer, wish) = (self.peer.clone(), self.wish);
         let mut offer = offer.clone();
         offer.codecs.sort_by_key(|(codec, _)| peer.codecs.iter().position(|c| c == codec));
         if peer.dtmf == Dtmf::Info {
             offer.telephone_event = None;
         }
-        Some(self.author(rules, flow)?.answer(&offer, &peer.codecs, wish))
+        let answer = self.author(rules, flow)?.answer(&offer, &peer.codecs, wish);
+        Some(answer.map_err(|NoCommonCodec| Unanswerable::Codecs))
     }
 
     fn author(&mut self, rules: &Rules, flow: Flow) -> Option<&mut Author> {

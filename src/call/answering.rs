@@ -228,7 +228,8 @@ impl Call {
                     ok = ok.body("application/sdp", body);
                     Some(negotiated)
                 }
-                Some(Err(_)) | None => return respond(tx, Outgoing::response(prack, 488, None), cx),
+                Some(Err(why)) => return respond(tx, why.refusal(prack), cx),
+                None => return respond(tx, Outgoing::response(prack, 488, None), cx),
             },
             _ => None,
         };

@@ -1,6 +1,7 @@
 //! What an INVITE from a trunk must be to become a call: checked once, before anything is allocated.
 
-use super::rules::PeerRules;
+use super::agreement::OTHER_NETWORK;
+use super::rules::{PeerRules, Rules};
 use crate::caller::{self, HistoryKey, TrunkIdentity};
 use crate::config::Reliable;
 use crate::event::{CallReceived, RefusalReason};
@@ -79,8 +80,12 @@ pub fn received(
 }
 
 /// Checks what only the INVITE itself can tell. RFC 3261 sections 8.2.2.3 (Require), 8.2.3 (content), 13.3.1; RFC 4028
-/// section 9 (422).
-pub fn read_arrival(invite: &Message, peer: &PeerRules) -> Result<Option<Description>, Refusal> {
+/// section 9 (422). Audio in a family of addresses we have no media in is refused as such (RFC 3261 section 20.43).
+pub fn read_arrival(
+    invite: &Message,
+    peer: &PeerRules,
+    rules: &Rules,
+) -> Result<Option<Description>, Refusal> {
     let bad = |status| Refusal::new(RefusalReason::BadRequest, status);
     let with = |status, name, value: String| Refusal { header: Some((name, value)), ..bad(status) };
     let known: Vec<&str> =
@@ -108,6 +113,10 @@ pub fn read_arrival(invite: &Message, peer: &PeerRules) -> Result<Option<Descrip
     let offer = sdp::parse(body).map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;
     if !offer.codecs.iter().any(|(c, _)| peer.codecs.contains(c)) {
         return Err(Refusal::new(RefusalReason::BadMedia, 488));
+    }
+    if !rules.media.reach(&offer) {
+        let header = Some(("Warning", OTHER_NETWORK.into()));
+        return Err(Refusal { header, ..Refusal::new(RefusalReason::BadMedia, 488) });
     }
     Ok(Some(offer))
 }

@@ -55,7 +55,7 @@ impl Call {
         let (body, agreed, awaited) = match offer {
             Some(offer) => match media.answer(cx.rules, flow, &offer) {
                 Some(Ok((body, agreed))) => (Some(body), Some(agreed), Awaited::Ack { cseq }),
-                Some(Err(_)) => return respond(tx, answer(488), cx),
+                Some(Err(why)) => return respond(tx, why.refusal(request), cx),
                 None => return respond(tx, answer(500), cx),
             },
             // A re-INVITE without an offer asks for ours: all we can, in the direction we wish for.

@@ -82,7 +82,7 @@ impl Gateway {
         let peer = self.rules.trunk(&trunk);
         let welcome = self.nuisance(now, &received.caller, history, out);
         let admitted = welcome.and_then(|()| self.admit(&trunk, &received));
-        let admitted = admitted.and_then(|()| call::read_arrival(&invite, &peer));
+        let admitted = admitted.and_then(|()| call::read_arrival(&invite, &peer, &self.rules));
         match admitted {
             Ok(offer) => {
                 let marks = self.marks_of(now, history);

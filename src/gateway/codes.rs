@@ -71,7 +71,7 @@ impl Gateway {
         asked: Asked,
         out: &mut Vec<Output>,
     ) {
-        let offer = match call::read_arrival(&asked.invite, &self.rules.seat) {
+        let offer = match call::read_arrival(&asked.invite, &self.rules.seat, &self.rules) {
             Ok(Some(offer)) => offer,
             Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
@@ -113,7 +113,7 @@ impl Gateway {
             return false;
         }
         let Asked { tx, flow, invite } = asked;
-        let offer = match call::read_arrival(invite, &self.rules.seat) {
+        let offer = match call::read_arrival(invite, &self.rules.seat, &self.rules) {
             Ok(offer) => offer,
             Err(refusal) => {
                 self.turn_away(now, *tx, invite, refusal);

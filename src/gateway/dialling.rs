@@ -34,7 +34,7 @@ impl Gateway {
             Ok(to) => to,
             Err((status, why)) => return self.refuse_seat(now, &asked, status, why),
         };
-        let offer = match call::read_arrival(&asked.invite, &self.rules.seat) {
+        let offer = match call::read_arrival(&asked.invite, &self.rules.seat, &self.rules) {
             Ok(Some(offer)) => offer,
             Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),

@@ -1,8 +1,9 @@
-//! Offers inside a call: hold in its three spellings, late offers, UPDATE, glare on either side.
+//! Offers inside a call: hold in its three spellings, late offers, UPDATE, glare on either side; and offers in a family of
+//! addresses that is not served.
 
 use crate::peer::*;
 use crate::world::World;
-use hotline_gateway::event::What;
+use hotline_gateway::event::{RefusalReason, What};
 use hotline_gateway::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -42,6 +43,42 @@ fn hold_is_understood_in_its_three_spellings_and_ends_by_sendrecv() {
         assert_eq!(holds(&w), ["held", "resumed"]);
         pbx.hangs_up(&mut w);
     }
+}
+
+/// An offer of audio over IPv6, in a world that has IPv4 alone.
+fn over_ipv6() -> String {
+    sdp("").replace("IN IP4 127.0.0.9", "IN IP6 2001:db8::9")
+}
+
+#[test]
+fn a_call_with_audio_in_a_family_that_is_not_served_is_refused_with_the_reason() {
+    let mut w = world(11, "", "", false);
+    let mut pbx = Peer::trunk();
+    pbx.asks(&mut w, "INVITE", "", &over_ipv6());
+    let refused = pbx.hears(&mut w, "488 INVITE");
+    assert_eq!(header(&refused, "Warning"), "300 hotline \"Incompatible network protocol\"");
+    let refusals = w.journal.iter().filter_map(|e| match &e.what {
+        What::CallRefused(refused) => Some((refused.reason, refused.sip_code)),
+        _ => None,
+    });
+    assert_eq!(refusals.collect::<Vec<_>>(), [(RefusalReason::BadMedia, 488)]);
+}
+
+#[test]
+fn an_offer_inside_a_call_that_moves_to_the_other_family_is_refused_and_the_call_goes_on() {
+    let mut w = world(12, "", "", false);
+    let mut pbx = Peer::speaks(&mut w, "");
+    for method in ["INVITE", "UPDATE"] {
+        let cseq = pbx.asks(&mut w, method, "", &over_ipv6());
+        let refused = pbx.hears(&mut w, &format!("488 {method}"));
+        assert!(header(&refused, "Warning").starts_with("300 "));
+        if method == "INVITE" {
+            pbx.follows(&mut w, "ACK", cseq, "");
+        }
+    }
+    assert!(offers(&mut pbx, &mut w, &sdp("a=sendonly\r\n")).contains("a=recvonly"));
+    assert_eq!(holds(&w), ["held"]);
+    pbx.hangs_up(&mut w);
 }
 
 #[test]
