@@ -1,6 +1,6 @@
 //! What holds between sections: names are unique, references lead somewhere, addresses do not collide.
 
-use super::address::Transport;
+use super::address::{Listen, Transport};
 use super::grpc::Grpc;
 use super::http::Http;
 use super::media::Media;
@@ -114,19 +114,43 @@ pub(super) fn trunks(placed: Vec<trunk::Placed>, sip: &Sip, problems: &mut Probl
             first(&mut sources, source, at, &format!("the source {source}"), problems);
         }
         for target in p.trunk.targets.iter().chain(&p.trunk.register) {
-            way_out(target, sip, &p.name_at, problems);
+            way_out(target, p, sip, problems);
+        }
+        if let Some(local) = p.trunk.local
+            && !sip.listen.iter().any(|l| l.address.ip() == local)
+        {
+            let what = format!("trunk.local: nothing is listened on at {local}");
+            problems.add(&p.local_at, fault(what, from_there("udp", local)));
         }
     }
     placed.into_iter().map(|p| p.trunk).collect()
 }
 
 /// What is written of a target decides its transport; we reach it only by one we listen on, where it answers to.
-fn way_out(target: &Target, sip: &Sip, at: &Span, problems: &mut Problems<'_>) {
+fn way_out(target: &Target, placed: &trunk::Placed, sip: &Sip, problems: &mut Problems<'_>) {
     let plain = target.port.is_some() || target.host.parse::<IpAddr>().is_ok();
     let Some(transport) = target.transport.or(plain.then_some(Transport::Udp)) else { return };
-    if let Some(fault) = no_way_to(target, transport, target.host.parse().ok(), sip) {
-        problems.add(at, fault);
+    let ip = target.host.parse().ok();
+    if let Some(fault) = no_way_to(target, transport, ip, sip) {
+        return problems.add(&placed.name_at, fault);
     }
+    // What is wrong with an address that is not listened on at all is said once.
+    let Some(local) = placed.trunk.local else { return };
+    let from: Vec<_> = sip.listen.iter().filter(|l| l.address.ip() == local).collect();
+    let reaches = |l: &&Listen| ip.map_or(l.transport == transport, |ip| l.reaches(transport, ip));
+    if !from.is_empty() && !from.into_iter().any(|l| reaches(&l)) {
+        let what = format!("trunk.local: {target} goes by {transport}, and is not reached so from {local}");
+        let cure = match ip.is_none_or(|ip: IpAddr| ip.is_ipv4() == local.is_ipv4()) {
+            true => from_there(transport, local),
+            false => "write an address of the family of its targets, or leave the key out".to_owned(),
+        };
+        problems.add(&placed.local_at, fault(what, cure));
+    }
+}
+
+fn from_there(transport: impl Display, local: IpAddr) -> String {
+    let listen = format!("{transport}:{}", SocketAddr::new(local, 5060));
+    format!("add \"{listen}\" to sip.listen, or write an address that stands there")
 }
 
 /// What is wrong when nothing is listened on that reaches a peer by `transport`, at this address where it is known.

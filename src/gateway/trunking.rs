@@ -73,6 +73,7 @@ impl Trunking {
             register_expires: t.register_expires,
             password: t.username.clone().zip(passwords.get(&t.name).cloned()),
             dial_prefix: t.dial_prefix.clone(),
+            local: t.local,
         });
         let trunks = Trunks::new(profiles.collect(), own, now.mono, random.fork());
         let mut guards = HashMap::new();

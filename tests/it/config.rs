@@ -115,6 +115,9 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("path = \"var/hotline.db\"", "path = 5 #!", "quotation marks"),
     ("name = \"pbx\"", "name = \"pbx\" #!\ntargets = [\"sip:192.0.2.1;transport=tcp\"]", "tcp:0.0.0.0:5060"),
     ("name = \"pbx\"", "name = \"pbx\" #!\ntargets = [\"sip:[2001:db8::9]\"]", "udp:[2001:db8::1]:5060"),
+    ("name = \"pbx\"", "name = \"pbx\"\nlocal = \"eth0\" #!", "like \"192.0.2.1\""),
+    ("name = \"pbx\"", "name = \"pbx\"\nlocal = \"0.0.0.0\" #!", "like \"192.0.2.1\""),
+    ("name = \"pbx\"", "name = \"pbx\"\nlocal = \"203.0.113.5\" #!", "add \"udp:203.0.113.5:5060\""),
     ("name = \"pbx\"", "name = \"pbx\"\ntrusted = \"yes\" #!", "true or false"),
     ("seats = \"all\"", "ring_timeout = 20 #!", "\"20s\""),
     ("seats = \"all\"", "ring_timeout = \"20 seconds\" #!", "5m"),
@@ -352,6 +355,24 @@ fn the_media_address_is_one_or_one_for_each_family() {
     assert_eq!(read("address = \"192.0.2.1\""), is("192.0.2.1", "::"));
     assert_eq!(read("address = \"2001:db8::1\""), is("0.0.0.0", "2001:db8::1"));
     assert_eq!(read("address = [\"2001:db8::1\", \"192.0.2.1\"]"), is("192.0.2.1", "2001:db8::1"));
+}
+
+#[test]
+fn the_own_address_of_a_trunk_must_reach_its_targets() {
+    let listen = "listen = [\"udp:127.0.0.1:5060\", \"udp:[::1]:5060\", \"tcp:127.0.0.2:5060\"]";
+    let read = |keys: &str| {
+        let text = SOUND.replace("listen = [\"udp:127.0.0.1:5060\"]", listen);
+        Config::parse("local.toml", &text.replace("name = \"pbx\"", &format!("name = \"pbx\"\n{keys}")))
+    };
+    let sound = read("local = \"::1\"\ntargets = [\"sip:[2001:db8::9]\"]").unwrap();
+    assert_eq!(sound.trunks[0].local, Some("::1".parse().unwrap()));
+    for (keys, cure) in [
+        ("local = \"127.0.0.1\"\ntargets = [\"sip:[2001:db8::9]\"]", "the family of its targets"),
+        ("local = \"127.0.0.1\"\ntargets = [\"sip:192.0.2.9;transport=tcp\"]", "add \"tcp:127.0.0.1:5060\""),
+    ] {
+        let errors = read(keys).expect_err(keys).0;
+        assert!(matches!(&errors[..], [e] if e.line == 18 && e.cure.contains(cure)), "{errors:#?}");
+    }
 }
 
 #[test]

@@ -7,7 +7,11 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 async fn gateway(name: &str) -> Gateway {
-    let listen = "listen = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]";
+    gateway_at("127.0.0.1", name).await
+}
+
+async fn gateway_at(ip: &str, name: &str) -> Gateway {
+    let listen = &format!("listen = [\"udp:{ip}:0\", \"tcp:{ip}:0\"]");
     let trunk = "[limits]\ndrain = \"1s\"\ncall_length = \"1s\"\n[[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1\"]\n[[seat]]\nid = \"1001\"";
     Gateway::start(directory(&format!("tcp-{name}")), listen, trunk).await
 }
@@ -51,8 +55,8 @@ async fn what_cannot_be_framed_is_answered_400_and_closed() {
 }
 
 #[tokio::test]
-async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one() {
-    let gateway = gateway("gone").await;
+async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one_from_the_address_that_was_called() {
+    let gateway = gateway_at("127.0.0.3", "gone").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut line = gateway.tcp().await;
     let contact = format!("Contact: <sip:a@{};transport=tcp>", listener.local_addr().unwrap());
@@ -64,7 +68,8 @@ async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one() {
     line.send(line.request("ACK", 1, &tag, "")).await;
     drop(line);
     // The call may be no longer than a second: then the gateway hangs up.
-    let (stream, _) = timeout(WITHIN, listener.accept()).await.expect("a new connection").unwrap();
+    let (stream, from) = timeout(WITHIN, listener.accept()).await.expect("a new connection").unwrap();
+    assert_eq!(from.ip().to_string(), "127.0.0.3");
     let mut line = Line::new(listener.local_addr().unwrap(), "TCP", stream);
     let bye = line.asked("BYE").await;
     line.answer(&bye, "200 OK").await;

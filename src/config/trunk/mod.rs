@@ -14,6 +14,7 @@ use super::seat::{Algorithm, algorithms};
 use super::table::{Table, suggestion};
 use crate::id::TrunkId;
 use crate::time::Duration;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub(super) const KEYS: &[&str] = &[
@@ -25,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "password_file",
     "algorithms",
     "targets",
+    "local",
     "ping",
     "register",
     "register_expires",
@@ -62,6 +64,8 @@ pub struct Trunk {
     pub algorithms: Vec<Algorithm>,
     /// Where it is reached, the preferred first. Empty: it only brings calls.
     pub targets: Vec<Target>,
+    /// The listening address its pings, registrations and calls leave by; `None`: the first that fits.
+    pub local: Option<IpAddr>,
     /// How often each target is asked whether it lives (OPTIONS); zero: never.
     pub ping: Duration,
     /// The registrar we sign in at, for carriers that want that.
@@ -141,6 +145,7 @@ pub(super) struct Placed {
     pub trunk: Trunk,
     pub name_at: Span,
     pub sources_at: Vec<Span>,
+    pub local_at: Span,
 }
 
 /// An hour, the longest a timer of a trunk makes sense.
@@ -159,6 +164,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         password_file: t.text("password_file", problems, |p| Ok(PathBuf::from(p))),
         algorithms: algorithms(t, problems),
         targets: list(t, "targets", problems, target::target).unwrap_or_default(),
+        local: t.text("local", problems, local),
         ping: timer(t, "ping", Duration::from_secs(1), Duration::from_secs(30), problems),
         register: t.text("register", problems, target::target),
         register_expires: t.duration("register_expires", Duration::from_secs(60)..=24 * HOUR, HOUR, problems),
@@ -180,7 +186,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         certificates: certificates.unwrap_or_default(),
     };
     proven(&trunk, t, problems);
-    Some(Placed { trunk, name_at: t.span("name"), sources_at })
+    Some(Placed { trunk, name_at: t.span("name"), sources_at, local_at: t.span("local") })
 }
 
 fn list<T>(
@@ -289,6 +295,12 @@ fn one_of<T: Copy>(text: &str, what: &str, words: &[(&'static str, T)]) -> Resul
             Err(fault(format!("`{text}` is not {what}"), suggestion(text, words.iter().map(|(w, _)| *w))))
         }
     }
+}
+
+fn local(text: &str) -> Result<IpAddr, Fault> {
+    let cure = "write one of the addresses of sip.listen, like \"192.0.2.1\", without a port";
+    let one = text.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());
+    one.ok_or_else(|| fault(format!("`{text}` is not one address"), cure))
 }
 
 fn username(text: &str) -> Result<String, Fault> {

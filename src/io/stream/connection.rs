@@ -8,11 +8,12 @@ use crate::gateway::Input;
 use crate::sip::{Flow, Transport};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -121,7 +122,7 @@ async fn answer(stream: TcpStream, line: &mut Line) -> Result<Ended, Ended> {
 
 async fn open(line: &mut Line, host: Option<String>) -> Result<Ended, Ended> {
     let (remote, setting) = (line.flow.remote, line.setting.clone());
-    let connect = async { TcpStream::connect(remote).await.map_err(|_| Ended::Unreachable) };
+    let connect = async { connected(line.flow.local.ip(), remote).await.map_err(|_| Ended::Unreachable) };
     if line.flow.transport != Transport::Tls {
         let stream = timeout(OPEN_WITHIN, connect).await.unwrap_or(Err(Ended::Unreachable))?;
         set(&stream);
@@ -137,6 +138,15 @@ async fn open(line: &mut Line, host: Option<String>) -> Result<Ended, Ended> {
     let stream = timeout(OPEN_WITHIN, secure).await.unwrap_or(Err(Ended::Unreachable))?;
     let names = tls::names(stream.get_ref().1, remote);
     bytes(stream, names, line).await
+}
+
+/// Connects from the address the requests name as ours: a peer may know us by it.
+async fn connected(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if from.is_ipv4() == to.is_ipv4() && !from.is_unspecified() {
+        socket.bind(SocketAddr::new(from, 0))?;
+    }
+    socket.connect(to).await
 }
 
 async fn in_time<T>(

@@ -3,13 +3,14 @@
 use super::registration::{self, Around, Next, Registration, Step};
 use super::target::{Life, Search, Target, user};
 use super::way::Due;
-use super::{About, Cx, Output, Standing, flow};
+use super::{About, Cx, Output, Standing};
 use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::Answering;
-use crate::sip::locate::{Found, Hop, Place, Seeker};
+use crate::sip::locate::{Found, Hop, Place, Reach, Seeker};
 use crate::sip::{Flow, Message, Method, Outgoing, contact};
 use crate::time::{Duration, Mono};
+use std::net::IpAddr;
 
 /// First pings and first registrations are spread over this long, so that many trunks do not begin in one moment.
 const SPREAD: Duration = Duration::from_millis(500);
@@ -37,6 +38,8 @@ pub struct Profile {
     pub password: Option<(String, Secret<String>)>,
     /// Put before every number dialled.
     pub dial_prefix: Option<String>,
+    /// Our address on the way to it; `None`: the first that fits.
+    pub local: Option<IpAddr>,
 }
 
 /// See the module.
@@ -45,6 +48,8 @@ pub(super) struct Line {
     name: TrunkId,
     ping: Duration,
     dial_prefix: String,
+    /// The ways out to it.
+    reach: Vec<Reach>,
     targets: Vec<Target>,
     registration: Option<Registration>,
     pub answering: Option<Answering>,
@@ -58,8 +63,10 @@ pub(super) fn seeker_of(seeker: Seeker) -> (usize, usize) {
 }
 
 impl Line {
-    pub fn new(profile: Profile, now: Mono, random: &mut Random) -> Line {
-        let Profile { name, targets, ping, register, register_expires, password, dial_prefix } = profile;
+    /// `reach` are all our ways out.
+    pub fn new(profile: Profile, reach: &[Reach], now: Mono, random: &mut Random) -> Line {
+        let Profile { name, targets, ping, register, register_expires, password, dial_prefix, local } =
+            profile;
         let places = if targets.is_empty() { register.clone().into_iter().collect() } else { targets };
         let registration = register.zip(password.as_ref()).map(|(place, (username, _))| {
             let first = now + SPREAD.mul_f64(random.below(1000) as f64 / 1000.0);
@@ -69,12 +76,18 @@ impl Line {
             name,
             ping,
             dial_prefix: dial_prefix.unwrap_or_default(),
+            reach: reach.iter().filter(|r| local.is_none_or(|ip| r.local.ip() == ip)).copied().collect(),
             targets: places.into_iter().take(REGISTRAR).map(|place| Target::new(place, now)).collect(),
             registration,
             answering: password
                 .map(|(username, password)| Answering::new(&username, password, random.fork())),
             told: None,
         }
+    }
+
+    /// The path to one of its addresses.
+    pub fn flow(&self, hop: Hop) -> Option<Flow> {
+        flow(&self.reach, hop)
     }
 
     /// A number as the trunk wants it.
@@ -138,7 +151,7 @@ impl Line {
         }
         let uri = target.uri(None);
         for hop in pings {
-            match cx.flow(hop) {
+            match self.flow(hop) {
                 Some(flow) => {
                     let request = ping(&uri, &flow, cx);
                     cx.send(About::Ping(hop), flow, request);
@@ -148,7 +161,8 @@ impl Line {
         }
     }
 
-    pub fn found(&mut self, nth: usize, found: Found, cx: &mut Cx<'_>) {
+    pub fn found(&mut self, nth: usize, mut found: Found, cx: &mut Cx<'_>) {
+        found.hops.retain(|located| self.flow(located.hop).is_some());
         if nth == REGISTRAR {
             return self.registering(cx, |registration, around| registration.found(found, around));
         }
@@ -259,7 +273,7 @@ impl Line {
         step: impl FnOnce(&mut Registration, &mut Around<'_>) -> Next,
     ) {
         let Some(registration) = &mut self.registration else { return };
-        let reach = &cx.own.reach;
+        let reach = &self.reach;
         let next = step(
             registration,
             &mut Around {
@@ -275,6 +289,10 @@ impl Line {
             cx.send(About::Registration, flow, request);
         }
     }
+}
+
+fn flow(reach: &[Reach], hop: Hop) -> Option<Flow> {
+    reach.iter().find(|r| r.serves(hop.transport, hop.remote.ip())).map(|r| r.flow(hop))
 }
 
 /// An OPTIONS outside any dialog (RFC 3261 section 11).

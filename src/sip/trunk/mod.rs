@@ -151,7 +151,8 @@ impl Trunks {
     pub fn new(profiles: Vec<Profile>, own: Own, now: Mono, mut random: Random) -> Trunks {
         let locator = Locator::new(own.reach.clone(), random.fork());
         let by_name = profiles.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
-        let lines: Vec<Line> = profiles.into_iter().map(|p| Line::new(p, now, &mut random)).collect();
+        let line = |p| Line::new(p, &own.reach, now, &mut random);
+        let lines: Vec<Line> = profiles.into_iter().map(line).collect();
         let mut trunks = Trunks {
             own,
             lines,
@@ -221,7 +222,7 @@ impl Trunks {
         let Some(line) = self.by_name.get(trunk).and_then(|i| self.lines.get(*i)) else { return Vec::new() };
         let user = line.user(number);
         let way = |(target, hop): (&target::Target, Hop)| {
-            Some(Route { uri: target.uri(Some(&user)), flow: flow(&self.own.reach, hop)? })
+            Some(Route { uri: target.uri(Some(&user)), flow: line.flow(hop)? })
         };
         line.choices(&mut self.random).into_iter().filter_map(way).take(most).collect()
     }
@@ -332,15 +333,7 @@ struct Cx<'a> {
 }
 
 impl Cx<'_> {
-    fn flow(&self, hop: Hop) -> Option<Flow> {
-        flow(&self.own.reach, hop)
-    }
-
     fn send(&mut self, about: About, flow: Flow, request: Outgoing) {
         self.out.push(Output::Request { asked: Asked { line: self.i, about }, flow, request });
     }
-}
-
-fn flow(reach: &[Reach], hop: Hop) -> Option<Flow> {
-    reach.iter().find(|r| r.serves(hop.transport, hop.remote.ip())).map(|r| r.flow(hop))
 }

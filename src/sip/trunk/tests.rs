@@ -19,6 +19,8 @@ struct Town {
     told: Vec<(u64, bool, String)>,
     /// `(seconds since the beginning, method and target address)`
     sent: Vec<(u64, String, Outgoing)>,
+    /// Our address in each of `sent`.
+    left_by: Vec<String>,
     asked: Vec<Query>,
     unanswered: Vec<(Mono, Asked)>,
 }
@@ -36,6 +38,7 @@ fn profile(targets: &[&str]) -> Profile {
         register_expires: S(3600),
         password: None,
         dial_prefix: None,
+        local: None,
     }
 }
 
@@ -65,7 +68,8 @@ impl Town {
     fn new(profile: Profile, peer: impl FnMut(Hop, &Outgoing) -> Option<Outgoing> + 'static) -> Town {
         let now = Now { mono: Mono(1_000_000_000_000), wall: Wall(1) };
         let out = |transport| Reach { transport, local: "192.0.2.100:5060".parse().unwrap() };
-        let reach = vec![out(Transport::Udp), out(Transport::Tcp)];
+        let second = Reach { transport: Transport::Udp, local: "203.0.113.5:5062".parse().unwrap() };
+        let reach = vec![out(Transport::Udp), out(Transport::Tcp), second];
         let own = Own { domain: "hotline.example.org".into(), advertised: None, reach };
         let trunks = Trunks::new(vec![profile], own, now.mono, Random::from_number(5));
         Town {
@@ -74,6 +78,7 @@ impl Town {
             peer: Box::new(peer),
             told: Vec::new(),
             sent: Vec::new(),
+            left_by: Vec::new(),
             asked: Vec::new(),
             unanswered: Vec::new(),
         }
@@ -119,6 +124,7 @@ impl Town {
                     let hop = Hop { transport: flow.transport, remote: flow.remote };
                     let name = format!("{} {}", request.method().unwrap().as_str(), hop.remote.ip());
                     self.sent.push((self.since(), name, request.clone()));
+                    self.left_by.push(flow.local.to_string());
                     match (self.peer)(hop, &request) {
                         Some(response) => {
                             let response = Message::parse(response.encode()).unwrap();
@@ -403,6 +409,36 @@ fn a_request_of_the_call_side_is_answered_for_with_the_trunks_password() {
     assert!(t.trunks.challenged(&trunk(), &refused, &again).is_none());
     let bye = t.trunks.authorised(&trunk(), Outgoing::request(Method::Bye, "sip:1@198.51.100.1"));
     assert!(bye.get("Proxy-Authorization").is_some());
+}
+
+#[test]
+fn what_goes_to_a_trunk_leaves_by_its_own_address_here_and_names_it() {
+    for (local, leaves_by) in
+        [(None, "192.0.2.100:5060"), (Some("203.0.113.5".parse().unwrap()), "203.0.113.5:5062")]
+    {
+        let mut wish = Profile { ping: S(30), local, ..registering() };
+        wish.targets = vec![place("198.51.100.2")];
+        let mut t = Town::new(wish, registrar(600, Vec::new()));
+        t.run(S(40));
+        assert!(t.times("REGISTER 198.51.100.1").len() == 2 && t.times("OPTIONS 198.51.100.2").len() > 1);
+        assert!(t.left_by.iter().all(|by| by == leaves_by), "{leaves_by}: {:?}", t.left_by);
+        for (_, name, request) in &t.sent {
+            let contact = String::from_utf8_lossy(request.get("Contact").unwrap());
+            assert!(contact.contains(&format!("@{leaves_by}")), "{name}: {contact}");
+        }
+        let way = t.trunks.ways(&trunk(), "12345", 1).remove(0);
+        assert_eq!(way.flow.local.to_string(), leaves_by);
+    }
+}
+
+#[test]
+fn a_target_that_the_trunks_own_address_does_not_reach_is_no_target() {
+    let mut wish = Profile { local: Some("203.0.113.5".parse().unwrap()), ..profile(&[]) };
+    wish.targets = vec![Place { transport: Some(Transport::Tcp), ..place("198.51.100.1") }];
+    let mut t = Town::new(wish, alive(|_| true));
+    t.run(S(11));
+    assert!(t.sent.is_empty() && t.dials().is_empty(), "{:?}", t.left_by);
+    assert!(t.told[0].2.contains("no address that is reached"), "{:?}", t.told);
 }
 
 /// A registrar that wants a password and grants so many seconds, refusing with `refuse` first as often as it says.
