@@ -37,16 +37,24 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "dns", feed: names, has_lines: false },
 ];
 
-/// A masked message is as long as it was, and hides what stands in a digest's response.
+/// A masked message is as long as it was, and hides what stands in a digest's response, whatever stands before it or
+/// behind it.
 pub fn masked_message(bytes: &[u8]) {
     for numbers in [false, true] {
         assert_eq!(masked(bytes, numbers).len(), bytes.len(), "a masked message has another length");
     }
-    let around =
-        [b"OPTIONS sip:h SIP/2.0\r\nAuthorization: Digest realm=\"r\", response=\"5ec4e7\"\r\n", bytes]
-            .concat();
-    let shown = masked(&around, false);
-    assert!(!shown.get(..80).unwrap_or(&shown).windows(6).any(|w| w == b"5ec4e7"), "a secret was shown");
+    let line = b"Authorization: Digest realm=\"r\", response=\"5ec4e7\"\r\n";
+    let hidden = |around: &[u8], from: usize, to: usize| {
+        let shown = masked(around, false);
+        let there = shown.get(from..to).unwrap_or(&shown);
+        assert!(!there.windows(6).any(|w| w == b"5ec4e7"), "a secret was shown");
+    };
+    for blank in [&b""[..], b"\r\n", b"\r\n\r\n", b"\n", b"\0\0"] {
+        let start = [blank, b"OPTIONS sip:h SIP/2.0\r\n"].concat();
+        let end = start.len() + line.len();
+        hidden(&[&start, &line[..], bytes].concat(), start.len(), end);
+    }
+    hidden(&[b"OPTIONS sip:h SIP/2.0\r\n", bytes, b"\r\n", line].concat(), 23 + bytes.len(), usize::MAX);
 }
 
 /// An answer to whatever can be read as an offer can be read, and fits it.

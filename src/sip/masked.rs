@@ -3,7 +3,7 @@
 //! For traces. Secrets are always masked: what a password proves itself with, passwords in URIs, keys of media.
 //! Telephone numbers and names are masked where asked.
 
-use super::grammar::{find_any, is_space, trim_start};
+use super::grammar::{find_any, is_space, is_token, quoted_end, trim_start};
 use super::head::Wanted;
 
 /// Parameters of credentials and challenges that may be shown. All others are masked: those known to be secret, and
@@ -41,36 +41,47 @@ const PERSONAL: [&str; 13] = [
 const NUMBER: usize = 5;
 
 /// `bytes` with its secrets masked, and with its numbers and names when `numbers` says so.
+///
+/// What comes here may be no message at all, so nothing hangs on where a head ends: a line that reads like a header with
+/// a secret is masked wherever it stands, in a body and behind blank lines too.
 pub fn masked(bytes: &[u8], numbers: bool) -> Vec<u8> {
     let mut out = bytes.to_vec();
+    let start = out.iter().take_while(|b| matches!(b, b'\r' | b'\n' | 0)).count();
     let mut secret = false;
     let mut personal = true;
-    let mut at = 0;
-    let mut in_body = false;
+    let mut at = start;
     while at < out.len() {
-        let end = find_any(&out, at, *b"\n").map_or(out.len(), |i| i + 1);
+        let is_first = at == start;
+        // A lone CR or LF may stand in the middle of a value: what follows it is no less secret.
+        let is_torn = !is_first && !out.get(..at).is_some_and(|before| before.ends_with(b"\r\n"));
+        let end = end_of_line(&out, at);
         let Some(line) = out.get_mut(at..end) else { break };
-        let is_continued = line.first().is_some_and(|&b| is_space(b));
-        if in_body {
-            mask_key(line);
-        } else if line.iter().all(|b| matches!(b, b'\r' | b'\n')) {
-            in_body = at > 0;
-        } else {
-            if at > 0 && !is_continued {
-                let name = line.split(|&b| b == b':').next().unwrap_or_default().trim_ascii();
-                secret = SECRET.iter().any(|s| Wanted::new(s).is(name));
-                personal = PERSONAL.iter().any(|s| Wanted::new(s).is(name));
-            }
-            mask_passwords(line);
-            if secret {
-                mask_credentials(line, is_continued);
-            } else if personal && numbers {
-                mask_person(line);
-            }
+        let is_folded = line.first().is_some_and(|&b| is_space(b));
+        let is_continued = is_folded || is_torn && secret;
+        if !is_first && !is_folded {
+            let name = line.split(|&b| b == b':').next().unwrap_or_default().trim_ascii();
+            secret = is_continued || SECRET.iter().any(|s| Wanted::new(s).is(name));
+            personal = PERSONAL.iter().any(|s| Wanted::new(s).is(name));
+        }
+        mask_key(line);
+        mask_passwords(line);
+        if secret {
+            mask_credentials(line, is_continued);
+        } else if personal && numbers {
+            mask_person(line);
         }
         at = end;
     }
     out
+}
+
+/// One past the line that begins at `from`: past its CRLF, or past a lone CR or LF.
+fn end_of_line(bytes: &[u8], from: usize) -> usize {
+    match find_any(bytes, from, *b"\r\n") {
+        Some(i) if bytes.get(i..).is_some_and(|rest| rest.starts_with(b"\r\n")) => i + 2,
+        Some(i) => i + 1,
+        None => bytes.len(),
+    }
 }
 
 fn star(bytes: &mut [u8]) {
@@ -87,7 +98,8 @@ fn mask_credentials(line: &mut [u8], is_continued: bool) {
     };
     // The scheme stays: `Digest`, `Basic`.
     let mut at = line.len() - trim_start(line.get(value..).unwrap_or_default()).len();
-    let scheme = line.get(at..).unwrap_or_default().iter().position(|b| b.is_ascii_whitespace());
+    let words = line.get(at..).unwrap_or_default().trim_ascii_end();
+    let scheme = words.iter().position(|b| b.is_ascii_whitespace());
     let digest = line.get(at..).is_some_and(|v| v.len() > 6 && v[..6].eq_ignore_ascii_case(b"digest"));
     match scheme {
         Some(length) if digest => at += length,
@@ -100,9 +112,11 @@ fn mask_credentials(line: &mut [u8], is_continued: bool) {
         let end = at + end_of_parameter(rest);
         let Some(one) = line.get_mut(at..end) else { return };
         match one.iter().position(|&b| b == b'=') {
-            Some(equals) if SHOWN.iter().any(|s| s.eq_ignore_ascii_case(one[..equals].trim_ascii())) => {}
-            Some(equals) => star(&mut one[equals + 1..]),
-            None => star(one),
+            Some(equals)
+                if SHOWN.iter().any(|s| s.eq_ignore_ascii_case(one[..equals].trim_ascii()))
+                    && is_one_value(one[equals + 1..].trim_ascii()) => {}
+            Some(equals) if is_token(one[..equals].trim_ascii()) => star(&mut one[equals + 1..]),
+            _ => star(one),
         }
         at = end + 1;
     }
@@ -110,15 +124,22 @@ fn mask_credentials(line: &mut [u8], is_continued: bool) {
 
 /// Where the parameter at the front ends: at its comma, outside quotes.
 fn end_of_parameter(bytes: &[u8]) -> usize {
-    let mut quoted = false;
-    for (i, &b) in bytes.iter().enumerate() {
-        match b {
-            b'"' => quoted = !quoted,
-            b',' if !quoted => return i,
-            _ => {}
+    let mut at = 0;
+    while let Some(i) = find_any(bytes, at, *b"\",") {
+        match bytes.get(i) {
+            Some(b'"') => at = quoted_end(bytes, i).unwrap_or(bytes.len()),
+            _ => return i,
         }
     }
     bytes.len()
+}
+
+/// Whether `value` is one quoted string or one bare word: behind quotes that do not match, a secret could follow.
+fn is_one_value(value: &[u8]) -> bool {
+    match value.first() {
+        Some(b'"') => quoted_end(value, 0) == Some(value.len()),
+        _ => !value.iter().any(|&b| b == b'"' || b.is_ascii_whitespace()),
+    }
 }
 
 /// Masks `password` in `sip:user:password@host`.
@@ -215,6 +236,42 @@ mod tests {
         }
         for plain in ["username=\"1001\"", "realm=\"hotline\"", "Digest", "Basic", "realm=\"r\""] {
             assert!(shown.contains(plain), "{plain}: {shown}");
+        }
+    }
+
+    #[test]
+    fn no_blank_line_and_no_broken_line_uncovers_a_secret() {
+        let head = "REGISTER sip:h SIP/2.0\r\nAuthorization: Digest realm=\"r\", nonce=\"7q8q9q\", response=\"5ec4e7\"\r\n\r\n";
+        let lf = head.replace("\r\n", "\n");
+        let mut texts: Vec<String> = ["\r\n", "\r\n\r\n", "\n", "\n\n", "\0\r\n", "\r\n\r\n\r\n"]
+            .map(|blank| format!("{blank}{head}"))
+            .into();
+        texts.extend([
+            lf.clone(),
+            format!("\n\n{lf}"),
+            head.replace("\r\n", "\r"),
+            head.replace("\r\n", "\r\r\n"),
+            // A second message behind the first.
+            format!("{head}{head}"),
+            head.replace("7q8q9q", "7q\n8q9q").replace("5ec4e7", "5ec\r4e7"),
+            head.replace("\"r\"", "\"r\\\"x\""),
+            head.replace("\"r\"", "\"r\\\""),
+        ]);
+        for text in texts {
+            let shown = shown(&text, false);
+            for secret in ["7q", "8q9q", "5ec", "4e7"] {
+                assert!(!shown.contains(secret), "{secret}: {text:?}: {shown:?}");
+            }
+            assert!(shown.contains("REGISTER sip:h SIP/2.0"), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn behind_blank_lines_the_request_uri_is_still_a_number_to_mask() {
+        for blank in ["\r\n", "\r\n\r\n"] {
+            let text = format!("{blank}INVITE sip:13812341234@h SIP/2.0\r\nTo: <sip:13812341234@h>\r\n\r\n");
+            let shown = shown(&text, true);
+            assert!(!shown.contains("13812341234"), "{shown:?}");
         }
     }
 
