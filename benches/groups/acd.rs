@@ -88,7 +88,8 @@ pub fn benches(c: &mut Criterion) {
     group.bench_function("a seat is free, the head is presented and answered, another enters", |b| {
         b.iter(|| {
             let seat = world.seats[next.next().expect("endless")].clone();
-            world.tell(Input::Finished { seat });
+            let call = world.acd.call_of(&seat).expect("every seat talks");
+            world.tell(Input::Finished { seat, call });
             world.answer();
             world.waiting.pop_front();
             world.enter();

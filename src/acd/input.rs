@@ -79,20 +79,26 @@ pub enum Input {
         /// `Rejected`, `Busy`, `Unreachable`; any other result counts as `NoAnswer`.
         result: PresentationResult,
     },
-    /// The seat put its caller on hold.
+    /// The seat put its caller on hold. Ignored when the seat is in another call.
     Held {
         /// The seat.
         seat: SeatId,
+        /// The call.
+        call: CallId,
     },
-    /// The hold is over.
+    /// The hold is over. Ignored when the seat is in another call.
     Resumed {
         /// The seat.
         seat: SeatId,
+        /// The call.
+        call: CallId,
     },
-    /// The call the seat was in is over: wrap-up begins.
+    /// The call the seat was in is over: wrap-up begins. Ignored when the seat is in another call.
     Finished {
         /// The seat.
         seat: SeatId,
+        /// The call.
+        call: CallId,
     },
     /// The operator is done with the case.
     WrapUpDone {

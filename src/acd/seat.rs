@@ -325,16 +325,20 @@ impl Acd {
         }
     }
 
-    pub(super) fn held(&mut self, id: &SeatId, out: &mut Vec<Output>) {
+    pub(super) fn held(&mut self, id: &SeatId, of: CallId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
-        if let Some(State::Talking { call, queue }) = self.state_of(index) {
+        if let Some(State::Talking { call, queue }) = self.state_of(index)
+            && call == of
+        {
             self.turn(index, State::Held { call, queue }, "caller on hold", out);
         }
     }
 
-    pub(super) fn resumed(&mut self, id: &SeatId, out: &mut Vec<Output>) {
+    pub(super) fn resumed(&mut self, id: &SeatId, of: CallId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
-        if let Some(State::Held { call, queue }) = self.state_of(index) {
+        if let Some(State::Held { call, queue }) = self.state_of(index)
+            && call == of
+        {
             self.turn(index, State::Talking { call, queue }, "hold over", out);
         }
     }

@@ -3,15 +3,15 @@
 
 use super::seat::{SeatIndex, State};
 use super::{Acd, Output};
-use crate::id::SeatId;
+use crate::id::{CallId, SeatId};
 use crate::time::{Duration, Now};
 
 impl Acd {
     /// The call the seat was in is over.
-    pub(super) fn finished(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
+    pub(super) fn finished(&mut self, now: Now, id: &SeatId, of: CallId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         let (call, queue) = match self.state_of(index) {
-            Some(State::Talking { call, queue } | State::Held { call, queue }) => (call, queue),
+            Some(State::Talking { call, queue } | State::Held { call, queue }) if call == of => (call, queue),
             _ => return,
         };
         let limit = self.queues.get(queue).map_or(Duration::ZERO, |q| q.rules.wrap_up);

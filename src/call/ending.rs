@@ -219,7 +219,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         call.story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
     }
     if let Some(seat) = connected.and_then(|(seat, _)| seat).or(lets_go) {
-        cx.out.push(Output::Acd(acd::Input::Finished { seat }));
+        cx.out.push(Output::Acd(acd::Input::Finished { seat, call: call.id }));
     }
     if let Some(seat) = call.owner.clone() {
         cx.out.push(Output::Acd(acd::Input::Vacate { seat, call: call.id }));

@@ -130,7 +130,7 @@ impl Call {
     fn follow_direction(&mut self, leg: LegId, ours: Direction, cx: &mut Cx<'_>) {
         // We may send to this side only if it listens.
         let listens = ours.sends();
-        let caller = self.caller.id;
+        let (call, caller) = (self.id, self.caller.id);
         let Stage::Connected { leg: seat_leg, seat, hold } = &mut self.stage else { return };
         let (seat_leg, seat) = (*seat_leg, seat.clone());
         if leg != caller && leg != seat_leg {
@@ -144,7 +144,7 @@ impl Call {
                 self.story.tell_as(cx, CallState::Held, What::CallHeld { leg });
                 self.play_music(other, cx);
                 if leg == seat_leg {
-                    cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Held { seat })));
+                    cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Held { seat, call })));
                 }
             }
             Some((holder, since)) if listens && holder == leg => {
@@ -154,7 +154,7 @@ impl Call {
                 let held = cx.now.mono.since(since);
                 self.story.tell_as(cx, CallState::Connected, What::CallResumed { leg, held });
                 if leg == seat_leg {
-                    cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Resumed { seat })));
+                    cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Resumed { seat, call })));
                 }
                 // Both had put the other on hold: now it is the other's turn.
                 let still = self.media_of(other).and_then(|media| media.agreed);

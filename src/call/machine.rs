@@ -505,7 +505,8 @@ impl Call {
             let held = cx.now.mono.since(since);
             self.story.tell(cx, What::CallResumed { leg: holder, held });
         }
-        cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Finished { seat })));
+        let call = self.id;
+        cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Finished { seat, call })));
         self.last_message(EndReason::LengthLimit, prompt, cx);
     }
 
@@ -522,11 +523,11 @@ impl Call {
 
     /// Drops legs that are gone, and puts the record out when nothing more is to come.
     fn settle(&mut self, cx: &mut Cx<'_>) {
+        let mut left = Vec::new();
         self.seats.retain(|seat| {
             let gone = seat.is_gone();
             if gone && seat.part == Part::Third && !seat.seat.as_str().is_empty() {
-                let (seat, call) = (seat.seat.clone(), self.id);
-                cx.out.push(Output::Acd(acd::Input::Vacate { seat, call }));
+                left.push(seat.seat.clone());
             }
             if gone {
                 self.deadlines.cancel(Reason::Leg(seat.id));
@@ -538,6 +539,10 @@ impl Call {
         if matches!(self.stage, Stage::Over) && self.caller.ends() {
             cx.out.push(Output::LegDown(self.caller.id));
         }
+        // A seat may have several phones here: it is free when the last of them is.
+        left.retain(|seat| self.seats.iter().all(|s| s.seat != *seat));
+        let call = self.id;
+        cx.out.extend(left.into_iter().map(|seat| Output::Acd(acd::Input::Vacate { seat, call })));
         self.arm_legs();
         if !matches!(self.stage, Stage::Over) || !self.caller.is_gone() || !self.seats.is_empty() {
             return;

@@ -147,7 +147,7 @@ impl Call {
             asker.hang_up(cx);
         }
         if !up {
-            cx.out.push(Output::Acd(acd::Input::Finished { seat: by }));
+            cx.out.push(Output::Acd(acd::Input::Finished { seat: by, call: self.id }));
         }
         if reach == Reach::Up {
             self.join(cx);
@@ -206,7 +206,7 @@ impl Call {
                     cx.out.push(Output::Media(media::Command::Stop { leg }));
                     self.play_music(caller, cx);
                 } else if let Some(seat) = seat {
-                    cx.out.push(Output::Acd(acd::Input::Resumed { seat }));
+                    cx.out.push(Output::Acd(acd::Input::Resumed { seat, call: self.id }));
                 }
             }
             None => self.play_music(caller, cx),
@@ -265,7 +265,7 @@ impl Call {
         if let Some(seat) = self.seats.iter_mut().find(|s| s.id == line.leg && Some(s.id) != told) {
             seat.hang_up(cx);
         }
-        cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone() }));
+        cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone(), call: self.id }));
     }
 
     /// The phone has confirmed a NOTIFY, or never will: a line that is of no more use is hung up.
@@ -292,7 +292,7 @@ impl Call {
         };
         if transfer.line.take_if(|line| line.leg == leg).is_some() {
             let seat = transfer.by.clone();
-            cx.out.push(Output::Acd(acd::Input::Finished { seat }));
+            cx.out.push(Output::Acd(acd::Input::Finished { seat, call: self.id }));
         }
     }
 
@@ -336,7 +336,7 @@ impl Call {
     /// The seat is gone: the citizen waits again, first of all, and that seat is offered him first.
     fn recall(&mut self, transfer: Transfer, cx: &mut Cx<'_>) {
         if transfer.line.is_some() {
-            cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone() }));
+            cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone(), call: self.id }));
         }
         self.recalled = true;
         self.stage = Stage::Waiting { welcome: None };

@@ -14,6 +14,7 @@ mod peer;
 mod phones;
 mod scenarios;
 mod seeds;
+mod several;
 mod soak;
 mod timers;
 mod transfers;

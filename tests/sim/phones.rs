@@ -25,29 +25,36 @@ enum Delivery {
     Input(Input),
 }
 
-struct Office {
-    now: Now,
-    gateway: Gateway,
-    phones: BTreeMap<SocketAddr, Phones>,
-    dead: BTreeSet<SocketAddr>,
+pub struct Office {
+    pub now: Now,
+    pub gateway: Gateway,
+    pub phones: BTreeMap<SocketAddr, Phones>,
+    pub dead: BTreeSet<SocketAddr>,
     queue: BTreeMap<(Mono, u64), Delivery>,
-    told: Vec<(SocketAddr, Told)>,
-    events: Vec<(Mono, What)>,
+    pub told: Vec<(SocketAddr, Told)>,
+    pub events: Vec<(Mono, What)>,
     /// The leg that is watched, and when it is looked at next.
     watched: Option<(LegId, Mono)>,
     next: u64,
 }
 
-fn at(port: u16) -> SocketAddr {
+pub fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 fn office() -> Office {
+    office_with("")
+}
+
+/// As [`office`], with sections more.
+pub fn office_with(sections: &str) -> Office {
     let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[store]\npath = \"unused/journal.db\"\n\
                 [[trunk]]\nname = \"pbx\"\nsources = [\"udp:127.0.0.1:7000\"]\n\
                 [[seat]]\nrange = \"1001-1002\"\n[[queue]]\nname = \"main\"\nwrap_up = \"0s\"\nmusic = \"music\"\n\
-                [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n";
-    let config = Config::parse("office.toml", text).unwrap_or_else(|e| panic!("{e}"));
+                [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n"
+        .to_owned()
+        + sections;
+    let config = Config::parse("office.toml", &text).unwrap_or_else(|e| panic!("{e}"));
     let now = Now { mono: Mono(1_000_000_000), wall: Wall(1_800_000_000_000_000_000) };
     let account = |seat: &str| SeatAccount {
         seat: seat.into(),
@@ -87,7 +94,7 @@ impl Office {
     }
 
     /// A phone of `seat` at this port registers; what it does when it rings.
-    fn phone(&mut self, seat: &str, port: u16, when_rung: WhenRung) {
+    pub fn phone(&mut self, seat: &str, port: u16, when_rung: WhenRung) {
         let mut phone = Phones::new(at(port), at(5060), Random::from_number(u64::from(port)));
         phone.seat(seat, SeatPlan { media: at(port + 1_000), when_rung, talks: None });
         let mut said = Vec::new();
@@ -97,7 +104,7 @@ impl Office {
         self.run(MS(50));
     }
 
-    fn calls(&mut self) {
+    pub fn calls(&mut self) {
         let plan = CitizenPlan {
             dials: "12345".into(),
             number: "13800000001".into(),
@@ -109,7 +116,7 @@ impl Office {
         self.phone_said(at(CITIZENS), said);
     }
 
-    fn phone_said(&mut self, from: SocketAddr, said: Vec<Said>) {
+    pub fn phone_said(&mut self, from: SocketAddr, said: Vec<Said>) {
         for one in said {
             match one {
                 Said::Send { bytes, .. } => self.after(MS(1), Delivery::Gateway(from, bytes)),
@@ -152,7 +159,7 @@ impl Office {
         self.after(MS(1), Delivery::Input(Input::Media(event)));
     }
 
-    fn run(&mut self, time: Duration) {
+    pub fn run(&mut self, time: Duration) {
         let end = self.now.mono + time;
         loop {
             let next = [
@@ -208,7 +215,7 @@ impl Office {
         }
     }
 
-    fn input(&mut self, input: Input) {
+    pub fn input(&mut self, input: Input) {
         let mut out = Vec::new();
         self.gateway.handle(self.now, input, &mut out);
         self.carry_out(out);
@@ -231,7 +238,7 @@ impl Office {
         self.events.iter().filter_map(|(_, w)| result(w)).collect()
     }
 
-    fn connected(&self) -> Vec<String> {
+    pub fn connected(&self) -> Vec<String> {
         let seat = |w: &What| match w {
             What::SeatConnected { seat, .. } => Some(seat.to_string()),
             _ => None,

@@ -159,11 +159,17 @@ impl Run {
                     [self.random.below(4) as usize];
                 Input::Ended { presentation: self.any_presentation(), result }
             }
-            80..82 => Input::Held { seat },
-            82..84 => Input::Resumed { seat },
-            84..96 => Input::Finished { seat },
+            80..82 => Input::Held { call: self.call_at(&seat), seat },
+            82..84 => Input::Resumed { call: self.call_at(&seat), seat },
+            84..96 => Input::Finished { call: self.call_at(&seat), seat },
             _ => Input::WrapUpDone { seat },
         }
+    }
+
+    /// The call a seat is in, and now and then another one.
+    fn call_at(&mut self, seat: &SeatId) -> CallId {
+        let talk = self.model.talk(index(seat)).filter(|_| self.random.below(20) > 0);
+        talk.unwrap_or_else(|| CallId::new(self.now.wall, &mut self.random))
     }
 
     /// What an operator asks for at a seat, or what happens to it beside the queue.
@@ -202,7 +208,9 @@ impl Run {
         for n in 0..SEATS {
             self.step(Input::Vacate { seat: name(n), call: own_call(n) });
             self.step(Input::SetReady { seat: name(n) });
-            self.step(Input::Finished { seat: name(n) });
+            if let Some(call) = self.model.talk(n) {
+                self.step(Input::Finished { seat: name(n), call });
+            }
         }
     }
 

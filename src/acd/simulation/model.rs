@@ -213,9 +213,10 @@ impl Model {
                 None if self.seats.iter().any(|s| s.offer == Some(*presentation)) => {}
                 None => assert_eq!(out, []),
             },
-            Input::Finished { seat } => {
+            Input::Finished { seat, call } => {
                 let desk = &self.seats[index(seat)];
-                let talking = matches!(desk.state, SeatState::Talking | SeatState::Held);
+                let talking =
+                    matches!(desk.state, SeatState::Talking | SeatState::Held) && desk.caller == Some(*call);
                 assert_eq!(out.is_empty(), !talking || desk.own.is_some());
             }
             Input::SignIn { seat, operator } => self.signs_in(index(seat), operator),

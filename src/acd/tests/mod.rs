@@ -79,7 +79,13 @@ impl World {
     }
 
     fn finishes(&mut self, name: &str) -> Vec<Output> {
-        self.tell(Input::Finished { seat: seat(name) })
+        let call = self.call_of(name);
+        self.tell(Input::Finished { seat: seat(name), call })
+    }
+
+    /// The call a seat is in, or one that is nobody's.
+    fn call_of(&mut self, name: &str) -> CallId {
+        self.acd.call_of(&seat(name)).unwrap_or_else(|| CallId::new(self.now.wall, &mut self.ids))
     }
 
     fn state(&self, name: &str) -> SeatState {

@@ -99,7 +99,7 @@ fn an_answer_that_crosses_the_withdrawal_changes_nothing() {
     w.hangs_up(call);
     assert_eq!(w.answers(presentation), []);
     assert_eq!(w.tell(Input::Rang { presentation }), []);
-    assert_eq!(w.tell(Input::Finished { seat: seat("1001") }), []);
+    assert_eq!(w.tell(Input::Finished { seat: seat("1001"), call }), []);
     assert_eq!(w.state("1001"), SeatState::Ringing);
 }
 

@@ -123,7 +123,7 @@ fn what_does_not_fit_is_ignored() {
     assert_eq!(w.finishes("1001"), []);
     for s in ["1001", "9999"] {
         assert_eq!(w.tell(Input::WrapUpDone { seat: seat(s) }), []);
-        assert_eq!(w.tell(Input::Resumed { seat: seat(s) }), []);
+        assert_eq!(w.tell(Input::Resumed { seat: seat(s), call }), []);
         assert_eq!(w.tell(Input::SeatUp { seat: seat(s) }), []);
     }
 }

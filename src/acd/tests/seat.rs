@@ -84,13 +84,29 @@ fn without_wrap_up_the_seat_takes_the_next_call_in_the_step_that_ends_the_last()
 fn a_hold_is_seen_and_the_call_may_end_in_it() {
     let mut w = World::with(&["1001"]);
     w.talks();
-    assert_eq!(
-        changes(&w.tell(Input::Held { seat: seat("1001") })),
-        ["1001: Talking → Held, caller on hold"]
-    );
-    assert_eq!(changes(&w.tell(Input::Resumed { seat: seat("1001") })), ["1001: Held → Talking, hold over"]);
-    w.tell(Input::Held { seat: seat("1001") });
+    let call = w.call_of("1001");
+    let held = || Input::Held { seat: seat("1001"), call };
+    assert_eq!(changes(&w.tell(held())), ["1001: Talking → Held, caller on hold"]);
+    let resumed = Input::Resumed { seat: seat("1001"), call };
+    assert_eq!(changes(&w.tell(resumed)), ["1001: Held → Talking, hold over"]);
+    w.tell(held());
     assert_eq!(changes(&w.finishes("1001")), ["1001: Held → WrapUp, call over"]);
+}
+
+#[test]
+fn what_is_said_of_another_call_than_the_seats_changes_nothing() {
+    let mut w = World::with(&["1001"]);
+    w.talks();
+    let (call, other) = (w.call_of("1001"), CallId::new(w.now.wall, &mut w.ids));
+    for (call, changed) in [(other, false), (call, true)] {
+        for input in [
+            Input::Held { seat: seat("1001"), call },
+            Input::Resumed { seat: seat("1001"), call },
+            Input::Finished { seat: seat("1001"), call },
+        ] {
+            assert_eq!(!w.tell(input).is_empty(), changed);
+        }
+    }
 }
 
 #[test]
