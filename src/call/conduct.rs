@@ -1,6 +1,7 @@
 //! What one leg owes its peer beside the call's own matter: the session timer, reliable provisional responses, requests
 //! of our own inside the dialog and their glare. One value for each leg, whatever the leg is for. Sends nothing itself.
 
+use super::pace::Pace;
 use super::reoffer::Reoffer;
 use super::rules::PeerRules;
 use crate::config::Reliable;
@@ -28,6 +29,8 @@ pub struct Conduct {
     pub reoffer: Reoffer,
     /// INFOs of ours that wait for their answer.
     pub keys_out: u8,
+    /// How much the peer may ask.
+    pub pace: Pace,
 }
 
 /// What a peer said it can.
@@ -81,6 +84,7 @@ impl Conduct {
             ack: Awaited::Nothing,
             reoffer: Reoffer::default(),
             keys_out: 0,
+            pace: Pace::default(),
             peer,
         }
     }

@@ -27,6 +27,7 @@ mod machine;
 mod media_addresses;
 mod outcome;
 mod own_call;
+mod pace;
 mod pick_up;
 mod presence;
 mod presenting;

@@ -34,6 +34,12 @@ impl Call {
             return respond(tx, Outgoing::response(request, status, None), cx);
         }
         if !matches!(method, Method::Bye)
+            && self.conduct_of(leg).is_some_and(|conduct| !conduct.pace.allows(cx.now.mono))
+        {
+            let wait = Outgoing::response(request, 500, None).with("Retry-After", "1");
+            return respond(tx, wait, cx);
+        }
+        if !matches!(method, Method::Bye)
             && let Some(unsupported) = self.unsupported(leg, request)
         {
             let refused = Outgoing::response(request, 420, None).with("Unsupported", unsupported);

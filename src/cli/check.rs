@@ -1,7 +1,7 @@
 //! `hotline check`: whether a configuration is sound, without touching a running gateway.
 
 use super::configuration::{Named, NoConfig};
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, Seat, Transport};
 use std::collections::HashSet;
 use std::io::Write;
 
@@ -83,6 +83,15 @@ fn notes(c: &Config) -> Vec<String> {
         if !c.services.iter().any(|s| s.queue == q.name) {
             notes.push(format!("no service number leads to queue {}", q.name));
         }
+    }
+    let believed =
+        |s: &&Seat| s.dial_out && s.contact.as_ref().is_some_and(|c| c.transport == Transport::Udp);
+    if let Some(seat) = c.seats.iter().find(believed) {
+        notes.push(format!(
+            "seat {} may dial out from a fixed UDP contact without a password: whoever can write that address on a \
+             datagram can, too; let it register, or give it TLS",
+            seat.id
+        ));
     }
     if c.media.legs() / 2 < c.limits.calls {
         notes.push(format!("media.ports has room for fewer calls than limits.calls = {}", c.limits.calls));

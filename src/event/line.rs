@@ -1,11 +1,16 @@
 //! One line an event, for the log: what happened without who it happened to.
 
+use super::Direction;
 use super::call_event::What;
 use std::fmt;
 
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // What a seat dials may be somebody's number.
+            What::CallReceived(r) if r.direction == Direction::Outbound => {
+                write!(f, "call of a seat, to be placed over trunk {}, from {}", r.trunk, r.source)
+            }
             What::CallReceived(r) => {
                 write!(f, "call received over trunk {} for {} from {}", r.trunk, r.service_number, r.source)
             }

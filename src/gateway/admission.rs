@@ -1,6 +1,6 @@
 //! Who may begin a call: every INVITE from a known trunk ends here in a call or in a recorded refusal.
 
-use super::doorkeeper::user_of;
+use super::doorkeeper::{Pressure, user_of};
 use super::durable::Then;
 use super::refusals::Cause;
 use super::{Duty, Gateway, Output};
@@ -81,6 +81,7 @@ impl Gateway {
         let history = HistoryKey::of(&received.caller, &self.history_key);
         let peer = self.rules.trunk(&trunk);
         let welcome = self.nuisance(now, &received.caller, history, out);
+        let welcome = welcome.and_then(|()| self.within_rate(now, &trunk));
         let admitted = welcome.and_then(|()| self.admit(&trunk, &received));
         let admitted = admitted.and_then(|()| call::read_arrival(&invite, &peer, &self.rules));
         match admitted {
@@ -91,6 +92,21 @@ impl Gateway {
             }
             Err(refusal) => self.refuse(now, call, tx, &invite, (received, history), refusal, out),
         }
+    }
+
+    /// The rate of a trunk whose calls must be proved is that of its proved calls; the doorkeeper has asked the others.
+    fn within_rate(&mut self, now: Now, trunk: &TrunkId) -> Result<(), Refusal> {
+        if !self.trunking.asks_password(trunk) {
+            return Ok(());
+        }
+        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
+        let cause = match self.pressure {
+            _ if !within => Cause::CallRate,
+            Pressure { overloaded: false, journal_backed_up: false } => return Ok(()),
+            _ => Cause::Overload,
+        };
+        self.tallies.refusals.count(Standing::Trunk, cause);
+        Err(Refusal::new(RefusalReason::Overload, 503))
     }
 
     /// What only the gateway as a whole can tell.

@@ -66,6 +66,12 @@ pub struct Counts {
     pub shed_total: u64,
     /// Packets that were no SIP message.
     pub malformed_total: u64,
+    /// Responses, ACKs and CANCELs that belonged to nothing.
+    pub stray_total: u64,
+    /// Requests that came a second time by another path and were answered 482.
+    pub merged_total: u64,
+    /// New requests for which there was no transaction left.
+    pub full_total: u64,
     /// Who was turned away, by door and reason.
     pub refusals: super::Refusals,
     /// What is used of each trunk, by name.
@@ -105,6 +111,9 @@ impl Gateway {
             strangers_total: self.tallies.strangers,
             shed_total: self.tallies.shed_before_parsing,
             malformed_total: sip.malformed,
+            stray_total: sip.stray,
+            merged_total: sip.merged,
+            full_total: sip.shed,
             refusals: self.tallies.refusals,
             trunks: self.trunk_counts(),
             head: self.sequence.head(),

@@ -56,12 +56,8 @@ impl Doorkeeper<'_> {
             return self.refuse(at, Cause::Host, 404, Vec::new());
         }
         match (&door, method) {
-            // Without a password it is no call yet: it is only asked for one.
-            (Door::Trunk(trunk), Method::Invite)
-                if self.trunking.asks_password(trunk) && request.header("Authorization").is_none() =>
-            {
-                Judgement::Admit
-            }
+            // Until its password is proved it is no call, and spends nothing of what the trunk may bring.
+            (Door::Trunk(trunk), Method::Invite) if self.trunking.asks_password(trunk) => Judgement::Admit,
             (Door::Trunk(trunk), Method::Invite) => self.judge_call(trunk),
             // Nothing is kept of a stranger's question either.
             (Door::Stranger, Method::Options) if self.duty == Duty::Serving => {
@@ -155,7 +151,7 @@ impl Gateway {
     /// Whether an answer may leave: to one we know always, to an unproved source within its allowance.
     pub(super) fn may_answer(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
         let is_answer = bytes.starts_with(b"SIP/2.0 ");
-        if flow.transport != Transport::Udp || !is_answer || self.doors.knows(flow, &self.registrar) {
+        if flow.transport != Transport::Udp || !is_answer || self.knows(flow) {
             return true;
         }
         let enough = self.allowance.spend(now, flow.remote.ip(), bytes.len());

@@ -246,6 +246,7 @@ impl Gateway {
         }
         while let Some((tx, answer)) = self.held.pop_due(now.mono) {
             self.endpoint.respond(now, tx, answer, &mut self.wire);
+            self.endpoint.forget(tx);
         }
         self.trunks_due(now, out);
         self.disk_hangs(now, out);

@@ -29,11 +29,13 @@ pub enum Cause {
     HalfOpen,
     /// The caller's number is blocked.
     Blocked,
+    /// A REGISTER that cannot be taken, whoever sent it.
+    Registration,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 12] = [
+    pub const ALL: [Cause; 13] = [
         Cause::Rate,
         Cause::Method,
         Cause::Host,
@@ -46,6 +48,7 @@ impl Cause {
         Cause::Overload,
         Cause::HalfOpen,
         Cause::Blocked,
+        Cause::Registration,
     ];
 
     /// Its name in metrics.
@@ -63,6 +66,7 @@ impl Cause {
             Cause::Overload => "overload",
             Cause::HalfOpen => "half_open",
             Cause::Blocked => "blocked",
+            Cause::Registration => "registration",
         }
     }
 }
@@ -108,7 +112,7 @@ mod tests {
             }
         }
         let counted: Vec<u64> = refusals.all().map(|(_, _, n)| n).collect();
-        let expected: Vec<u64> = (0..3).flat_map(|i| (0..12).map(move |j| i * 100 + j + 1)).collect();
+        let expected: Vec<u64> = (0..3).flat_map(|i| (0..13).map(move |j| i * 100 + j + 1)).collect();
         assert_eq!(counted, expected);
     }
 }

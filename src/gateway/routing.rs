@@ -190,11 +190,12 @@ impl Gateway {
         let registered = self.registrar.register(now, flow, request);
         match registered.response {
             Some(response) if registered.due <= now.mono => {
-                let asks = response.status() == Some(401);
+                let status = response.status().unwrap_or_default();
                 self.endpoint.respond(now, tx, response, &mut self.wire);
-                if asks {
-                    // Whoever has shown nothing yet has no room here: a copy is asked anew.
-                    self.tallies.refusals.count(Standing::Stranger, Cause::Challenge);
+                if status >= 300 {
+                    // Whoever has shown nothing has no room here: a copy is answered anew.
+                    let cause = if status == 401 { Cause::Challenge } else { Cause::Registration };
+                    self.tallies.refusals.count(Standing::Stranger, cause);
                     self.endpoint.forget(tx);
                 }
             }

@@ -294,3 +294,22 @@ fn a_trunk_is_promised_no_replacing_and_a_seat_is() {
     assert!(!header(&answer.2, "Supported").contains("replaces"));
     pbx.hangs_up(&mut w);
 }
+
+#[test]
+fn who_asks_without_end_inside_his_call_is_told_to_wait_and_the_call_goes_on() {
+    let (mut w, mut pbx, _) = talks(16, "");
+    let before = w.journal.len();
+    for n in 0..200 {
+        let direction = if n % 2 == 0 { "a=sendonly\r\n" } else { "a=sendrecv\r\n" };
+        pbx.asks(&mut w, "UPDATE", "", &sdp(direction));
+    }
+    w.run(MS(500));
+    let heard = pbx.heard(&w);
+    let of = |name: &str| heard.iter().filter(|h| *h == name).count();
+    assert_eq!((of("200 UPDATE"), of("500 UPDATE")), (40, 160));
+    assert!(w.journal.len() - before <= 60, "{} events", w.journal.len() - before);
+    w.run(S(5));
+    pbx.asks(&mut w, "UPDATE", "", &sdp(""));
+    pbx.hears(&mut w, "200 UPDATE");
+    pbx.hangs_up(&mut w);
+}

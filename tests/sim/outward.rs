@@ -268,3 +268,22 @@ fn calls_by_a_carrier_we_sign_in_at_come_from_its_domain() {
     carrier.answers(&mut w, &invite, 603, "", "");
     settle(&mut w);
 }
+
+#[test]
+fn a_carrier_that_is_called_where_nobody_may_call_from_is_answered_in_its_calls() {
+    let town = format!(
+        "[[trunk]]\nname = \"secured\"\nsources = [\"198.51.100.7\"]\nping = \"0s\"\ntargets = [\"sip:{FIRST}\"]\n\
+         [dial]\ntrunk = \"secured\"\n\
+         [[department]]\nname = \"Water\"\ncode = \"601\"\nnumbers = [\"61230001\"]\n"
+    );
+    let mut w = World::with(11, 1, ("wrap_up = \"0s\"", ""), "", &town);
+    let (_, mut carrier, invite) = dials_for(&mut w, S(60));
+    carrier.answers(&mut w, &invite, 200, "", &sdp(""));
+    carrier.hears(&mut w, "ACK");
+    w.run(S(1));
+    carrier.asks(&mut w, "OPTIONS", "", "");
+    carrier.hears(&mut w, "200 OPTIONS");
+    carrier.asks(&mut w, "BYE", "", "");
+    carrier.hears(&mut w, "200 BYE");
+    settle(&mut w);
+}

@@ -249,3 +249,59 @@ fn what_a_trunk_puts_before_its_numbers_is_taken_off() {
     w.citizen_calls("13800000001", HangUp::AfterAnswer(S(1)));
     w.run(S(5));
 }
+
+#[test]
+fn who_has_not_proved_to_be_a_trunk_spends_nothing_of_its_rate_and_leaves_no_record() {
+    let keys = "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"\ncalls_per_second = 5";
+    let mut w = world(8, keys);
+    w.peers.insert(at(FIRST), None);
+    w.peers.insert(at(SECOND), None);
+    for n in 0..40 {
+        w.peer_says(at(SECOND), invite(&format!("forged{n}"), "Authorization: x\r\n"));
+    }
+    w.peer_says(at(FIRST), invite("one", ""));
+    w.run(MS(50));
+    let right = proof(&w, "one", "open sesame", 1);
+    w.peer_says(at(FIRST), invite("two", &right));
+    w.run(MS(50));
+    assert_eq!(answered(&w, "two").unwrap().0, 200);
+    let calls = w.journal.iter().filter(|e| matches!(e.what, What::CallReceived(_) | What::CallRefused(_)));
+    assert_eq!(calls.count(), 1);
+}
+
+#[test]
+fn a_proved_call_above_the_rate_is_refused_with_a_record() {
+    let keys = "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"\ncalls_per_second = 1";
+    let mut w = world(9, keys);
+    w.peers.insert(at(FIRST), None);
+    for id in ["one", "two"] {
+        w.peer_says(at(FIRST), invite(&format!("{id}-asks"), ""));
+        w.run(MS(20));
+        let right = proof(&w, &format!("{id}-asks"), "open sesame", 1);
+        w.peer_says(at(FIRST), invite(id, &right));
+        w.run(MS(20));
+    }
+    assert_eq!((answered(&w, "one").unwrap().0, answered(&w, "two").unwrap().0), (200, 503));
+    let refused = w.journal.iter().filter(|e| matches!(e.what, What::CallRefused(_))).count();
+    assert_eq!(refused, 1);
+}
+
+#[test]
+fn nothing_is_left_of_a_stranger_whose_registration_cannot_be_read() {
+    let mut w = world(10, "");
+    let stranger = at("203.0.113.9:5060");
+    w.peers.insert(stranger, None);
+    for n in 0..50 {
+        let text = format!(
+            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9;rport;branch=z9hG4bK{n}\r\n\
+             From: <sip:1001@127.0.0.1>;tag=f\r\nTo: <sip:1001@127.0.0.1>\r\nCall-ID: r{n}\r\nCSeq: 1 REGISTER\r\n\
+             Max-Forwards: 70\r\nAuthorization: Digest nonsense\r\nX-Long: {}\r\nContent-Length: 0\r\n\r\n",
+            "y".repeat(7_000)
+        );
+        w.peer_says(stranger, Bytes::from(text));
+        w.run(MS(100));
+    }
+    let heard = w.to_peers.iter().filter(|(_, to, _)| *to == stranger).count();
+    assert!(heard > 0, "it is told");
+    assert_eq!(w.counts().transactions, 0);
+}

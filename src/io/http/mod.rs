@@ -2,7 +2,7 @@
 
 mod trunks;
 
-use super::stream;
+use super::{rtp, stream};
 use crate::gateway::Counts;
 use axum::Router;
 use axum::extract::State;
@@ -21,10 +21,11 @@ pub async fn serve(
     listener: TcpListener,
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
+    media: rtp::Commander,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let router = Router::new().route("/health", get(health)).route("/metrics", get(metrics));
-    let router = router.with_state(Told { counts, streams });
+    let router = router.with_state(Told { counts, streams, media });
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
@@ -33,6 +34,7 @@ pub async fn serve(
 struct Told {
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
+    media: rtp::Commander,
 }
 
 impl Told {
@@ -45,6 +47,7 @@ impl Told {
         let ended =
             streams.counters().map(|(name, value, help)| Figure { name, kind: "counter", value, help });
         figures.extend(ended);
+        figures.extend(media_figures(&self.media.counts()));
         (counts, figures)
     }
 }
@@ -97,6 +100,17 @@ struct Figure {
     help: &'static str,
 }
 
+fn media_figures(c: &crate::media::relay::Counts) -> Vec<Figure> {
+    let counter = |name, value, help| Figure { name, kind: "counter", value, help };
+    vec![
+        counter("media_relayed_total", c.relayed, "RTP packets passed from leg to leg"),
+        counter("media_bad_total", c.bad, "Datagrams at media ports that were neither RTP nor RTCP"),
+        counter("media_stray_total", c.strays, "Datagrams at media ports from somebody else than the peer"),
+        counter("media_refused_total", c.refused, "Legs that got no media port"),
+        counter("media_unsent_total", c.unsent, "RTP packets the system did not take"),
+    ]
+}
+
 fn figures(c: &Counts) -> Vec<Figure> {
     let gauge = |name, value: usize, help| Figure { name, kind: "gauge", value: value as u64, help };
     let counter = |name, value, help| Figure { name, kind: "counter", value, help };
@@ -119,6 +133,9 @@ fn figures(c: &Counts) -> Vec<Figure> {
         counter("strangers_total", c.strangers_total, "Requests of strangers turned away"),
         counter("shed_total", c.shed_total, "Packets dropped before parsing"),
         counter("malformed_total", c.malformed_total, "Packets that were no SIP message"),
+        counter("stray_total", c.stray_total, "Responses, ACKs and CANCELs that belonged to nothing"),
+        counter("merged_total", c.merged_total, "Requests that came again by another path (482)"),
+        counter("full_total", c.full_total, "New requests for which there was no transaction left"),
         counter("events_total", c.head, "Newest position in the journal"),
     ]
 }

@@ -7,6 +7,10 @@ use std::collections::HashMap;
 /// Most answers held at once. Past it a wrong password gets none: only a flood of guesses comes here.
 pub const HELD: usize = 1024;
 
+/// The longest answer that is held, in octets: the challenge to a real phone's REGISTER has a fifth of it. Whoever sends
+/// headers that make it longer, and a wrong password, gets none.
+pub const LONGEST: usize = 4_096;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Held {
@@ -17,7 +21,7 @@ pub struct Held {
 impl Held {
     /// Holds the answer to `tx` until `due`. Given back when there is no room: leave the request unanswered.
     pub fn hold(&mut self, due: Mono, tx: ServerTx, answer: Outgoing) -> Result<(), Outgoing> {
-        if self.answers.len() >= HELD {
+        if self.answers.len() >= HELD || answer.encode().len() > LONGEST {
             return Err(answer);
         }
         self.answers.insert(tx, answer);
