@@ -190,6 +190,7 @@ impl Gateway {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Sip { flow, bytes } => self.sip_received(now, flow, bytes, out),
+            Input::Unframed { flow, malformed } => self.unframed(now, flow, &malformed, out),
             Input::Connected { flow, certificate_names } => self.doors.connected(flow, certificate_names),
             Input::FlowFailed { flow } => self.flow_failed(now, flow, out),
             Input::FlowRefused { flow } => self.flow_refused(now, flow, out),

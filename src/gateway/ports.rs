@@ -6,9 +6,9 @@ use crate::event::CallEvent;
 use crate::id::{CallId, Random, TrunkId};
 use crate::media;
 use crate::redact::Secret;
-use crate::sip::Flow;
 use crate::sip::digest::SeatAccount;
 use crate::sip::locate::{Answer, Query};
+use crate::sip::{Flow, Malformed};
 use bytes::Bytes;
 use std::collections::HashMap;
 
@@ -21,6 +21,13 @@ pub enum Input {
         flow: Flow,
         /// The bytes.
         bytes: Bytes,
+    },
+    /// What cannot be cut into messages: the end of its stream. Whoever sent it is told while he can still read.
+    Unframed {
+        /// The path it came by.
+        flow: Flow,
+        /// What it is, and what is wrong with it.
+        malformed: Malformed,
     },
     /// A connection is open, accepted or made, its handshakes done. Said before anything that came on it.
     Connected {

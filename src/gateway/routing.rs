@@ -8,7 +8,8 @@ use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
 use crate::sip::door::Standing;
 use crate::sip::{
-    Dialog, Failure, Flow, Happened, Message, Method, Outgoing, ServerTx, Transport, demands, keep_alive,
+    Dialog, Failure, Flow, Happened, Malformed, Message, Method, Outgoing, ServerTx, Transport, demands,
+    keep_alive,
 };
 use crate::time::Now;
 use bytes::Bytes;
@@ -40,6 +41,14 @@ impl Gateway {
             self.sip_happened(now, Some(happened), out);
         }
         self.phone_heard(now, flow, out);
+    }
+
+    /// The end of a stream that cannot be read any further: answered, and traced, like any message that is none.
+    pub(super) fn unframed(&mut self, now: Now, flow: Flow, malformed: &Malformed, out: &mut Vec<Output>) {
+        if self.is_heard(now.mono, &flow, malformed.bytes()) {
+            self.tap(now, false, &flow, malformed.bytes(), out);
+            self.endpoint.malformed(&flow, malformed, &mut self.wire);
+        }
     }
 
     /// Whether a trunk or a registered seat is behind a flow, or it is our own way to a trunk. Its connection may be silent for longer.

@@ -274,7 +274,8 @@ impl Endpoint {
         Some(Happened::Request { tx, flow, request: message })
     }
 
-    fn malformed(&mut self, flow: &Flow, malformed: &Malformed, out: &mut Vec<Output>) {
+    /// Counts bytes that are no message, and answers them where that is possible.
+    pub fn malformed(&mut self, flow: &Flow, malformed: &Malformed, out: &mut Vec<Output>) {
         self.counts.malformed += 1;
         if let Some(bytes) = malformed.answer_to(flow.remote) {
             out.push(Output::Send { flow: *flow, bytes });

@@ -35,6 +35,11 @@ impl Malformed {
         Malformed { reason, status, bytes: bytes.clone() }
     }
 
+    /// What came.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
     /// Whether there was nothing to read: blank lines or zeros, with which a peer keeps its NAT open. Not a fault.
     pub fn is_keep_alive(&self) -> bool {
         self.reason == NOTHING

@@ -108,6 +108,25 @@ fn a_trunk_is_traced_as_a_ladder_and_as_a_capture_that_tshark_reads() {
     }
 }
 
+#[test]
+fn what_cannot_be_framed_and_its_answer_are_traced() {
+    let doors = Doors::open("trace-broken", "");
+    let mut tracing = Tracing::start(&doors, &["--trunk", "pbx", "--whole"]);
+    tracing.begun(&doors);
+    let mut agent = doors.agent(At::Trunk, Over::Tcp);
+    let id = unique();
+    agent.send(agent.request("OPTIONS", "12345", &id, 1, "").replace("Content-Length: 0\r\n", ""));
+    let answer = agent.final_response();
+    assert_eq!(answer.status(), 400, "{}", answer.text);
+    let noted = format!(";received={};rport={}", agent.here.ip(), agent.here.port());
+    assert!(answer.header("Via").is_some_and(|via| via.contains(&noted)), "{}", answer.text);
+    let lines = tracing.until("SIP/2.0 400").join("\n");
+    let came = format!("<-- tcp:{}", agent.here);
+    assert!(lines.contains(&id) && lines.contains(&came), "{lines}");
+    tracing.child.kill().expect("it ran");
+    let _ = tracing.child.wait();
+}
+
 /// Method, status and Call-ID of every packet, and nothing wrong with any checksum. `None`, and a line that says so,
 /// where tshark is absent.
 fn tshark(capture: &Path) -> Option<String> {

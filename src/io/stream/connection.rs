@@ -207,14 +207,17 @@ async fn read_all(
             }
             Came::Sign => {}
             // The answers to what came before on it find their way out, and the one that says why it is closed.
-            Came::End(ended, last_answer) if ended == Ended::Broken || last_answer.is_some() => {
-                if let Some(answer) = last_answer {
-                    let _ = pong.try_send(answer);
+            Came::Broken(malformed) => {
+                if inbox.send(Inbound::Gateway(Input::Unframed { flow, malformed })).await.is_ok() {
+                    tokio::time::sleep(LAST_ANSWERS).await;
                 }
-                tokio::time::sleep(LAST_ANSWERS).await;
-                return ended;
+                return Ended::Broken;
             }
-            Came::End(ended, _) => return ended,
+            Came::End(Ended::Broken) => {
+                tokio::time::sleep(LAST_ANSWERS).await;
+                return Ended::Broken;
+            }
+            Came::End(ended) => return ended,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the loops of a connection read from and write to, whatever it speaks; and the byte streams among them.
 
 use super::counts::Ended;
-use crate::sip::{Frame, Framer};
+use crate::sip::{Frame, Framer, Malformed};
 use bytes::Bytes;
 use std::io;
 use std::time::Duration;
@@ -19,8 +19,10 @@ pub(super) enum Came {
     Ping,
     /// A sign of life, no more.
     Sign,
-    /// What ends the connection, with the last words to its peer.
-    End(Ended, Option<Bytes>),
+    /// What cannot be cut into messages. The connection ends with its answer.
+    Broken(Malformed),
+    /// What ends the connection.
+    End(Ended),
 }
 
 /// Where messages come from.
@@ -61,7 +63,7 @@ impl<R> Framed<R> {
         Some(match frame {
             Frame::Message(bytes) => Came::Message(bytes),
             Frame::Ping => Came::Ping,
-            Frame::Broken(malformed) => Came::End(Ended::Broken, malformed.answer()),
+            Frame::Broken(malformed) => Came::Broken(malformed),
         })
     }
 }
@@ -76,7 +78,7 @@ impl<R: AsyncRead + Unpin + Send> Source for Framed<R> {
                 let due = *self.due.get_or_insert_with(|| Instant::now() + self.patience);
                 match timeout_at(due, self.read.read(&mut self.buffer)).await {
                     Ok(read) => read,
-                    Err(_) => return Came::End(Ended::TooSlow, None),
+                    Err(_) => return Came::End(Ended::TooSlow),
                 }
             } else {
                 // How long silence may last is the driver's to say: it knows who is behind the connection.
@@ -84,7 +86,7 @@ impl<R: AsyncRead + Unpin + Send> Source for Framed<R> {
             };
             match read {
                 Ok(n) if n > 0 => self.framer.push(self.buffer.get(..n).unwrap_or_default()),
-                _ => return Came::End(Ended::Closed, None),
+                _ => return Came::End(Ended::Closed),
             }
         }
     }

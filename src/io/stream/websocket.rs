@@ -123,9 +123,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for SplitStream<WebSocketS
                 // The next read answers it, and ends.
                 Some(Ok(Message::Close(_) | Message::Frame(_))) => continue,
                 Some(Err(Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_))) => {
-                    Came::End(Ended::Broken, None)
+                    Came::End(Ended::Broken)
                 }
-                Some(Err(_)) | None => Came::End(Ended::Closed, None),
+                Some(Err(_)) | None => Came::End(Ended::Closed),
             };
         }
     }
