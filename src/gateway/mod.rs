@@ -14,6 +14,7 @@ mod doorkeeper;
 mod durable;
 mod exchange;
 mod nuisance;
+mod peers;
 mod phones;
 mod ports;
 mod proving;

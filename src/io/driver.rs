@@ -151,7 +151,10 @@ impl Driver {
             match output {
                 Output::Send { flow, bytes } => match flow.transport {
                     Transport::Udp => self.udp.send(&flow, &bytes),
-                    _ => failed.extend(self.streams.send(&flow, bytes)),
+                    _ => {
+                        let found_again = |lost: &Flow, at| self.gateway.found_again(lost, at);
+                        failed.extend(self.streams.send(&flow, bytes, found_again));
+                    }
                 },
                 Output::Media(command) => self.media.send(command),
                 Output::Append { event, history } => {

@@ -7,13 +7,24 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 async fn gateway(name: &str) -> Gateway {
-    gateway_at("127.0.0.1", name).await
+    gateway_at("127.0.0.1", "127.0.0.1", name).await
 }
 
-async fn gateway_at(ip: &str, name: &str) -> Gateway {
+/// Listening there, with a trunk that comes from `source`.
+async fn gateway_at(ip: &str, source: &str, name: &str) -> Gateway {
     let listen = &format!("listen = [\"udp:{ip}:0\", \"tcp:{ip}:0\"]");
-    let trunk = "[limits]\ndrain = \"1s\"\ncall_length = \"1s\"\n[[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1\"]\n[[seat]]\nid = \"1001\"";
-    Gateway::start(directory(&format!("tcp-{name}")), listen, trunk).await
+    let trunk = format!(
+        "[limits]
+drain = \"1s\"
+call_length = \"1s\"
+\
+         [[trunk]]
+name = \"pbx\"
+sources = [{source:?}]
+[[seat]]
+id = \"1001\""
+    );
+    Gateway::start(directory(&format!("tcp-{name}")), listen, &trunk).await
 }
 
 #[tokio::test]
@@ -56,8 +67,22 @@ async fn what_cannot_be_framed_is_answered_400_and_closed() {
 
 #[tokio::test]
 async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one_from_the_address_that_was_called() {
-    let gateway = gateway_at("127.0.0.3", "gone").await;
+    let gateway = gateway_at("127.0.0.3", "127.0.0.1", "gone").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    ended_over_a_new_connection(&gateway, listener).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_of_a_trunk_is_ended_at_another_of_its_addresses_when_its_connection_is_gone() {
+    let gateway = gateway_at("127.0.0.1", "127.0.0.0/30", "elsewhere").await;
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    ended_over_a_new_connection(&gateway, listener).await;
+    gateway.stop().await;
+}
+
+/// A call whose caller listens there, and whose connection is gone before it ends.
+async fn ended_over_a_new_connection(gateway: &Gateway, listener: TcpListener) {
     let mut line = gateway.tcp().await;
     let contact = format!("Contact: <sip:a@{};transport=tcp>", listener.local_addr().unwrap());
     let invite = line.request("INVITE", 1, "", &line.offer());
@@ -73,5 +98,4 @@ async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one_from_the_addres
     let mut line = Line::new(listener.local_addr().unwrap(), "TCP", stream);
     let bye = line.asked("BYE").await;
     line.answer(&bye, "200 OK").await;
-    gateway.stop().await;
 }

@@ -29,12 +29,24 @@ fn files(directory: &Path) -> String {
 
 /// A gateway with the certificate of `own`, a carrier known by its certificate and a PBX known by its address.
 async fn gateway(name: &str, ours: &Authority, own: &Identity, carriers: &Authority, seat: &str) -> Gateway {
+    gateway_within("", name, ours, own, carriers, seat).await
+}
+
+/// The same with further limits.
+async fn gateway_within(
+    limits: &str,
+    name: &str,
+    ours: &Authority,
+    own: &Identity,
+    carriers: &Authority,
+    seat: &str,
+) -> Gateway {
     let directory = directory(&format!("tls-{name}"));
     own.write(&directory);
     carriers.write(&directory, "carriers.pem");
     ours.write(&directory, "roots.pem");
     let more = format!(
-        "[limits]\ndrain = \"1s\"\n[[trunk]]\nname = \"carrier\"\nauthenticate = \"certificate\"\n\
+        "[limits]\ndrain = \"1s\"\n{limits}\n[[trunk]]\nname = \"carrier\"\nauthenticate = \"certificate\"\n\
          certificates = [\"sbc.carrier.example\"]\n\
          [[trunk]]\nname = \"pbx\"\nsources = [\"tcp:127.0.0.1\"]\n[[seat]]\nid = \"1001\"\n{seat}"
     );
@@ -179,4 +191,34 @@ async fn the_gateway_sends_nothing_to_whoever_cannot_prove_to_be_the_phone() {
     }
     assert_eq!(citizen.final_response().await.status(), Some(200), "the citizen waits for another seat");
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_carrier_whose_connection_is_gone_is_found_again_by_the_name_it_had_proved_and_by_no_other() {
+    let (ours, carriers) = (Authority::new(), Authority::new());
+    for (shown, is_found) in [("sbc.carrier.example", true), ("www.carrier.example", false)] {
+        let own = ours.signs(&["gateway.example"]);
+        let gateway = gateway_within("call_length = \"1s\"", "again", &ours, &own, &carriers, "").await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut carrier = connect(&gateway, &ours, Some(&carriers.signs(&["sbc.carrier.example"]))).await;
+        let contact = format!("Contact: <sip:a@{};transport=tls>", listener.local_addr().unwrap());
+        let invite = carrier.request("INVITE", 1, "", &carrier.offer());
+        let invite = invite.replace(&format!("Contact: <sip:a@{};transport=tls>", carrier.here), &contact);
+        assert!(invite.contains(&contact));
+        carrier.send(invite).await;
+        let tag = format!(";tag={}", carrier.final_response().await.to_tag().unwrap());
+        carrier.send(carrier.request("ACK", 1, &tag, "")).await;
+        drop(carrier);
+        // The call may be no longer than a second: then the gateway hangs up, over a new connection to an address.
+        let line = accept(&listener, &ours.signs(&[shown])).await;
+        match (line, is_found) {
+            (Ok(mut line), true) => {
+                let bye = line.asked("BYE").await;
+                line.answer(&bye, "200 OK").await;
+            }
+            (Ok(mut line), false) => assert!(line.message().await.is_none(), "a BYE went to a stranger"),
+            (Err(why), is_found) => assert!(!is_found, "{why}"),
+        }
+        gateway.stop().await;
+    }
 }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsAcceptor;
 
 /// Answers to keep-alives that may wait for a peer that does not read; further ones are not given.
 const PONGS: usize = 4;
@@ -66,9 +66,9 @@ pub(super) async fn accepted(stream: TcpStream, mut line: Line) {
     gone(line, ended).await;
 }
 
-/// A connection we make, until it ends. `host` is what its peer must prove to be.
-pub(super) async fn opened(mut line: Line, host: Option<String>) {
-    let ended = open(&mut line, host).await.unwrap_or_else(|ended| ended);
+/// A connection we make, until it ends. Its peer must prove to be one of `hosts`.
+pub(super) async fn opened(mut line: Line, hosts: Vec<String>) {
+    let ended = open(&mut line, &hosts).await.unwrap_or_else(|ended| ended);
     gone(line, ended).await;
 }
 
@@ -120,7 +120,7 @@ async fn answer(stream: TcpStream, line: &mut Line) -> Result<Ended, Ended> {
     }
 }
 
-async fn open(line: &mut Line, host: Option<String>) -> Result<Ended, Ended> {
+async fn open(line: &mut Line, hosts: &[String]) -> Result<Ended, Ended> {
     let (remote, setting) = (line.flow.remote, line.setting.clone());
     let connect = async { connected(line.flow.local.ip(), remote).await.map_err(|_| Ended::Unreachable) };
     if line.flow.transport != Transport::Tls {
@@ -131,9 +131,8 @@ async fn open(line: &mut Line, host: Option<String>) -> Result<Ended, Ended> {
     let secure = async {
         let stream = connect.await?;
         set(&stream);
-        let config = setting.tls.client().map_err(|_| Ended::NoHandshake)?;
-        let name = tls::server_name(host.as_deref(), remote.ip());
-        TlsConnector::from(config).connect(name, stream).await.map_err(|_| Ended::NoHandshake)
+        let (connector, name) = setting.tls.connector(hosts, remote.ip()).map_err(|_| Ended::NoHandshake)?;
+        connector.connect(name, stream).await.map_err(|_| Ended::NoHandshake)
     };
     let stream = timeout(OPEN_WITHIN, secure).await.unwrap_or(Err(Ended::Unreachable))?;
     let names = tls::names(stream.get_ref().1, remote);

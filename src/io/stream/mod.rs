@@ -5,6 +5,7 @@
 //! and is the only one who closes a connection that did nothing wrong but be silent. What SIP means is not known
 //! here: whole messages go to the gateway, bytes come back.
 
+mod any_of;
 mod connection;
 mod counts;
 mod framed;
@@ -12,6 +13,9 @@ mod limits;
 mod listen;
 mod tls;
 mod websocket;
+
+#[cfg(test)]
+mod tests;
 
 pub use counts::{Counts, Ended};
 pub use limits::Limits;
@@ -59,8 +63,8 @@ pub struct Connections {
     /// Where their tasks run.
     runtime: Handle,
     open: HashMap<u64, Open>,
-    /// The newest connection with each peer.
-    with: HashMap<(Transport, SocketAddr), u64>,
+    /// The connections with each peer that others may use too, the newest last.
+    with: HashMap<(Transport, SocketAddr), Vec<u64>>,
     last: u64,
 }
 
@@ -73,6 +77,8 @@ struct Open {
     /// We opened it, or somebody known was behind it when last asked.
     known: bool,
     dialled: bool,
+    /// What its peer had to prove to be, any one of them; nothing is proved without TLS.
+    hosts: Vec<String>,
     /// The paths its users know it by, beside its own.
     asked: Vec<Flow>,
 }
@@ -129,7 +135,7 @@ impl Connections {
         &mut self,
         flow: Flow,
         known: bool,
-        asked: Option<Flow>,
+        made: Option<(Flow, Vec<String>)>,
         task: impl FnOnce(connection::Line) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
@@ -141,9 +147,13 @@ impl Connections {
         let setting = self.setting.clone();
         let task = task(connection::Line { flow, unsent: receiver, heard: heard.clone(), setting });
         let task = self.runtime.spawn(task).abort_handle();
-        let (dialled, asked) = (asked.is_some(), asked.into_iter().collect());
-        self.open.insert(id, Open { flow, unsent, task, heard, known, dialled, asked });
-        self.with.insert((flow.transport, flow.remote), id);
+        let dialled = made.is_some();
+        let (asked, hosts) = made.map(|(asked, hosts)| (vec![asked], hosts)).unwrap_or_default();
+        self.open.insert(id, Open { flow, unsent, task, heard, known, dialled, hosts, asked });
+        // Whoever came by TLS has not proved to be the host somebody else asks for.
+        if dialled || !flow.transport.is_secure() {
+            self.with.entry((flow.transport, flow.remote)).or_default().push(id);
+        }
         self.setting.counts.open(self.open.len());
     }
 
@@ -153,8 +163,11 @@ impl Connections {
         let Some(open) = flow.connection.and_then(|id| self.open.remove(&id)) else { return Vec::new() };
         open.task.abort();
         let peer = (open.flow.transport, open.flow.remote);
-        if self.with.get(&peer) == open.flow.connection.as_ref() {
-            self.with.remove(&peer);
+        if let Some(ids) = self.with.get_mut(&peer) {
+            ids.retain(|id| Some(*id) != open.flow.connection);
+            if ids.is_empty() {
+                self.with.remove(&peer);
+            }
         }
         self.setting.counts.open(self.open.len());
         let mut failed = vec![open.flow];
@@ -162,50 +175,53 @@ impl Connections {
         failed
     }
 
-    /// Sends on the flow's connection, or on one with the same peer, or on a new one. Gives the paths that failed:
-    /// the connection is gone, or its peer does not read and loses it.
+    /// Sends on the flow's connection, or on one with the same peer, or on a new one. `found_again` says whether an
+    /// address belongs to whoever was at the other end of a lost connection, and what he had proved to be. Gives the
+    /// paths that failed: the connection is gone, or its peer does not read and loses it.
     #[must_use]
-    pub fn send(&mut self, flow: &Flow, bytes: Bytes) -> Vec<Flow> {
-        let id = flow.connection.or_else(|| self.with.get(&(flow.transport, flow.remote)).copied());
-        if let Some(open) = id.and_then(|id| self.open.get_mut(&id)) {
-            if open.unsent.try_send(bytes).is_ok() {
-                open.is_asked_by(flow);
-                return Vec::new();
-            }
-            let slow = open.flow;
-            self.setting.counts.ended(Ended::SlowReader);
-            let mut failed = self.close(&slow);
-            failed.extend((!failed.contains(flow)).then_some(*flow));
-            return failed;
+    pub fn send(
+        &mut self,
+        flow: &Flow,
+        bytes: Bytes,
+        found_again: impl Fn(&Flow, SocketAddr) -> Option<Vec<String>>,
+    ) -> Vec<Flow> {
+        if let Some(id) = flow.connection.filter(|id| self.open.contains_key(id)) {
+            return self.send_on(id, flow, bytes);
         }
-        let hop = Hop::of(&bytes);
-        let wanted = match flow.connection {
-            None => *flow,
-            // Its own connection is gone; the next request of a dialog goes to where its peer listens.
-            Some(_) => match hop.as_ref().and_then(|hop| hop.beside(flow)) {
-                Some(remote) => Flow { remote, connection: None, ..*flow },
-                None => return vec![*flow],
-            },
-        };
-        if let Some(open) =
-            self.with.get(&(wanted.transport, wanted.remote)).and_then(|id| self.open.get_mut(id))
-            && open.unsent.try_send(bytes.clone()).is_ok()
-        {
-            open.is_asked_by(flow);
-            return Vec::new();
+        let Some(wanted) = Wanted::of(flow, &bytes, found_again) else { return vec![*flow] };
+        if let Some(id) = self.usable(&wanted) {
+            return self.send_on(id, flow, bytes);
         }
-        let can_be_opened = matches!(wanted.transport, Transport::Tcp | Transport::Tls);
+        let can_be_opened = matches!(flow.transport, Transport::Tcp | Transport::Tls);
         if !can_be_opened || self.open.len() >= self.setting.limits.connections {
             return vec![*flow];
         }
-        let opened = Flow { connection: Some(self.last + 1), ..wanted };
-        let host = hop.map(|hop| hop.host);
-        self.start(opened, true, Some(*flow), |line| connection::opened(line, host));
-        if let Some(open) = opened.connection.and_then(|id| self.open.get(&id)) {
-            // Its queue is empty.
-            let _ = open.unsent.try_send(bytes);
+        let id = self.last + 1;
+        let opened = Flow { remote: wanted.remote, connection: Some(id), ..*flow };
+        let hosts = wanted.hosts;
+        let made = Some((*flow, hosts.clone()));
+        self.start(opened, true, made, |line| connection::opened(line, hosts));
+        self.send_on(id, flow, bytes)
+    }
+
+    fn send_on(&mut self, id: u64, flow: &Flow, bytes: Bytes) -> Vec<Flow> {
+        let Some(open) = self.open.get_mut(&id) else { return vec![*flow] };
+        if open.unsent.try_send(bytes).is_ok() {
+            open.is_asked_by(flow);
+            return Vec::new();
         }
-        Vec::new()
+        let slow = open.flow;
+        self.setting.counts.ended(Ended::SlowReader);
+        let mut failed = self.close(&slow);
+        failed.extend((!failed.contains(flow)).then_some(*flow));
+        failed
+    }
+
+    /// The newest connection whose peer has proved nothing but what is wanted.
+    fn usable(&self, wanted: &Wanted) -> Option<u64> {
+        let ids = self.with.get(&(wanted.transport, wanted.remote))?;
+        let proved = |open: &Open| open.hosts.iter().all(|host| wanted.hosts.contains(host));
+        ids.iter().rev().copied().find(|id| self.open.get(id).is_some_and(proved))
     }
 
     /// Closes what has been silent for too long; to be called about once a second. Gives the paths that failed.
@@ -244,28 +260,48 @@ impl Drop for Connections {
     }
 }
 
-/// Where a request says it goes next: its first Route, or its URI (RFC 3261 section 12.2.1.1).
-struct Hop {
-    /// Whoever answers there must own it (RFC 5922 section 7.2).
-    host: String,
-    uri: Uri,
+/// What a connection that may carry a message must be.
+struct Wanted {
+    transport: Transport,
+    remote: SocketAddr,
+    /// Its peer must prove to be one of these (RFC 5922 section 7.2). Empty where nothing is proved.
+    hosts: Vec<String>,
 }
 
-impl Hop {
-    fn of(bytes: &Bytes) -> Option<Hop> {
-        let message = Message::parse(bytes.clone()).ok()?;
-        message.method()?;
-        let uri = match message.addresses("Route").first() {
-            Some(route) => route.parsed_uri().ok()?,
-            None => Uri::parse(message.uri()).ok()?,
+impl Wanted {
+    /// A path without a connection says where it leads. One whose connection is gone leads, for the next request of a
+    /// dialog, to where its peer listens, if that is his: what he writes makes us connect to nobody else.
+    fn of(
+        flow: &Flow,
+        bytes: &Bytes,
+        found_again: impl Fn(&Flow, SocketAddr) -> Option<Vec<String>>,
+    ) -> Option<Wanted> {
+        let (transport, secure) = (flow.transport, flow.transport.is_secure());
+        let uri = if secure || flow.connection.is_some() { next_hop(bytes) } else { None };
+        let (remote, proved) = match flow.connection {
+            None => (flow.remote, Vec::new()),
+            Some(_) => {
+                let at = uri.as_ref()?.socket_addr(if secure { 5061 } else { 5060 })?;
+                (at, found_again(flow, at)?)
+            }
         };
-        Some(Hop { host: uri.host.trim_start_matches('[').trim_end_matches(']').to_owned(), uri })
+        let mut hosts = Vec::new();
+        if secure {
+            let named =
+                uri.map(|uri| uri.host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase());
+            hosts.push(named.unwrap_or_else(|| remote.ip().to_string()));
+            hosts.extend(proved);
+        }
+        Some(Wanted { transport, remote, hosts })
     }
+}
 
-    /// Its address, where that is on the host a lost connection was with: what a peer writes makes us connect to
-    /// nobody else.
-    fn beside(&self, lost: &Flow) -> Option<SocketAddr> {
-        let port = if lost.transport.is_secure() { 5061 } else { 5060 };
-        self.uri.socket_addr(port).filter(|at| at.ip() == lost.remote.ip())
+/// Where a request says it goes next: its first Route, or its URI (RFC 3261 section 12.2.1.1).
+fn next_hop(bytes: &Bytes) -> Option<Uri> {
+    let message = Message::parse(bytes.clone()).ok()?;
+    message.method()?;
+    match message.addresses("Route").first() {
+        Some(route) => route.parsed_uri().ok(),
+        None => Uri::parse(message.uri()).ok(),
     }
 }

@@ -5,6 +5,7 @@
 //! we meant.
 
 use super::super::driver::Inbound;
+use super::any_of::AnyOf;
 use crate::config;
 use crate::gateway::Input;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -42,9 +45,16 @@ pub struct Tls {
 struct Loaded {
     server: Option<Arc<ServerConfig>>,
     /// Made when first needed: most gateways never connect by TLS.
-    client: Option<Arc<ClientConfig>>,
+    client: Option<Client>,
     /// The files it was made from, as they were then.
     from: Vec<Stamp>,
+}
+
+/// For connections that are made.
+#[derive(Clone)]
+struct Client {
+    config: Arc<ClientConfig>,
+    verifier: Arc<WebPkiServerVerifier>,
 }
 
 /// What changes when a file is written or replaced.
@@ -69,15 +79,40 @@ impl Tls {
         self.lock().server.clone()
     }
 
-    /// For connections that are made.
+    /// For a connection to a peer at `address` who must prove to be one of `hosts`, or to have that address where none
+    /// of them is a host.
     ///
     /// # Errors
     /// The file of the authorities cannot be used.
-    pub fn client(&self) -> Result<Arc<ClientConfig>, String> {
+    pub(super) fn connector(
+        &self,
+        hosts: &[String],
+        address: IpAddr,
+    ) -> Result<(TlsConnector, ServerName<'static>), String> {
+        let Client { config, verifier } = self.client()?;
+        // A SIP URI stands for its domain (RFC 5922 section 7.1).
+        let name = |host: &String| ServerName::try_from(host.strip_prefix("sip:").unwrap_or(host).to_owned());
+        let mut names: Vec<ServerName<'static>> = hosts.iter().filter_map(|host| name(host).ok()).collect();
+        // The first is told to the peer, who may choose his certificate by it; an address cannot be.
+        names.sort_by_key(|name| !matches!(name, ServerName::DnsName(_)));
+        let mut names = names.into_iter();
+        let first = names.next().unwrap_or_else(|| ServerName::from(address));
+        if names.len() == 0 {
+            return Ok((TlsConnector::from(config), first));
+        }
+        let mut config = ClientConfig::clone(&config);
+        // What is taken up again later would stand for the first name, whichever was proved.
+        config.resumption = Resumption::disabled();
+        let any = AnyOf { names: names.collect(), verifier };
+        config.dangerous().set_certificate_verifier(Arc::new(any));
+        Ok((TlsConnector::from(Arc::new(config)), first))
+    }
+
+    fn client(&self) -> Result<Client, String> {
         if let Some(client) = &self.lock().client {
             return Ok(client.clone());
         }
-        let client = Arc::new(self.client_from_files()?);
+        let client = self.client_from_files()?;
         self.lock().client = Some(client.clone());
         Ok(client)
     }
@@ -113,24 +148,28 @@ impl Tls {
             None => None,
         };
         let had_client = self.lock().client.is_some();
-        let client = if had_client { Some(Arc::new(self.client_from_files()?)) } else { None };
+        let client = if had_client { Some(self.client_from_files()?) } else { None };
         *self.lock() = Loaded { server, client, from };
         Ok(())
     }
 
-    fn client_from_files(&self) -> Result<ClientConfig, String> {
+    fn client_from_files(&self) -> Result<Client, String> {
         let roots = self.files.roots.as_deref().unwrap_or(Path::new(SYSTEM_ROOTS));
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities(roots)?), provider())
+            .build()
+            .map_err(|e| unusable(roots, e))?;
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?
-            .with_root_certificates(authorities(roots)?);
-        match &self.files.identity {
+            .with_webpki_verifier(verifier.clone());
+        let config = match &self.files.identity {
             Some(identity) => {
                 let (chain, key) = read_identity(identity)?;
-                builder.with_client_auth_cert(chain, key).map_err(|e| unusable(&identity.certificate, e))
+                builder.with_client_auth_cert(chain, key).map_err(|e| unusable(&identity.certificate, e))?
             }
-            None => Ok(builder.with_no_client_auth()),
-        }
+            None => builder.with_no_client_auth(),
+        };
+        Ok(Client { config: Arc::new(config), verifier })
     }
 }
 
@@ -209,12 +248,6 @@ pub(super) fn names(peer: &CommonState, remote: SocketAddr) -> Vec<String> {
         names.push(address.to_string());
     }
     names
-}
-
-/// What a peer we connect to must prove to be: the host that was named, or its address.
-pub(super) fn server_name(host: Option<&str>, address: IpAddr) -> ServerName<'static> {
-    let named = host.and_then(|host| ServerName::try_from(host.to_owned()).ok());
-    named.unwrap_or_else(|| ServerName::from(address))
 }
 
 /// Looks at the files until the driver is gone: new ones are taken, unusable ones are told and the old kept.

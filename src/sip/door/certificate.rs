@@ -1,10 +1,14 @@
 //! What the certificates of open connections say: the names a peer has proved to own.
 
 use crate::sip::Flow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// Most connections whose names are kept where nothing else is said.
 const CONNECTIONS: usize = 4096;
+
+/// Most lost connections whose names are kept, for dialogs that go on over a new one. Past it the oldest is forgotten:
+/// its peer is then taken back only as the address he is dialled by.
+const LOST: usize = 1024;
 
 /// Most names kept of one certificate. A carrier's certificate has a handful; one of a web host may have a hundred,
 /// and is not what a trunk is known by.
@@ -17,12 +21,13 @@ const OCTETS: usize = 320;
 #[derive(Debug, Clone)]
 pub(super) struct Certificates {
     of: HashMap<Flow, Vec<String>>,
+    lost: VecDeque<(Flow, Vec<String>)>,
     most: usize,
 }
 
 impl Default for Certificates {
     fn default() -> Certificates {
-        Certificates { of: HashMap::new(), most: CONNECTIONS }
+        Certificates { of: HashMap::new(), lost: VecDeque::new(), most: CONNECTIONS }
     }
 }
 
@@ -43,7 +48,17 @@ impl Certificates {
 
     /// A connection is gone.
     pub fn closed(&mut self, flow: &Flow) {
-        self.of.remove(flow);
+        let Some(names) = self.of.remove(flow) else { return };
+        if self.lost.len() >= LOST {
+            self.lost.pop_front();
+        }
+        self.lost.push_back((*flow, names));
+    }
+
+    /// The names the peer of a connection has or had, whether it is open or lost.
+    pub fn proved(&self, flow: &Flow) -> &[String] {
+        let lost = || self.lost.iter().find(|(lost, _)| lost == flow).map(|(_, names)| names);
+        self.of.get(flow).or_else(lost).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The names of the peer at the other end; none for a peer without a certificate.
@@ -70,6 +85,8 @@ mod tests {
         assert!(c.names(&flow(2)).is_empty());
         c.closed(&flow(1));
         assert!(c.names(&flow(1)).is_empty());
+        assert_eq!(c.proved(&flow(1)), ["pbx.example.org"]);
+        assert!(c.proved(&flow(2)).is_empty());
     }
 
     #[test]
@@ -82,6 +99,11 @@ mod tests {
         assert_eq!(c.names(&flow(0)).len(), NAMES);
         c.connected(flow(1), vec!["x".repeat(400), "short.example.org".into()]);
         assert_eq!(c.names(&flow(1)), ["short.example.org"]);
+        (2..2 + 2 * LOST as u64).for_each(|n| {
+            c.connected(flow(n), vec!["a.example.org".into()]);
+            c.closed(&flow(n));
+        });
+        assert_eq!(c.lost.len(), LOST);
         (2..10_000).for_each(|n| c.connected(flow(n), vec!["a.example.org".into()]));
         assert_eq!(c.of.len(), CONNECTIONS);
     }

@@ -166,6 +166,23 @@ impl Doors {
         self.certificates.names(flow)
     }
 
+    /// The names the peer of a connection has proved, or had while it was open, in lower case.
+    pub fn names_proved(&self, flow: &Flow) -> &[String] {
+        self.certificates.proved(flow)
+    }
+
+    /// The trunk at the other end of a flow, also when its connection is lost.
+    pub fn trunk_behind<'a>(&'a self, flow: &'a Flow) -> Option<&'a TrunkId> {
+        let by_address = || self.places(flow).find_map(|p| p.trunk.as_ref());
+        self.certified_by(self.certificates.proved(flow), flow).or_else(by_address)
+    }
+
+    /// Whether a flow comes from one of the sources of a trunk.
+    pub fn comes_from(&self, trunk: &TrunkId, flow: &Flow) -> bool {
+        let certified = self.certified.iter().filter(|c| c.trunk == *trunk).flat_map(|c| &c.sources);
+        self.places(flow).any(|p| p.trunk.as_ref() == Some(trunk)) || { certified }.any(|s| s.covers(flow))
+    }
+
     /// How many strangers' sources are told apart at present.
     pub fn strangers(&self) -> usize {
         self.strangers.sources()
@@ -207,7 +224,10 @@ impl Doors {
     /// The trunk whose certificate the peer of a connection has shown. A name of ours stands for the DNS name and for
     /// the SIP URI of that domain (RFC 5922 section 7.1).
     fn certified(&self, flow: &Flow) -> Option<&TrunkId> {
-        let shown = self.certificates.names(flow);
+        self.certified_by(self.certificates.names(flow), flow)
+    }
+
+    fn certified_by(&self, shown: &[String], flow: &Flow) -> Option<&TrunkId> {
         let is_shown =
             |name: &String| shown.iter().any(|s| s == name || s.strip_prefix("sip:") == Some(name));
         let certified = self.certified.iter().filter(|_| !shown.is_empty()).find(|c| {

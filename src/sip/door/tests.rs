@@ -195,3 +195,29 @@ fn a_fixed_phone_is_known_at_its_contact_and_a_stream_from_any_port() {
     assert_eq!(d.who(&stream, &nobody), seat("1002"));
     assert!(d.knows(&stream, &nobody));
 }
+
+#[test]
+fn who_was_at_the_end_of_a_lost_connection_is_known_with_what_he_proved_and_where_else_he_comes_from() {
+    let mut d = Doors::default();
+    let nobody = registered(&[]);
+    d.add("pbx".into(), source("203.0.113.0/30"));
+    let names = vec!["sbc.carrier.example".into()];
+    d.add_certified("carrier".into(), names.clone(), vec![source("198.51.100.0/30")]);
+    let lost = Flow { transport: Transport::Tls, connection: Some(7), ..from("198.51.100.1:40000") };
+    d.connected(lost, names.clone());
+    d.disconnected(&lost);
+    assert_eq!(d.who(&lost, &nobody), Door::Stranger, "what is lost gives no right");
+    assert_eq!((d.trunk_behind(&lost), d.names_proved(&lost)), (Some(&"carrier".into()), &names[..]));
+    let without = Flow { connection: Some(8), ..lost };
+    assert_eq!((d.trunk_behind(&without), d.names_proved(&without)), (None, &[][..]));
+    assert_eq!(d.trunk_behind(&from("203.0.113.1:5060")), Some(&"pbx".into()));
+    for (trunk, at, is_there) in [
+        ("carrier", "198.51.100.2:5061", true),
+        ("carrier", "198.51.100.9:5061", false),
+        ("carrier", "203.0.113.2:5061", false),
+        ("pbx", "203.0.113.2:5060", true),
+        ("pbx", "198.51.100.2:5060", false),
+    ] {
+        assert_eq!(d.comes_from(&trunk.into(), &from(at)), is_there, "{trunk} at {at}");
+    }
+}

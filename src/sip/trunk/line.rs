@@ -111,6 +111,12 @@ impl Line {
         chosen
     }
 
+    /// The names of the hosts that are configured.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        let places = self.targets.iter().map(|t| &t.place).chain(self.registration.iter().map(|r| &r.place));
+        places.map(|place| place.host.as_str()).filter(|host| host.parse::<std::net::IpAddr>().is_err())
+    }
+
     /// Every address we send to.
     pub fn hops(&self) -> impl Iterator<Item = Hop> {
         let of_targets = self.targets.iter().flat_map(|t| t.ways.iter().map(|way| way.hop));

@@ -271,6 +271,11 @@ impl Trunks {
         self.near.contains(&Hop { transport: flow.transport, remote: flow.remote })
     }
 
+    /// The names of the hosts a trunk is configured to be reached at, its registrar among them; figures are none.
+    pub fn hosts(&self, trunk: &TrunkId) -> Vec<String> {
+        self.line(trunk).map(|line| line.hosts().map(str::to_owned).collect()).unwrap_or_default()
+    }
+
     /// What a trunk is like now.
     pub fn standing(&self, trunk: &TrunkId) -> Option<Standing> {
         self.line(trunk).map(Line::standing)

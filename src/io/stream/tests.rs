@@ -1,0 +1,56 @@
+//! Which connections are used for whom.
+
+use super::*;
+use crate::config;
+use std::time::Duration;
+
+fn connections(inbox: mpsc::Sender<Inbound>) -> Connections {
+    let setting = Setting {
+        limits: Limits {
+            connections: 64,
+            per_source: 64,
+            message_time: Duration::from_secs(5),
+            stranger_silence: Duration::from_secs(20),
+        },
+        tls: Tls::load(&config::Tls::default()).unwrap(),
+        origins: Vec::new(),
+        counts: Counts::default(),
+        inbox,
+    };
+    Connections::new(Arc::new(setting), Handle::current())
+}
+
+fn flow(transport: Transport, remote: &str, connection: Option<u64>) -> Flow {
+    Flow { transport, local: "127.0.0.1:5060".parse().unwrap(), remote: remote.parse().unwrap(), connection }
+}
+
+#[tokio::test]
+async fn a_tls_connection_is_used_again_only_for_the_host_it_had_to_prove() {
+    let (inbox, _kept) = mpsc::channel(64);
+    let mut c = connections(inbox);
+    // It takes connections and says nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap().to_string();
+    let mut send = |flow: Flow, host: &str, proved: Option<&[&str]>| {
+        let request = format!(
+            "OPTIONS sip:{host} SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        let failed = c.send(&flow, request.into(), |_, _| proved.map(names));
+        (failed.len(), c.open.len())
+    };
+    let tls = flow(Transport::Tls, &at, None);
+    assert_eq!(send(tls, "one.example.org", None), (0, 1));
+    assert_eq!(send(tls, "ONE.example.org", None), (0, 1));
+    assert_eq!(send(tls, "two.example.org", None), (0, 2));
+    assert_eq!(send(tls, "one.example.org", None), (0, 2));
+    let tcp = flow(Transport::Tcp, &at, None);
+    assert_eq!(send(tcp, "one.example.org", None), (0, 3));
+    assert_eq!(send(tcp, "two.example.org", None), (0, 3), "nothing is proved by TCP");
+    // One that is lost, whose peer writes where he listens now.
+    let lost = flow(Transport::Tls, "127.0.0.1:9", Some(99));
+    assert_eq!(send(lost, &at, Some(&["two.example.org"])), (0, 3), "he may be two.example.org");
+    assert_eq!(send(lost, &at, Some(&["three.example.org"])), (0, 4));
+    assert_eq!(send(lost, &at, None), (1, 4), "the address is not his");
+}
