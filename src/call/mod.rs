@@ -28,6 +28,7 @@ mod media_addresses;
 mod outcome;
 mod own_call;
 mod pace;
+mod paths;
 mod pick_up;
 mod presence;
 mod presenting;

@@ -28,6 +28,7 @@ mod trunking;
 
 pub use counts::Counts;
 pub use nuisance::BlockChange;
+pub use peers::Tie;
 pub use ports::{Input, Output, Reason, Start};
 pub use refusals::{Cause, Refusals};
 pub use trunking::TrunkCounts;

@@ -87,7 +87,7 @@ impl Driver {
                 () = sleep, if deadline.is_some() => {}
                 _ = tick.tick() => {
                     self.counts.send_replace(self.gateway.counts());
-                    let silent = self.streams.sweep(|flow| self.gateway.knows(flow));
+                    let silent = self.streams.sweep(|flow| self.gateway.tie(flow), || self.gateway.paths());
                     self.failed(silent, &mut out);
                 }
             }

@@ -305,3 +305,30 @@ fn nothing_is_left_of_a_stranger_whose_registration_cannot_be_read() {
     assert!(heard > 0, "it is told");
     assert_eq!(w.counts().transactions, 0);
 }
+
+#[test]
+fn a_trunk_may_be_silent_on_its_connection_until_it_must_prove_itself_and_anybody_during_a_call() {
+    use hotline_gateway::gateway::Tie;
+    use hotline_gateway::sip::{Flow, Transport};
+    let tie = |w: &World, remote: &str| {
+        let (local, remote) = (at("127.0.0.1:5060"), at(remote));
+        w.gateway.as_ref().unwrap().tie(&Flow {
+            transport: Transport::Tcp,
+            local,
+            remote,
+            connection: Some(7),
+        })
+    };
+    let mut w = world(9, "");
+    assert_eq!(tie(&w, "192.0.2.1:40000"), Tie::Trunk);
+    assert_eq!(tie(&w, "203.0.113.200:40000"), Tie::Nobody);
+    let digest = world(9, "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"");
+    assert_eq!(tie(&digest, "192.0.2.1:40000"), Tie::KeepAlive);
+    let paths = |w: &World| w.gateway.as_ref().unwrap().paths().len();
+    assert_eq!(paths(&w), 0);
+    w.citizen_calls("13800000001", HangUp::AfterAnswer(S(600)));
+    w.run(S(300));
+    assert_eq!(paths(&w), 2, "the citizen's and the seat's");
+    w.run(S(400));
+    assert_eq!(paths(&w), 0);
+}

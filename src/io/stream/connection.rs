@@ -30,8 +30,8 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    pub(super) fn now() -> Heard {
-        Heard { began: Instant::now(), message: AtomicU64::new(0), sign: AtomicU64::new(0) }
+    pub(super) fn since(began: Instant) -> Heard {
+        Heard { began, message: AtomicU64::new(0), sign: AtomicU64::new(0) }
     }
 
     pub(super) fn message(&self) -> Instant {

@@ -3,7 +3,7 @@
 use crate::config;
 use std::time::Duration;
 
-/// How long a connection of a trunk or of a registered seat lives without any sign: the longest interval between
+/// How long a connection of a registered seat, or one we made, lives without any sign while there is no call on it: the longest interval between
 /// keep-alives on a stream, 120 s (RFC 5626 section 4.4.1), and half of it again as grace.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(180);
 

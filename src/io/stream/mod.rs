@@ -24,15 +24,15 @@ pub use tls::{Tls, watch};
 pub use websocket::fuzz;
 
 use super::driver::Inbound;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Tie};
 use crate::sip::{Flow, Message, Origin, Transport, Uri};
 use crate::time::Now;
 use bytes::Bytes;
 use connection::Heard;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -143,7 +143,7 @@ impl Connections {
         let Some(id) = flow.connection else { return };
         self.last = id;
         let (unsent, receiver) = mpsc::channel(UNSENT);
-        let heard = Arc::new(Heard::now());
+        let heard = Arc::new(Heard::since(Instant::now()));
         let setting = self.setting.clone();
         let task = task(connection::Line { flow, unsent: receiver, heard: heard.clone(), setting });
         let task = self.runtime.spawn(task).abort_handle();
@@ -224,21 +224,24 @@ impl Connections {
         ids.iter().rev().copied().find(|id| self.open.get(id).is_some_and(proved))
     }
 
-    /// Closes what has been silent for too long; to be called about once a second. Gives the paths that failed.
+    /// Closes what has been silent for too long; to be called about once a second. `tie` says what keeps a connection
+    /// open, `paths` on which of them there are dialogs. Gives the paths that failed.
     #[must_use]
-    pub fn sweep(&mut self, knows: impl Fn(&Flow) -> bool) -> Vec<Flow> {
+    pub fn sweep(&mut self, tie: impl Fn(&Flow) -> Tie, paths: impl FnOnce() -> HashSet<Flow>) -> Vec<Flow> {
         let (now, limits) = (Instant::now(), self.setting.limits);
         let mut silent = Vec::new();
         for open in self.open.values_mut() {
-            open.known = open.dialled || knows(&open.flow);
-            // A keep-alive shows that a known peer lives. From a stranger it is the cheapest way to stay.
-            let (since, most) = match open.known {
-                true => (open.heard.sign(), limits::KEEP_ALIVE),
-                false => (open.heard.message(), limits.stranger_silence),
-            };
-            if now.saturating_duration_since(since) > most {
+            let tie = tie(&open.flow);
+            open.known = open.dialled || tie != Tie::Nobody;
+            if open.is_silent(tie, now, limits.stranger_silence) {
                 silent.push(open.flow);
             }
+        }
+        if !silent.is_empty() {
+            let paths = paths();
+            let has_dialog =
+                |open: &Open| paths.contains(&open.flow) || open.asked.iter().any(|f| paths.contains(f));
+            silent.retain(|flow| !flow.connection.and_then(|id| self.open.get(&id)).is_some_and(has_dialog));
         }
         silent.sort();
         silent.iter().for_each(|_| self.setting.counts.ended(Ended::Silent));
@@ -247,6 +250,17 @@ impl Connections {
 }
 
 impl Open {
+    /// Whether it has been silent for too long. A keep-alive shows that a known peer lives; from a stranger it is the
+    /// cheapest way to stay. Whether a silent trunk is still there is TCP's to find out.
+    fn is_silent(&self, tie: Tie, now: Instant, stranger_silence: Duration) -> bool {
+        let (since, most) = match (tie, self.dialled) {
+            (Tie::Trunk, _) => return false,
+            (Tie::KeepAlive, _) | (Tie::Nobody, true) => (self.heard.sign(), limits::KEEP_ALIVE),
+            (Tie::Nobody, false) => (self.heard.message(), stranger_silence),
+        };
+        now.saturating_duration_since(since) > most
+    }
+
     fn is_asked_by(&mut self, flow: &Flow) {
         if *flow != self.flow && self.asked.len() < ASKED && !self.asked.contains(flow) {
             self.asked.push(*flow);

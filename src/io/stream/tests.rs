@@ -1,8 +1,8 @@
-//! Which connections are used for whom.
+//! Which connections are closed for silence, and which are used for whom.
 
 use super::*;
 use crate::config;
-use std::time::Duration;
+use std::future::pending;
 
 fn connections(inbox: mpsc::Sender<Inbound>) -> Connections {
     let setting = Setting {
@@ -22,6 +22,36 @@ fn connections(inbox: mpsc::Sender<Inbound>) -> Connections {
 
 fn flow(transport: Transport, remote: &str, connection: Option<u64>) -> Flow {
     Flow { transport, local: "127.0.0.1:5060".parse().unwrap(), remote: remote.parse().unwrap(), connection }
+}
+
+#[tokio::test]
+async fn silence_closes_no_trunk_and_nobody_in_a_call_but_seats_without_keep_alives_and_strangers() {
+    let (inbox, _kept) = mpsc::channel(64);
+    let mut c = connections(inbox);
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(200)).unwrap();
+    let mut silent = |tie_port: u16| {
+        let flow = flow(Transport::Tcp, &format!("192.0.2.1:{tie_port}"), Some(c.last + 1));
+        c.start(flow, true, None, |_| pending());
+        c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago));
+        flow
+    };
+    let (trunk, seat, stranger) = (silent(1), silent(2), silent(3));
+    let (calling_seat, calling_stranger) = (silent(4), silent(5));
+    let dialled = flow(Transport::Tcp, "192.0.2.1:6", Some(c.last + 1));
+    let asked = Flow { connection: None, ..dialled };
+    c.start(dialled, true, Some((asked, Vec::new())), |_| pending());
+    c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago));
+    let tie = |flow: &Flow| match flow.remote.port() {
+        1 => Tie::Trunk,
+        2 | 4 => Tie::KeepAlive,
+        _ => Tie::Nobody,
+    };
+    let closed = c.sweep(tie, || HashSet::from([calling_seat, calling_stranger, asked]));
+    assert_eq!(closed, [seat, stranger]);
+    assert_eq!(c.setting.counts.of(Ended::Silent), 2);
+    let closed = c.sweep(tie, HashSet::new);
+    assert_eq!(closed, [calling_seat, calling_stranger, dialled, asked], "their calls are over");
+    assert!(c.open.values().all(|open| open.flow == trunk));
 }
 
 #[tokio::test]
