@@ -2,7 +2,7 @@
 //! peers the gateway connects to.
 
 use crate::certificates::{Authority, Identity};
-use crate::line::{Gateway, Line, WITHIN, directory};
+use crate::line::{Gateway, Line, WITHIN, connect_from, directory};
 use hotline_gateway::event::What;
 use hotline_gateway::io::stream::Ended;
 use hotline_gateway::sip::Transport;
@@ -221,4 +221,67 @@ async fn a_carrier_whose_connection_is_gone_is_found_again_by_the_name_it_had_pr
         }
         gateway.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_target_with_a_wrong_certificate_is_passed_over_for_the_next_by_which_the_trunk_is_reachable() {
+    let ours = Authority::new();
+    let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = |listener: &TcpListener| format!("sip:{};transport=tls", listener.local_addr().unwrap());
+    let out = format!(
+        "[dial]\ntrunk = \"out\"\n[[department]]\nname = \"Water\"\ncode = \"601\"\nnumbers = [\"01061230001\"]\n\
+         [[trunk]]\nname = \"out\"\nsources = [\"127.0.0.3\"]\nping = \"1s\"\ntargets = [{:?}, {:?}]",
+        target(&first),
+        target(&second)
+    );
+    let gateway =
+        gateway("wrong-name", &ours, &ours.signs(&["gateway.example"]), &Authority::new(), &out).await;
+    let mut events = gateway.running.events();
+    let wrong = ours.signs(&["127.0.0.9"]);
+    // Ends only when a request comes.
+    let stranger = tokio::spawn(async move {
+        loop {
+            if let Ok(mut line) = accept(&first, &wrong).await
+                && line.message().await.is_some()
+            {
+                return;
+            }
+        }
+    });
+    let mut carrier = accept(&second, &ours.signs(&["127.0.0.1"])).await.expect("a TLS connection");
+    let options = carrier.asked("OPTIONS").await;
+    carrier.answer(&options, "200 OK").await;
+    let told = async {
+        loop {
+            let event = events.recv().await.expect("events");
+            if let What::TrunkStateChanged { trunk, reachable, reason, .. } = event.what {
+                return (trunk.as_str().to_owned(), reachable, reason.to_string());
+            }
+        }
+    };
+    let told = timeout(WITHIN, told).await.expect("it is told");
+    assert_eq!(told, ("out".into(), true, "answers".into()));
+
+    let stream = connect_from("127.0.0.7", gateway.at(Transport::Tcp)).await;
+    let mut seat = Line::new(stream.local_addr().unwrap(), "TCP", stream);
+    let contact = format!("sip:1001@{};transport=tcp", seat.here);
+    seat.register(&gateway, &contact).await;
+    let department = format!("sip:601@{}", gateway.at(Transport::Tcp));
+    let invite = seat.request("INVITE", 1, "", &seat.offer()).replace("13812341234", "1001");
+    seat.send(invite.replace("sip:12345@127.0.0.7", &department)).await;
+    let invite = loop {
+        let request = carrier.message().await.expect("the connection stays open");
+        match request.method().map(|m| m.as_str()) {
+            Some("OPTIONS") => carrier.answer(&request, "200 OK").await,
+            Some("INVITE") => break request,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(String::from_utf8_lossy(invite.uri()).contains("01061230001@127.0.0.1"));
+    carrier.answer(&invite, "486 Busy Here").await;
+    assert!(gateway.running.streams().of(Ended::NoHandshake) >= 1);
+    assert!(!stranger.is_finished(), "a request went to a stranger");
+    stranger.abort();
+    gateway.stop().await;
 }
