@@ -127,6 +127,16 @@ pub(super) fn follow_direction(call: &mut Call, leg: LegId, ours: Direction, cx:
 }
 
 impl Call {
+    /// Follows what `leg` and the caller had said before they were connected: either may have put the other on hold, or
+    /// answered so.
+    pub(super) fn hold_again(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        for side in [leg, self.caller.id] {
+            if let Some(agreed) = self.media_of(side).and_then(|media| media.agreed) {
+                self.follow_direction(side, agreed.direction, cx);
+            }
+        }
+    }
+
     fn follow_direction(&mut self, leg: LegId, ours: Direction, cx: &mut Cx<'_>) {
         // We may send to this side only if it listens.
         let listens = ours.sends();

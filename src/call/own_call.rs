@@ -159,6 +159,7 @@ impl Call {
         let delay = cx.now.mono.since(self.story.began());
         self.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
         self.deadlines.set(Reason::CallLength, cx.now.mono + cx.rules.call_length);
+        self.hold_again(third, cx);
     }
 
     /// Nobody answered.

@@ -428,6 +428,7 @@ impl Call {
         );
         cx.out.push(Output::Acd(acd::Input::Answered { presentation }));
         self.watch_seat(leg, cx);
+        self.hold_again(leg, cx);
     }
 
     /// A request of ours on `leg` came to nothing.

@@ -227,12 +227,7 @@ impl Call {
         if let Some(seat) = to.seat {
             self.taken_over(leg, seat, to.operator, cx);
         }
-        // Either side may have put the other on hold before they were joined.
-        for side in [leg, self.caller.id] {
-            if let Some(agreed) = self.media_of(side).and_then(|media| media.agreed) {
-                super::hold::follow_direction(self, side, agreed.direction, cx);
-            }
-        }
+        self.hold_again(leg, cx);
     }
 
     /// The seat that answered is the one that serves the citizen from here on.
@@ -326,11 +321,7 @@ impl Call {
         self.watch_seat(leg, cx);
         cx.out.push(Output::Media(media::Command::Stop { leg: self.caller.id }));
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
-        for side in [leg, self.caller.id] {
-            if let Some(agreed) = self.media_of(side).and_then(|media| media.agreed) {
-                super::hold::follow_direction(self, side, agreed.direction, cx);
-            }
-        }
+        self.hold_again(leg, cx);
     }
 
     /// The seat is gone: the citizen waits again, first of all, and that seat is offered him first.

@@ -1,6 +1,7 @@
 //! Offers inside a call: hold in its three spellings, late offers, UPDATE, glare on either side; and offers in a family of
 //! addresses that is not served.
 
+use crate::early::rings;
 use crate::peer::*;
 use crate::world::World;
 use hotline_gateway::event::{RefusalReason, What};
@@ -43,6 +44,54 @@ fn hold_is_understood_in_its_three_spellings_and_ends_by_sendrecv() {
         assert_eq!(holds(&w), ["held", "resumed"]);
         pbx.hangs_up(&mut w);
     }
+}
+
+#[test]
+fn a_caller_who_held_while_he_waited_is_on_hold_when_the_seat_answers_until_he_resumes() {
+    let (mut w, mut pbx, mut phone, invite) = rings(13);
+    offers(&mut pbx, &mut w, &sdp("a=sendonly\r\n"));
+    assert!(holds(&w).is_empty(), "nobody is there to be held");
+    phone.answers(&mut w, &invite, 200, "", &sdp(""));
+    phone.hears(&mut w, "ACK");
+    w.run(MS(10));
+    assert_eq!(held_by_caller(&w), [true]);
+    offers(&mut pbx, &mut w, &sdp("a=sendrecv\r\n"));
+    assert_eq!(holds(&w), ["held", "resumed"]);
+    hang_up(&mut w, pbx, phone);
+}
+
+#[test]
+fn a_seat_that_answers_on_hold_holds_the_caller_until_it_resumes() {
+    let (mut w, pbx, mut phone, invite) = rings(14);
+    phone.answers(&mut w, &invite, 200, "", &sdp("a=sendonly\r\n"));
+    phone.hears(&mut w, "ACK");
+    w.run(MS(10));
+    assert_eq!(held_by_caller(&w), [false]);
+    offers(&mut phone, &mut w, &sdp("a=sendrecv\r\n"));
+    assert_eq!(holds(&w), ["held", "resumed"]);
+    hang_up(&mut w, pbx, phone);
+}
+
+/// The caller hangs up, and so does the seat.
+fn hang_up(w: &mut World, mut pbx: Peer, mut phone: Peer) {
+    pbx.asks(w, "BYE", "", "");
+    pbx.hears(w, "200 BYE");
+    let bye = phone.hears(w, "BYE");
+    phone.answers(w, &bye, 200, "", "");
+    settle(w);
+}
+
+/// For each hold, whether the caller began it.
+fn held_by_caller(w: &World) -> Vec<bool> {
+    let caller = w.journal.iter().find_map(|e| match &e.what {
+        What::CallReceived(received) => Some(received.leg),
+        _ => None,
+    });
+    let told = w.journal.iter().filter_map(|e| match &e.what {
+        What::CallHeld { leg } => Some(Some(*leg) == caller),
+        _ => None,
+    });
+    told.collect()
 }
 
 /// An offer of audio over IPv6, in a world that has IPv4 alone.

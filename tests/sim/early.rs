@@ -213,7 +213,7 @@ fn a_trunk_that_must_know_100rel_and_does_not_is_refused_421() {
 }
 
 /// A caller who waits, and the INVITE that reached the scripted seat.
-fn rings(seed: u64) -> (World, Peer, Peer, Message) {
+pub fn rings(seed: u64) -> (World, Peer, Peer, Message) {
     let mut w = world(seed, "", "", true);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));

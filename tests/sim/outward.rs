@@ -287,3 +287,16 @@ fn a_carrier_that_is_called_where_nobody_may_call_from_is_answered_in_its_calls(
     carrier.hears(&mut w, "200 BYE");
     settle(&mut w);
 }
+
+#[test]
+fn a_called_party_that_answers_on_hold_holds_the_seat_that_calls() {
+    let mut w = world(12, "");
+    let (_, mut carrier, invite) = dials(&mut w);
+    carrier.answers(&mut w, &invite, 200, "", &sdp("a=sendonly\r\n"));
+    carrier.hears(&mut w, "ACK");
+    w.run(MS(10));
+    assert_eq!(w.journal.iter().filter(|e| matches!(e.what, What::CallHeld { .. })).count(), 1);
+    let (_, bye) = carrier.within(&mut w, S(15), "BYE");
+    carrier.answers(&mut w, &bye, 200, "", "");
+    settle(&mut w);
+}
