@@ -85,17 +85,35 @@ pub(super) fn addresses(
     }
 }
 
-/// A listener on all addresses does not say which of them a peer should answer to.
+/// A listener on all addresses does not say which of them a peer should answer to; an address of the other family does
+/// not, either.
 fn reachable(sip: &Sip, places: &Places, problems: &mut Problems<'_>) {
-    let named = sip.advertised.as_ref().is_some_and(|a| a.host.parse::<IpAddr>().is_ok());
-    let all = sip.listen.iter().zip(&places.listen).find(|(l, _)| l.address.ip().is_unspecified());
-    if let Some((listen, at)) = all
-        && !named
-    {
+    let advertised: Option<IpAddr> = sip.advertised.as_ref().and_then(|a| a.host.parse().ok());
+    let named = |ip: IpAddr| advertised.is_some_and(|a| a.is_ipv4() == ip.is_ipv4());
+    let unnamed = |ip: IpAddr| ip.is_unspecified() && !named(ip);
+    let all = sip.listen.iter().zip(&places.listen).find(|(l, _)| unnamed(l.address.ip()));
+    if let Some((listen, at)) = all {
         let what = format!("sip.listen: {listen} is on all addresses, and sip.advertised is not one of them");
-        let cure = "add `advertised = \"192.0.2.1\"` with the IP address peers reach this machine at, or listen there";
+        let (family, example) = family_of(listen.address.ip());
+        let cure = match advertised {
+            None => {
+                let host = example.trim_matches(['[', ']']);
+                format!(
+                    "add `advertised = \"{host}\"` with the IP address peers reach this machine at, or listen there"
+                )
+            }
+            Some(_) => format!(
+                "listen at the address {family} peers reach this machine at, like \"{}:{example}:5060\"",
+                listen.transport
+            ),
+        };
         problems.add(at, fault(what, cure));
     }
+}
+
+/// The name of an address's family, and an example of it.
+fn family_of(ip: IpAddr) -> (&'static str, &'static str) {
+    if ip.is_ipv4() { ("IPv4", "192.0.2.1") } else { ("IPv6", "[2001:db8::1]") }
 }
 
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
@@ -160,7 +178,7 @@ fn no_way_to(peer: impl Display, transport: Transport, ip: Option<IpAddr>, sip: 
         return Some(fault(what, format!("add \"{transport}:0.0.0.0:5060\" to sip.listen")));
     }
     let ip = ip.filter(|ip| !sip.listen.iter().any(|l| l.reaches(transport, *ip)))?;
-    let (family, example) = if ip.is_ipv4() { ("IPv4", "192.0.2.1") } else { ("IPv6", "[2001:db8::1]") };
+    let (family, example) = family_of(ip);
     let what = format!("{peer} is reached by {family} and {transport}, which sip.listen does not have");
     let cure = format!("add a listening point with an {family} address, like \"{transport}:{example}:5060\"");
     Some(fault(what, cure))
