@@ -10,13 +10,15 @@ impl Call {
     pub fn paths(&self) -> impl Iterator<Item = Flow> {
         let caller = match &self.caller.signalling {
             CallerSignalling::Unanswered { flow, .. } => Some(*flow),
-            CallerSignalling::Up { dialog } => Some(dialog.flow()),
-            CallerSignalling::Closing | CallerSignalling::Down => None,
+            CallerSignalling::Up { dialog } | CallerSignalling::HangingUp { dialog, .. } => Some(dialog.flow()),
+            CallerSignalling::Closing | CallerSignalling::Down | CallerSignalling::Gone => None,
         };
         let seats = self.seats.iter().filter_map(|leg| match &leg.signalling {
             SeatSignalling::Inviting { target, .. } => Some(target.flow),
             SeatSignalling::Answering { asked } => Some(asked.flow),
-            SeatSignalling::Up { dialog, .. } | SeatSignalling::Closing { dialog } => Some(dialog.flow()),
+            SeatSignalling::Up { dialog, .. }
+            | SeatSignalling::HangingUp { dialog, .. }
+            | SeatSignalling::Closing { dialog } => Some(dialog.flow()),
             SeatSignalling::Preparing { .. } | SeatSignalling::Cancelling { .. } | SeatSignalling::Down => {
                 None
             }
