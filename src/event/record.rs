@@ -36,7 +36,7 @@ pub struct CallRecord {
     pub received_at: Wall,
     /// When we answered.
     pub answered_at: Option<Wall>,
-    /// When a human first answered.
+    /// When a human first answered: a seat, or whom a seat called.
     pub connected_at: Option<Wall>,
     /// When it ended.
     pub ended_at: Option<Wall>,
@@ -56,7 +56,7 @@ pub struct CallRecord {
     pub presentation_count: u32,
     /// The legs, in order; at most 64.
     pub legs: Vec<LegRecord>,
-    /// The seat that spoke with the caller last.
+    /// The seat that spoke with the caller last; of a call a seat made, that seat.
     pub seat: Option<SeatId>,
     /// The person there.
     pub operator: Option<OperatorId>,
@@ -64,7 +64,7 @@ pub struct CallRecord {
     pub refused: Option<(RefusalReason, u16)>,
     /// How it ended.
     pub ended: Option<CallEnded>,
-    /// Time the seat spent after the call, and whether the limit ran out.
+    /// Time seats spent after the call, all wrap-ups together, and whether the limit of any ran out.
     pub wrap_up: Option<(Duration, bool)>,
     /// The callback that is owed.
     pub callback: Option<(CallbackState, Arc<str>)>,
@@ -77,10 +77,11 @@ pub struct CallRecord {
 }
 
 /// Instants the fold measures from, since the call began.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Marks {
     pub(crate) connected: Option<Duration>,
-    pub(crate) wrap_up: Option<Duration>,
+    /// Of every seat that wraps up; a caller who was handed on may have left several at it.
+    pub(crate) wrap_ups: Vec<(SeatId, Duration)>,
 }
 
 /// One visit to a queue.
@@ -169,8 +170,9 @@ impl CallRecord {
             presentations: Vec::new(),
             presentation_count: 0,
             legs: vec![LegRecord { leg: received.leg, role: LegRole::Caller, quality: None }],
-            seat: None,
-            operator: None,
+            // Nobody is presented a call that a seat makes: it is that seat's from the first.
+            seat: part.summary.seat.clone(),
+            operator: part.summary.operator.clone(),
             refused: None,
             ended: None,
             wrap_up: None,
@@ -195,7 +197,12 @@ impl CallRecord {
                 self.refused = Some((r.reason, r.sip_code));
                 self.ended_at = Some(event.at);
             }
-            What::CallAnswered { .. } => self.answered_at = Some(event.at),
+            What::CallAnswered { .. } => {
+                self.answered_at = Some(event.at);
+                if self.direction == Direction::Outbound {
+                    self.connected(event.at, part.since_start);
+                }
+            }
             What::NoticePlayed { prompt, complete } => {
                 if self.notices.len() < 8 {
                     self.notices.push((prompt.clone(), *complete));
@@ -209,10 +216,10 @@ impl CallRecord {
             What::QueueLeft { queue, exit, waited, .. } => self.leave(event.at, queue, *exit, *waited),
             What::SeatPresented(p) => self.present(event.at, p),
             What::SeatPresentationEnded(e) => self.presentation_ended(e),
-            What::SeatConnected { seat, operator, .. } => {
-                self.connected_at.get_or_insert(event.at);
-                // One seat after the other: the time with each counts.
-                self.since.connected.get_or_insert(part.since_start);
+            What::SeatConnected { seat, operator, leg, .. } => {
+                self.connected(event.at, part.since_start);
+                // Of several phones that rang, this one was not named before.
+                self.add_leg(*leg, LegRole::Seat);
                 self.seat = Some(seat.clone());
                 self.operator = operator.clone();
             }
@@ -223,8 +230,8 @@ impl CallRecord {
                 self.transfers.push((event.at, t.clone()));
             }
             What::ParticipantChanged { leg, role, joined, .. } => {
-                if *joined && self.legs.len() < 64 && self.legs.iter().all(|l| l.leg != *leg) {
-                    self.legs.push(LegRecord { leg: *leg, role: *role, quality: None });
+                if *joined {
+                    self.add_leg(*leg, *role);
                 }
             }
             What::CallHeld { .. } => {}
@@ -239,11 +246,11 @@ impl CallRecord {
                 self.ended = Some(e.clone());
                 self.talk_over(part.since_start);
             }
-            What::WrapUpStarted { .. } => self.since.wrap_up = Some(part.since_start),
-            What::WrapUpCompleted { timed_out, .. } => {
-                let from = self.since.wrap_up.take().unwrap_or(part.since_start);
-                self.wrap_up = Some((part.since_start.saturating_sub(from), *timed_out));
+            What::WrapUpStarted { seat, .. } => {
+                self.since.wrap_ups.retain(|(s, _)| s != seat);
+                self.since.wrap_ups.push((seat.clone(), part.since_start));
             }
+            What::WrapUpCompleted { seat, timed_out } => self.wrapped_up(seat, *timed_out, part.since_start),
             What::CallbackChanged { state, reason, .. } => self.callback = Some((*state, reason.clone())),
             What::CallRecordUpdated(r) => {
                 self.revision = r.revision;
@@ -273,6 +280,25 @@ impl CallRecord {
     fn talk_over(&mut self, now: Duration) {
         if let Some(from) = self.since.connected.take() {
             self.talked += now.saturating_sub(from);
+        }
+    }
+
+    /// One seat after the other: the time with each counts.
+    fn connected(&mut self, at: Wall, since_start: Duration) {
+        self.connected_at.get_or_insert(at);
+        self.since.connected.get_or_insert(since_start);
+    }
+
+    fn wrapped_up(&mut self, seat: &SeatId, timed_out: bool, now: Duration) {
+        let at = self.since.wrap_ups.iter().position(|(s, _)| s == seat);
+        let took = at.map_or(Duration::ZERO, |at| now.saturating_sub(self.since.wrap_ups.swap_remove(at).1));
+        let (before, any) = self.wrap_up.unwrap_or_default();
+        self.wrap_up = Some((before + took, any || timed_out));
+    }
+
+    fn add_leg(&mut self, leg: LegId, role: LegRole) {
+        if self.legs.len() < 64 && self.legs.iter().all(|l| l.leg != leg) {
+            self.legs.push(LegRecord { leg, role, quality: None });
         }
     }
 
@@ -310,9 +336,7 @@ impl CallRecord {
             why: p.why.clone(),
             ended: None,
         });
-        if self.legs.len() < 64 {
-            self.legs.push(LegRecord { leg: p.leg, role: LegRole::Seat, quality: None });
-        }
+        self.add_leg(p.leg, LegRole::Seat);
     }
 
     fn presentation_ended(&mut self, e: &SeatPresentationEnded) {

@@ -1,10 +1,11 @@
-//! What a crash left open: every such call is closed with its reason, and its citizen is owed a call.
+//! What a crash left open: every such call is closed with its reason, and its citizen is owed a call. Nobody is owed one
+//! for a call that a seat made.
 
 use super::{Gateway, Output};
 use crate::call::{self, Cx, Story};
 use crate::event::{
-    CallEnded, CallEvent, CallRecord, CallState, CallbackState, EndReason, EndedBy, NodeState, QueueExit,
-    Summary, What,
+    CallEnded, CallEvent, CallRecord, CallState, CallbackState, Direction, EndReason, EndedBy, NodeState,
+    QueueExit, Summary, What,
 };
 use crate::time::{Duration, Now};
 use std::sync::Arc;
@@ -59,6 +60,7 @@ impl Gateway {
 fn end_as_crashed(story: &mut Story, cx: &mut Cx<'_>) {
     let Some(record) = story.record() else { return };
     let answered_by_operator = record.connected_at.is_some();
+    let callback_due = record.direction == Direction::Inbound;
     let withheld = record.caller.withheld;
     let open_visit = record.queue_visits.iter().rev().find(|v| v.left.is_none());
     if let Some(visit) = open_visit {
@@ -72,10 +74,10 @@ fn end_as_crashed(story: &mut Story, cx: &mut Cx<'_>) {
         sip_code: None,
         q850: call::q850(EndReason::Crashed),
         answered_by_operator,
-        callback_due: true,
+        callback_due,
     };
     story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
-    if !withheld {
+    if callback_due && !withheld {
         let due_at = cx.now.wall + DUE_WITHIN;
         let reason = Arc::from("crashed");
         story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });

@@ -13,21 +13,21 @@ const TOWN: &str = "[dial]\ntrunk = \"pbx\"\n\
     [[department]]\nname = \"Water Bureau\"\ncode = \"601\"\nnumbers = [\"61230001\", \"61230002\"]\n";
 
 /// Two or more seats and a department whose main number answers after a second.
-fn hotline(seed: u64, seats: u32) -> World {
+pub fn hotline(seed: u64, seats: u32) -> World {
     let mut w = World::with(seed, seats, ("wrap_up = \"5s\"", ""), "", TOWN);
     w.in_town("61230001", WhenRung::Answers(S(1)), None);
     w.in_town("61230002", WhenRung::Answers(S(1)), None);
     w
 }
 
-fn settle(w: &mut World) {
+pub fn settle(w: &mut World) {
     w.run(S(300));
     promises(&w.journal);
     nothing_is_left(w);
 }
 
 /// A citizen who talks with a seat; the seat's line.
-fn talking(w: &mut World, hangs_up: HangUp) -> Line {
+pub fn talking(w: &mut World, hangs_up: HangUp) -> Line {
     w.citizen_calls("13812341234", hangs_up);
     w.run(S(2));
     line_of(w, 1001)
@@ -47,7 +47,7 @@ fn holds(w: &mut World, line: Line, hold: bool) {
     w.run(MS(100));
 }
 
-fn hands_on(w: &mut World, line: Line, to: &str) {
+pub fn hands_on(w: &mut World, line: Line, to: &str) {
     w.at_desk(|phones, now, out| phones.hands_on(now, line, to, out));
 }
 
@@ -95,7 +95,7 @@ fn steps(w: &World) -> Vec<String> {
     w.journal.iter().filter_map(|e| step(&e.what)).collect()
 }
 
-fn final_record(w: &World) -> CallRecord {
+pub fn final_record(w: &World) -> CallRecord {
     let mut records = w.journal.iter().rev().filter_map(|e| match &e.what {
         What::CallRecordUpdated(r) if r.is_final => Some(r.as_ref().clone()),
         _ => None,
@@ -119,6 +119,8 @@ fn a_seat_calls_a_department_by_its_code_and_the_call_is_on_record() {
         (record.caller.raw.reveal().as_str(), record.service_number.as_str()),
         ("1001", "Water Bureau")
     );
+    assert_eq!(record.seat.as_ref().unwrap().as_str(), "1001");
+    assert!(record.connected_at.is_some() && record.talked >= S(9), "{:?}", record.talked);
     let end = record.ended.unwrap();
     assert_eq!((end.by, end.reason, end.callback_due), (EndedBy::Seat, EndReason::Completed, false));
     let roles: Vec<_> = record.legs.iter().map(|l| l.role).collect();
