@@ -14,16 +14,17 @@ use super::presence::Presence;
 use super::seat_leg::{MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use super::third_party::{Destination, Purpose, Reach};
-use crate::id::{LegId, PresentationId};
+use crate::event::PresentationResult;
+use crate::id::{LegId, PresentationId, SeatId};
 use crate::media;
 use crate::sip::{Dialog, Outgoing, Way, option_tag};
 
 impl Call {
-    /// The seat that speaks with the citizen dials somebody else.
-    pub(super) fn consult(&mut self, asked: Box<SeatAsked>, to: Destination, cx: &mut Cx<'_>) {
+    /// A seat that is in the call dials somebody else: only the one that speaks with the citizen may.
+    pub(super) fn consult(&mut self, by: SeatId, asked: Box<SeatAsked>, to: Destination, cx: &mut Cx<'_>) {
         let leg = asked.leg;
         let seat = match &self.stage {
-            Stage::Connected { seat: Some(seat), .. } if self.extension.is_none() => seat.clone(),
+            Stage::Connected { seat: Some(seat), .. } if *seat == by && self.extension.is_none() => by,
             _ => return refuse(&asked, leg, 486, cx),
         };
         if self.seats.len() + 1 >= MAX_SEAT_LEGS {
@@ -117,13 +118,13 @@ impl Call {
     pub(super) fn end_consult(&mut self, cx: &mut Cx<'_>) {
         let Some(extension) = &self.extension else { return };
         let Purpose::Consult { asker } = extension.purpose else { return };
-        let third = extension.leg;
-        if extension.reach == Reach::Up {
-            self.tell_participant(third, false, cx);
+        let presentation = extension.presentation;
+        if let Reach::Up { leg: third } = extension.reach {
+            self.tell_left(third, cx);
         }
-        self.take_extension();
+        self.take_extension(PresentationResult::Withdrawn, cx);
         for leg in &mut self.seats {
-            if leg.id == asker || leg.id == third {
+            if leg.id == asker || leg.part == Part::Third && leg.presentation == presentation {
                 leg.hang_up(cx);
             }
         }
@@ -132,7 +133,7 @@ impl Call {
     /// Whether `leg` belongs to the consultation that is on: the seat's second line, or the other end.
     pub(super) fn is_consulting(&self, leg: LegId) -> bool {
         self.extension.as_ref().is_some_and(|e| match e.purpose {
-            Purpose::Consult { asker } => asker == leg || e.leg == leg,
+            Purpose::Consult { asker } => asker == leg || e.reach == Reach::Up { leg },
             Purpose::Own | Purpose::Transfer(_) => false,
         })
     }

@@ -78,7 +78,8 @@ impl Call {
             cx.out.push(Output::Respond { tx: *tx, response });
             self.caller.signalling = CallerSignalling::Down;
             let cause = Cause { sip: cause.sip.or(Some(487)), ..cause };
-            self.end_because(EndedBy::Caller, EndReason::Cancelled, cause, cx);
+            let by = if self.owner.is_some() { EndedBy::Seat } else { EndedBy::Caller };
+            self.end_because(by, EndReason::Cancelled, cause, cx);
         }
     }
 
@@ -191,7 +192,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         Stage::Connected { seat, hold, .. } => Some((seat, hold)),
         _ => None,
     };
-    let lets_go = call.abandon_extension(cx);
+    let lets_go = call.abandon_extension(ending.by, cx);
     let cause = cause_of(ending.reason);
     call.hang_up_seats(cause, cx);
     call.hang_up_caller(cause, cx);
@@ -221,7 +222,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
     if let Some(seat) = connected.and_then(|(seat, _)| seat).or(lets_go) {
         cx.out.push(Output::Acd(acd::Input::Finished { seat, call: call.id }));
     }
-    if let Some(seat) = call.owner.clone() {
+    if let Some(seat) = call.owner.as_ref().map(|owner| owner.seat.clone()) {
         cx.out.push(Output::Acd(acd::Input::Vacate { seat, call: call.id }));
     }
     for reason in [
@@ -229,10 +230,12 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         Reason::LookUpDeadline,
         Reason::CallLength,
         Reason::LastMessage,
-        Reason::SeatAsked,
         Reason::SeatOnHold,
     ] {
         call.deadlines.cancel(reason);
+    }
+    for leg in call.seats.iter().map(|s| s.id).chain([call.caller.id]) {
+        call.deadlines.cancel(Reason::SeatAsked(leg));
     }
     close_media(call, cx);
 }

@@ -57,6 +57,18 @@ impl Fork {
         Fork { presentation, rang: None, best: None }
     }
 
+    /// Whether it is this one.
+    pub(super) fn is_of(&self, presentation: PresentationId) -> bool {
+        self.presentation == presentation
+    }
+
+    /// One of its phones rings; whether it is the first.
+    pub(super) fn begins_to_ring(&mut self, now: Mono) -> bool {
+        let first = self.rang.is_none();
+        self.rang.get_or_insert(now);
+        first
+    }
+
     /// Since when it rings.
     pub(super) fn rang_for(&self, now: Mono) -> Duration {
         self.rang.map_or(Duration::ZERO, |at| now.since(at))
@@ -86,7 +98,7 @@ impl Call {
     /// A phone rings.
     pub(super) fn phone_rings(&mut self, presentation: PresentationId, cx: &mut Cx<'_>) {
         if let Some(fork) = self.fork.as_mut().filter(|f| f.presentation == presentation) {
-            fork.rang.get_or_insert(cx.now.mono);
+            fork.begins_to_ring(cx.now.mono);
         }
         cx.out.push(Output::Acd(acd::Input::Rang { presentation }));
     }

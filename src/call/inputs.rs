@@ -81,8 +81,10 @@ pub enum Input {
         /// Where to.
         to: Referred,
     },
-    /// The seat that speaks with the citizen dials somebody else.
+    /// A seat that is in the call dials somebody else.
     Consult {
+        /// The seat.
+        seat: SeatId,
         /// Its INVITE.
         asked: Box<SeatAsked>,
         /// Whom it wants.
@@ -326,8 +328,8 @@ pub enum Reason {
     Leg(LegId),
     /// The INVITE to a phone should have been confirmed by somebody.
     Unheard(LegId),
-    /// The seat in the talk was asked whether it is there, and should have answered.
-    SeatAsked,
+    /// The seat that talks on this leg was asked whether it is there, and should have answered.
+    SeatAsked(LegId),
     /// The caller is on hold, where no sound tells whether the seat is there.
     SeatOnHold,
 }

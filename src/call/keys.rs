@@ -7,6 +7,7 @@ use super::reoffer::Parts;
 use super::requests::respond;
 use super::seat_leg::ALLOW;
 use super::story::Cx;
+use super::third_party::{Extension, Purpose, Reach};
 use crate::config::Dtmf;
 use crate::id::LegId;
 use crate::media;
@@ -76,6 +77,16 @@ impl Call {
 
     /// Who hears `leg` now.
     fn hears(&self, leg: LegId) -> Option<LegId> {
+        if let Some(Extension {
+            purpose: Purpose::Consult { asker }, reach: Reach::Up { leg: third }, ..
+        }) = &self.extension
+        {
+            match leg {
+                leg if leg == *asker => return Some(*third),
+                leg if leg == *third => return Some(*asker),
+                _ => {}
+            }
+        }
         match self.stage {
             Stage::Connected { leg: seat, hold: None, .. } if leg == self.caller.id => Some(seat),
             Stage::Connected { leg: seat, hold: None, .. } if leg == seat => Some(self.caller.id),

@@ -7,9 +7,9 @@ use super::ending::{self, Ending};
 use super::fork::Fork;
 use super::inputs::{Input, Output, Reason};
 use super::keys::Way;
-use super::presence::Broken;
+use super::presence::{Broken, Owner};
 use super::rules::{QueueVoice, ServiceRules};
-use super::seat_leg::{Part, SeatLeg};
+use super::seat_leg::{Part, SeatLeg, SeatSignalling};
 use super::story::{Cx, Story};
 use super::third_party::{Destination, Extension};
 use crate::acd;
@@ -50,8 +50,10 @@ pub struct Call {
     pub(super) early_sound: Option<LegId>,
     /// Whom the call is being extended to.
     pub(super) extension: Option<Extension>,
+    /// Who joined beside caller and queue, as events name them, until they leave; at most one a leg.
+    pub(super) guests: Vec<(LegId, Arc<str>)>,
     /// The seat that made the call by itself.
-    pub(super) owner: Option<SeatId>,
+    pub(super) owner: Option<Owner>,
     /// The caller came back from somebody who did not answer.
     pub(super) recalled: bool,
     pub(super) plays: u32,
@@ -194,6 +196,7 @@ impl Call {
             deadlines,
             early_sound: None,
             extension: None,
+            guests: Vec::new(),
             owner: None,
             recalled: false,
             plays: 0,
@@ -238,7 +241,7 @@ impl Call {
                 self.request_failed(leg, &method, (cseq, cause), cx)
             }
             Input::Refer { leg, tx, request, to } => self.referred(leg, tx, &request, to, cx),
-            Input::Consult { asked, to } => self.consult(asked, *to, cx),
+            Input::Consult { seat, asked, to } => self.consult(seat, asked, *to, cx),
             Input::Entered(entered) => {
                 self.story.summary.queue = Some(entered.queue.clone());
                 self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
@@ -285,7 +288,7 @@ impl Call {
                 Reason::Recall => self.extension_silent(cx),
                 Reason::Leg(leg) => self.leg_due(leg, cx),
                 Reason::Unheard(leg) => self.unheard(leg, cx),
-                Reason::SeatAsked => self.seat_overdue(cx),
+                Reason::SeatAsked(leg) => self.seat_overdue(leg, cx),
                 Reason::SeatOnHold => self.seat_on_hold(cx),
             }
         }
@@ -386,6 +389,10 @@ impl Call {
             side.side = MediaSide::Closed;
         }
         if leg != self.caller.id {
+            let lost = self.seats.iter().find(|s| s.id == leg);
+            if let Some(SeatSignalling::Answering { asked }) = lost.map(|s| &s.signalling) {
+                super::pick_up::refuse(asked, leg, 503, cx);
+            }
             return self.seat_lost(leg, None, cx);
         }
         if matches!(self.stage, Stage::Arriving { .. }) {

@@ -5,17 +5,18 @@ use super::caller_leg::{CallerLeg, CallerSignalling, MediaSide};
 use super::conduct::{Awaited, Conduct};
 use super::inputs::{Output, Reason, SeatAsked};
 use super::machine::{Call, LookUp, Published, Stage};
-use super::presence::Broken;
+use super::presence::{Broken, Owner, Presence};
 use super::rules::ServiceRules;
 use super::story::{Cx, Story};
 use super::third_party::{Destination, Purpose};
 use crate::acd;
 use crate::event::{
-    CallReceived, CallState, Caller, Direction, EndReason, EndedBy, IdentitySource, Summary, What,
+    CallReceived, CallState, Caller, Direction, EndReason, EndedBy, IdentitySource, PresentationResult,
+    Summary, What,
 };
 use crate::id::{CallId, LegId, OperatorId, QueueId, SeatId, ServiceNumber, TrunkId};
 use crate::media;
-use crate::sip::{Dialog, Outgoing, option_tag};
+use crate::sip::{Dialog, Outgoing, Way, option_tag};
 use crate::time::{Duration, Timers};
 use std::sync::Arc;
 
@@ -39,7 +40,8 @@ impl Call {
     /// disk.
     pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
         let Dialled { call, seat, operator, asked, to } = dialled;
-        let SeatAsked { leg, tx, flow, invite, offer, .. } = asked;
+        let SeatAsked { leg, tx, flow, invite, offer, watch } = asked;
+        let presence = Presence::new(Way { flow, behind: None }, watch);
         let number = ServiceNumber::from(&*to.name);
         let identity =
             Caller { raw: seat.as_str().into(), source: IdentitySource::None, ..Caller::default() };
@@ -94,7 +96,8 @@ impl Call {
             early_sound: None,
             fork: None,
             extension: None,
-            owner: Some(seat),
+            guests: Vec::new(),
+            owner: Some(Owner { seat, presence }),
             recalled: false,
             plays: 0,
         }
@@ -154,17 +157,18 @@ impl Call {
         caller.signalling = CallerSignalling::Up { dialog: Box::new(dialog) };
         cx.out.push(Output::Media(caller.media.agree(agreed)));
         cx.out.push(Output::Media(media::Command::Bridge { a: caller.id, b: third }));
-        self.take_extension();
+        self.take_extension(PresentationResult::Withdrawn, cx);
         self.stage = Stage::Connected { leg: third, seat: None, hold: None };
         let delay = cx.now.mono.since(self.story.began());
         self.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
         self.deadlines.set(Reason::CallLength, cx.now.mono + cx.rules.call_length);
         self.hold_again(third, cx);
+        self.watch_own(third, cx);
     }
 
     /// Nobody answered.
     pub(super) fn own_failed(&mut self, status: u16, cx: &mut Cx<'_>) {
-        self.take_extension();
+        self.take_extension(PresentationResult::Withdrawn, cx);
         if let CallerSignalling::Unanswered { tx, invite, .. } = &self.caller.signalling {
             let response = Outgoing::response(invite, status, Some(&self.caller.id.to_string()));
             cx.out.push(Output::Respond { tx: *tx, response });

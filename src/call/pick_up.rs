@@ -56,6 +56,9 @@ impl Call {
 
 /// The final answer to a seat's INVITE that leads nowhere.
 pub(super) fn refuse(asked: &SeatAsked, leg: LegId, status: u16, cx: &mut Cx<'_>) {
-    let response = Outgoing::response(&asked.invite, status, Some(&leg.to_string()));
+    let mut response = Outgoing::response(&asked.invite, status, Some(&leg.to_string()));
+    if status == 503 {
+        response = response.with("Retry-After", super::RETRY_AFTER);
+    }
     cx.out.push(Output::Respond { tx: asked.tx, response });
 }

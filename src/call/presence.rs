@@ -7,11 +7,11 @@
 
 use super::inputs::{Output, Reason, Watch};
 use super::machine::{Call, Stage};
-use super::seat_leg::{SeatLeg, SeatSignalling};
+use super::reoffer::Parts;
 use super::story::Cx;
 use crate::acd;
 use crate::event::{EndReason, EndedBy, What};
-use crate::id::LegId;
+use crate::id::{LegId, SeatId};
 use crate::media;
 use crate::sip::{Method, Way};
 use crate::time::{Duration, Mono};
@@ -45,7 +45,8 @@ enum Path {
     Lost,
 }
 
-/// Whether the caller had an operator and lost him.
+/// Whether the caller had an operator and lost him: the phone died, or he was handed on, nobody answered, and the seat
+/// that let him go has yet to take him back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
     /// No, or he has another since.
@@ -66,35 +67,53 @@ impl Presence {
     }
 }
 
+/// The seat that made a call by itself.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub seat: SeatId,
+    /// Of its phone, which is the caller's leg.
+    pub presence: Presence,
+}
+
 impl Call {
     /// The seat has answered: its media is watched from here on.
     pub(super) fn watch_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         self.broken = Broken::Not;
-        let watched = self.seats.iter().any(|s| s.id == leg && s.presence.watch == Watch::Asked);
-        if watched {
+        self.watch(leg, cx);
+    }
+
+    /// Whom a seat called has answered: both are watched, where they are seats.
+    pub(super) fn watch_own(&mut self, third: LegId, cx: &mut Cx<'_>) {
+        self.watch(self.caller.id, cx);
+        self.watch(third, cx);
+    }
+
+    fn watch(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if self.presence_on(leg).is_some() {
             cx.out.push(Output::Media(media::Command::Watch { leg, quiet: QUIET }));
             self.deadlines.set(Reason::SeatOnHold, cx.now.mono + ON_HOLD);
         }
     }
 
-    /// The seat's media fell silent.
+    /// The media of a seat fell silent.
     pub(super) fn seat_quiet(&mut self, leg: LegId, cx: &mut Cx<'_>) {
-        let Some(seat) = self.talking_seat().filter(|s| s.id == leg) else { return };
-        seat.presence.quiet = Some(cx.now.mono);
-        match seat.presence.path {
-            Path::Lost => self.give_back("phone does not answer", cx),
-            Path::Open => self.ask_seat(cx),
+        let Some(presence) = self.presence_on(leg) else { return };
+        presence.quiet = Some(cx.now.mono);
+        match presence.path {
+            Path::Lost => self.give_back(leg, "phone does not answer", cx),
+            Path::Open => self.ask_seat(leg, cx),
         }
     }
 
     /// While the caller is on hold the seat owes no sound.
     pub(super) fn seat_on_hold(&mut self, cx: &mut Cx<'_>) {
-        if self.talking_seat().is_none() {
+        let judged = self.judged();
+        if judged.iter().flatten().next().is_none() {
             return;
         }
         self.deadlines.set(Reason::SeatOnHold, cx.now.mono + ON_HOLD);
         if self.owes_no_sound() {
-            self.ask_seat(cx);
+            judged.into_iter().flatten().for_each(|leg| self.ask_seat(leg, cx));
         }
     }
 
@@ -102,78 +121,79 @@ impl Call {
         matches!(self.stage, Stage::Connected { hold: Some(_), .. })
     }
 
-    fn ask_seat(&mut self, cx: &mut Cx<'_>) {
-        if self.deadlines.contains(Reason::SeatAsked) {
+    fn ask_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if self.deadlines.contains(Reason::SeatAsked(leg)) || !self.is_up(leg) {
             return;
         }
-        let Some(seat) = self.talking_seat() else { return };
-        let SeatSignalling::Up { dialog, .. } = &mut seat.signalling else { return };
-        let (leg, flow, request) = (seat.id, dialog.flow(), dialog.request(Method::Options));
+        let Some(Parts { dialog, .. }) = self.parts_of(leg, None) else { return };
+        let (flow, request) = (dialog.flow(), dialog.request(Method::Options));
         cx.out.push(Output::Request { leg, flow, request });
-        self.deadlines.set(Reason::SeatAsked, cx.now.mono + ANSWER_WITHIN);
+        self.deadlines.set(Reason::SeatAsked(leg), cx.now.mono + ANSWER_WITHIN);
     }
 
     /// The seat answered the question.
     pub(super) fn seat_told(&mut self, leg: LegId, status: u16, cx: &mut Cx<'_>) {
-        if self.talking_seat().is_none_or(|s| s.id != leg) {
-            return;
-        }
-        self.deadlines.cancel(Reason::SeatAsked);
+        self.deadlines.cancel(Reason::SeatAsked(leg));
         match status {
             // It knows no such dialog (RFC 3261 section 12.2.2): for it the talk is over.
-            481 => self.missing("phone does not know the call any more", cx),
+            481 => self.missing(leg, "phone does not know the call any more", cx),
             // Said by a proxy on the way, or by ourselves for want of an answer.
-            408 | 430 | 503 | 504 => self.missing("phone does not answer", cx),
+            408 | 430 | 503 | 504 => self.missing(leg, "phone does not answer", cx),
             _ => {}
         }
     }
 
     /// A request to the seat came to nothing.
     pub(super) fn seat_untold(&mut self, leg: LegId, cx: &mut Cx<'_>) {
-        if self.deadlines.contains(Reason::SeatAsked) && self.talking_seat().is_some_and(|s| s.id == leg) {
-            self.deadlines.cancel(Reason::SeatAsked);
-            self.missing("phone does not answer", cx);
+        if self.deadlines.contains(Reason::SeatAsked(leg)) {
+            self.deadlines.cancel(Reason::SeatAsked(leg));
+            self.missing(leg, "phone does not answer", cx);
         }
     }
 
     /// The question has had its time.
-    pub(super) fn seat_overdue(&mut self, cx: &mut Cx<'_>) {
-        self.missing("phone does not answer", cx);
+    pub(super) fn seat_overdue(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        self.missing(leg, "phone does not answer", cx);
     }
 
     /// The phone at the end of this way no longer answers, or the way itself is gone.
     pub(super) fn way_lost(&mut self, way: &Way, cx: &mut Cx<'_>) {
-        let Some(seat) = self.talking_seat().filter(|s| s.presence.way == *way) else { return };
-        seat.presence.path = Path::Lost;
-        self.missing("phone does not answer", cx);
+        for leg in self.judged().into_iter().flatten() {
+            let Some(presence) = self.presence_on(leg).filter(|p| p.way == *way) else { continue };
+            presence.path = Path::Lost;
+            self.missing(leg, "phone does not answer", cx);
+        }
     }
 
     /// It answers again.
     pub(super) fn way_back(&mut self, way: &Way) {
-        if let Some(seat) = self.talking_seat().filter(|s| s.presence.way == *way) {
-            seat.presence.path = Path::Open;
+        for leg in self.judged().into_iter().flatten() {
+            if let Some(presence) = self.presence_on(leg).filter(|p| p.way == *way) {
+                presence.path = Path::Open;
+            }
         }
     }
 
     /// One sign that the seat is gone. With the silence of its media it is enough.
-    fn missing(&mut self, why: &'static str, cx: &mut Cx<'_>) {
+    fn missing(&mut self, leg: LegId, why: &'static str, cx: &mut Cx<'_>) {
         let now = cx.now.mono;
-        let quiet = self.talking_seat().is_some_and(|s| s.presence.is_quiet(now));
+        let Some(quiet) = self.presence_on(leg).map(|presence| presence.is_quiet(now)) else { return };
         if quiet || self.owes_no_sound() {
-            self.give_back(why, cx);
+            self.give_back(leg, why, cx);
         }
     }
 
-    /// The leg of the seat that talks, if it may be judged.
-    fn talking_seat(&mut self) -> Option<&mut SeatLeg> {
-        let Stage::Connected { leg, .. } = &self.stage else { return None };
-        self.seats.iter_mut().find(|s| s.id == *leg && s.presence.watch == Watch::Asked)
+    /// The legs of the seats that talk, where they may be judged: the one beside the caller, and the caller's own in a
+    /// call a seat made.
+    fn judged(&mut self) -> [Option<LegId>; 2] {
+        let Stage::Connected { leg, .. } = self.stage else { return [None; 2] };
+        [leg, self.caller.id].map(|leg| self.presence_on(leg).map(|_| leg))
     }
 
     /// A leg beside the caller's has proved to be dead. Its loss is the call's only when that was with somebody outside.
     pub(super) fn leg_lost(&mut self, leg: LegId, why: &'static str, cx: &mut Cx<'_>) {
         if self.carries_call(leg) {
-            return self.give_back(why, cx);
+            return self.give_back(leg, why, cx);
         }
         if self.is_consulting(leg) {
             return self.end_consult(cx);
@@ -184,14 +204,28 @@ impl Call {
         }
     }
 
-    /// The operator is gone, the caller is not: he hears an apology and is first in line again.
-    fn give_back(&mut self, reason: &'static str, cx: &mut Cx<'_>) {
-        let Stage::Connected { leg, seat, hold } = &self.stage else { return };
-        let (leg, hold) = (*leg, *hold);
-        let Some(seat) = seat.clone() else {
+    /// The presence of the seat that talks on `leg`, if it may be judged.
+    fn presence_on(&mut self, leg: LegId) -> Option<&mut Presence> {
+        let Stage::Connected { leg: talks, .. } = self.stage else { return None };
+        let presence = if leg == self.caller.id {
+            &mut self.owner.as_mut()?.presence
+        } else {
+            let seat = self.seats.iter_mut().find(|s| s.id == leg && s.id == talks)?;
+            &mut seat.presence
+        };
+        Some(presence).filter(|presence| presence.watch == Watch::Asked)
+    }
+
+    /// The seat on `leg` is gone. The operator of a caller who is not: that one hears an apology and is first in line
+    /// again. A call of the seat's own is over.
+    fn give_back(&mut self, leg: LegId, reason: &'static str, cx: &mut Cx<'_>) {
+        let Stage::Connected { seat, hold, .. } = &self.stage else { return };
+        let hold = *hold;
+        let Some(seat) = seat.clone().filter(|_| leg != self.caller.id) else {
             return self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx);
         };
         self.end_consult(cx);
+        self.tell_left(leg, cx);
         cx.out.push(Output::Media(media::Command::Unbridge { a: self.caller.id }));
         if let Some(gone) = self.seats.iter_mut().find(|s| s.id == leg) {
             gone.hang_up(cx);
@@ -201,7 +235,7 @@ impl Call {
             self.story.tell(cx, What::CallResumed { leg: holder, held });
             cx.out.push(Output::Media(media::Command::Stop { leg: self.caller.id }));
         }
-        self.deadlines.cancel(Reason::SeatAsked);
+        self.deadlines.cancel(Reason::SeatAsked(leg));
         self.deadlines.cancel(Reason::SeatOnHold);
         self.broken = Broken::Off;
         self.stage = Stage::Waiting { welcome: None };

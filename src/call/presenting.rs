@@ -10,7 +10,6 @@ use super::pick_up;
 use super::presence::Presence;
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};
 use super::story::Cx;
-use super::third_party::Reach;
 use crate::acd;
 use crate::caller;
 use crate::event::{CallState, PresentationResult, SeatPresentationEnded, SeatPresented, What};
@@ -94,44 +93,47 @@ impl Call {
                 (Presence::new(way, asked.watch), SeatSignalling::Answering { asked }, Vec::new())
             }
         };
+        let third = self.extension.as_ref().filter(|e| e.rings(presentation));
+        let part = if third.is_some() { Part::Third } else { Part::Offered };
+        let trunk = third.and_then(|e| e.to.trunk.clone());
+        let peer = trunk.as_ref().map_or_else(|| cx.rules.seat.clone(), |trunk| cx.rules.trunk(trunk));
         cx.out.push(Output::LegUp(leg));
-        let media = Agreement::new(leg, family, cx.random.bits(), cx.rules.seat.clone());
+        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
+        cx.out.extend(trunk.map(|trunk| Output::ChannelTaken { leg, trunk }));
         cx.out.push(Output::Media(media.opening()));
         self.seats.push(SeatLeg {
             id: leg,
-            part: Part::Offered,
+            part,
             presentation,
             seat: seat.clone(),
             presence,
             signalling,
             others,
             media,
-            conduct: Conduct::new(cx.rules.seat.clone(), cx.random.bits()),
+            conduct: Conduct::new(peer, cx.random.bits()),
             early: EarlyDialogs::default(),
         });
     }
 
     /// Sends the INVITE of every prepared seat leg that has its port, once the look-up is settled.
     pub(super) fn ring_prepared_seats(&mut self, cx: &mut Cx<'_>) {
-        let LookUp::Settled(history) = &self.look_up else { return };
-        let nth = history.as_ref().map_or(0, |h| h.calls_24h) + 1;
-        let waited = self.waited(cx.now);
+        if !matches!(self.look_up, LookUp::Settled(_)) {
+            return;
+        }
+        let intro = Introduction {
+            call: Some(self.id),
+            number: self.number_shown(),
+            display: match self.recalled {
+                false => self.citizen_shown(cx),
+                true => format!("[Recall] {}", self.citizen_shown(cx)),
+            },
+            host: None,
+        };
         let codecs = self.caller.media.codecs_like(&cx.rules.seat);
         let mut rung = Vec::new();
         for leg in self.seats.iter_mut().filter(|s| s.part == Part::Offered) {
             let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
             let target = target.clone();
-            let intro = Introduction {
-                call: self.id,
-                caller: &self.identity,
-                display: match self.recalled {
-                    false => caller::display_name(nth, &self.service.number, &self.identity, waited),
-                    true => format!(
-                        "[Recall] {}",
-                        caller::display_name(nth, &self.service.number, &self.identity, waited)
-                    ),
-                },
-            };
             let Some(invite) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else { continue };
             cx.out.push(Output::Request { leg: leg.id, flow: target.flow, request: invite.clone() });
             let offered = codecs.clone();
@@ -140,6 +142,20 @@ impl Call {
             rung.push(leg.id);
         }
         rung.into_iter().for_each(|leg| self.await_word(leg, cx));
+    }
+
+    /// The citizen's number for a phone, as the trunk gave it; empty when he withholds it.
+    pub(super) fn number_shown(&self) -> String {
+        if self.identity.withheld { String::new() } else { self.identity.raw.reveal().clone() }
+    }
+
+    /// What a seat's screen says of the citizen.
+    pub(super) fn citizen_shown(&self, cx: &Cx<'_>) -> String {
+        let earlier = match &self.look_up {
+            LookUp::Settled(Some(history)) => history.calls_24h,
+            LookUp::Settled(None) | LookUp::Asked(_) => 0,
+        };
+        caller::display_name(earlier + 1, &self.service.number, &self.identity, self.waited(cx.now))
     }
 
     /// The queue took the offer back and has moved on.
@@ -177,7 +193,8 @@ impl Call {
         cx.out.extend(lost.media.close().map(Output::Media));
         match part {
             Part::Offered => {}
-            Part::Third => return self.third_lost(leg, status, cx),
+            Part::Third if was_offered => return self.third_lost(leg, status, cx),
+            Part::Third => return,
             Part::Asking => return self.end_consult(cx),
         }
         if was_offered {
@@ -196,6 +213,9 @@ impl Call {
         rang: Duration,
         cx: &mut Cx<'_>,
     ) {
+        if self.extension.as_ref().is_some_and(|e| e.rings(presentation)) {
+            return self.third_failed((result, status), cx);
+        }
         self.fork = None;
         self.back_to_waiting();
         self.tell_presentation_ended(presentation, seat, result, rang, status, cx);
@@ -210,7 +230,7 @@ impl Call {
         }
     }
 
-    fn tell_presentation_ended(
+    pub(super) fn tell_presentation_ended(
         &mut self,
         presentation: PresentationId,
         seat: SeatId,
@@ -310,7 +330,7 @@ impl Call {
     }
 
     fn seat_answered(&mut self, leg: LegId, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
-        let ringing = self.extension.as_ref().is_some_and(|e| e.leg == leg && e.reach == Reach::Ringing);
+        let ringing = self.is_rung(leg);
         let offered = matches!(self.stage, Stage::Waiting { .. });
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let waiting = if seat.part == Part::Third { ringing } else { offered };
@@ -401,6 +421,7 @@ impl Call {
         let Some(answered) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (answered.presentation, answered.seat.clone());
         self.early_sound = None;
+        self.recalled = false;
         self.fork = None;
         self.hush(presentation, Some(leg), Cause::ELSEWHERE, cx);
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));

@@ -336,9 +336,13 @@ impl Call {
         if self.carries_call(leg) {
             return self.end(EndedBy::Gateway, EndReason::SignallingLost, status, cx);
         }
+        if self.is_consulting(leg) {
+            return self.end_consult(cx);
+        }
         if let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) {
             seat.hang_up(cx);
         }
+        self.line_gone(leg, cx);
     }
 }
 

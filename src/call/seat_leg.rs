@@ -8,11 +8,11 @@ use super::inputs::{SeatAsked, Target};
 use super::presence::Presence;
 use super::rules::Rules;
 use crate::caller;
-use crate::event::Caller;
 use crate::id::{CallId, LegId, PresentationId, SeatId};
 use crate::sdp::Codec;
 use crate::sip::{Cause, Dialog, Method, Outgoing};
 use crate::time::Mono;
+use std::sync::Arc;
 
 /// Methods we take; in every 200 to INVITE and every 405.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK";
@@ -127,47 +127,59 @@ impl SeatLeg {
     }
 }
 
-/// What the seat is told of the caller.
-pub struct Introduction<'a> {
-    /// The call.
-    pub call: CallId,
-    /// Who calls.
-    pub caller: &'a Caller,
-    /// What the phone's screen shows.
+/// What whoever is called is told of who calls.
+#[derive(Debug)]
+pub struct Introduction {
+    /// The call; told to seats alone.
+    pub call: Option<CallId>,
+    /// The number of who calls; empty when he withholds it.
+    pub number: String,
+    /// What the phone's screen shows; may be empty.
     pub display: String,
+    /// The host of who calls; `None`: ours.
+    pub host: Option<Arc<str>>,
 }
 
-/// The INVITE to a seat. The caller's number stands in From and P-Asserted-Identity (RFC 3325), the call id in
-/// X-Hotline-Call-Id as text and in User-to-User as its 16 octets (RFC 7433). A caller who withholds his number is
-/// anonymous, and the phone is asked to keep it so (RFC 3323).
+/// The INVITE to a seat, or to somebody outside. The caller's number stands in From and P-Asserted-Identity (RFC 3325),
+/// the call id in X-Hotline-Call-Id as text and in User-to-User as its 16 octets (RFC 7433). A caller who withholds his
+/// number is anonymous, and the phone is asked to keep it so (RFC 3323).
 pub fn invite(
     leg: &mut SeatLeg,
     target: &Target,
-    intro: &Introduction<'_>,
+    intro: &Introduction,
     codecs: &[Codec],
     rules: &Rules,
 ) -> Option<Outgoing> {
     let body = leg.media.offer(rules, target.flow, codecs)?;
-    let host = &rules.domain;
-    let number = if intro.caller.withheld { "anonymous" } else { intro.caller.raw.reveal().as_str() };
-    let user = caller::uri_user(number);
-    let from = format!("{} <sip:{user}@{host}>;tag={}", crate::sip::quoted(&intro.display), leg.id);
+    let host = intro.host.as_deref().unwrap_or(&rules.domain);
+    let address = format!("<sip:{}@{host}>", caller::uri_user(&intro.number));
+    let from = match intro.display.as_str() {
+        "" => format!("{address};tag={}", leg.id),
+        display => format!("{} {address};tag={}", crate::sip::quoted(display), leg.id),
+    };
+    let to = match leg.seat.as_str() {
+        "" => format!("<{}>", target.uri),
+        seat => format!("<sip:{seat}@{host}>"),
+    };
     let mut invite = Outgoing::request(Method::Invite, &target.uri)
         .with("From", from)
-        .with("To", format!("<sip:{}@{host}>", leg.seat))
+        .with("To", to)
         .with("Call-ID", leg.id.to_string())
         .with("CSeq", "1 INVITE")
         .with("Max-Forwards", "70")
         .with("Contact", crate::sip::contact(rules.advertised.as_ref(), &target.flow, "hotline"))
-        .with("Allow", ALLOW)
-        .with("X-Hotline-Call-Id", intro.call.to_string())
-        .with("User-to-User", format!("{};encoding=hex", hex(intro.call.as_bytes())));
+        .with("Allow", ALLOW);
+    if let Some(call) = intro.call {
+        invite = invite
+            .with("X-Hotline-Call-Id", call.to_string())
+            .with("User-to-User", format!("{};encoding=hex", hex(call.as_bytes())));
+    }
     for route in &target.routes {
         invite = invite.with("Route", route.as_bytes());
     }
-    invite = match intro.caller.withheld {
+    invite = match intro.number.is_empty() {
         true => invite.with("Privacy", "id"),
-        false => invite.with("P-Asserted-Identity", format!("<sip:{user}@{host}>")),
+        false => invite.with("P-Asserted-Identity", address),
     };
     Some(leg.conduct.ask(invite).body("application/sdp", body))
 }

@@ -1,23 +1,20 @@
-//! Asking somebody else into a call: another seat, or a department by its numbers, one after the other.
+//! Asking somebody else into a call: another seat, at all its phones at once, or a department by its numbers, one after
+//! the other.
 //!
 //! Who asked and what for is the [`Purpose`]; what follows from an answer or from silence is in `consult` (the seat
 //! asks while the citizen waits), `own_call` (a seat calls by itself) and `transfer` (the citizen is handed on).
 
-use super::agreement::Agreement;
-use super::conduct::Conduct;
-use super::early::EarlyDialogs;
+use super::fork::Fork;
 use super::inputs::{Output, Phone, Reason};
 use super::machine::Call;
-use super::presence::Presence;
-use super::seat_leg::{ALLOW, MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};
+use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatSignalling};
 use super::story::Cx;
 use super::transfer::Transfer;
 use crate::acd;
-use crate::caller;
-use crate::event::{LegRole, What};
+use crate::event::{LegRole, PresentationResult, SeatPresented, What};
 use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
 use crate::redact::Pii;
-use crate::sip::{Method, Outgoing};
+use crate::sip::Cause;
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -38,7 +35,7 @@ pub struct Destination {
     pub trunk: Option<TrunkId>,
     /// The number it sees; without one it sees who asks for it.
     pub shown: Option<String>,
-    /// Whom to ring, in order: a department's numbers, or a seat's phones. Each may have several ways to it.
+    /// Whom to ring: a department's numbers, in order, or a seat's phones, all at once. Each may have several ways to it.
     pub phones: Vec<Phone>,
     /// How long each but the last may ring.
     pub ring: Duration,
@@ -64,7 +61,10 @@ pub(super) enum Purpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     Ringing,
-    Up,
+    Up {
+        /// The leg he answered on.
+        leg: LegId,
+    },
 }
 
 /// Somebody who is being asked in, or was. At most one at a time in a call.
@@ -73,10 +73,17 @@ pub(super) struct Extension {
     pub to: Destination,
     /// Which of the phones is rung next.
     next: usize,
-    /// His leg; of those before, CANCEL is out.
-    pub leg: LegId,
+    /// What his legs serve: all the phones of a seat, or one number of a department; of those before, CANCEL is out.
+    pub presentation: PresentationId,
     pub reach: Reach,
     pub purpose: Purpose,
+}
+
+impl Extension {
+    /// Whether a leg of this presentation rings for it.
+    pub(super) fn rings(&self, presentation: PresentationId) -> bool {
+        self.reach == Reach::Ringing && self.presentation == presentation
+    }
 }
 
 impl Call {
@@ -90,119 +97,114 @@ impl Call {
         // The queue offers that seat nothing meanwhile.
         let call = self.id;
         cx.out.extend(to.seat.clone().map(|seat| Output::Acd(acd::Input::Occupy { seat, call })));
-        let leg = LegId::new(cx.now.wall, cx.random);
-        self.extension = Some(Extension { to, next: 0, leg, reach: Reach::Ringing, purpose });
+        let presentation = PresentationId::new(cx.now.wall, cx.random);
+        self.extension = Some(Extension { to, next: 0, presentation, reach: Reach::Ringing, purpose });
         self.ring_next(None, cx);
     }
 
-    /// Rings the next number. `status` is what became of the one before; with none left it is what became of all.
+    /// Rings all the phones of a seat, or the next number of a department. `status` is what became of the one before;
+    /// with none left it is what became of all.
     fn ring_next(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
         self.deadlines.cancel(Reason::Hop);
+        let full = self.seats.len() >= MAX_SEAT_LEGS;
         let Some(extension) = &mut self.extension else { return };
-        let Some(phone) = extension.to.phones.get(extension.next).cloned() else {
+        let left = extension.to.phones.get(extension.next..).unwrap_or_default();
+        let at_once = if extension.to.seat.is_some() { left.len() } else { 1 };
+        let phones: Vec<Phone> = left.iter().take(at_once).cloned().collect();
+        if phones.is_empty() || full {
             return self.extension_failed(status, cx);
-        };
-        extension.next += 1;
+        }
+        extension.next += phones.len();
         if extension.next < extension.to.phones.len() {
             self.deadlines.set(Reason::Hop, cx.now.mono + extension.to.ring);
         }
-        self.ring_by(phone, status, cx);
+        let presentation = PresentationId::new(cx.now.wall, cx.random);
+        extension.presentation = presentation;
+        let (seat, operator) = (extension.to.seat.clone(), extension.to.operator.clone());
+        let leg = LegId::new(cx.now.wall, cx.random);
+        self.fork = Some(Fork::new(presentation));
+        if let Some(seat) = seat.clone() {
+            let (attempt, waited, why) = (1, Duration::ZERO, self.why_asked());
+            let presented = SeatPresented { presentation, attempt, seat, operator, leg, waited, why };
+            self.story.tell(cx, What::SeatPresented(presented));
+        }
+        let seat = seat.unwrap_or_else(|| SeatId::from(""));
+        self.ring_phones(leg, presentation, &seat, phones, cx);
     }
 
-    /// Begins a leg to one phone by the first way to it. `status` is what became of the leg before.
-    fn ring_by(&mut self, phone: Phone, status: Option<u16>, cx: &mut Cx<'_>) {
-        if self.seats.len() >= MAX_SEAT_LEGS {
-            return self.extension_failed(status, cx);
-        }
-        let Some(extension) = &mut self.extension else { return };
-        let leg = LegId::new(cx.now.wall, cx.random);
-        extension.leg = leg;
-        let Phone { way: target, others } = phone;
-        let peer = match &extension.to.trunk {
-            Some(trunk) => cx.rules.trunk(trunk),
-            None => cx.rules.seat.clone(),
+    /// Why a seat is rung that no queue chose.
+    fn why_asked(&self) -> Arc<str> {
+        let by = self.asking_seat().map_or_else(String::new, |seat| seat.to_string());
+        let asks = match self.extension.as_ref().map(|e| &e.purpose) {
+            Some(Purpose::Consult { .. }) => "consulted",
+            Some(Purpose::Transfer(_)) => "handed on",
+            Some(Purpose::Own) | None => "called",
         };
-        cx.out.push(Output::LegUp(leg));
-        if let Some(trunk) = extension.to.trunk.clone() {
-            cx.out.push(Output::ChannelTaken { leg, trunk });
-        }
-        let family = cx.rules.media.family(None, &target.flow);
-        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
-        cx.out.push(Output::Media(media.opening()));
-        self.seats.push(SeatLeg {
-            id: leg,
-            part: Part::Third,
-            presentation: PresentationId::new(cx.now.wall, cx.random),
-            seat: extension.to.seat.clone().unwrap_or_else(|| SeatId::from("")),
-            presence: Presence::new(target.way(), target.watch),
-            others,
-            signalling: SeatSignalling::Preparing { target },
-            media,
-            conduct: Conduct::new(peer, cx.random.bits()),
-            early: EarlyDialogs::default(),
-        });
+        Arc::from(format!("{asks} by {by}"))
+    }
+
+    /// Whether `leg` rings for whoever is asked in.
+    pub(super) fn is_rung(&self, leg: LegId) -> bool {
+        let Some(extension) = &self.extension else { return false };
+        self.seats.iter().any(|s| s.id == leg && extension.rings(s.presentation))
     }
 
     /// Sends the INVITE to him once his leg has its port.
     pub(super) fn ring_third(&mut self, leg: LegId, cx: &mut Cx<'_>) {
-        let Some(extension) = self.extension.as_ref().filter(|e| e.leg == leg) else { return };
-        let asks_for_citizen = matches!(extension.purpose, Purpose::Transfer(_));
+        let Some(extension) = self.extension.as_ref().filter(|_| self.is_rung(leg)) else { return };
         let speaks_with = match extension.purpose {
             Purpose::Consult { asker } => asker,
             Purpose::Own | Purpose::Transfer(_) => self.caller.id,
         };
-        let (name, user) = match &extension.to.shown {
-            Some(number) => (String::new(), number.clone()),
-            None if asks_for_citizen && !self.identity.withheld => {
-                (self.identity.shown().reveal().clone(), self.identity.raw.reveal().clone())
-            }
-            None if asks_for_citizen => (String::new(), "anonymous".to_owned()),
-            None => {
-                let seat = self.asking_seat().map_or_else(String::new, |s| s.to_string());
-                (seat.clone(), seat)
-            }
+        let mut intro = match &extension.to.shown {
+            Some(number) => self.introduced_outside(number),
+            None => self.introduced_to_seat(extension, cx),
         };
-        let to_seat = extension.to.trunk.is_none();
-        let call = self.id;
         let liked = self.media_of(speaks_with).and_then(|m| m.agreed).map(|agreed| agreed.codec);
         let Some(third) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let SeatSignalling::Preparing { target } = &third.signalling else { return };
         let target = target.clone();
+        intro.host = third.conduct.peer.domain.clone();
         let mut codecs = third.conduct.peer.codecs.clone();
         codecs.sort_by_key(|c| Some(*c) != liked);
-        let Some(body) = third.media.offer(cx.rules, target.flow, &codecs) else { return };
-        let user = caller::uri_user(&user);
-        let domain = third.conduct.peer.domain.as_deref().unwrap_or(&cx.rules.domain);
-        let address = format!("<sip:{user}@{domain}>");
-        let from = match name.as_str() {
-            "" => format!("{address};tag={leg}"),
-            name => format!("{} {address};tag={leg}", crate::sip::quoted(name)),
-        };
-        let mut invite = Outgoing::request(Method::Invite, &target.uri)
-            .with("From", from)
-            .with("To", format!("<{}>", target.uri))
-            .with("Call-ID", leg.to_string())
-            .with("CSeq", "1 INVITE")
-            .with("Max-Forwards", "70")
-            .with("Contact", crate::sip::contact(cx.rules.advertised.as_ref(), &target.flow, "hotline"))
-            .with("Allow", ALLOW)
-            .with("P-Asserted-Identity", address);
-        if to_seat {
-            invite = invite.with("X-Hotline-Call-Id", call.to_string());
-        }
-        let invite = third.conduct.ask(invite).body("application/sdp", body);
+        let Some(invite) = seat_leg::invite(third, &target, &intro, &codecs, cx.rules) else { return };
         cx.out.push(Output::Request { leg, flow: target.flow, request: invite.clone() });
         third.signalling =
             SeatSignalling::Inviting { invite: Box::new(invite), target, offered: codecs, rang: None };
         self.await_word(leg, cx);
     }
 
+    /// Outside, a number of ours is all that is shown.
+    fn introduced_outside(&self, number: &str) -> Introduction {
+        Introduction { call: None, number: number.to_owned(), display: String::new(), host: None }
+    }
+
+    /// A seat is told who asks for it and why; of a citizen what the queue would have told.
+    fn introduced_to_seat(&self, extension: &Extension, cx: &Cx<'_>) -> Introduction {
+        let by = self.asking_seat().map_or_else(String::new, |seat| seat.to_string());
+        let (number, display) = match extension.purpose {
+            Purpose::Transfer(_) => (self.number_shown(), format!("[From {by}] {}", self.citizen_shown(cx))),
+            Purpose::Consult { .. } => (by.clone(), format!("[{by} asks] {}", self.citizen_shown(cx))),
+            Purpose::Own => (by.clone(), by),
+        };
+        Introduction { call: Some(self.id), number, display, host: None }
+    }
+
     /// He rings, or is heard already (`described`).
     pub(super) fn third_progress(&mut self, leg: LegId, described: bool, cx: &mut Cx<'_>) {
-        let Some(extension) = self.extension.as_ref().filter(|e| e.leg == leg) else { return };
+        if !self.is_rung(leg) {
+            return;
+        }
+        let Some(extension) = &self.extension else { return };
+        // Which of a seat's phones will answer nobody knows: what one says before that is not passed on.
+        let heard = (described && extension.to.seat.is_none()).then_some(leg);
+        let first = self.fork.as_mut().is_some_and(|fork| fork.begins_to_ring(cx.now.mono));
+        if !first && heard.is_none() {
+            return;
+        }
         match extension.purpose {
-            Purpose::Consult { asker } => self.ring_asker(asker, described.then_some(leg), cx),
-            Purpose::Own => self.ring_own(described.then_some(leg), cx),
+            Purpose::Consult { asker } => self.ring_asker(asker, heard, cx),
+            Purpose::Own => self.ring_own(heard, cx),
             Purpose::Transfer(_) => {}
         }
     }
@@ -211,34 +213,54 @@ impl Call {
     pub(super) fn third_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         self.deadlines.cancel(Reason::Hop);
         self.deadlines.cancel(Reason::Recall);
-        let Some(extension) = self.extension.as_mut().filter(|e| e.leg == leg) else { return };
-        extension.reach = Reach::Up;
+        self.deadlines.cancel(Reason::Unheard(leg));
+        let Some(presentation) = self.extension.as_ref().map(|e| e.presentation) else { return };
+        self.hush(presentation, Some(leg), Cause::ELSEWHERE, cx);
+        self.tell_offer_ended(PresentationResult::Answered, Some(200), cx);
+        let Some(extension) = &mut self.extension else { return };
+        extension.reach = Reach::Up { leg };
         let asker = match extension.purpose {
             Purpose::Consult { asker } => Some(asker),
             Purpose::Own => None,
             Purpose::Transfer(_) => {
-                self.tell_participant(leg, true, cx);
+                self.tell_joined(leg, cx);
                 return self.join(cx);
             }
         };
-        self.tell_participant(leg, true, cx);
+        self.tell_joined(leg, cx);
         match asker {
             Some(asker) => self.consult_answered(asker, leg, cx),
             None => self.own_answered(leg, cx),
         }
     }
 
-    /// His leg ended before he answered: the next way to the same number when he was not reached (RFC 3263 section
-    /// 4.3), else the next number, while anybody waits for it.
+    /// His leg ended before he answered.
     pub(super) fn third_lost(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
         self.deadlines.cancel(Reason::Unheard(leg));
-        let ringing = |e: &&Extension| e.leg == leg && e.reach == Reach::Ringing;
-        if self.extension.as_ref().filter(ringing).is_none() {
-            return;
+        if self.is_rung(leg) {
+            self.phone_failed(leg, status, cx);
         }
-        match self.another_way(leg, status) {
-            Some(phone) => self.ring_by(phone, status, cx),
-            None => self.ring_next(status, cx),
+    }
+
+    /// All the phones of a seat have failed, or one number and every way to it (RFC 3263 section 4.3): the next number,
+    /// while anybody waits for it.
+    pub(super) fn third_failed(
+        &mut self,
+        (result, status): (PresentationResult, Option<u16>),
+        cx: &mut Cx<'_>,
+    ) {
+        self.tell_offer_ended(result, status, cx);
+        self.ring_next(status, cx);
+    }
+
+    /// Says how a seat that was rung took it; told once.
+    fn tell_offer_ended(&mut self, result: PresentationResult, status: Option<u16>, cx: &mut Cx<'_>) {
+        let Some(extension) = &self.extension else { return };
+        let (presentation, seat) = (extension.presentation, extension.to.seat.clone());
+        let Some(fork) = self.fork.take_if(|fork| fork.is_of(presentation)) else { return };
+        if let Some(seat) = seat {
+            let rang = fork.rang_for(cx.now.mono);
+            self.tell_presentation_ended(presentation, seat, result, rang, status, cx);
         }
     }
 
@@ -255,15 +277,14 @@ impl Call {
     }
 
     fn cancel_third(&mut self, cx: &mut Cx<'_>) {
-        let Some(leg) = self.extension.as_ref().map(|e| e.leg) else { return };
-        if let Some(third) = self.seats.iter_mut().find(|s| s.id == leg) {
-            third.hang_up(cx);
+        if let Some(presentation) = self.extension.as_ref().map(|e| e.presentation) {
+            self.hush(presentation, None, Cause::q850(16, ""), cx);
         }
     }
 
     /// Nobody answered anywhere.
     fn extension_failed(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
-        let Some(extension) = self.take_extension() else { return };
+        let Some(extension) = self.take_extension(PresentationResult::NoAnswer, cx) else { return };
         let status = match status {
             Some(status @ (480 | 486 | 600 | 603)) => status,
             Some(404 | 410 | 484 | 604) => 404,
@@ -276,18 +297,36 @@ impl Call {
         }
     }
 
-    /// Forgets whom the call was extended to, with the deadlines of it.
-    pub(super) fn take_extension(&mut self) -> Option<Extension> {
+    /// Forgets whom the call was extended to, with the deadlines of it. `result` is what became of a seat that still
+    /// rings.
+    pub(super) fn take_extension(
+        &mut self,
+        result: PresentationResult,
+        cx: &mut Cx<'_>,
+    ) -> Option<Extension> {
+        self.tell_offer_ended(result, None, cx);
         self.deadlines.cancel(Reason::Hop);
         self.deadlines.cancel(Reason::Recall);
         self.extension.take()
     }
 
-    /// Says who joined or left.
-    pub(super) fn tell_participant(&mut self, leg: LegId, joined: bool, cx: &mut Cx<'_>) {
-        let Some(extension) = &self.extension else { return };
-        let party = Pii::new(extension.to.name.to_string());
-        let role = LegRole::ThirdParty;
+    /// Says that whoever was asked in has joined.
+    fn tell_joined(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        let Some(name) = self.extension.as_ref().map(|e| e.to.name.clone()) else { return };
+        self.guests.push((leg, name.clone()));
+        self.tell_participant(leg, &name, true, cx);
+    }
+
+    /// Says that whoever joined on `leg` has left, if somebody did. The end of the call says it of all who are left.
+    pub(super) fn tell_left(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if let Some(at) = self.guests.iter().position(|(l, _)| *l == leg) {
+            let (_, name) = self.guests.swap_remove(at);
+            self.tell_participant(leg, &name, false, cx);
+        }
+    }
+
+    fn tell_participant(&mut self, leg: LegId, name: &str, joined: bool, cx: &mut Cx<'_>) {
+        let (role, party) = (LegRole::ThirdParty, Pii::new(name.to_owned()));
         self.story.tell(cx, What::ParticipantChanged { leg, role, party, joined });
     }
 
@@ -295,7 +334,7 @@ impl Call {
     fn asking_seat(&self) -> Option<&SeatId> {
         match &self.extension.as_ref()?.purpose {
             Purpose::Consult { asker } => self.seats.iter().find(|s| s.id == *asker).map(|s| &s.seat),
-            Purpose::Own => self.owner.as_ref(),
+            Purpose::Own => self.owner.as_ref().map(|owner| &owner.seat),
             Purpose::Transfer(transfer) => Some(&transfer.by),
         }
     }

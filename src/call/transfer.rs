@@ -6,12 +6,15 @@
 
 use super::inputs::{Output, Reason, Referred};
 use super::machine::{Call, Stage};
+use super::presence::Broken;
 use super::requests::respond;
 use super::seat_leg::{Part, SeatSignalling};
 use super::story::Cx;
 use super::third_party::{Destination, Extension, Purpose, Reach};
 use crate::acd;
-use crate::event::{CallState, CallTransferred, TransferKind, TransferResult, What};
+use crate::event::{
+    CallState, CallTransferred, EndedBy, PresentationResult, TransferKind, TransferResult, What,
+};
 use crate::id::{LegId, SeatId};
 use crate::media;
 use crate::redact::Pii;
@@ -147,9 +150,10 @@ impl Call {
             asker.hang_up(cx);
         }
         if !up {
+            self.tell_left(leg, cx);
             cx.out.push(Output::Acd(acd::Input::Finished { seat: by, call: self.id }));
         }
-        if reach == Reach::Up {
+        if matches!(reach, Reach::Up { .. }) {
             self.join(cx);
         }
     }
@@ -195,7 +199,7 @@ impl Call {
             return;
         };
         let caller = self.caller.id;
-        self.deadlines.cancel(Reason::SeatAsked);
+        self.deadlines.cancel(Reason::SeatAsked(leg));
         self.deadlines.cancel(Reason::SeatOnHold);
         cx.out.push(Output::Media(media::Command::Unbridge { a: caller }));
         match hold {
@@ -216,8 +220,13 @@ impl Call {
 
     /// He has answered and the citizen is there: they hear each other, and the seat is let go.
     pub(super) fn join(&mut self, cx: &mut Cx<'_>) {
-        let Some(extension) = self.take_extension() else { return };
-        let Extension { to, leg, purpose: Purpose::Transfer(transfer), .. } = extension else { return };
+        let Some(extension) = self.take_extension(PresentationResult::Withdrawn, cx) else { return };
+        let Extension { to, reach, purpose: Purpose::Transfer(transfer), .. } = extension else { return };
+        let leg = match reach {
+            Reach::Up { leg } if self.is_up(leg) => leg,
+            // He is gone since he answered.
+            Reach::Up { .. } | Reach::Ringing => return self.transfer_failed(transfer, &to, 480, cx),
+        };
         cx.out.push(Output::Media(media::Command::Stop { leg: self.caller.id }));
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
         self.stage = Stage::Connected { leg, seat: to.seat.clone(), hold: None };
@@ -254,6 +263,7 @@ impl Call {
     /// The seat that handed the citizen on has nothing more to do with him.
     fn let_go(&mut self, transfer: &Transfer, status: u16, cx: &mut Cx<'_>) {
         let Some(line) = transfer.line else { return };
+        self.tell_left(line.leg, cx);
         self.notify(line.watch, status, cx);
         // Our BYE must not overtake the NOTIFY: the line that is told goes when it has confirmed.
         let told = line.watch.map(|w| w.leg);
@@ -269,7 +279,7 @@ impl Call {
             Some(Extension { purpose: Purpose::Transfer(transfer), .. }) => {
                 transfer.line.is_some_and(|l| l.leg == leg || l.watch.is_some_and(|w| w.leg == leg))
             }
-            Some(extension) => extension.leg == leg || self.is_consulting(leg),
+            Some(_) => self.is_consulting(leg),
             None => false,
         };
         if is_used || self.carries_call(leg) {
@@ -287,6 +297,7 @@ impl Call {
         };
         if transfer.line.take_if(|line| line.leg == leg).is_some() {
             let seat = transfer.by.clone();
+            self.tell_left(leg, cx);
             cx.out.push(Output::Acd(acd::Input::Finished { seat, call: self.id }));
         }
     }
@@ -326,10 +337,12 @@ impl Call {
 
     /// The seat is gone: the citizen waits again, first of all, and that seat is offered him first.
     fn recall(&mut self, transfer: Transfer, cx: &mut Cx<'_>) {
-        if transfer.line.is_some() {
+        if let Some(line) = transfer.line {
+            self.tell_left(line.leg, cx);
             cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone(), call: self.id }));
         }
         self.recalled = true;
+        self.broken = Broken::Off;
         self.stage = Stage::Waiting { welcome: None };
         self.entered_queue = Some(cx.now.mono);
         self.story.summary.seat = None;
@@ -351,9 +364,16 @@ impl Call {
     }
 
     /// The call ends while the citizen is on his way: the seat whose line is still up is free after it.
-    pub(super) fn abandon_extension(&mut self, cx: &mut Cx<'_>) -> Option<SeatId> {
-        let extension = self.take_extension()?;
-        let Purpose::Transfer(transfer) = extension.purpose else { return None };
+    pub(super) fn abandon_extension(&mut self, by: EndedBy, cx: &mut Cx<'_>) -> Option<SeatId> {
+        let gone = matches!(by, EndedBy::Caller | EndedBy::Seat);
+        let result = if gone { PresentationResult::CallerGone } else { PresentationResult::Withdrawn };
+        let extension = self.take_extension(result, cx)?;
+        let Purpose::Transfer(transfer) = extension.purpose else {
+            if let Reach::Up { leg } = extension.reach {
+                self.tell_left(leg, cx);
+            }
+            return None;
+        };
         self.tell_transfer(transfer.kind, &transfer.by, &extension.to, TransferResult::Cancelled, cx);
         transfer.line.map(|_| transfer.by)
     }

@@ -53,7 +53,8 @@ impl Gateway {
         match serves {
             Some(call) => {
                 self.asked_by(call, leg, tx);
-                self.push_call(call, call::Input::Consult { asked: Box::new(asked), to: Box::new(to) });
+                let (asked, to) = (Box::new(asked), Box::new(to));
+                self.push_call(call, call::Input::Consult { seat, asked, to });
             }
             None => self.begin_own_call(now, seat, asked, to, out),
         }
@@ -181,7 +182,7 @@ impl Gateway {
                     return Err((503, "the trunk cannot be reached"));
                 }
                 let number = own_number.or_else(|| self.first_service.clone());
-                let shown = Some(number.unwrap_or_else(|| "anonymous".to_owned()));
+                let shown = Some(number.unwrap_or_default());
                 Ok(Destination {
                     name,
                     operator: None,

@@ -1,11 +1,246 @@
 //! Asking a colleague or a department while a citizen waits, and what whoever is asked is told, one sentence each.
 
+use crate::peer::{self, Peer, header, sdp};
 use crate::transfers::*;
-use hotline_gateway::cli::phones::HangUp;
+use crate::world::World;
+use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
 use hotline_gateway::event::*;
+use hotline_gateway::gateway::Input;
+use hotline_gateway::media;
 use hotline_gateway::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+const FAR: &str = "192.0.2.1:5060";
+
+/// A department behind a trunk that does what the test writes.
+fn far(seed: u64, keys: &str) -> World {
+    let town = format!(
+        "[[trunk]]\nname = \"far\"\nsources = [\"192.0.2.1\"]\nping = \"0s\"\ntargets = [\"sip:{FAR}\"]\n{keys}\n\
+         [dial]\ntrunk = \"far\"\n[[department]]\nname = \"Water Bureau\"\ncode = \"601\"\nnumbers = [\"61230001\"]\n"
+    );
+    World::with(seed, 1, ("wrap_up = \"0s\"", ""), "", &town)
+}
+
+fn presented(w: &World) -> Vec<String> {
+    let of = |what: &What| match what {
+        What::SeatPresented(p) if !p.why.contains("idle") => Some(format!("{} {}", p.seat, p.why)),
+        What::SeatPresentationEnded(e) => Some(format!("{} {:?}", e.seat, e.result)),
+        _ => None,
+    };
+    w.journal.iter().filter_map(|e| of(&e.what)).collect()
+}
+
+fn screen(w: &World, seat: &str) -> (String, String) {
+    let rings = w.seats_told.iter().rev().find_map(|(_, t)| match t {
+        Told::Rings { seat: s, number, display, .. } if s == seat => Some((number.clone(), display.clone())),
+        _ => None,
+    });
+    rings.expect("it rings")
+}
+
+#[test]
+fn a_seat_that_is_rung_for_a_colleague_sees_who_asks_and_for_whom() {
+    let mut w = hotline(1, 3);
+    w.seat_answers(1002, S(1));
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    holds(&mut w, line, true);
+    w.seat_dials(1001, "1002", HangUp::AfterAnswer(S(2)));
+    w.run(MS(500));
+    let (number, display) = screen(&w, "1002");
+    assert_eq!(number, "1001");
+    assert!(display.starts_with("[1001 asks] 12345, waited"), "{display}");
+    w.run(S(5));
+    hands_on(&mut w, line, "<sip:1002@hotline>");
+    w.run(MS(500));
+    let (number, display) = screen(&w, "1002");
+    assert_eq!(number, "13812341234");
+    assert!(display.starts_with("[From 1001] 12345, waited"), "{display}");
+    w.run(S(3));
+    w.seat_dials(1001, "1003", HangUp::AfterAnswer(S(2)));
+    w.run(MS(500));
+    assert_eq!(screen(&w, "1003"), ("1001".into(), "1001".into()));
+    settle(&mut w);
+    assert_eq!(
+        presented(&w),
+        [
+            "1001 Answered",
+            "1002 consulted by 1001",
+            "1002 Answered",
+            "1002 handed on by 1001",
+            "1002 Answered",
+            "1003 called by 1001",
+            "1003 Answered"
+        ]
+    );
+}
+
+#[test]
+fn an_offer_to_a_colleague_ends_as_it_did() {
+    let mut w = hotline(2, 2);
+    w.seat_does(1002, WhenRung::Rings, None);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
+    w.seat_dials(1001, "1002", HangUp::AfterDialling(S(2)));
+    w.run(S(5));
+    hands_on(&mut w, line, "<sip:1002@hotline>");
+    w.run(S(21));
+    w.seat_does(1002, WhenRung::Refuses(603), None);
+    hands_on(&mut w, line, "<sip:1002@hotline>");
+    w.run(S(2));
+    w.seat_does(1002, WhenRung::Rings, None);
+    hands_on(&mut w, line, "<sip:1002@hotline>");
+    settle(&mut w);
+    let ends: Vec<_> =
+        presented(&w).into_iter().filter(|p| p.starts_with("1002") && !p.contains("by")).collect();
+    assert_eq!(
+        ends,
+        ["1002 Withdrawn", "1002 NoAnswer", "1002 Rejected", "1002 CallerGone"],
+        "{}",
+        whole(&w)
+    );
+}
+
+#[test]
+fn a_citizen_who_withholds_his_number_stays_unknown_where_he_is_handed_to() {
+    let mut w = peer::world(3, "", "", false);
+    let mut pbx = Peer::speaks(&mut w, "Privacy: id\r\n");
+    let line = line_of(&w, 1001);
+    hands_on(&mut w, line, "<sip:2001@hotline>");
+    let (mut phone, invite) = Peer::called(&mut w);
+    let from = String::from_utf8_lossy(invite.from().raw()).into_owned();
+    assert!(from.contains("sip:anonymous@") && !from.contains("138"), "{from}");
+    assert_eq!(
+        (header(&invite, "Privacy").as_str(), header(&invite, "P-Asserted-Identity").as_str()),
+        ("id", "")
+    );
+    assert!(!header(&invite, "User-to-User").is_empty() && !header(&invite, "X-Hotline-Call-Id").is_empty());
+    phone.answers(&mut w, &invite, 200, "", &sdp(""));
+    phone.hears(&mut w, "ACK");
+    w.run(S(1));
+    pbx.asks(&mut w, "BYE", "", "");
+    let bye = phone.hears(&mut w, "BYE");
+    phone.answers(&mut w, &bye, 200, "", "");
+    peer::settle(&mut w);
+}
+
+#[test]
+fn a_department_that_is_lost_in_a_consultation_leaves_the_citizen_with_his_operator() {
+    let mut w = far(4, "");
+    let line = talking(&mut w, HangUp::AfterAnswer(S(120)));
+    holds(&mut w, line, true);
+    let second = w.seat_dials(1001, "601", HangUp::Never);
+    let (mut water, invite) = Peer::called_at(&mut w, FAR);
+    water.answers(&mut w, &invite, 200, "Session-Expires: 90;refresher=uac\r\n", &sdp(""));
+    water.hears(&mut w, "ACK");
+    let (_, refresh) = water.within(&mut w, S(50), "INVITE");
+    water.answers(&mut w, &refresh, 481, "", "");
+    w.run(S(1));
+    assert_eq!(told(&w, second), ["answered", "hung up on"]);
+    holds(&mut w, line, false);
+    settle(&mut w);
+    assert_eq!(
+        steps(&w),
+        [
+            "connected 1001",
+            "held",
+            "Water Bureau joined",
+            "Water Bureau left",
+            "resumed",
+            "ended Caller Completed"
+        ]
+    );
+}
+
+#[test]
+fn a_seat_that_dials_while_no_media_port_is_free_is_told_so() {
+    let mut w = hotline(5, 2);
+    talking(&mut w, HangUp::AfterAnswer(S(30)));
+    w.no_ports = true;
+    let second = w.seat_dials(1001, "601", HangUp::Never);
+    w.run(S(1));
+    assert_eq!(told(&w, second), ["refused 503"]);
+    w.no_ports = false;
+    w.seat_does(1002, WhenRung::Rings, None);
+    w.citizen_calls("13899999999", HangUp::AfterAnswer(S(30)));
+    w.run(S(1));
+    w.seat_dials(1002, "*131", HangUp::Never);
+    w.run(S(20));
+    w.no_ports = true;
+    let picks = w.seat_dials(1002, "*8", HangUp::Never);
+    w.run(S(1));
+    assert_eq!(told(&w, picks), ["refused 503"]);
+    w.no_ports = false;
+    settle(&mut w);
+}
+
+#[test]
+fn only_the_seat_that_speaks_with_the_citizen_may_ask_somebody_in() {
+    for seed in 100..120 {
+        let mut w = hotline(seed, 2);
+        w.seat_answers(1002, S(1));
+        let line = talking(&mut w, HangUp::AfterAnswer(S(30)));
+        holds(&mut w, line, true);
+        let second = w.seat_dials(1001, "1002", HangUp::Never);
+        w.run(S(3));
+        // The colleague dials while the end of the consultation is on its way to him.
+        w.at_desk(|phones, now, out| phones.citizen_hangs_up(now, second, out));
+        let dials = w.seat_dials(1002, "601", HangUp::Never);
+        w.run(S(1));
+        assert_eq!(told(&w, dials), ["refused 486"]);
+        settle(&mut w);
+    }
+}
+
+#[test]
+fn a_citizen_who_came_back_and_gives_up_waiting_is_owed_a_call() {
+    let mut w = hotline(6, 1);
+    w.in_town("61230001", WhenRung::Rings, None);
+    w.in_town("61230002", WhenRung::Rings, None);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(30)));
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    w.run(MS(100));
+    seat_hangs_up(&mut w, line);
+    w.seat_does(1001, WhenRung::Rings, None);
+    settle(&mut w);
+    assert_eq!(steps(&w).last().unwrap(), "ended Caller Abandoned");
+    let record = final_record(&w);
+    assert!(record.ended.unwrap().callback_due);
+    assert_eq!(record.callback.unwrap().0, CallbackState::Due);
+}
+
+#[test]
+fn keys_reach_the_department_in_a_consultation() {
+    let mut w = far(7, "dtmf = \"info\"");
+    let line = talking(&mut w, HangUp::AfterAnswer(S(30)));
+    holds(&mut w, line, true);
+    let second = w.seat_dials(1001, "601", HangUp::Never);
+    let (mut water, invite) = Peer::called_at(&mut w, FAR);
+    water.answers(&mut w, &invite, 200, "", &sdp(""));
+    water.hears(&mut w, "ACK");
+    w.run(S(1));
+    let asker = w.commands.iter().rev().find_map(|c| match c {
+        media::Command::Bridge { a, .. } => Some(*a),
+        _ => None,
+    });
+    w.input(Input::Media(media::Event::Digit { leg: asker.unwrap(), digit: '7' }));
+    let info = water.hears(&mut w, "INFO");
+    assert!(peer::body(&info).contains("Signal=7"), "{}", peer::body(&info));
+    water.answers(&mut w, &info, 200, "", "");
+    w.at_desk(|phones, now, out| phones.citizen_hangs_up(now, second, out));
+    let bye = water.hears(&mut w, "BYE");
+    water.answers(&mut w, &bye, 200, "", "");
+    settle(&mut w);
+}
+
+#[test]
+fn a_seat_that_takes_its_call_back_has_ended_it() {
+    let mut w = hotline(8, 1);
+    w.in_town("61230001", WhenRung::Rings, None);
+    w.seat_dials(1001, "601", HangUp::AfterDialling(S(3)));
+    settle(&mut w);
+    assert_eq!(steps(&w), ["ended Seat Cancelled"]);
+}
 
 #[test]
 fn wrap_ups_of_two_seats_at_the_same_time_both_count() {

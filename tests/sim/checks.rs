@@ -60,6 +60,10 @@ fn seats_have_one_call(events: &[CallEvent]) {
             What::SeatPresentationEnded(e) if e.result != PresentationResult::Answered => {
                 busy.remove(&e.seat);
             }
+            // Whom a colleague asked something is free again, also where no state shows it.
+            What::ParticipantChanged { party, joined: false, .. } => {
+                busy.remove(&SeatId::from(party.reveal().as_str()));
+            }
             What::CallEnded(_) => busy.retain(|_, call| *call != part.id),
             _ => {}
         }
@@ -68,13 +72,23 @@ fn seats_have_one_call(events: &[CallEvent]) {
 
 fn presentations_end_once(events: &[CallEvent]) {
     for (call, events) in by_call(events) {
-        let mut open = BTreeSet::new();
+        let (mut open, mut answered) = (BTreeSet::new(), BTreeSet::new());
         let crashed =
             events.iter().any(|e| matches!(&e.what, What::CallEnded(e) if e.reason == EndReason::Crashed));
         for event in &events {
             match &event.what {
                 What::SeatPresented(p) => assert!(open.insert(p.presentation), "presented twice"),
+                What::SeatConnected { presentation, .. } => {
+                    assert!(
+                        answered.contains(presentation),
+                        "connected without an offer: {}",
+                        story(&events)
+                    );
+                }
                 What::SeatPresentationEnded(e) => {
+                    if e.result == PresentationResult::Answered {
+                        answered.insert(e.presentation);
+                    }
                     assert!(
                         open.remove(&e.presentation),
                         "a presentation of {call} ended twice: {}",

@@ -33,8 +33,8 @@ pub struct Office {
     queue: BTreeMap<(Mono, u64), Delivery>,
     pub told: Vec<(SocketAddr, Told)>,
     pub events: Vec<(Mono, What)>,
-    /// The leg that is watched, and when it is looked at next.
-    watched: Option<(LegId, Mono)>,
+    /// The legs that are watched, and when each is looked at next.
+    watched: BTreeMap<LegId, Mono>,
     next: u64,
 }
 
@@ -80,7 +80,7 @@ pub fn office_with(sections: &str) -> Office {
         queue: BTreeMap::new(),
         told: Vec::new(),
         events: Vec::new(),
-        watched: None,
+        watched: BTreeMap::new(),
         next: 0,
     };
     office.carry_out(out);
@@ -147,11 +147,11 @@ impl Office {
             Command::Open { leg, .. } => Event::Opened { leg, port: 20_000 },
             Command::Play { leg, play, repeat: false, .. } => Event::Played { leg, play, complete: true },
             Command::Close { leg } => {
-                self.watched.take_if(|(l, _)| *l == leg);
+                self.watched.remove(&leg);
                 Event::Closed { leg, quality: MediaQuality { leg: Some(leg), ..MediaQuality::default() } }
             }
             Command::Watch { leg, quiet } => {
-                self.watched = Some((leg, self.now.mono + quiet));
+                self.watched.insert(leg, self.now.mono + quiet);
                 return;
             }
             _ => return,
@@ -165,7 +165,7 @@ impl Office {
             let next = [
                 self.queue.keys().next().map(|(at, _)| *at),
                 self.gateway.poll_timeout().map(|(at, _)| at),
-                self.watched.map(|(_, at)| at),
+                self.watched.values().min().copied(),
             ];
             let phones = self.phones.values().filter_map(Phones::poll_timeout);
             let Some(next) = next.into_iter().flatten().chain(phones).min().filter(|at| *at <= end) else {
@@ -197,10 +197,11 @@ impl Office {
             }
         }
         // The media of a phone that died is silent; nobody else's is.
-        if let Some((leg, due)) = self.watched
-            && due <= self.now.mono
-        {
-            self.watched = Some((leg, due + S(3)));
+        let now = self.now.mono;
+        let due: Vec<LegId> =
+            self.watched.iter().filter(|(_, at)| **at <= now).map(|(leg, _)| *leg).collect();
+        for leg in due {
+            self.watched.insert(leg, now + S(3));
             if !self.dead.is_empty() {
                 self.input(Input::Media(Event::Quiet { leg }));
             }
@@ -230,7 +231,7 @@ impl Office {
         found.map(|(at, _)| at.since(from))
     }
 
-    fn results(&self) -> Vec<(String, PresentationResult)> {
+    pub fn results(&self) -> Vec<(String, PresentationResult)> {
         let result = |w: &What| match w {
             What::SeatPresentationEnded(e) => Some((e.seat.to_string(), e.result)),
             _ => None,
@@ -247,7 +248,7 @@ impl Office {
     }
 
     /// The ports of the phones that rang, and of those that had their call taken back.
-    fn rang(&self) -> (Vec<u16>, Vec<u16>) {
+    pub fn rang(&self) -> (Vec<u16>, Vec<u16>) {
         let ports = |of: fn(&Told) -> bool| {
             self.told.iter().filter(|(_, t)| of(t)).map(|(from, _)| from.port()).collect()
         };

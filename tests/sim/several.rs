@@ -2,7 +2,7 @@
 
 use crate::phones::{Office, at, office_with};
 use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, Phones, SeatPlan, Told, WhenRung};
-use hotline_gateway::event::{SeatState, What};
+use hotline_gateway::event::{EndReason, PresentationResult, SeatState, What};
 use hotline_gateway::id::Random;
 use hotline_gateway::time::Duration;
 
@@ -12,7 +12,7 @@ const S: fn(u64) -> Duration = Duration::from_secs;
 const DESK: u16 = 6_003;
 
 fn office() -> Office {
-    let desk = "[[seat]]\nid = \"1003\"\ncontact = \"sip:1003@127.0.0.1:6003\"\n";
+    let desk = "[[seat]]\nid = \"1003\"\ncontact = \"sip:1003@127.0.0.1:6003\"\nping = true\n";
     let mut o = office_with(desk);
     let mut phones = Phones::new(at(DESK), at(5060), Random::from_number(3));
     let plan = SeatPlan { media: at(DESK + 1_000), when_rung: WhenRung::Answers(S(1)), talks: None };
@@ -82,4 +82,85 @@ fn refers(o: &mut Office, to: &str) {
     let desk = o.phones.get_mut(&at(DESK)).unwrap();
     desk.hands_on(o.now, line.expect("the desk talks"), &format!("<sip:{to}@hotline>"), &mut said);
     o.phone_said(at(DESK), said);
+}
+
+/// How calls ended, in order.
+fn ends(o: &Office) -> Vec<EndReason> {
+    let end = |what: &What| match what {
+        What::CallEnded(e) => Some(e.reason),
+        _ => None,
+    };
+    o.events.iter().filter_map(|(_, what)| end(what)).collect()
+}
+
+#[test]
+fn all_phones_of_a_seat_ring_at_once_for_a_colleague_and_the_first_answer_wins() {
+    let mut o = office();
+    o.phone("1002", 6_002, WhenRung::Answers(S(2)));
+    o.phone("1002", 6_012, WhenRung::Rings);
+    dials(&mut o, "1002", HangUp::AfterAnswer(S(5)));
+    o.run(S(4));
+    let (mut rang, taken_back) = o.rang();
+    rang.sort();
+    assert_eq!((rang, taken_back), (vec![6_002, 6_012], vec![6_012]));
+    assert_eq!(o.results(), [("1002".into(), PresentationResult::Answered)]);
+    o.run(S(10));
+    assert_eq!((ends(&o), o.gateway.counts().ready_seats), (vec![EndReason::Completed], 2));
+}
+
+#[test]
+fn a_citizen_handed_to_a_seat_speaks_with_whichever_of_its_phones_answers_first() {
+    let mut o = office();
+    o.calls();
+    o.run(S(3));
+    o.phone("1002", 6_002, WhenRung::Answers(S(2)));
+    o.phone("1002", 6_012, WhenRung::Rings);
+    refers(&mut o, "1002");
+    o.run(S(5));
+    assert_eq!(o.connected(), ["1003", "1002"]);
+    assert_eq!(o.rang().1, [6_012]);
+}
+
+#[test]
+fn a_phone_that_dies_in_a_call_between_seats_ends_it() {
+    for died in [6_002, DESK] {
+        let mut o = office();
+        o.phone("1002", 6_002, WhenRung::Answers(S(1)));
+        dials(&mut o, "1002", HangUp::Never);
+        o.run(S(10));
+        assert_eq!(ends(&o), []);
+        o.dead.insert(at(died));
+        o.run(S(12));
+        assert_eq!(ends(&o), [EndReason::SignallingLost], "{died}");
+    }
+}
+
+#[test]
+fn a_citizen_who_came_back_and_loses_his_operator_is_no_recall_any_more() {
+    let mut o = office();
+    o.phone("1001", 6_001, WhenRung::Rings);
+    o.calls();
+    o.run(S(3));
+    refers(&mut o, "1001");
+    o.run(S(1));
+    let line = o.told.iter().rev().find_map(|(_, t)| match t {
+        Told::Talks { line, .. } => Some(*line),
+        _ => None,
+    });
+    let mut said = Vec::new();
+    o.phones.get_mut(&at(DESK)).unwrap().seat_hangs_up(o.now, line.unwrap(), &mut said);
+    o.phone_said(at(DESK), said);
+    o.run(S(25));
+    assert_eq!(o.connected(), ["1003", "1003"], "he came back");
+    o.dead.insert(at(DESK));
+    o.run(S(20));
+    let screens: Vec<(u16, bool)> = o
+        .told
+        .iter()
+        .filter_map(|(from, t)| match t {
+            Told::Rings { display, .. } => Some((from.port(), display.starts_with("[Recall]"))),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(screens, [(DESK, false), (6_001, false), (DESK, true), (6_001, false)]);
 }

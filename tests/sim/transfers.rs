@@ -9,7 +9,7 @@ use hotline_gateway::time::Duration;
 const S: fn(u64) -> Duration = Duration::from_secs;
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-const TOWN: &str = "[dial]\ntrunk = \"pbx\"\n\
+pub const TOWN: &str = "[dial]\ntrunk = \"pbx\"\n\
     [[department]]\nname = \"Water Bureau\"\ncode = \"601\"\nnumbers = [\"61230001\", \"61230002\"]\n";
 
 /// Two or more seats and a department whose main number answers after a second.
@@ -34,7 +34,7 @@ pub fn talking(w: &mut World, hangs_up: HangUp) -> Line {
 }
 
 /// The newest line on which a seat talks.
-fn line_of(w: &World, seat: u32) -> Line {
+pub fn line_of(w: &World, seat: u32) -> Line {
     let talks = w.seats_told.iter().rev().find_map(|(_, t)| match t {
         Told::Talks { line, seat: s, .. } if *s == seat.to_string() => Some(*line),
         _ => None,
@@ -42,7 +42,7 @@ fn line_of(w: &World, seat: u32) -> Line {
     talks.expect("the seat talks")
 }
 
-fn holds(w: &mut World, line: Line, hold: bool) {
+pub fn holds(w: &mut World, line: Line, hold: bool) {
     w.at_desk(|phones, now, out| phones.seat_holds(now, line, hold, out));
     w.run(MS(100));
 }
@@ -51,12 +51,12 @@ pub fn hands_on(w: &mut World, line: Line, to: &str) {
     w.at_desk(|phones, now, out| phones.hands_on(now, line, to, out));
 }
 
-fn seat_hangs_up(w: &mut World, line: Line) {
+pub fn seat_hangs_up(w: &mut World, line: Line) {
     w.at_desk(|phones, now, out| phones.seat_hangs_up(now, line, out));
 }
 
 /// What the seats' phones were told of this line.
-fn told(w: &World, line: Line) -> Vec<String> {
+pub fn told(w: &World, line: Line) -> Vec<String> {
     let of = |t: &Told| match t {
         Told::Answered { line: l, .. } if *l == line => Some("answered".to_owned()),
         Told::Refused { line: l, status } if *l == line => Some(format!("refused {status}")),
@@ -77,7 +77,7 @@ fn told(w: &World, line: Line) -> Vec<String> {
 }
 
 /// Transfers, participants, connections and ends, in order.
-fn steps(w: &World) -> Vec<String> {
+pub fn steps(w: &World) -> Vec<String> {
     let step = |what: &What| match what {
         What::CallTransferred(t) => {
             Some(format!("{:?} {}→{} {:?}", t.kind, t.from.reveal(), t.to.reveal(), t.result))
@@ -103,7 +103,7 @@ pub fn final_record(w: &World) -> CallRecord {
     records.next().expect("a final record")
 }
 
-fn whole(w: &World) -> String {
+pub fn whole(w: &World) -> String {
     by_call(&w.journal).values().map(|events| story(events)).collect()
 }
 
@@ -240,14 +240,16 @@ fn the_department_hangs_up_and_the_operator_still_has_the_citizen() {
 fn a_citizen_who_hangs_up_ends_the_consultation_too() {
     for ringing in [true, false] {
         let mut w = hotline(10, 1);
-        let line = talking(&mut w, HangUp::AfterAnswer(S(5)));
+        let line = talking(&mut w, HangUp::AfterAnswer(S(8)));
         holds(&mut w, line, true);
         if ringing {
             w.in_town("61230001", WhenRung::Rings, None);
         }
         w.seat_dials(1001, "601", HangUp::Never);
         settle(&mut w);
-        assert_eq!(steps(&w).last().unwrap(), "ended Caller Completed", "{}", whole(&w));
+        let department = if ringing { &[][..] } else { &["Water Bureau joined", "Water Bureau left"] };
+        let all = [&["connected 1001", "held"], department, &["resumed", "ended Caller Completed"]].concat();
+        assert_eq!(steps(&w), all, "{}", whole(&w));
     }
 }
 
@@ -567,6 +569,7 @@ fn a_seat_that_is_handed_a_citizen_serves_him_from_there_and_may_hand_him_on() {
             "Blind 1002→Water Bureau Started",
             "Water Bureau joined",
             "Blind 1002→Water Bureau Completed",
+            "1002 left",
             "ended Caller Completed"
         ],
         "{}",

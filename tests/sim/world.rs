@@ -69,6 +69,8 @@ pub struct World {
     pub overheard: Option<VecDeque<Bytes>>,
     pub traced: Vec<hotline_gateway::gateway::trace::Traced>,
     pub open_ports: BTreeMap<hotline_gateway::id::LegId, u16>,
+    /// The media plane has no port left.
+    pub no_ports: bool,
     /// Trunks' far ends: each answers every request with this status, or is silent.
     pub peers: BTreeMap<SocketAddr, Option<u16>>,
     /// What came to them.
@@ -126,6 +128,7 @@ impl World {
             overheard: None,
             traced: Vec::new(),
             open_ports: BTreeMap::new(),
+            no_ports: false,
             peers: BTreeMap::new(),
             to_peers: Vec::new(),
             config,
@@ -412,6 +415,10 @@ impl World {
         self.commands.push(command.clone());
         let soon = Duration::from_micros(100);
         match command {
+            media::Command::Open { leg, .. } if self.no_ports => {
+                let failed = media::Event::OpenFailed { leg, reason: "no port is free" };
+                self.after(soon, Delivery::Media(failed));
+            }
             media::Command::Open { leg, .. } => {
                 let port = 20_000 + (self.next % 10_000) as u16 * 2;
                 self.open_ports.insert(leg, port);
