@@ -324,6 +324,8 @@ pub enum Reason {
     Hop,
     /// Whoever the call is extended to has rung long enough.
     Recall,
+    /// A seat's line was told that handing on had failed: a phone that hangs up until then does so by itself.
+    Returned(LegId),
     /// A leg's own: its session timer, a response to be repeated, a back-off.
     Leg(LegId),
     /// The INVITE to a phone should have been confirmed by somebody.

@@ -286,6 +286,7 @@ impl Call {
                 Reason::LastMessage => self.last_message_over(cx),
                 Reason::Hop => self.hop_silent(cx),
                 Reason::Recall => self.extension_silent(cx),
+                Reason::Returned(_) => {}
                 Reason::Leg(leg) => self.leg_due(leg, cx),
                 Reason::Unheard(leg) => self.unheard(leg, cx),
                 Reason::SeatAsked(leg) => self.seat_overdue(leg, cx),

@@ -214,7 +214,7 @@ impl Call {
             return self.end_consult(cx);
         }
         self.line_gone(leg, cx);
-        if talking {
+        if talking && !self.hung_up_by_itself(leg, cx) {
             let by = match part {
                 Some(Part::Third) => EndedBy::ThirdParty,
                 _ => EndedBy::Seat,

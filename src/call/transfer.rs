@@ -21,6 +21,10 @@ use crate::redact::Pii;
 use crate::sip::{Message, Method, Outgoing, ReferTo, ServerTx};
 use crate::time::Duration;
 
+/// A phone that hangs up so soon after it was told that handing on had failed was not told to by anybody: baresip does
+/// so at once.
+const BY_ITSELF: Duration = Duration::from_secs(1);
+
 /// A citizen on his way to somebody else.
 #[derive(Debug)]
 pub(super) struct Transfer {
@@ -314,6 +318,9 @@ impl Call {
         match transfer.line.filter(|line| self.is_up(line.leg)) {
             Some(line) => {
                 self.notify(line.watch, status, cx);
+                if line.watch.is_some() {
+                    self.deadlines.set(Reason::Returned(line.leg), cx.now.mono + BY_ITSELF);
+                }
                 if let Some(watch) = line.watch.filter(|w| w.leg != line.leg)
                     && let Some(other) = self.seats.iter_mut().find(|s| s.id == watch.leg)
                 {
@@ -333,6 +340,21 @@ impl Call {
         cx.out.push(Output::Media(media::Command::Stop { leg: self.caller.id }));
         cx.out.push(Output::Media(media::Command::Bridge { a: self.caller.id, b: leg }));
         self.hold_again(leg, cx);
+    }
+
+    /// The phone hung up `leg`, on which a citizen had come back, because handing on had failed: he is not to lose his
+    /// call by that. `false` when somebody may have wanted it.
+    pub(super) fn hung_up_by_itself(&mut self, leg: LegId, cx: &mut Cx<'_>) -> bool {
+        let Stage::Connected { seat: Some(by), .. } = &self.stage else { return false };
+        if !self.deadlines.contains(Reason::Returned(leg)) {
+            return false;
+        }
+        self.deadlines.cancel(Reason::Returned(leg));
+        let line = Some(Line { leg, watch: None });
+        let transfer = Transfer { by: by.clone(), kind: TransferKind::Blind, line };
+        self.part_from_seat(cx);
+        self.recall(transfer, cx);
+        true
     }
 
     /// The seat is gone: the citizen waits again, first of all, and that seat is offered him first.

@@ -370,6 +370,25 @@ fn a_seat_that_has_let_go_is_rung_again_with_recall_on_its_screen() {
 }
 
 #[test]
+fn a_phone_that_hangs_up_by_itself_when_handing_on_has_failed_is_rung_again_and_an_operator_who_does_is_not()
+{
+    for (after, then) in [(MS(300), "recall 1001"), (MS(1_500), "ended Seat Completed")] {
+        let mut w = hotline(24, 1);
+        w.in_town("61230001", WhenRung::Rings, None);
+        w.in_town("61230002", WhenRung::Rings, None);
+        let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+        hands_on(&mut w, line, "<sip:601@hotline>");
+        w.run(S(20) + after);
+        assert_eq!(told(&w, line), ["referred 202", "notified 100", "notified 480"]);
+        seat_hangs_up(&mut w, line);
+        w.run(S(1));
+        assert_eq!(steps(&w).get(3).map(String::as_str), Some(then), "{after:?}");
+        settle(&mut w);
+        assert!(steps(&w).last().is_some_and(|s| s.starts_with("ended")), "{}", whole(&w));
+    }
+}
+
+#[test]
 fn a_seat_that_is_gone_or_busy_leaves_the_recall_to_the_head_of_the_queue() {
     let mut w = hotline(16, 2);
     w.in_town("61230001", WhenRung::Rings, None);
