@@ -256,7 +256,7 @@ impl Call {
             Method::Invite if status == 422 && self.seat_asked_again(leg, response, cx) => {}
             Method::Invite => self.seat_lost(leg, Some(status), cx),
             Method::Bye if status >= 200 => self.leg_failed(leg, cx),
-            Method::Notify if status >= 200 => self.notify_over(leg, cx),
+            Method::Notify if status >= 200 => self.notify_over(leg, status, cx),
             Method::Options if status >= 200 => self.seat_told(leg, status, cx),
             _ => {}
         }
@@ -468,7 +468,7 @@ impl Call {
         }
         match method {
             Method::Invite | Method::Bye => self.leg_failed(leg, cx),
-            Method::Notify => self.notify_over(leg, cx),
+            Method::Notify => self.notify_over(leg, 408, cx),
             Method::Info => self.key_passed(leg),
             Method::Options => self.seat_untold(leg, cx),
             _ => {}

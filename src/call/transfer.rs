@@ -277,8 +277,15 @@ impl Call {
         cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone(), call: self.id }));
     }
 
-    /// The phone has confirmed a NOTIFY, or never will: a line that is of no more use is hung up.
-    pub(super) fn notify_over(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+    /// The phone has confirmed a NOTIFY, or never will: a line that is of no more use is hung up. A phone that does not
+    /// want it is told nothing more (RFC 6665 section 4.2.2).
+    pub(super) fn notify_over(&mut self, leg: LegId, status: u16, cx: &mut Cx<'_>) {
+        if status >= 300
+            && let Some(Extension { purpose: Purpose::Transfer(transfer), .. }) = &mut self.extension
+            && let Some(line) = &mut transfer.line
+        {
+            line.watch.take_if(|watch| watch.leg == leg);
+        }
         let is_used = match &self.extension {
             Some(Extension { purpose: Purpose::Transfer(transfer), .. }) => {
                 transfer.line.is_some_and(|l| l.leg == leg || l.watch.is_some_and(|w| w.leg == leg))
