@@ -1,8 +1,10 @@
 //! baresip as an operator's phone: registers, answers by itself, speaks a tone and keeps what it hears.
 
-use crate::place::{Place, Process, poll};
+use crate::place::{Place, Process, free_port, poll};
 use crate::tone;
-use std::net::SocketAddr;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -23,6 +25,17 @@ const SPEAKS: u32 = 60;
 pub struct Baresip {
     _process: Process,
 }
+
+/// A phone with an operator at its keys: what baresip calls its control interface.
+pub struct Desk {
+    phone: Baresip,
+    keys: TcpStream,
+    /// What it said that was not looked at yet.
+    said: Vec<u8>,
+}
+
+/// For the phone to say what became of a key.
+const KEY: Duration = Duration::from_secs(10);
 
 impl Baresip {
     /// Starts a phone and waits until it is registered. It speaks `codec` alone, and a tone of `frequency`.
@@ -80,11 +93,17 @@ impl Baresip {
         Baresip { _process: process }
     }
 
+    /// For how many milliseconds it has heard this tone so far, in the call where it heard most of it.
+    pub fn has_heard(&self, place: &Place, frequency: u32) -> usize {
+        let sounds = recordings(place.path()).filter_map(|wav| tone::samples(&wav));
+        sounds.map(|sound| tone::milliseconds_of(&sound, frequency)).max().unwrap_or(0)
+    }
+
     /// What it heard in its only call, once that is over and the file holds `milliseconds` of sound.
     pub fn heard(&self, place: &Place, milliseconds: usize) -> Vec<i16> {
         let mut last = None;
         let whole = poll(WRITE, || {
-            let sound = recording(place.path()).and_then(|wav| tone::samples(&wav))?;
+            let sound = recordings(place.path()).next().and_then(|wav| tone::samples(&wav))?;
             // Two looks that agree: it is no longer written.
             let same = last == Some(sound.len()) && sound.len() >= milliseconds * 8;
             last = Some(sound.len());
@@ -94,9 +113,66 @@ impl Baresip {
     }
 }
 
-fn recording(directory: &Path) -> Option<Vec<u8>> {
-    let entries = std::fs::read_dir(directory).ok()?;
+impl Desk {
+    /// Registers a phone, as [`Baresip::register`], that answers by itself and takes keys.
+    pub fn register(place: &Place, gateway: SocketAddr, account: (&str, &str), frequency: u32) -> Desk {
+        let port = free_port();
+        let control = format!("module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{port}\n");
+        let phone = Baresip::register_over(place, ("udp", &control), gateway, account, "PCMA", frequency);
+        let keys = poll(KEY, || TcpStream::connect(("127.0.0.1", port)).ok()).expect("baresip takes keys");
+        keys.set_read_timeout(Some(Duration::from_millis(50))).expect("a limit");
+        Desk { phone, keys, said: Vec::new() }
+    }
+
+    pub fn phone(&self) -> &Baresip {
+        &self.phone
+    }
+
+    /// Presses a key; what the phone says to it.
+    pub fn press(&mut self, command: &str, params: &str) -> Value {
+        let text = json!({"command": command, "params": params, "token": command}).to_string();
+        write!(self.keys, "{}:{text},", text.len()).expect("baresip listens");
+        self.until(|said| said["response"] == Value::Bool(true) && said["token"] == command)
+    }
+
+    /// Waits until the phone tells of this, for instance `CALL_CLOSED`.
+    pub fn hears_of(&mut self, event: &str) -> Value {
+        self.until(|said| said["event"] == Value::Bool(true) && said["type"] == event)
+    }
+
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut all = Vec::new();
+        let found = poll(KEY, || {
+            while let Some(said) = self.next() {
+                if wanted(&said) {
+                    return Some(said);
+                }
+                all.push(said);
+            }
+            None
+        });
+        found.unwrap_or_else(|| panic!("baresip did not say what was waited for, but {all:#?}"))
+    }
+
+    /// The next whole netstring.
+    fn next(&mut self) -> Option<Value> {
+        let mut some = [0; 4_096];
+        if let Ok(length) = self.keys.read(&mut some) {
+            self.said.extend(&some[..length]);
+        }
+        let colon = self.said.iter().position(|b| *b == b':')?;
+        let length: usize = std::str::from_utf8(&self.said[..colon]).ok()?.parse().ok()?;
+        let whole = self.said.get(colon + 1..colon + 1 + length)?;
+        let value = serde_json::from_slice(whole).expect("baresip speaks JSON");
+        self.said.drain(..colon + 2 + length);
+        Some(value)
+    }
+}
+
+/// What was heard in each call so far.
+fn recordings(directory: &Path) -> impl Iterator<Item = Vec<u8>> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
     let names = entries.flatten().map(|e| e.path());
     let of_ear = names.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().ends_with("-dec.wav")));
-    of_ear.filter_map(|p| std::fs::read(p).ok()).next()
+    of_ear.filter_map(|p| std::fs::read(p).ok())
 }

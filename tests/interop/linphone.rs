@@ -17,13 +17,13 @@ const OPERATOR: u32 = 620;
 const REGISTER: Duration = Duration::from_secs(20);
 
 /// A phone that runs. Killed when its owner goes.
-struct Linphone {
-    _process: Process,
+pub struct Linphone {
+    process: Process,
 }
 
 impl Linphone {
     /// Starts a phone that answers every call, speaks a tone and keeps what it hears in `heard.wav`.
-    fn register(place: &Place, gateway: SocketAddr, seat: &str, password: &str) -> Linphone {
+    pub fn register(place: &Place, gateway: SocketAddr, seat: &str, password: &str) -> Linphone {
         let home = place.file("home");
         std::fs::create_dir_all(home.join(".local/share/linphone")).expect("a directory for linphone");
         // It takes every network as its own: the port of TCP is left out, TLS has any.
@@ -54,7 +54,13 @@ impl Linphone {
         let registered = poll(REGISTER, || said().contains("LinphoneRegistrationOk").then_some(()));
         assert!(registered.is_some(), "linphone does not register: {}", said());
         assert!(said().contains("algorithm=SHA-256"), "it answered the stronger of the two challenges");
-        Linphone { _process: process }
+        Linphone { process }
+    }
+
+    /// Types a command.
+    pub fn types(&mut self, command: &str) {
+        let commands = self.process.child().stdin.as_mut().expect("its standard input");
+        writeln!(commands, "{command}").expect("linphone listens");
     }
 }
 

@@ -7,12 +7,16 @@ mod calls;
 mod cancel;
 mod carrier;
 mod dead_phone;
+mod desk_phone;
 mod kamailio;
+mod letter;
 mod linphone;
 mod matrix;
 mod operator_phone;
+mod outgoing;
 
 mod baresip;
+mod callee;
 #[path = "../it/certificates.rs"]
 #[allow(dead_code)]
 mod certificates;
@@ -20,4 +24,5 @@ mod place;
 mod program;
 mod sipp;
 mod tone;
+mod town;
 mod voice;

@@ -134,6 +134,26 @@ queue = "main"
         self.lines(&["events", "--from", "earliest", "--type", kind])
     }
 
+    /// The newest state of a seat: its name, without what all have in common, its reason and its operator.
+    pub fn seat_state(&self, seat: &str) -> [String; 3] {
+        let changes = self.events("SeatStateChanged");
+        let of = changes.iter().rev().find(|e| text(e, "/seat_state_changed/seat") == seat);
+        let said = |key: &str| of.map_or("", |e| text(e, &format!("/seat_state_changed/{key}")));
+        let state = said("to_state").trim_start_matches("SEAT_STATE_");
+        [state.to_owned(), said("reason").to_owned(), said("operator").to_owned()]
+    }
+
+    /// Waits until the gateway has told of `count` events of this type.
+    pub fn told(&self, kind: &str, count: usize) -> Vec<Value> {
+        let mut last = Vec::new();
+        let told = poll(SETTLE * 2, || {
+            last = self.events(kind);
+            (last.len() >= count).then_some(())
+        });
+        assert!(told.is_some(), "{count} of {kind} expected: {last:#?}");
+        last
+    }
+
     fn lines(&self, arguments: &[&str]) -> Vec<Value> {
         let asked = Command::new(HOTLINE)
             .args(arguments)

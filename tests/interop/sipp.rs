@@ -41,6 +41,18 @@ impl Plan<'_> {
         self.start(command, place)
     }
 
+    /// As a seat with its fixed place at `port` that dials.
+    pub fn dial_from(&self, place: &Place, port: u16, gateway: SocketAddr) -> Sipp {
+        let mut command = self.command(place, port);
+        command.arg(gateway.to_string());
+        self.start(command, place)
+    }
+
+    /// As the numbers behind a carrier at this address.
+    pub fn serve_at(&self, place: &Place, host: &str, port: u16) -> Sipp {
+        self.start(self.command_at(place, host, port), place)
+    }
+
     /// As all the seats whose contact has this port.
     pub fn serve(&self, place: &Place, port: u16) -> Sipp {
         self.start(self.command(place, port), place)

@@ -1,6 +1,6 @@
 //! A caller's voice and ear: an RTP port of A-law that answers whoever speaks to it with a tone.
 
-use crate::tone::sine;
+use crate::tone::{milliseconds_of, sine};
 use hotline_gateway::media::g711::{alaw_from_linear, linear_from_alaw};
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -16,7 +16,13 @@ const FRAME: Duration = Duration::from_millis(20);
 pub struct Voice {
     pub port: u16,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<i16>>,
+    thread: JoinHandle<Vec<Packet>>,
+}
+
+/// Sound that came, and when.
+pub struct Packet {
+    pub at: Instant,
+    pub samples: Vec<i16>,
 }
 
 impl Voice {
@@ -31,12 +37,35 @@ impl Voice {
 
     /// Everything it heard, in the order it came.
     pub fn heard(self) -> Vec<i16> {
+        self.packets().into_iter().flat_map(|p| p.samples).collect()
+    }
+
+    /// The same, packet by packet.
+    pub fn packets(self) -> Vec<Packet> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the voice")
     }
 }
 
-fn speak(socket: &UdpSocket, frequency: u32, stop: &AtomicBool) -> Vec<i16> {
+/// The longest time without any sound between `from` and `to`, counted from the last sound before.
+pub fn longest_silence(packets: &[Packet], from: Instant, to: Instant) -> Duration {
+    // Above the noise of the codec: A-law has no zero.
+    let sounds = |p: &&Packet| p.samples.iter().any(|s| s.unsigned_abs() > 40);
+    let times: Vec<Instant> = packets.iter().filter(sounds).map(|p| p.at).collect();
+    let gaps = times.windows(2).filter(|pair| pair[1] >= from && pair[0] <= to);
+    gaps.map(|pair| pair[1] - pair[0]).max().unwrap_or(Duration::MAX)
+}
+
+/// When `frequency` is first nearly all that is heard.
+pub fn first_of(packets: &[Packet], frequency: u32) -> Option<Instant> {
+    // Five packets are the 100 ms the measurement needs.
+    packets.windows(5).find_map(|five| {
+        let sound: Vec<i16> = five.iter().flat_map(|p| p.samples.iter().copied()).collect();
+        (milliseconds_of(&sound, frequency) >= 100).then(|| five[0].at)
+    })
+}
+
+fn speak(socket: &UdpSocket, frequency: u32, stop: &AtomicBool) -> Vec<Packet> {
     let (mut heard, mut peer, mut sent) = (Vec::new(), None, 0u32);
     let mut next = Instant::now() + FRAME;
     let mut packet = [0; 2_048];
@@ -55,7 +84,8 @@ fn speak(socket: &UdpSocket, frequency: u32, stop: &AtomicBool) -> Vec<i16> {
         peer = Some(from);
         // Version 2 without padding, extension or contributing sources, payload type PCMA: what the gateway sends.
         if length > 12 && packet[0] == 0x80 && packet[1] & 0x7f == 8 {
-            heard.extend(packet[12..length].iter().map(|octet| linear_from_alaw(*octet)));
+            let samples = packet[12..length].iter().map(|octet| linear_from_alaw(*octet)).collect();
+            heard.push(Packet { at: Instant::now(), samples });
         }
     }
     heard

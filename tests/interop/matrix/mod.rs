@@ -3,7 +3,7 @@
 //! as its trunk says, with a record that says the same.
 
 mod profiles;
-mod scenario;
+pub mod scenario;
 
 use crate::place::{Place, free_port};
 use crate::program::{Program, text};

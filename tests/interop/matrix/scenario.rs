@@ -70,6 +70,13 @@ impl Script {
         self.request("BYE", "", "").expects(200)
     }
 
+    /// BYE from the other side, and our 200.
+    pub fn hung_up(mut self) -> Script {
+        self.steps += "<recv request=\"BYE\"/>\n";
+        let headers = "[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]";
+        self.send(&format!("SIP/2.0 200 OK\n{headers}\nContent-Length: 0\n"), false)
+    }
+
     /// 100, perhaps 180, then 200 OK, acknowledged without a body.
     pub fn answered(self) -> Script {
         self.rings().expects_dialog(200).ack("")

@@ -1,0 +1,209 @@
+//! Operators at a real telephone: codes, picking up, handing on, consulting. baresip has blind transfer, linphone the
+//! attended one.
+
+use crate::baresip::Desk;
+use crate::callee::Callee;
+use crate::linphone::Linphone;
+use crate::place::poll;
+use crate::program::text;
+use crate::tone::milliseconds_of;
+use crate::town::Town;
+use crate::voice::{Voice, first_of, longest_silence};
+use std::time::{Duration, Instant};
+
+/// As in `operator_phone`: baresip needs MD5 alone.
+const SEAT: &str = "[[seat]]\nid = \"1001\"\nalgorithms = [\"MD5\"]";
+
+/// What the citizen, the operator and the department sound like.
+const CITIZEN: u32 = 1_000;
+const OPERATOR: u32 = 620;
+const DEPARTMENT: u32 = 800;
+
+/// For a state to be told, on a machine that is busy.
+const TOLD: Duration = Duration::from_secs(20);
+
+fn desk(town: &Town) -> Desk {
+    let password = town.gateway.password("1001");
+    Desk::register(&town.gateway.place, town.gateway.sip, ("1001", &password), OPERATOR)
+}
+
+/// Waits for this state, reason and operator of the seat.
+fn becomes(town: &Town, state: [&str; 3]) {
+    let mut last = Default::default();
+    let told = poll(TOLD, || {
+        last = town.gateway.seat_state("1001");
+        (last == state).then_some(())
+    });
+    assert!(told.is_some(), "{state:?} expected, it is {last:?}");
+}
+
+/// Picks up, speaks for so long, hangs up.
+fn answers_and_speaks(ms: u32) -> Callee {
+    Callee::new().says(180, "").answers().waits(ms).hangs_up("")
+}
+
+#[test]
+fn an_operator_signs_in_takes_a_break_comes_back_and_signs_out_by_dialling() {
+    let town = Town::new("desk-codes", &format!("{SEAT}\nsign_in = true"));
+    let mut desk = desk(&town);
+    for (code, state) in [
+        ("*10*8007", ["READY", "signed in", "8007"]),
+        ("*131", ["NOT_READY", "break", "8007"]),
+        ("*12", ["READY", "ready", "8007"]),
+        ("*11", ["OFFLINE", "signed out", "8007"]),
+    ] {
+        desk.press("dial", code);
+        desk.hears_of("CALL_CLOSED");
+        becomes(&town, state);
+    }
+    desk.press("dial", "*12");
+    let refused = desk.hears_of("CALL_CLOSED");
+    assert!(text(&refused, "/param").starts_with("403"), "nobody is signed in: {refused:#}");
+}
+
+#[test]
+fn an_operator_who_takes_no_calls_picks_up_the_one_that_waits() {
+    let town = Town::new("desk-pick-up", SEAT);
+    let mut desk = desk(&town);
+    desk.press("dial", "*13");
+    desk.hears_of("CALL_CLOSED");
+    desk.press("dial", "*8");
+    let refused = desk.hears_of("CALL_CLOSED");
+    assert!(text(&refused, "/param").starts_with("480"), "nobody waits: {refused:#}");
+    let voice = Voice::start(CITIZEN);
+    let citizen = town.citizen(voice.port);
+    town.gateway.told("QueueEntered", 1);
+    desk.press("dial", "*8");
+    desk.hears_of("CALL_ESTABLISHED");
+    assert_eq!(text(&town.gateway.told("SeatConnected", 1)[0], "/seat_connected/seat"), "1001");
+    let heard = poll(TOLD, || (desk.phone().has_heard(&town.gateway.place, CITIZEN) >= 500).then_some(()));
+    assert!(heard.is_some(), "the operator hears the citizen");
+    desk.press("hangup", "");
+    citizen.succeed(&town.gateway.place);
+    let at_citizen = milliseconds_of(&voice.heard(), OPERATOR);
+    assert!(at_citizen >= 300, "the citizen heard {at_citizen} ms of the operator");
+    let record = town.record();
+    assert_eq!(text(&record, "/ended/by"), "ENDED_BY_SEAT", "{record:#}");
+    assert_eq!(text(&record, "/seat"), "1001", "{record:#}");
+}
+
+#[test]
+fn a_citizen_handed_on_to_a_department_by_its_code_speaks_with_it_and_the_seat_is_free() {
+    let town = Town::new("desk-blind", SEAT);
+    let mut desk = desk(&town);
+    let (citizen_voice, voice) = (Voice::start(CITIZEN), Voice::start(DEPARTMENT));
+    let department = town.department(&answers_and_speaks(2_000), voice.port);
+    let citizen = town.citizen(citizen_voice.port);
+    town.gateway.told("SeatConnected", 1);
+    desk.press("transfer", "601");
+    let expected = ["BLIND 1001 to Water STARTED", "BLIND 1001 to Water COMPLETED"];
+    assert_eq!(town.transfers(2), expected);
+    desk.hears_of("CALL_CLOSED");
+    becomes(&town, ["READY", "call over", ""]);
+    department.succeed(&town.gateway.place);
+    citizen.succeed(&town.gateway.place);
+    let heard = milliseconds_of(&citizen_voice.heard(), DEPARTMENT);
+    let by_department = milliseconds_of(&voice.heard(), CITIZEN);
+    assert!(heard >= 1_000 && by_department >= 1_000, "{heard} ms, {by_department} ms");
+    let record = town.record();
+    assert_eq!(record["transfers"].as_array().map(Vec::len), Some(2), "{record:#}");
+}
+
+/// Hands the citizen on to a department that lets it ring; `meanwhile` is what the operator does. The citizen comes back.
+fn comes_back(name: &str, meanwhile: impl FnOnce(&mut Desk, &Town)) {
+    let town = Town::new(name, SEAT);
+    let mut desk = desk(&town);
+    let (citizen_voice, voice) = (Voice::start(CITIZEN), Voice::start(DEPARTMENT));
+    let department = town.department(&Callee::new().rings_out(), voice.port);
+    let citizen = town.citizen(citizen_voice.port);
+    town.gateway.told("SeatConnected", 1);
+    desk.press("transfer", "601");
+    meanwhile(&mut desk, &town);
+    let expected = ["BLIND 1001 to Water STARTED", "BLIND 1001 to Water FAILED"];
+    assert_eq!(town.transfers(2), expected);
+    department.succeed(&town.gateway.place);
+    let offers = town.gateway.told("SeatPresented", 2);
+    assert_eq!(text(&offers[1], "/seat_presented/why"), "recall", "{offers:#?}");
+    assert_eq!(text(&offers[1], "/seat_presented/seat"), "1001", "{offers:#?}");
+    town.gateway.told("SeatConnected", 2);
+    desk.press("hangup", "");
+    citizen.succeed(&town.gateway.place);
+    assert_eq!(text(&town.record(), "/ended/by"), "ENDED_BY_SEAT");
+}
+
+#[test]
+fn a_citizen_nobody_answers_is_offered_to_the_same_seat_again_when_its_phone_has_hung_up() {
+    comes_back("desk-recall", |desk, town| {
+        town.transfers(1);
+        desk.press("hangup", "");
+    });
+}
+
+#[test]
+fn a_citizen_nobody_answers_is_not_lost_by_a_phone_that_hangs_up_when_it_is_told() {
+    // Nobody touches this phone: baresip ends its line when NOTIFY brings a failure.
+    comes_back("desk-by-itself", |_, _| {});
+}
+
+#[test]
+fn an_operator_consults_the_department_and_takes_the_citizen_back() {
+    let town = Town::new("desk-consult", SEAT);
+    let mut desk = desk(&town);
+    let (citizen_voice, voice) = (Voice::start(CITIZEN), Voice::start(DEPARTMENT));
+    let department = town.department(&Callee::new().says(180, "").answers().hung_up(), voice.port);
+    let citizen = town.citizen(citizen_voice.port);
+    town.gateway.told("SeatConnected", 1);
+    desk.press("hold", "");
+    town.gateway.told("CallHeld", 1);
+    desk.press("dial", "601");
+    assert_eq!(text(&town.gateway.told("ParticipantChanged", 1)[0], "/participant_changed/party"), "Water");
+    desk.press("hangup", "");
+    department.succeed(&town.gateway.place);
+    desk.press("resume", "");
+    town.gateway.told("CallResumed", 1);
+    let resumed = Instant::now();
+    let long_enough = || (resumed.elapsed() > Duration::from_millis(1_500)).then_some(());
+    assert!(poll(TOLD, long_enough).is_some());
+    desk.press("hangup", "");
+    citizen.succeed(&town.gateway.place);
+    let packets = citizen_voice.packets();
+    let after: Vec<i16> = packets.iter().filter(|p| p.at > resumed).flat_map(|p| p.samples.clone()).collect();
+    let all: Vec<i16> = packets.into_iter().flat_map(|p| p.samples).collect();
+    let (again, of_department) = (milliseconds_of(&after, OPERATOR), milliseconds_of(&all, DEPARTMENT));
+    assert!(again >= 1_000, "the citizen hears the operator again: {again} ms");
+    assert_eq!(of_department, 0, "what the department says to the operator is not the citizen's");
+    assert_eq!(text(&town.record(), "/ended/by"), "ENDED_BY_SEAT");
+}
+
+#[test]
+fn a_citizen_handed_on_after_a_consultation_hears_the_department_at_once() {
+    let town = Town::new("desk-attended", "[[seat]]\nid = \"1001\"");
+    let (password, at) = (town.gateway.password("1001"), town.gateway.sip);
+    let mut desk = Linphone::register(&town.gateway.place, at, "1001", &password);
+    let (citizen_voice, voice) = (Voice::start(CITIZEN), Voice::start(DEPARTMENT));
+    let department = town.department(&answers_and_speaks(4_000), voice.port);
+    let citizen = town.citizen(citizen_voice.port);
+    town.gateway.told("SeatConnected", 1);
+    desk.types("pause 1");
+    town.gateway.told("CallHeld", 1);
+    desk.types(&format!("call sip:601@{at}"));
+    town.gateway.told("ParticipantChanged", 1);
+    let asked = Instant::now();
+    desk.types("transfer 1 --to-call 2");
+    let expected = ["ATTENDED 1001 to Water STARTED", "ATTENDED 1001 to Water COMPLETED"];
+    assert_eq!(town.transfers(2), expected);
+    becomes(&town, ["READY", "call over", ""]);
+    department.succeed(&town.gateway.place);
+    citizen.succeed(&town.gateway.place);
+    let packets = citizen_voice.packets();
+    let speaks = first_of(&packets, DEPARTMENT).expect("the citizen hears the department");
+    let silence = longest_silence(&packets, asked, speaks + Duration::from_millis(100));
+    println!(
+        "attended transfer: the department is heard {:?} after the key, silence {silence:?}",
+        speaks - asked
+    );
+    assert!(silence < Duration::from_secs(1), "{silence:?}");
+    let sound: Vec<i16> = packets.into_iter().flat_map(|p| p.samples).collect();
+    let heard = [milliseconds_of(&sound, DEPARTMENT), milliseconds_of(&voice.heard(), CITIZEN)];
+    assert!(heard.iter().all(|ms| *ms >= 1_000), "{heard:?}");
+}
