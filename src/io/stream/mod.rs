@@ -157,7 +157,9 @@ impl Connections {
         self.setting.counts.open(self.open.len());
     }
 
-    /// A connection is gone, or is to go: gives the paths that failed with it, none if it was gone before.
+    /// A connection is gone, or is to go: gives the paths that failed with it, none if it was gone before. A path that
+    /// another connection serves too, for another host at the same address, has not failed: who asked by it here is
+    /// left to his patience.
     #[must_use]
     pub fn close(&mut self, flow: &Flow) -> Vec<Flow> {
         let Some(open) = flow.connection.and_then(|id| self.open.remove(&id)) else { return Vec::new() };
@@ -171,7 +173,8 @@ impl Connections {
         }
         self.setting.counts.open(self.open.len());
         let mut failed = vec![open.flow];
-        failed.extend(open.asked);
+        let is_served = |path: &Flow| self.open.values().any(|other| other.asked.contains(path));
+        failed.extend(open.asked.into_iter().filter(|path| !is_served(path)));
         failed
     }
 

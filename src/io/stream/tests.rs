@@ -55,6 +55,22 @@ async fn silence_closes_no_trunk_and_nobody_in_a_call_but_seats_without_keep_ali
 }
 
 #[tokio::test]
+async fn a_path_that_serves_two_hosts_fails_with_the_last_of_their_connections() {
+    let (inbox, _kept) = mpsc::channel(64);
+    let mut c = connections(inbox);
+    let path = flow(Transport::Tls, "192.0.2.1:5061", None);
+    let mut made = |id| {
+        let connection = Flow { connection: Some(id), ..path };
+        c.start(connection, true, Some((path, vec![format!("{id}.example.org")])), |_| pending());
+        connection
+    };
+    let (one, two) = (made(1), made(2));
+    assert_eq!(c.close(&two), [two]);
+    assert_eq!(c.close(&one), [one, path]);
+    assert_eq!(c.close(&one), []);
+}
+
+#[tokio::test]
 async fn a_tls_connection_is_used_again_only_for_the_host_it_had_to_prove() {
     let (inbox, _kept) = mpsc::channel(64);
     let mut c = connections(inbox);
