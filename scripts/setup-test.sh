@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, Kamailio, espeak-ng, sox, tshark, and a Python
-# environment with gRPC in .venv. Says nothing when all is there.
+# Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, Kamailio, sipsak, SIPVicious, espeak-ng, sox,
+# tshark, and a Python environment with gRPC in .venv. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,6 +17,8 @@ want kamailio kamailio
 want espeak-ng espeak-ng
 want sox sox
 want tshark tshark
+want sipsak sipsak
+want svcrack sipvicious
 want python3 python3
 python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)
 

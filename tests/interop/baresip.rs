@@ -49,6 +49,21 @@ impl Baresip {
         Baresip::register_over(place, ("udp", ""), gateway, account, codec, frequency)
     }
 
+    /// As [`Baresip::register`], by this proxy.
+    pub fn register_by(
+        place: &Place,
+        proxy: SocketAddr,
+        gateway: SocketAddr,
+        (seat, password): (&str, &str),
+        frequency: u32,
+    ) -> Baresip {
+        let account = format!(
+            "<sip:{seat}@{gateway};transport=udp>;auth_user={seat};auth_pass={password};answermode=auto;\
+             regint=60;audio_codecs=PCMA/8000/1;outbound=\"sip:{proxy};transport=udp\"\n"
+        );
+        Baresip::start(place, "", &account, frequency)
+    }
+
     /// As [`Baresip::register`], over this transport; `more` goes into its configuration.
     pub fn register_over(
         place: &Place,
@@ -58,6 +73,14 @@ impl Baresip {
         codec: &str,
         frequency: u32,
     ) -> Baresip {
+        let account = format!(
+            "<sip:{seat}@{gateway};transport={transport}>;auth_user={seat};auth_pass={password};answermode=auto;\
+             regint=60;audio_codecs={codec}/8000/1\n"
+        );
+        Baresip::start(place, more, &account, frequency)
+    }
+
+    fn start(place: &Place, more: &str, account: &str, frequency: u32) -> Baresip {
         assert!(
             Path::new(MODULES).join("sndfile.so").exists(),
             "baresip has no modules in {MODULES}: run `make test`, which installs it"
@@ -72,13 +95,11 @@ impl Baresip {
              snd_path {kept}\n{more}\n",
             spoken.display()
         );
-        let account = format!(
-            "<sip:{seat}@{gateway};transport={transport}>;auth_user={seat};auth_pass={password};answermode=auto;\
-             regint=60;audio_codecs={codec}/8000/1\n"
-        );
         let directory = place.file("baresip");
         std::fs::create_dir_all(&directory).expect("a directory for baresip");
-        for (name, text) in [("config", config), ("accounts", account), ("contacts", String::new())] {
+        for (name, text) in
+            [("config", config), ("accounts", account.to_owned()), ("contacts", String::new())]
+        {
             std::fs::write(directory.join(name), text).expect("a file for baresip");
         }
         let mut command = Command::new("baresip");

@@ -1,6 +1,7 @@
 //! Carriers: one we sign in at, and one that falls silent.
 
 use crate::kamailio::Kamailio;
+use crate::matrix::scenario::{Script, sdp};
 use crate::place::{Place, free_port, poll};
 use crate::program::{Program, text};
 use crate::sipp::Plan;
@@ -95,4 +96,41 @@ fn a_pinged_trunk_that_falls_silent_is_told_of() {
     peer.succeed(&place);
     let states: Vec<bool> = told(&gateway, 2).into_iter().map(|(reachable, _)| reachable).collect();
     assert_eq!(states, [true, false]);
+}
+
+#[test]
+fn a_carrier_that_asks_for_the_password_by_407_passes_our_call_on_and_its_route_is_kept() {
+    let place = Place::new("charging");
+    let (seat, behind) = (free_port(), free_port());
+    let next = format!("127.0.0.1:{behind}").parse().expect("an address");
+    let carrier = Kamailio::charging(&place, "127.0.0.8", PASSWORD, next);
+    let trunks = format!(
+        "[[trunk]]\nname = \"carrier\"\nsources = [\"127.0.0.8\"]\ntargets = [\"sip:{}\"]\nping = \"0s\"\n\
+         username = \"4930123\"\npassword_file = \"{}\"\n[dial]\ntrunk = \"carrier\"\n\
+         [[department]]\nname = \"Water\"\ncode = \"601\"\nnumbers = [\"61230001\"]\n",
+        carrier.address,
+        password_file(&place)
+    );
+    let seats = format!("[[seat]]\nid = \"2001\"\ncontact = \"sip:2001@127.0.0.1:{seat}\"");
+    let gateway = Program::with_trunks("charging-calls", &["udp:127.0.0.1:0"], &trunks, &seats, "");
+    let fill = [("media", "9"), ("host", "127.0.0.1")];
+    let called = Plan {
+        name: "department",
+        scenario: include_str!("scenarios/seat.xml"),
+        fill: &fill,
+        calls: 1,
+        rate: 0,
+    };
+    let called = called.serve(&place, behind);
+    let dials =
+        Script::new().from("<sip:2001@[local_ip]:[local_port]>").to("sip:601@[remote_ip]:[remote_port]");
+    let dials = dials.invite("", &sdp(1, "8 101", "")).answered().waits(300).bye().xml();
+    let dials = Plan { name: "seat", scenario: &dials, fill: &fill, calls: 1, rate: 1 };
+    dials.dial_from(&place, seat, gateway.sip).succeed(&place);
+    called.succeed(&place);
+    let record = &gateway.final_records(1)[0];
+    assert_eq!(text(record, "/ended/reason"), "END_REASON_COMPLETED", "{record:#}");
+    // The ACK of the 407 is Kamailio's own matter. A busy machine repeats itself.
+    let passed = ["INVITE", "ACK", "BYE"].map(|method| carrier.passed(method));
+    assert!(passed[0] >= 2 && passed[1] > 0 && passed[2] > 0, "by the route that was recorded: {passed:?}");
 }

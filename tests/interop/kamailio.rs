@@ -1,8 +1,11 @@
 //! Kamailio in front: a proxy between trunk and gateway that records its route, as an SBC does.
 
+use crate::baresip::Baresip;
 use crate::place::{Place, Process, free_port, poll};
 use crate::program::{Program, text};
 use crate::sipp::Plan;
+use crate::tone::milliseconds_of;
+use crate::voice::Voice;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,31 +21,64 @@ const MODULES: [&str; 2] =
 /// A proxy that runs. Killed when its owner goes.
 pub struct Kamailio {
     pub address: SocketAddr,
+    log: PathBuf,
     _process: Process,
 }
+
+/// What every proxy here does first: hops, CANCEL, requests inside a dialog by their route, our question whether it is
+/// up. It says which requests pass.
+const PROXY: &str = "loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"rr.so\"\nloadmodule \"maxfwd.so\"\n\
+    loadmodule \"pv.so\"\nloadmodule \"textops.so\"\nloadmodule \"siputils.so\"\nloadmodule \"xlog.so\"\n\
+    loadmodule \"auth.so\"\nloadmodule \"path.so\"\nmodparam(\"rr\", \"enable_full_lr\", 1)\n\
+    request_route {\n\
+    if (!mf_process_maxfwd_header(\"10\")) { sl_send_reply(\"483\", \"Too Many Hops\"); exit; }\n\
+    if (is_method(\"OPTIONS\") && $rU == $null) { sl_send_reply(\"200\", \"Here\"); exit; }\n\
+    xlog(\"L_WARN\", \"passes: $rm\\n\");\n\
+    if (is_method(\"CANCEL\")) { if (t_check_trans()) t_relay(); exit; }\n\
+    if (has_totag()) {\n\
+    if (loose_route()) { t_relay(); exit; }\n\
+    if (is_method(\"ACK\") && t_check_trans()) { t_relay(); exit; }\n\
+    sl_send_reply(\"404\", \"Not here\"); exit; }\n";
 
 impl Kamailio {
     /// Starts a proxy at `host`, whose new calls go to `next`. Requests inside a dialog follow their route.
     pub fn start(place: &Place, host: &str, next: SocketAddr) -> Kamailio {
         let script = format!(
-            "loadmodule \"tm.so\"\nloadmodule \"sl.so\"\nloadmodule \"rr.so\"\nloadmodule \"maxfwd.so\"\n\
-                 loadmodule \"pv.so\"\nloadmodule \"textops.so\"\nloadmodule \"siputils.so\"\n\
-                 modparam(\"rr\", \"enable_full_lr\", 1)\n\
-                 request_route {{\n\
-                 if (!mf_process_maxfwd_header(\"10\")) {{ sl_send_reply(\"483\", \"Too Many Hops\"); exit; }}\n\
-                 if (is_method(\"CANCEL\")) {{ if (t_check_trans()) t_relay(); exit; }}\n\
-                 if (has_totag()) {{\n\
-                 if (loose_route()) {{ t_relay(); exit; }}\n\
-                 if (is_method(\"ACK\") && t_check_trans()) {{ t_relay(); exit; }}\n\
-                 sl_send_reply(\"404\", \"Not here\"); exit; }}\n\
-                 if (is_method(\"OPTIONS\")) {{ sl_send_reply(\"200\", \"Here\"); exit; }}\n\
-                 remove_hf(\"Route\");\n\
-                 if (is_method(\"INVITE\")) record_route();\n\
-                 $du = \"sip:{next}\";\n\
-                 if (!t_relay()) sl_reply_error();\n\
-                 }}\n"
+            "{PROXY}remove_hf(\"Route\");\nif (is_method(\"INVITE\")) record_route();\n\
+             $du = \"sip:{next}\";\nif (!t_relay()) sl_reply_error();\n}}\n"
         );
         Kamailio::with(place, host, &script)
+    }
+
+    /// Starts a proxy at `host` that asks everybody for one password, by 407, before calls go on to `next`.
+    pub fn charging(place: &Place, host: &str, password: &str, next: SocketAddr) -> Kamailio {
+        let script = format!(
+            "{PROXY}if (!pv_proxy_authenticate(\"carrier\", \"{password}\", \"0\")) {{\n\
+             auth_challenge(\"carrier\", \"1\"); exit; }}\n\
+             consume_credentials();\nrecord_route();\n$du = \"sip:{next}\";\nif (!t_relay()) sl_reply_error();\n}}\n"
+        );
+        Kamailio::with(place, host, &script)
+    }
+
+    /// Starts an edge at `host` in front of phones: it puts itself into their Path (RFC 3327), and what comes from the
+    /// gateway goes on to the phone.
+    pub fn edge(place: &Place, host: &str, gateway: SocketAddr) -> Kamailio {
+        let port = gateway.port();
+        let script = format!(
+            "{PROXY}if ($si == \"127.0.0.1\" && $sp == {port}) {{\n\
+             loose_route();\nif (is_method(\"INVITE\")) record_route();\n\
+             if (!t_relay()) sl_reply_error();\nexit; }}\n\
+             remove_hf(\"Route\");\n\
+             if (is_method(\"REGISTER\")) add_path();\nif (is_method(\"INVITE\")) record_route();\n\
+             $du = \"sip:{gateway}\";\nif (!t_relay()) sl_reply_error();\n}}\n"
+        );
+        Kamailio::with(place, host, &script)
+    }
+
+    /// How many requests of this method passed it, copies and those it did not let through as well.
+    pub fn passed(&self, method: &str) -> usize {
+        let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+        said.matches(&format!("passes: {method}\n")).count()
     }
 
     /// Starts a registrar at `host` that asks everybody for one password, by one digest algorithm.
@@ -74,7 +110,7 @@ impl Kamailio {
         command.arg("-f").arg(configuration).args(["-DD", "-E", "-m", "32", "-M", "8", "-L", modules]);
         command.arg("-Y").arg(runtime(place)).arg("-P").arg(place.file("kamailio.pid"));
         let process = Process::start(command, place, "kamailio.log");
-        let proxy = Kamailio { address, _process: process };
+        let proxy = Kamailio { address, log: place.file("kamailio.log"), _process: process };
         let up = poll(START, || proxy.answers().then_some(()));
         let said = || std::fs::read_to_string(place.file("kamailio.log")).unwrap_or_default();
         assert!(up.is_some(), "Kamailio does not start: {}", said());
@@ -99,6 +135,32 @@ fn runtime(place: &Place) -> PathBuf {
     let directory = place.file("kamailio");
     std::fs::create_dir_all(&directory).expect("a directory for Kamailio");
     directory
+}
+
+#[test]
+fn a_call_reaches_a_phone_behind_an_edge_by_the_path_it_registered_on() {
+    let seat = "[[seat]]\nid = \"1001\"\nalgorithms = [\"MD5\"]";
+    let trunk = "[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\n";
+    let gateway = Program::with_trunks("edge", &["udp:127.0.0.1:0"], trunk, seat, "");
+    let edge = Kamailio::edge(&gateway.place, "127.0.0.6", gateway.sip);
+    let account = ("1001", gateway.password("1001"));
+    let _phone =
+        Baresip::register_by(&gateway.place, edge.address, gateway.sip, (account.0, &account.1), 620);
+    assert!(edge.passed("REGISTER") >= 2, "it asked, and proved itself, through the edge");
+    let citizen = Voice::start(1_000);
+    let media = citizen.port.to_string();
+    let fill = [("media", media.as_str()), ("hold", "2000")];
+    let scenario = include_str!("scenarios/caller.xml");
+    let trunk = Plan { name: "trunk", scenario, fill: &fill, calls: 1, rate: 1 };
+    trunk.call(&gateway.place, gateway.sip).succeed(&gateway.place);
+    let heard = milliseconds_of(&citizen.heard(), 620);
+    assert!(heard >= 1_000, "the citizen heard {heard} ms of the operator");
+    let record = &gateway.final_records(1)[0];
+    assert_eq!(text(record, "/seat"), "1001", "{record:#}");
+    assert_eq!(text(record, "/ended/reason"), "END_REASON_COMPLETED", "{record:#}");
+    for method in ["INVITE", "ACK", "BYE"] {
+        assert!(edge.passed(method) > 0, "{method} to the phone goes by the edge");
+    }
 }
 
 /// Ten calls through the proxy, ended by whichever side the scenarios say.
