@@ -223,5 +223,6 @@ impl Gateway {
 }
 
 fn target_of(binding: &Binding, watch: Watch) -> Target {
-    Target { uri: binding.contact.clone(), flow: binding.flow, routes: binding.path.clone(), watch }
+    let (uri, routes) = (binding.target().to_owned(), binding.path.clone());
+    Target { uri, flow: binding.flow, routes, watch }
 }

@@ -1,5 +1,6 @@
 //! A dialog (RFC 3261 section 12): what two user agents agree a conversation is. One value for each leg.
 
+use super::uri::without_headers;
 use super::{Flow, Message, Method, NameAddr, Outgoing, Transport, Uri};
 use std::net::IpAddr;
 
@@ -62,7 +63,7 @@ impl Dialog {
             // RFC 2543 peers send none; it counts as empty.
             remote_tag: response.to_tag().unwrap_or_default().to_owned(),
             contact: String::from_utf8_lossy(invite.get("Contact")?).into_owned(),
-            target: response.contact()?.uri().to_vec(),
+            target: without_headers(response.contact()?.uri()).to_vec(),
             routes,
             local_seq: seq,
             remote_seq: None,
@@ -218,7 +219,7 @@ impl Dialog {
         if response.status().is_some_and(|status| (200..300).contains(&status))
             && let Some(contact) = response.contact()
         {
-            self.target = contact.uri().to_vec();
+            self.target = without_headers(contact.uri()).to_vec();
         }
     }
 
@@ -238,7 +239,7 @@ impl Dialog {
         }
         self.remote_seq = Some(cseq);
         if refreshes && let Some(contact) = request.contact() {
-            self.target = contact.uri().to_vec();
+            self.target = without_headers(contact.uri()).to_vec();
         }
         Ok(())
     }
@@ -383,6 +384,14 @@ mod tests {
         dialog.receive(&incoming("INFO", 6, "<sip:c@198.51.100.7:1>", "")).unwrap();
         assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7");
         dialog.receive(&incoming("INVITE", 7, "<sip:c@198.51.100.7:2>", "")).unwrap();
+        assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7:2");
+    }
+
+    #[test]
+    fn the_headers_a_peer_writes_into_its_contact_stand_in_no_request() {
+        let mut dialog = uas("<sip:c@198.51.100.7;x=1?Route=%3Csip:203.0.113.66%3E>", "");
+        assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7;x=1");
+        dialog.receive(&incoming("INVITE", 7, "<sip:c@198.51.100.7:2?Subject=x>", "")).unwrap();
         assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7:2");
     }
 

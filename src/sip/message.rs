@@ -9,7 +9,7 @@ use super::limits::MAX_MESSAGE;
 use super::malformed::{Malformed, NOTHING};
 use super::method::Method;
 use super::name_addr::NameAddr;
-use super::uri::Pieces;
+use super::uri::{Pieces, without_headers};
 use super::via::{Via, topmost};
 use bytes::Bytes;
 use std::fmt;
@@ -171,8 +171,8 @@ impl Message {
     pub fn remote_target(&self) -> Option<Bytes> {
         let is_old = || self.via().unique_branch().is_none();
         match self.contact() {
-            Some(contact) => Some(Bytes::copy_from_slice(contact.uri())),
-            None => is_old().then(|| Bytes::copy_from_slice(self.from().uri())),
+            Some(contact) => Some(Bytes::copy_from_slice(without_headers(contact.uri()))),
+            None => is_old().then(|| Bytes::copy_from_slice(without_headers(self.from().uri()))),
         }
     }
 

@@ -64,6 +64,11 @@ impl NameAddr {
         self.uri.of(&self.raw)
     }
 
+    /// Whether the URI stands in brackets, as one with a comma, a question mark or a semicolon must (RFC 3261 section 20).
+    pub fn is_bracketed(&self) -> bool {
+        matches!(find_open_bracket(trim(&self.raw)), Ok(Some(_)))
+    }
+
     /// The URI taken apart.
     pub fn parsed_uri(&self) -> Result<Uri, &'static str> {
         Uri::parse(self.uri())

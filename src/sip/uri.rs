@@ -107,6 +107,13 @@ impl<'a> Pieces<'a> {
     }
 }
 
+/// A URI without the headers it wants in the request it leads to (`?Route=…`): they have no place in a Request-URI, and a
+/// peer does not write ours for us (RFC 3261 sections 19.1.1 and 19.1.5).
+pub(crate) fn without_headers(uri: &[u8]) -> &[u8] {
+    let headers = Pieces::of(uri).map_or(0, |pieces| pieces.headers.len());
+    uri.get(..uri.len() - headers).unwrap_or(uri)
+}
+
 /// `bytes` before the first `mark`, and the rest from it on.
 fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
     let at = find_any(bytes, 0, [mark]).unwrap_or(bytes.len());

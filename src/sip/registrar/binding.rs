@@ -2,12 +2,13 @@
 
 use super::wish::{CONTACTS_PER_SEAT, Place, Refusal, Wanted, Wish};
 use crate::sip::Flow;
+use crate::sip::uri::without_headers;
 use crate::time::Mono;
 
 /// One registered contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// Its URI as it came: the Request-URI of calls to it.
+    /// Its URI as it came; see [`Binding::target`] for what calls to it are sent to.
     pub contact: String,
     /// The path its REGISTER came on, and requests to it take: through NAT there is no other.
     pub flow: Flow,
@@ -107,6 +108,12 @@ impl Binding {
     /// The phone it is a way to, if that names itself. A phone may have several ways, one a flow (RFC 5626).
     pub fn phone(&self) -> Option<&str> {
         self.place.phone()
+    }
+
+    /// The Request-URI of what is sent to it: the contact without headers, which are not the phone's to write (RFC 3261
+    /// section 19.1.5).
+    pub fn target(&self) -> &str {
+        std::str::from_utf8(without_headers(self.contact.as_bytes())).unwrap_or(&self.contact)
     }
 
     /// Whether it was made by the same registration, not earlier (RFC 3261 section 10.3 items 6 and 7).

@@ -358,6 +358,7 @@ fn one_contact_that_cannot_be_granted_changes_nothing() {
         ("<tel:+8610>", 400),
         ("<mailto:a@b>", 400),
         ("not a contact", 400),
+        ("sip:1001@b?Route=%3Csip:sip.example.com%3E", 400),
     ] {
         p.contact = format!("<sip:1001@a>, {second}");
         assert_eq!(status(&o.registers(&mut p)), Some(expected), "{second}");
@@ -365,6 +366,28 @@ fn one_contact_that_cannot_be_granted_changes_nothing() {
     }
     p.contact = format!("<sip:{}@a>", "x".repeat(600));
     assert_eq!(status(&o.registers(&mut p)), Some(400));
+}
+
+#[test]
+fn the_headers_of_a_contact_are_told_back_and_never_sent() {
+    let mut o = office();
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.expires = None;
+    for (contact, target) in [
+        ("<sip:1001@a;x=1?Route=%3Csip:sip.example.com%3E>", "sip:1001@a;x=1"),
+        ("<sip:wh?at@a?Subject=x>", "sip:wh?at@a"),
+    ] {
+        p.contact = contact.into();
+        let done = o.registers(&mut p).response.unwrap();
+        assert_eq!(contacts(&done), [format!("{contact};expires=3600")]);
+        let kept: Vec<_> =
+            o.registrar.bindings(&"1001".into()).iter().map(|b| b.target().to_owned()).collect();
+        assert_eq!(kept, [target]);
+        p.contact = "*".into();
+        p.expires = Some(0);
+        o.registers(&mut p);
+        p.expires = None;
+    }
 }
 
 #[test]

@@ -141,6 +141,9 @@ impl Wanted {
     fn read(contact: &[u8], general: Duration) -> Result<Wanted, Refusal> {
         const BROKEN: Refusal = Refusal::Bad("a Contact that cannot be called");
         let contact = NameAddr::parse(contact.to_vec()).map_err(|_| BROKEN)?;
+        if !contact.is_bracketed() && contact.uri().contains(&b'?') {
+            return Err(BROKEN);
+        }
         let uri = contact.parsed_uri().map_err(|_| BROKEN)?;
         let place = Place::of(&contact, &uri).ok_or(BROKEN)?;
         let text = std::str::from_utf8(contact.uri()).map_err(|_| BROKEN)?;
