@@ -52,9 +52,10 @@ impl Refusal {
     }
 }
 
-/// The service number an INVITE is for: the user of its Request-URI, or the number of a `tel:` URI, decoded.
+/// The service number an INVITE is for: the user of its Request-URI, or the number of a `tel:` URI, decoded, without the
+/// parameters and the visual separators of a telephone number. Empty for a scheme nobody here speaks.
 pub fn service_number(invite: &Message) -> ServiceNumber {
-    let user = Uri::parse(invite.uri()).ok().and_then(|u| u.user_text()).unwrap_or_default();
+    let user = Uri::parse(invite.uri()).ok().and_then(|u| u.dialled()).unwrap_or_default();
     let end = user.char_indices().nth(64).map_or(user.len(), |(i, _)| i);
     ServiceNumber::from(&user[..end])
 }
@@ -76,6 +77,15 @@ pub fn received(
         sip_call_id: Arc::from(invite.call_id()),
         source: flow.remote,
         headers: caller::selected_headers_where(invite, |name| identity.keeps(name)),
+    }
+}
+
+/// Whether the INVITE is for a URI of a scheme we speak: to be asked before what it names is looked for (RFC 3261 section
+/// 8.2.2.1).
+pub fn read_scheme(invite: &Message) -> Result<(), Refusal> {
+    match demands::speaks_scheme(invite) {
+        true => Ok(()),
+        false => Err(Refusal::new(RefusalReason::BadRequest, 416)),
     }
 }
 

@@ -40,7 +40,7 @@ mod story;
 mod third_party;
 mod transfer;
 
-pub use arrival::{Arrival, Refusal, read_arrival, received};
+pub use arrival::{Arrival, Refusal, read_arrival, read_scheme, received};
 pub use inputs::{Input, Output, Phone, Reached, Reason, Referred, SeatAsked, Target, Watch};
 pub use machine::Call;
 pub use media_addresses::MediaAddresses;

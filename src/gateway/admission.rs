@@ -82,7 +82,8 @@ impl Gateway {
         let peer = self.rules.trunk(&trunk);
         let welcome = self.nuisance(now, &received.caller, history, out);
         let welcome = welcome.and_then(|()| self.within_rate(now, &trunk));
-        let admitted = welcome.and_then(|()| self.admit(&trunk, &received));
+        let admitted = welcome.and_then(|()| call::read_scheme(&invite));
+        let admitted = admitted.and_then(|()| self.admit(&trunk, &received));
         let admitted = admitted.and_then(|()| call::read_arrival(&invite, &peer, &self.rules));
         match admitted {
             Ok(offer) => {

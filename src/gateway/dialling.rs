@@ -22,11 +22,14 @@ const WAYS: usize = 4;
 impl Gateway {
     /// `seat` dials. Who it says it is (From, P-Asserted-Identity) does not matter: the door knows.
     pub(super) fn seat_dials(&mut self, now: Now, seat: SeatId, asked: Asked, out: &mut Vec<Output>) {
+        if let Err(refusal) = call::read_scheme(&asked.invite) {
+            return self.turn_away(now, asked.tx, &asked.invite, refusal);
+        }
         if let Some(replaces) = Replaces::of(&asked.invite) {
             let (status, why) = self.replacing(&seat, replaces);
             return self.refuse_seat(now, &asked, status, why);
         }
-        let dialled = Uri::parse(asked.invite.uri()).ok().and_then(|u| u.user_text()).unwrap_or_default();
+        let dialled = Uri::parse(asked.invite.uri()).ok().and_then(|u| u.dialled()).unwrap_or_default();
         if let Some(word) = self.directory.word(&dialled) {
             return self.word_from(now, seat, word, asked, out);
         }

@@ -9,11 +9,16 @@ const KNOWN: [&str; 5] = ["timer", "100rel", "replaces", "path", "outbound"];
 
 /// The status such a request deserves, and the header that goes with it. `None` when there is nothing to object to.
 pub fn unmet(request: &Message) -> Option<(u16, Option<(&'static str, String)>)> {
-    if matches!(Uri::parse(request.uri()), Ok(Uri { scheme: Scheme::Other(_), .. })) {
+    if !speaks_scheme(request) {
         return Some((416, None));
     }
     let strange = option_tag::unsupported(request, &KNOWN)?;
     Some((420, Some(("Unsupported", strange))))
+}
+
+/// Whether the Request-URI is of a scheme somebody here speaks (RFC 3261 section 8.2.2.1).
+pub fn speaks_scheme(request: &Message) -> bool {
+    !matches!(Uri::parse(request.uri()), Ok(Uri { scheme: Scheme::Other(_), .. }))
 }
 
 /// Whether a peer takes a session description in answer: it says nothing of what it accepts, or that

@@ -7,7 +7,8 @@ use super::{Message, NameAddr};
 /// Where a call is to be handed on to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferTo {
-    /// The user of the address, decoded, or the number of a `tel:`; empty for an address without one.
+    /// The user of the address, or the number of a `tel:`, as [`Uri::dialled`](super::Uri::dialled) gives it; empty for an
+    /// address without one.
     pub user: String,
     /// The dialog that the new call takes the place of.
     pub replaces: Option<Replaces>,
@@ -48,7 +49,7 @@ impl ReferTo {
             Some(value) => Some(Replaces::parse(&value).ok_or("a Replaces that names no dialog")?),
             None => None,
         };
-        Ok(ReferTo { user: uri.user_text().unwrap_or_default(), replaces })
+        Ok(ReferTo { user: uri.dialled().unwrap_or_default(), replaces })
     }
 
     /// Whether the sender wants to hear nothing of what comes of it (`Refer-Sub: false`, RFC 4488).
@@ -118,6 +119,8 @@ mod tests {
             ("sip:%E4%BE%9B%E6%B0%B4@h", "供水"),
             ("<tel:+861061230001>", "+861061230001"),
             ("<sip:1002@h;method=INVITE>", "1002"),
+            ("<tel:+86-10-6123;npdi>", "+86106123"),
+            ("mailto:1002@h", ""),
         ] {
             let to = ReferTo::of(&refer(&format!("Refer-To: {value}\r\n"))).unwrap();
             assert_eq!((to.user.as_str(), to.replaces), (user, None), "{value}");

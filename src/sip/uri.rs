@@ -208,6 +208,30 @@ impl Uri {
         Some(String::from_utf8_lossy(&percent_decoded(user.as_bytes())).into_owned())
     }
 
+    /// What is asked for by it: as [`Uri::user_text`], but of a telephone number without its parameters
+    /// (`;phone-context=…`, `;npdi`) and without what only makes it easier to read (RFC 3261 section 19.1.6, RFC 3966
+    /// section 5.1.1). `None` for a scheme that names no user.
+    pub fn dialled(&self) -> Option<String> {
+        if matches!(self.scheme, Scheme::Other(_)) {
+            return None;
+        }
+        let whole = self.user_text()?;
+        let user = self.user.as_deref()?.split(':').next()?;
+        let (number, params) = user.split_at(user.find(';').unwrap_or(user.len()));
+        let number = percent_decoded(number.as_bytes());
+        let has_digit = number.iter().any(u8::is_ascii_digit);
+        if !has_digit || !number.iter().all(|b| b.is_ascii_digit() || b"+*#-.()".contains(b)) {
+            return Some(whole);
+        }
+        // A name of digits and dashes is a number only where something says so.
+        let said =
+            self.scheme == Scheme::Tel || self.param("user").is_some_and(|u| u.eq_ignore_ascii_case("phone"));
+        if !said && params.is_empty() && !number.starts_with(b"+") {
+            return Some(whole);
+        }
+        Some(number.into_iter().filter(|b| !b"-.()".contains(b)).map(char::from).collect())
+    }
+
     /// Where to send, when the host is written in figures; `default_port` when no port is.
     pub fn socket_addr(&self, default_port: u16) -> Option<SocketAddr> {
         numeric_host(&self.host).map(|ip| SocketAddr::new(ip, self.port.unwrap_or(default_port)))

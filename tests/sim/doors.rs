@@ -13,16 +13,16 @@ use hotline_gateway::sip::door::Standing;
 use hotline_gateway::sip::{Flow, Message, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
 
-const TRUNK: &str = "192.0.2.10:5060";
-const OTHER_TRUNK: &str = "192.0.2.20:5060";
-const PHONE: &str = "192.0.2.51:5060";
+pub const TRUNK: &str = "192.0.2.10:5060";
+pub const OTHER_TRUNK: &str = "192.0.2.20:5060";
+pub const PHONE: &str = "192.0.2.51:5060";
 const FIXED_PHONE: &str = "192.0.2.52:5060";
-const STRANGER: &str = "203.0.113.9:5060";
+pub const STRANGER: &str = "203.0.113.9:5060";
 
 /// The gateway with a trunk of 5 calls a second, another of 50, one seat that registers and one at a fixed place.
 /// Its disk confirms at once and its media plane always has a port.
-struct House {
-    gateway: Gateway,
+pub struct House {
+    pub gateway: Gateway,
     now: Now,
     sent: Vec<(Flow, Message)>,
     /// Bytes of all answers, by whom they went to.
@@ -32,20 +32,27 @@ struct House {
     count: u64,
 }
 
-fn flow(transport: Transport, remote: &str) -> Flow {
+pub fn flow(transport: Transport, remote: &str) -> Flow {
     let connection = transport.is_reliable().then_some(7);
     let (local, remote) = ("192.0.2.1:5060".parse().unwrap(), remote.parse().unwrap());
     Flow { transport, local, remote, connection }
 }
 
 impl House {
-    fn new() -> House {
-        let text = "[sip]\nlisten = [\"udp:192.0.2.1:5060\", \"tcp:192.0.2.1:5060\"]\ndomains = [\"hotline.example\"]\n[limits]\nslow_after = 20\n\
+    pub fn new() -> House {
+        House::with("", "")
+    }
+
+    /// The same with domains of ours before its own, and whole sections.
+    pub fn with(domains: &str, sections: &str) -> House {
+        let text = format!(
+            "[sip]\nlisten = [\"udp:192.0.2.1:5060\", \"tcp:192.0.2.1:5060\"]\ndomains = [{domains}\"hotline.example\"]\n[limits]\nslow_after = 20\n\
              [[trunk]]\nname = \"small\"\nsources = [\"192.0.2.10\"]\ncalls_per_second = 5\nchannels = 40\n\
              [[trunk]]\nname = \"large\"\nsources = [\"192.0.2.20\"]\n\
              [[seat]]\nid = \"1001\"\n[[seat]]\nid = \"1002\"\ncontact = \"sip:1002@192.0.2.52:5060\"\n\
-             [[queue]]\nname = \"main\"\n[[service]]\nnumber = \"12345\"\nqueue = \"main\"\n";
-        let config = Config::parse("house.toml", text).unwrap_or_else(|e| panic!("{e}"));
+             [[queue]]\nname = \"main\"\n[[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{sections}"
+        );
+        let config = Config::parse("house.toml", &text).unwrap_or_else(|e| panic!("{e}"));
         let now = Now { mono: Mono(1_000_000_000_000), wall: Wall(1_800_000_000_000_000_000) };
         let account = SeatAccount {
             seat: "1001".into(),
@@ -108,20 +115,27 @@ impl House {
     }
 
     /// Hears bytes, and gives what was sent for them.
-    fn hears(&mut self, flow: Flow, bytes: impl Into<Vec<u8>>) -> Vec<(Flow, Message)> {
+    pub fn hears(&mut self, flow: Flow, bytes: impl Into<Vec<u8>>) -> Vec<(Flow, Message)> {
         self.sent.clear();
         self.takes(Input::Sip { flow, bytes: Bytes::from(bytes.into()) });
         std::mem::take(&mut self.sent)
     }
 
+    /// A path is gone; gives what was sent for it.
+    pub fn loses(&mut self, flow: Flow) -> Vec<(Flow, Message)> {
+        self.sent.clear();
+        self.takes(Input::FlowFailed { flow });
+        std::mem::take(&mut self.sent)
+    }
+
     /// The statuses of what is sent for a request over UDP.
-    fn statuses(&mut self, remote: &str, request: &str) -> Vec<u16> {
+    pub fn statuses(&mut self, remote: &str, request: &str) -> Vec<u16> {
         let sent = self.hears(flow(Transport::Udp, remote), request);
         sent.iter().filter_map(|(_, m)| m.status()).collect()
     }
 
     /// Lets time pass, timer by timer; gives what was sent meanwhile.
-    fn waits(&mut self, time: Duration) -> Vec<(Flow, Message)> {
+    pub fn waits(&mut self, time: Duration) -> Vec<(Flow, Message)> {
         self.sent.clear();
         let end = self.now.mono + time;
         while let Some((at, _)) = self.gateway.poll_timeout().filter(|(at, _)| *at <= end) {
@@ -135,7 +149,7 @@ impl House {
     }
 
     /// A request nobody has sent before.
-    fn request(&mut self, method: &str, uri: &str, from: &str, more: &str) -> String {
+    pub fn request(&mut self, method: &str, uri: &str, from: &str, more: &str) -> String {
         self.count += 1;
         let n = self.count;
         format!(
@@ -149,7 +163,7 @@ impl House {
         self.request("INVITE", "sip:12345@hotline.example", from, more)
     }
 
-    fn refusals(&self) -> Vec<(RefusalReason, u16)> {
+    pub fn refusals(&self) -> Vec<(RefusalReason, u16)> {
         let refused = self.events.iter().filter_map(|e| match &e.what {
             What::CallRefused(r) => Some((r.reason, r.sip_code)),
             _ => None,
@@ -188,7 +202,7 @@ impl House {
         )
     }
 
-    fn registers(&mut self, flow: Flow) {
+    pub fn registers(&mut self, flow: Flow) {
         let register = self.request("REGISTER", "sip:hotline.example", "1001", "");
         let register = register.replace("To: <sip:hotline.example>", "To: <sip:1001@hotline.example>");
         let proved = self.with_password(flow, &register, "1001", "right").expect("a challenge");

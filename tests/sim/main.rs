@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
 mod again;
+mod asked;
 mod asking;
 mod checks;
 mod conduct;

@@ -1,0 +1,70 @@
+//! What a request asks for, and what it is told: schemes, telephone numbers, extensions, methods (RFC 3261 sections 8.2
+//! and 11.2).
+
+use crate::doors::{House, OTHER_TRUNK, PHONE, STRANGER, TRUNK, flow};
+use crate::peer::{Peer, header, sdp, settle, world};
+use hotline_gateway::event::RefusalReason;
+use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
+use hotline_gateway::time::Duration;
+
+const SEAT_MAY: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REGISTER, REFER, NOTIFY, SUBSCRIBE";
+const TRUNK_MAY: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK";
+
+/// A seat that is believed: it speaks on the connection it registered on.
+fn seat(house: &mut House) -> Flow {
+    let connection = flow(Transport::Tcp, PHONE);
+    house.registers(connection);
+    connection
+}
+
+fn final_status(sent: &[(Flow, Message)]) -> Option<u16> {
+    sent.iter().filter_map(|(_, m)| m.status()).find(|s| *s >= 200)
+}
+
+#[test]
+fn an_invite_to_a_scheme_nobody_speaks_is_416_from_a_trunk_with_a_record_and_from_a_seat() {
+    let mut house = House::new();
+    for uri in ["foo:12345", "nobodyknows:this"] {
+        let invite = house.request("INVITE", uri, "13800000000", "");
+        assert_eq!(house.statuses(TRUNK, &invite), [100, 416], "{uri}");
+    }
+    assert_eq!(house.refusals(), [(RefusalReason::BadRequest, 416); 2]);
+    let phone = seat(&mut house);
+    for uri in ["foo:1002", "foo:*12"] {
+        let invite = house.request("INVITE", uri, "1001", "");
+        assert_eq!(final_status(&house.hears(phone, invite)), Some(416), "{uri}");
+    }
+}
+
+#[test]
+fn a_telephone_number_is_known_with_its_parameters_and_however_it_is_written() {
+    let mut house = House::new();
+    for uri in [
+        "sip:12345;phone-context=+86755@ims.example;user=phone",
+        "sip:12345;npdi;rn=+8675500000@ims.example",
+        "sip:123-45@ims.example;user=phone",
+        "sip:12345:secret@ims.example",
+        "tel:123-45",
+        "tel:(123)4.5;phone-context=+86755",
+    ] {
+        let invite = house.request("INVITE", uri, "13800000000", "");
+        assert_eq!(house.statuses(OTHER_TRUNK, &invite), [100, 200], "{uri}");
+    }
+    for uri in ["sip:123-45@ims.example", "sip:12345;x@y;user=phone@h", "sip:x;12345@ims.example"] {
+        let invite = house.request("INVITE", uri, "13800000000", "");
+        let status = house.statuses(OTHER_TRUNK, &invite).pop();
+        assert!(matches!(status, Some(400 | 404)), "{uri}: {status:?}");
+    }
+    let mut house = House::new();
+    let phone = seat(&mut house);
+    for (uri, status) in [
+        // Found, and told that a call without an offer leads nowhere.
+        ("sip:1002;phone-context=x@hotline.example;user=phone", 488),
+        ("tel:10-02", 488),
+        ("tel:10-03", 403),
+    ] {
+        let invite = house.request("INVITE", uri, "1001", "");
+        assert_eq!(final_status(&house.hears(phone, invite)), Some(status), "{uri}");
+    }
+}
