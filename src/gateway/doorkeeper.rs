@@ -8,7 +8,7 @@ use super::trunking::Trunking;
 use super::{Duty, Gateway, Output, Trunk};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::door::{Class, Names, Rule, Standing, allowed, class, outside_a_dialog};
-use crate::sip::{Door, Doors, Flow, Judgement, Message, Method, Registrar, Transport};
+use crate::sip::{Door, Doors, Flow, Judgement, Message, Method, Registrar, Transport, demands, option_tag};
 use crate::time::{Mono, Now};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -54,6 +54,13 @@ impl Doorkeeper<'_> {
         }
         if at != Standing::Trunk && !self.names.are_asked(flow, request) {
             return self.refuse(at, Cause::Host, 404, Vec::new());
+        }
+        // Whoever asks for what nobody here can do hears so before anything is looked up or kept.
+        if matches!(method, Method::Register | Method::Options)
+            && let Some((status, header)) = demands::unmet(request)
+        {
+            let header = header.into_iter().map(|(name, value)| (name, Cow::Owned(value)));
+            return Judgement::Answer(status, header.collect());
         }
         match (&door, method) {
             // Until its password is proved it is no call, and spends nothing of what the trunk may bring.

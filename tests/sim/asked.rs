@@ -68,3 +68,23 @@ fn a_telephone_number_is_known_with_its_parameters_and_however_it_is_written() {
         assert_eq!(final_status(&house.hears(phone, invite)), Some(status), "{uri}");
     }
 }
+
+#[test]
+fn what_nobody_here_can_do_is_said_to_strangers_and_to_who_registers_and_nothing_is_kept_of_it() {
+    let mut house = House::new();
+    let strange = "Require: path, nothing1\r\n";
+    for (method, uri, more, status) in [
+        ("OPTIONS", "sip:hotline.example", strange, 420),
+        ("OPTIONS", "foo:bar", "", 416),
+        ("REGISTER", "sip:hotline.example", strange, 420),
+        ("REGISTER", "foo:bar", "", 416),
+        ("REGISTER", "sip:hotline.example", "Require: path, outbound\r\n", 401),
+    ] {
+        let request = house.request(method, uri, "1001", more);
+        let sent = house.hears(flow(Transport::Udp, STRANGER), request);
+        assert_eq!(final_status(&sent), Some(status), "{method} {uri} {more}");
+        let unsupported = if status == 420 { "nothing1" } else { "" };
+        assert_eq!(header(&sent[0].1, "Unsupported"), unsupported);
+    }
+    assert_eq!(house.gateway.counts().transactions, 0);
+}
