@@ -126,7 +126,7 @@ impl Clients {
             return Found::Stray;
         };
         // Another Via below ours: it was not we who asked (RFC 3261 section 8.1.3.3).
-        if response.headers("Via").nth(1).is_some() {
+        if response.list("Via").len() > 1 {
             return Found::Stray;
         }
         let status = response.status().unwrap_or_default();

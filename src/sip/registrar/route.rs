@@ -42,7 +42,7 @@ impl Route {
         if numbered > 1 {
             return Err(Refusal::Bad("two flows in one REGISTER"));
         }
-        let through_proxy = request.headers("Via").nth(1).is_some() || !path.is_empty();
+        let through_proxy = request.list("Via").len() > 1 || !path.is_empty();
         if through_proxy && !path.last().is_some_and(|edge| knows_outbound(edge)) {
             return Err(Refusal::NotOutbound);
         }
