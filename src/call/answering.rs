@@ -75,7 +75,7 @@ impl Call {
             }
         }
         let tag = caller.id.to_string();
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), flow, "hotline");
+        let contact = cx.rules.contact(flow, invite);
         let Some(dialog) = Dialog::uas(invite, *flow, &tag, &contact) else { return };
         let status = if sound && describes { 183 } else { 180 };
         let mut response =
@@ -149,7 +149,7 @@ impl Call {
             }
         };
         let tag = caller.id.to_string();
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline");
+        let contact = cx.rules.contact(&flow, invite);
         let dialog = match early {
             Some(early) => Some(early.dialog.clone()),
             None => Dialog::uas(invite, flow, &tag, &contact),

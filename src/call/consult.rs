@@ -60,7 +60,7 @@ impl Call {
             return;
         }
         let tag = asker.to_string();
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &asked.flow, "hotline");
+        let contact = cx.rules.contact(&asked.flow, &asked.invite);
         let described = heard.and_then(|_| seat.media.answer(cx.rules, asked.flow, &asked.offer)?.ok());
         let status = if described.is_some() { 183 } else { 180 };
         let mut response = Outgoing::response(&asked.invite, status, Some(&tag)).with("Contact", contact);
@@ -86,7 +86,7 @@ impl Call {
     pub(super) fn accept_asked(&mut self, leg: LegId, cx: &mut Cx<'_>) -> bool {
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return false };
         let SeatSignalling::Answering { asked } = &seat.signalling else { return false };
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &asked.flow, "hotline");
+        let contact = cx.rules.contact(&asked.flow, &asked.invite);
         let tag = leg.to_string();
         let answer = seat.media.answer(cx.rules, asked.flow, &asked.offer).and_then(Result::ok);
         let dialog = Dialog::uas(&asked.invite, asked.flow, &tag, &contact);

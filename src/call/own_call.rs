@@ -120,7 +120,7 @@ impl Call {
         if option_tag::requires(invite, "100rel") {
             return;
         }
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), flow, "hotline");
+        let contact = cx.rules.contact(flow, invite);
         let offer = offer.as_ref().filter(|_| heard.is_some());
         let described = offer.and_then(|offer| caller.media.answer(cx.rules, *flow, offer)?.ok());
         let status = if described.is_some() { 183 } else { 180 };
@@ -143,7 +143,7 @@ impl Call {
             return;
         };
         let (tx, tag) = (*tx, caller.id.to_string());
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), flow, "hotline");
+        let contact = cx.rules.contact(flow, invite);
         let answer = caller.media.answer(cx.rules, *flow, offer).and_then(Result::ok);
         let dialog = Dialog::uas(invite, *flow, &tag, &contact);
         let (Some((body, agreed)), Some(dialog)) = (answer, dialog) else { return self.own_failed(488, cx) };

@@ -19,7 +19,7 @@ impl Call {
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let SeatSignalling::Answering { asked } = &seat.signalling else { return };
         let Some(answer) = seat.media.answer(cx.rules, asked.flow, &asked.offer) else { return };
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &asked.flow, "hotline");
+        let contact = cx.rules.contact(&asked.flow, &asked.invite);
         let tag = leg.to_string();
         let dialog = Dialog::uas(&asked.invite, asked.flow, &tag, &contact);
         match (answer, dialog) {

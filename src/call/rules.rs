@@ -4,7 +4,8 @@ use super::media_addresses::MediaAddresses;
 use crate::config::{Dtmf, Reliable};
 use crate::id::{QueueId, ServiceNumber, TrunkId};
 use crate::sdp::Codec;
-use crate::sip::option_tag;
+use crate::sip::door::Standing;
+use crate::sip::{Flow, Message, option_tag};
 use crate::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,6 +34,11 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Contact in a response to `request`, which came on `flow`.
+    pub fn contact(&self, flow: &Flow, request: &Message) -> String {
+        crate::sip::contact_answering(self.advertised.as_ref(), flow, "hotline", request)
+    }
+
     /// How `trunk` is dealt with; one without a profile of its own as a seat is.
     pub fn trunk(&self, trunk: &TrunkId) -> Arc<PeerRules> {
         self.trunks.get(trunk).unwrap_or(&self.seat).clone()

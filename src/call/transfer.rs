@@ -167,7 +167,7 @@ impl Call {
         let unwatched = ReferTo::is_unwatched(refer);
         let mut response = Outgoing::response(refer, 202, None);
         if let Some(parts) = self.parts_of(leg, None) {
-            let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &parts.dialog.flow(), "hotline");
+            let contact = cx.rules.contact(&parts.dialog.flow(), refer);
             response = response.with("Contact", contact);
         }
         if unwatched {

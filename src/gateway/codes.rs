@@ -130,7 +130,7 @@ impl Gateway {
             None => Some(author.offer(codecs, sdp::Direction::Inactive)),
         };
         let leg = LegId::new(now.wall, &mut self.random);
-        let contact = crate::sip::contact(self.rules.advertised.as_ref(), flow, "hotline");
+        let contact = self.rules.contact(flow, invite);
         let dialog = Dialog::uas(invite, *flow, &leg.to_string(), &contact);
         let (Some(body), Some(dialog)) = (body, dialog) else {
             self.refuse_seat(now, asked, 488, "no codec in common");

@@ -189,13 +189,15 @@ impl Gateway {
     fn ask(&mut self, now: Now, question: Question, place: &Place) {
         let flow = place.way.flow;
         let host = &self.rules.domain;
+        let advertised = self.rules.advertised.as_ref();
+        let contact = crate::sip::contact_asking(advertised, &flow, "hotline", &place.uri);
         let mut request = Outgoing::request(Method::Options, place.uri.as_bytes())
             .with("From", format!("<sip:hotline@{host}>;tag={}", self.random.token()))
             .with("To", format!("<{}>", place.uri))
             .with("Call-ID", self.random.token())
             .with("CSeq", "1 OPTIONS")
             .with("Max-Forwards", "70")
-            .with("Contact", self.endpoint.contact(&flow, "hotline"))
+            .with("Contact", contact)
             .with("Accept", "application/sdp");
         for route in &place.routes {
             request = request.with("Route", route.as_bytes());

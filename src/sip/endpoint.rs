@@ -10,7 +10,7 @@ mod servers;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Advertised, contact};
+pub use address::{Advertised, contact, contact_answering, contact_asking};
 pub use judgement::Judgement;
 
 use self::clients::{Clients, Found, Sending};

@@ -45,6 +45,7 @@ pub use dialog::Dialog;
 pub use door::{Door, Doors};
 pub use endpoint::{
     Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Judgement, Output, contact,
+    contact_answering, contact_asking,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};

@@ -1,6 +1,6 @@
 //! Where peers reach us and where answers go: sent-by, Contact, the way back (RFC 3261 section 18, RFC 3581).
 
-use crate::sip::{Flow, Message, Rport, Transport};
+use crate::sip::{Flow, Message, Rport, Scheme, Transport, Uri, Via};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,8 +15,43 @@ pub struct Advertised {
 
 /// Contact for messages on `flow`: `<sip:user@host:port>`, with the transport where it is not UDP.
 pub fn contact(advertised: Option<&Advertised>, flow: &Flow, user: &str) -> String {
+    written(advertised, flow, user, false)
+}
+
+/// Contact in a response to `request`, which came on `flow`: `sips:` where the request asked by such a URI and came
+/// sealed, or came through a proxy that says so in the top Record-Route (RFC 3261 section 12.1.1). A peer that writes
+/// `sips:` in a datagram is told where it reaches us the way it came: by TLS it could not.
+pub fn contact_answering(
+    advertised: Option<&Advertised>,
+    flow: &Flow,
+    user: &str,
+    request: &Message,
+) -> String {
+    let route = request.addresses("Record-Route").into_iter().next();
+    let is_sealed = match route {
+        Some(route) => is_sips(route.uri()) || is_sips(request.uri()) && flow.transport.is_secure(),
+        None => {
+            let theirs = request.contact().is_some_and(|contact| is_sips(contact.uri()));
+            flow.transport.is_secure() && (theirs || is_sips(request.uri()))
+        }
+    };
+    written(advertised, flow, user, is_sealed)
+}
+
+/// Contact in a request to `uri`: `sips:` where that is (RFC 3261 section 8.1.1.8) and the path is sealed.
+pub fn contact_asking(advertised: Option<&Advertised>, flow: &Flow, user: &str, uri: &str) -> String {
+    written(advertised, flow, user, flow.transport.is_secure() && is_sips(uri.as_bytes()))
+}
+
+fn is_sips(uri: &[u8]) -> bool {
+    matches!(Uri::parse(uri), Ok(Uri { scheme: Scheme::Sips, .. }))
+}
+
+fn written(advertised: Option<&Advertised>, flow: &Flow, user: &str, is_sealed: bool) -> String {
     let place = sent_by(advertised, flow);
     match flow.transport {
+        Transport::Ws | Transport::Wss if is_sealed => format!("<sips:{user}@{place};transport=ws>"),
+        _ if is_sealed => format!("<sips:{user}@{place}>"),
         Transport::Udp => format!("<sip:{user}@{place}>"),
         // RFC 7118 section 5.2: `ws` is the URI's word for both kinds of WebSocket.
         Transport::Ws | Transport::Wss => format!("<sip:{user}@{place};transport=ws>"),

@@ -114,6 +114,44 @@ fn our_via_names_where_we_are_reached_and_asks_for_rport() {
 }
 
 #[test]
+fn a_response_with_two_vias_answers_nothing_of_ours_however_they_are_written() {
+    let mut s = side();
+    s.asks(udp(), outgoing(Method::Options));
+    let options = s.sent_one();
+    let ok = answer(&options, 200, "t");
+    let other = "SIP/2.0/UDP 203.0.113.9;branch=z9hG4bKother";
+    let end = ok.find("\r\nFrom").unwrap();
+    for second in [format!(", {other}"), format!("\r\nVia: {other}")] {
+        let text = format!("{}{second}{}", &ok[..end], &ok[end..]);
+        assert!(s.hears(udp(), text).is_none(), "{second}");
+    }
+    assert_eq!(s.endpoint.counts().stray, 2);
+    assert!(s.hears(udp(), ok).is_some());
+}
+
+#[test]
+fn a_contact_is_sips_where_the_peer_asked_so_and_the_path_is_sealed() {
+    let tls =
+        Flow { transport: crate::sip::Transport::Tls, local: "192.0.2.1:5061".parse().unwrap(), ..tcp() };
+    let (plain, sealed) = ("<sip:x@192.0.2.1:5061;transport=tls>", "<sips:x@192.0.2.1:5061>");
+    let said = |flow: &Flow, uri: &str, contact: &str, route: &str| {
+        let text = invite("a", "c")
+            .replace("sip:12345@192.0.2.1 SIP", &format!("{uri} SIP"))
+            .replace("Contact: <sip:citizen", &format!("{route}Contact: <{contact}:citizen"));
+        let request = Message::parse(Bytes::from(text)).unwrap();
+        contact_answering(None, flow, "x", &request)
+    };
+    assert_eq!(said(&tls, "sip:1@192.0.2.1", "sip", ""), plain);
+    assert_eq!(said(&tls, "sips:1@192.0.2.1", "sip", ""), sealed);
+    assert_eq!(said(&tls, "sip:1@192.0.2.1", "sips", ""), sealed);
+    assert_eq!(said(&tls, "sip:1@192.0.2.1", "sips", "Record-Route: <sip:p;lr>\r\n"), plain);
+    assert_eq!(said(&tls, "sip:1@192.0.2.1", "sip", "Record-Route: <sips:p;lr>, <sip:q;lr>\r\n"), sealed);
+    assert_eq!(said(&udp(), "sips:1@192.0.2.1", "sips", ""), "<sip:x@192.0.2.1:5060>");
+    assert_eq!(contact_asking(None, &tls, "x", "sips:1001@h"), sealed);
+    assert_eq!(contact_asking(None, &tls, "x", "sip:1001@h;transport=tls"), plain);
+}
+
+#[test]
 fn no_two_requests_share_a_branch() {
     let mut s = side();
     for _ in 0..100 {
