@@ -6,7 +6,6 @@ use super::conduct::Awaited;
 use super::inputs::{Output, Reason};
 use super::machine::{Call, Sound, Stage};
 use super::requests::respond;
-use super::seat_leg::ALLOW;
 use super::story::Cx;
 use crate::acd;
 use crate::event::{CallState, EndReason, EndedBy, RefusalReason, What};
@@ -78,8 +77,9 @@ impl Call {
         let contact = cx.rules.contact(flow, invite);
         let Some(dialog) = Dialog::uas(invite, *flow, &tag, &contact) else { return };
         let status = if sound && describes { 183 } else { 180 };
+        let allow = caller.conduct.allow();
         let mut response =
-            Outgoing::response(invite, status, Some(&tag)).with("Contact", contact).with("Allow", ALLOW);
+            Outgoing::response(invite, status, Some(&tag)).with("Contact", contact).with("Allow", allow);
         let carries = if body.is_some() { Carries::Description } else { Carries::Nothing };
         if let Some(body) = body {
             response = response.body("application/sdp", body);
@@ -155,7 +155,8 @@ impl Call {
             None => Dialog::uas(invite, flow, &tag, &contact),
         };
         let Some(dialog) = dialog else { return self.refuse(RefusalReason::BadRequest, 400, cx) };
-        let ok = Outgoing::response(invite, 200, Some(&tag)).with("Contact", contact).with("Allow", ALLOW);
+        let allow = caller.conduct.allow();
+        let ok = Outgoing::response(invite, 200, Some(&tag)).with("Contact", contact).with("Allow", allow);
         let mut ok = caller.conduct.accept(cx.now.mono, invite, ok);
         if let Some(body) = body {
             ok = ok.body("application/sdp", body);

@@ -6,6 +6,7 @@ use super::reoffer::Reoffer;
 use super::rules::PeerRules;
 use crate::config::Reliable;
 use crate::sdp::Codec;
+use crate::sip::door::{Standing, allowed};
 use crate::sip::reliable::{self, Provisionals};
 use crate::sip::session_timer::{self, SessionTimer};
 use crate::sip::{Message, Outgoing, option_tag};
@@ -89,6 +90,19 @@ impl Conduct {
         }
     }
 
+    /// The methods the peer may use, for Allow: a phone that goes by it finds its transfer key there.
+    pub fn allow(&self) -> &'static str {
+        allowed(self.peer.standing)
+    }
+
+    /// The extensions we know, for Supported where nothing is asked for: in the answer to OPTIONS.
+    pub fn supported(&self) -> String {
+        match self.peer.reliable {
+            Reliable::Off => self.extensions().to_owned(),
+            Reliable::Supported | Reliable::Required => format!("{}, 100rel", self.extensions()),
+        }
+    }
+
     /// Learns from a message of the peer what it can, if it says.
     pub fn learn(&mut self, message: &Message) {
         let allows = message.list("Allow");
@@ -104,18 +118,18 @@ impl Conduct {
         self.can.reliable && self.peer.reliable != Reliable::Off
     }
 
-    /// The extensions we know, in Supported of whatever begins or refreshes a dialog with this peer. Reliable provisional
-    /// responses are offered beside them where the peer's rules say so.
-    pub fn supported(&self) -> &'static str {
-        if self.peer.hands_on { "timer, replaces" } else { "timer" }
+    /// The extensions we know, in Supported of whatever begins or refreshes a dialog with this peer: a seat may hand calls on
+    /// and so name another dialog (RFC 3891), a trunk never.
+    pub fn extensions(&self) -> &'static str {
+        if self.peer.standing == Standing::Seat { "timer, replaces" } else { "timer" }
     }
 
     /// What our INVITE says of extensions and of the session timer.
     pub fn ask(&self, invite: Outgoing) -> Outgoing {
         let mut invite = match self.peer.reliable {
-            Reliable::Off => invite.set("Supported", self.supported()),
-            Reliable::Supported => invite.set("Supported", format!("{}, 100rel", self.supported())),
-            Reliable::Required => invite.set("Supported", self.supported()).set("Require", "100rel"),
+            Reliable::Off => invite.set("Supported", self.extensions()),
+            Reliable::Supported => invite.set("Supported", self.supported()),
+            Reliable::Required => invite.set("Supported", self.extensions()).set("Require", "100rel"),
         };
         for (name, value) in self.timer.ask() {
             invite = invite.set(name, value);
@@ -125,7 +139,7 @@ impl Conduct {
 
     /// Our 2xx to the peer's INVITE or UPDATE, with what it says of the session timer, which begins anew.
     pub fn accept(&mut self, now: Mono, request: &Message, ok: Outgoing) -> Outgoing {
-        let mut ok = ok.with("Supported", self.supported());
+        let mut ok = ok.with("Supported", self.extensions());
         for (name, value) in self.timer.answer(now, request) {
             ok = ok.with(name, value);
         }

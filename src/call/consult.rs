@@ -93,7 +93,7 @@ impl Call {
         let (Some((body, agreed)), Some(dialog)) = (answer, dialog) else { return false };
         let response = Outgoing::response(&asked.invite, 200, Some(&tag))
             .with("Contact", contact)
-            .with("Allow", crate::sip::door::allowed(crate::sip::door::Standing::Seat))
+            .with("Allow", seat.conduct.allow())
             .with("X-Hotline-Call-Id", self.id.to_string());
         seat.conduct.learn(&asked.invite);
         let response = seat.conduct.accept(cx.now.mono, &asked.invite, response);

@@ -10,7 +10,6 @@ use super::inputs::Output;
 use super::machine::{Call, Stage};
 use super::reoffer::Parts;
 use super::requests::respond;
-use super::seat_leg::ALLOW;
 use super::story::Cx;
 use crate::acd;
 use crate::event::{CallState, What};
@@ -69,8 +68,8 @@ impl Call {
             None => (None, None, Awaited::Nothing),
         };
         conduct.learn(request);
-        let contact = crate::sip::contact(cx.rules.advertised.as_ref(), &flow, "hotline");
-        let ok = answer(200).with("Contact", contact).with("Allow", ALLOW);
+        let contact = cx.rules.contact(&flow, request);
+        let ok = answer(200).with("Contact", contact).with("Allow", conduct.allow());
         let mut ok = conduct.accept(cx.now.mono, request, ok);
         if let Some(body) = body {
             ok = ok.body("application/sdp", body);

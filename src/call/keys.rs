@@ -5,7 +5,6 @@ use super::inputs::Output;
 use super::machine::{Call, Stage};
 use super::reoffer::Parts;
 use super::requests::respond;
-use super::seat_leg::ALLOW;
 use super::story::Cx;
 use super::third_party::{Extension, Purpose, Reach};
 use crate::config::Dtmf;
@@ -18,7 +17,7 @@ use crate::sip::{KeyPress, Message, Method, Outgoing, ServerTx};
 const UNANSWERED: u8 = 8;
 
 /// What an INFO may carry.
-const ACCEPT: &str = "application/dtmf-relay, application/dtmf";
+pub(super) const ACCEPT: &str = "application/dtmf-relay, application/dtmf";
 
 /// Which way a key came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +38,7 @@ impl Call {
         }
         match KeyPress::read(request) {
             Ok(press) => {
-                respond(tx, answer(200).with("Allow", ALLOW), cx);
+                respond(tx, answer(200).with("Allow", self.allow(leg)), cx);
                 if let Some(press) = press {
                     self.key_pressed(leg, press, Way::Signalling, cx);
                 }

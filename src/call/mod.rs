@@ -48,6 +48,5 @@ pub use outcome::q850;
 pub use own_call::Dialled;
 pub use reoffer::{Ask, Wanted};
 pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};
-pub use seat_leg::ALLOW;
 pub use story::{Cx, Story};
 pub use third_party::Destination;

@@ -149,7 +149,7 @@ impl Call {
         let (Some((body, agreed)), Some(dialog)) = (answer, dialog) else { return self.own_failed(488, cx) };
         let ok = Outgoing::response(invite, 200, Some(&tag))
             .with("Contact", contact)
-            .with("Allow", super::seat_leg::ALLOW)
+            .with("Allow", caller.conduct.allow())
             .with("X-Hotline-Call-Id", self.id.to_string());
         let ok = caller.conduct.accept(cx.now.mono, invite, ok).body("application/sdp", body);
         caller.conduct.ack = Awaited::Ack { cseq: invite.cseq().0 };

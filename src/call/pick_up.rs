@@ -3,7 +3,7 @@
 use super::conduct::Awaited;
 use super::inputs::{Output, SeatAsked};
 use super::machine::{Call, Stage};
-use super::seat_leg::{ALLOW, Part, SeatSignalling};
+use super::seat_leg::{Part, SeatSignalling};
 use super::story::Cx;
 use crate::id::LegId;
 use crate::sip::{Dialog, Outgoing};
@@ -26,7 +26,7 @@ impl Call {
             (Ok((body, agreed)), Some(dialog)) if waiting => {
                 let response = Outgoing::response(&asked.invite, 200, Some(&tag))
                     .with("Contact", contact)
-                    .with("Allow", ALLOW)
+                    .with("Allow", seat.conduct.allow())
                     .with("X-Hotline-Call-Id", self.id.to_string());
                 seat.conduct.learn(&asked.invite);
                 let response = seat.conduct.accept(cx.now.mono, &asked.invite, response);

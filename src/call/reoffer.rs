@@ -6,7 +6,7 @@ use super::hold;
 use super::inputs::Output;
 use super::machine::Call;
 use super::presenting::send_ack;
-use super::seat_leg::{ALLOW, SeatLeg, SeatSignalling};
+use super::seat_leg::{SeatLeg, SeatSignalling};
 use super::story::Cx;
 use super::{agreement::Agreement, arrival, conduct::Conduct};
 use crate::event::{EndReason, EndedBy};
@@ -198,8 +198,8 @@ impl Call {
         if method == Method::Invite && described.is_none() {
             return;
         }
-        let mut request =
-            dialog.request(method.clone()).with("Allow", ALLOW).with("Supported", conduct.supported());
+        let request = dialog.request(method.clone()).with("Allow", conduct.allow());
+        let mut request = request.with("Supported", conduct.extensions());
         for (name, value) in conduct.timer.refresh() {
             request = request.with(name, value);
         }

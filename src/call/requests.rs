@@ -4,14 +4,16 @@ use super::arrival;
 use super::caller_leg::{CallerLeg, CallerSignalling};
 use super::conduct::{Awaited, Conduct, Due};
 use super::inputs::Output;
+use super::keys::ACCEPT;
 use super::machine::{Call, Stage};
 use super::presenting::send_ack;
 use super::reoffer::{Ask, Parts};
-use super::seat_leg::{ALLOW, Part, SeatLeg, SeatSignalling};
+use super::seat_leg::{Part, SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::event::{EndReason, EndedBy};
 use crate::id::LegId;
 use crate::sdp;
+use crate::sip::door::{Rule, Standing, allowed, inside_a_dialog};
 use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, option_tag, reliable, session_timer};
 
 impl Call {
@@ -33,6 +35,10 @@ impl Call {
         if let Err(status) = accepted {
             return respond(tx, Outgoing::response(request, status, None), cx);
         }
+        if let Rule::Refuse(status) = inside_a_dialog(self.standing(leg), method) {
+            let refused = Outgoing::response(request, status, None).with("Allow", self.allow(leg));
+            return respond(tx, refused, cx);
+        }
         if !matches!(method, Method::Bye)
             && self.conduct_of(leg).is_some_and(|conduct| !conduct.pace.allows(cx.now.mono))
         {
@@ -53,15 +59,35 @@ impl Call {
             Method::Prack => self.pracked(leg, tx, request, cx),
             Method::Invite | Method::Update => self.offered_again(leg, tx, request, cx),
             Method::Info => self.informed(leg, tx, request, cx),
-            Method::Options => {
-                respond(tx, Outgoing::response(request, 200, None).with("Allow", ALLOW), cx);
-            }
-            _ => respond(tx, Outgoing::response(request, 405, None).with("Allow", ALLOW), cx),
+            Method::Options => self.told_what_we_can(leg, tx, request, cx),
+            // No event package is kept (RFC 6665 section 4.2.1.1).
+            Method::Subscribe | Method::Notify => respond(tx, Outgoing::response(request, 489, None), cx),
+            _ => respond(tx, Outgoing::response(request, 405, None).with("Allow", self.allow(leg)), cx),
         }
     }
 
     fn unsupported(&mut self, leg: LegId, request: &Message) -> Option<String> {
         option_tag::unsupported(request, &self.conduct_of(leg)?.peer.known())
+    }
+
+    /// An OPTIONS inside the dialog of `leg`: what an INVITE there could use (RFC 3261 section 11.2).
+    fn told_what_we_can(&mut self, leg: LegId, tx: ServerTx, request: &Message, cx: &mut Cx<'_>) {
+        let supported = self.conduct_of(leg).map(|conduct| conduct.supported()).unwrap_or_default();
+        let response = Outgoing::response(request, 200, None)
+            .with("Allow", self.allow(leg))
+            .with("Accept", format!("application/sdp, {ACCEPT}"))
+            .with("Supported", supported);
+        respond(tx, response, cx);
+    }
+
+    /// What the peer of `leg` is.
+    fn standing(&mut self, leg: LegId) -> Standing {
+        self.conduct_of(leg).map_or(Standing::Stranger, |conduct| conduct.peer.standing)
+    }
+
+    /// The methods the peer of `leg` may use.
+    pub(super) fn allow(&mut self, leg: LegId) -> &'static str {
+        allowed(self.standing(leg))
     }
 
     /// A response to a request of ours on `leg`.

@@ -48,6 +48,8 @@ impl Rules {
 /// How the peer of a leg is dealt with: a trunk by its profile, a seat by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerRules {
+    /// What it is: the methods it may use hang on that.
+    pub standing: Standing,
     /// Codecs we take and offer, the preferred first.
     pub codecs: Vec<Codec>,
     /// How keys pressed on our side reach it.
@@ -58,8 +60,6 @@ pub struct PeerRules {
     pub reliable: Reliable,
     /// Whether there is sound before the answer: ours for who calls us, the peer's for who is called.
     pub early_media: bool,
-    /// Whether it may hand calls on, and so name another dialog (REFER, Replaces): seats may, trunks never.
-    pub hands_on: bool,
     /// The host in From and P-Asserted-Identity of calls to it: that of the registrar we sign in at, where we do; a carrier
     /// takes its own customers' calls alone. `None`: ours.
     pub domain: Option<Arc<str>>,
@@ -69,7 +69,7 @@ impl PeerRules {
     /// The option tags it may require of us.
     pub fn known(&self) -> Vec<&'static str> {
         let known = option_tag::KNOWN.into_iter();
-        known.filter(|tag| self.hands_on || *tag != "replaces").collect()
+        known.filter(|tag| self.standing == Standing::Seat || *tag != "replaces").collect()
     }
 }
 
@@ -78,12 +78,12 @@ impl Default for PeerRules {
     /// it asks for them, no sound before the answer.
     fn default() -> PeerRules {
         PeerRules {
+            standing: Standing::Seat,
             codecs: Codec::ALL.to_vec(),
             dtmf: Dtmf::Rfc4733,
             session_expires: Duration::from_secs(1800),
             reliable: Reliable::Supported,
             early_media: false,
-            hands_on: true,
             domain: None,
         }
     }

@@ -14,9 +14,6 @@ use crate::sip::{Cause, Dialog, Method, Outgoing};
 use crate::time::Mono;
 use std::sync::Arc;
 
-/// Methods we take; in every 200 to INVITE and every 405.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, PRACK";
-
 /// At most this many seat legs of one call at once: those that ring or talk, up to eight phones of a seat, and those
 /// whose CANCEL or BYE is still unanswered. Each of those ends within 64*T1; a presentation past the limit ends as
 /// unreachable.
@@ -167,8 +164,11 @@ pub fn invite(
         .with("Call-ID", leg.id.to_string())
         .with("CSeq", "1 INVITE")
         .with("Max-Forwards", "70")
-        .with("Contact", crate::sip::contact(rules.advertised.as_ref(), &target.flow, "hotline"))
-        .with("Allow", ALLOW);
+        .with(
+            "Contact",
+            crate::sip::contact_asking(rules.advertised.as_ref(), &target.flow, "hotline", &target.uri),
+        )
+        .with("Allow", leg.conduct.allow());
     if let Some(call) = intro.call {
         invite = invite
             .with("X-Hotline-Call-Id", call.to_string())

@@ -6,9 +6,10 @@
 use super::directory::Word;
 use super::{Gateway, Output, Work};
 use crate::acd::{self, Denied};
-use crate::call::{self, ALLOW};
+use crate::call;
 use crate::id::{LegId, QueueId, SeatId};
 use crate::sdp;
+use crate::sip::door::{Standing, allowed};
 use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx};
 use crate::time::Now;
 use std::collections::HashMap;
@@ -138,7 +139,7 @@ impl Gateway {
         };
         let response = Outgoing::response(invite, 200, Some(&leg.to_string()))
             .with("Contact", contact)
-            .with("Allow", ALLOW)
+            .with("Allow", allowed(Standing::Seat))
             .body("application/sdp", body);
         self.endpoint.respond(now, *tx, response, &mut self.wire);
         self.spoken.insert(leg, (*tx, dialog));

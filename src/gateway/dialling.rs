@@ -10,7 +10,7 @@ use super::{Ack, Duty, Gateway, Output, Slot};
 use crate::call::{self, Call, Cx, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::trunk::Route;
-use crate::sip::{Message, Outgoing, ReferTo, Replaces, ServerTx, Uri};
+use crate::sip::{Flow, Message, ReferTo, Replaces, ServerTx, Uri};
 use crate::time::Now;
 
 /// Why somebody cannot be called: the status for the phone, and words for people.
@@ -91,10 +91,16 @@ impl Gateway {
     }
 
     /// A REFER inside a dialog: only a seat's leg may, and where it leads is looked up here.
-    pub(super) fn refer_asked(&mut self, now: Now, call: CallId, leg: LegId, tx: ServerTx, request: Message) {
+    pub(super) fn refer_asked(
+        &mut self,
+        now: Now,
+        (call, leg): (CallId, LegId),
+        (tx, flow): (ServerTx, Flow),
+        request: Message,
+    ) {
         let Some(seat) = self.calls.get(&call).and_then(|slot| slot.call.seat_on(leg)).cloned() else {
-            let response = Outgoing::response(&request, 403, None);
-            return self.endpoint.respond(now, tx, response, &mut self.wire);
+            // The table of methods says so, with what is heard instead.
+            return self.push_call(call, call::Input::Request { leg, tx, flow, request });
         };
         let to = match self.refers_to(now, &seat, call, &request) {
             Ok(to) => to,

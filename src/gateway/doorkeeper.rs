@@ -116,8 +116,10 @@ fn listed(at: Standing, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
     }
 }
 
-fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
-    vec![("Allow", allowed(at).into()), ("Accept", "application/sdp".into())]
+/// What we can do, for whoever asks by OPTIONS (RFC 3261 section 11.2) or uses a method we do not hear.
+pub(super) fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
+    let supported = option_tag::KNOWN.join(", ");
+    vec![("Allow", allowed(at).into()), ("Accept", "application/sdp".into()), ("Supported", supported.into())]
 }
 
 impl Gateway {

@@ -1,10 +1,9 @@
 //! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
 
-use super::doorkeeper::Doorkeeper;
+use super::doorkeeper::{Doorkeeper, told, user_of};
 use super::refusals::Cause;
 use super::{Duty, Gateway, Output, Sent, Work};
 use crate::call;
-use crate::call::ALLOW;
 use crate::id::{CallId, LegId};
 use crate::sip::door::Standing;
 use crate::sip::{
@@ -161,7 +160,7 @@ impl Gateway {
                 self.asked_by(call, leg, tx);
             }
             if request.method() == Some(&Method::Refer) {
-                return self.refer_asked(now, call, leg, tx, request);
+                return self.refer_asked(now, (call, leg), (tx, flow), request);
             }
             return self.push_call(call, call::Input::Request { leg, tx, flow, request });
         }
@@ -190,7 +189,8 @@ impl Gateway {
         };
         let mut response = Outgoing::response(&request, status, Some(&self.random.token()));
         if matches!(status, 200 | 405 | 501) {
-            response = response.with("Allow", ALLOW).with("Accept", "application/sdp");
+            let door = self.doors.who_says(&flow, &self.registrar, &user_of(&request));
+            response = told(Standing::from(&door)).into_iter().fold(response, |r, (n, v)| r.with(n, &*v));
         }
         self.endpoint.respond(now, tx, response, &mut self.wire);
     }

@@ -117,12 +117,12 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         crate::config::Codec::Pcmu => Codec::Pcmu,
     };
     PeerRules {
+        standing: crate::sip::door::Standing::Trunk,
         codecs: trunk.codecs.iter().map(codec).collect(),
         dtmf: trunk.dtmf,
         session_expires: trunk.session_expires,
         reliable: trunk.reliable,
         early_media: trunk.early_media,
-        hands_on: false,
         domain: trunk.register.as_ref().map(|registrar| Arc::from(registrar.uri_host())),
     }
 }

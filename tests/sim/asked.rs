@@ -88,3 +88,63 @@ fn what_nobody_here_can_do_is_said_to_strangers_and_to_who_registers_and_nothing
     }
     assert_eq!(house.gateway.counts().transactions, 0);
 }
+
+#[test]
+fn an_answer_to_options_says_what_we_can_to_each_as_it_stands() {
+    let mut house = House::new();
+    let phone = seat(&mut house);
+    let at = |remote| flow(Transport::Udp, remote);
+    for (flow, from, allow) in [
+        (at(STRANGER), "eve", "REGISTER, OPTIONS"),
+        (at(TRUNK), "13800000000", TRUNK_MAY),
+        (phone, "1001", SEAT_MAY),
+    ] {
+        let options = house.request("OPTIONS", "sip:hotline.example", from, "");
+        let sent = house.hears(flow, options);
+        assert_eq!(final_status(&sent), Some(200));
+        let told = &sent[0].1;
+        assert_eq!(header(told, "Supported"), "timer, 100rel, replaces");
+        assert_eq!(
+            (header(told, "Accept").as_str(), header(told, "Allow").as_str()),
+            ("application/sdp", allow)
+        );
+    }
+}
+
+#[test]
+fn inside_a_dialog_the_table_of_methods_decides_and_allow_says_so_to_seat_and_trunk() {
+    let mut w = world(1, "", "", true);
+    let mut pbx = Peer::trunk();
+    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
+    let ok = pbx.hears(&mut w, "200 INVITE");
+    assert_eq!(header(&ok, "Allow"), TRUNK_MAY);
+    pbx.acks(&mut w, cseq, "");
+    let (mut phone, invite) = Peer::called(&mut w);
+    assert_eq!(header(&invite, "Allow"), SEAT_MAY);
+    phone.answers(&mut w, &invite, 200, "", &sdp(""));
+    phone.hears(&mut w, "ACK");
+    w.run(Duration::from_millis(10));
+    for (method, to_trunk, to_seat) in [
+        ("NOTIFY", 405, 489),
+        ("SUBSCRIBE", 405, 489),
+        ("REFER", 405, 400),
+        ("MESSAGE", 405, 405),
+        ("BREW", 501, 501),
+        ("OPTIONS", 200, 200),
+    ] {
+        for (peer, status, may) in [(&mut pbx, to_trunk, TRUNK_MAY), (&mut phone, to_seat, SEAT_MAY)] {
+            peer.asks(&mut w, method, "", "");
+            let told = peer.hears(&mut w, &format!("{status} {method}"));
+            let expected = if matches!(status, 200 | 405 | 501) { may } else { "" };
+            assert_eq!(header(&told, "Allow"), expected, "{status} {method}");
+            if method == "OPTIONS" {
+                assert_eq!(header(&told, "Supported"), "timer, replaces, 100rel");
+                assert!(header(&told, "Accept").starts_with("application/sdp"), "{told:?}");
+            }
+        }
+    }
+    pbx.asks(&mut w, "BYE", "", "");
+    let bye = phone.hears(&mut w, "BYE");
+    phone.answers(&mut w, &bye, 200, "", "");
+    settle(&mut w);
+}
