@@ -148,9 +148,20 @@ impl Gateway {
 
     /// The phone acknowledged the answer to a code: that was all.
     pub(super) fn word_acked(&mut self, now: Now, ack: &Message) {
-        let Some((_, mut dialog)) = self.spoken_by(ack).and_then(|leg| self.spoken.remove(&leg)) else {
-            return;
-        };
+        if let Some(leg) = self.spoken_by(ack) {
+            self.hang_up_word(now, leg);
+        }
+    }
+
+    /// The phone never acknowledged the answer to a code: the call is hung up all the same (RFC 3261 section 13.3.1.4).
+    pub(super) fn word_unacknowledged(&mut self, now: Now, tx: ServerTx) {
+        if let Some(leg) = self.spoken.iter().find(|(_, (of, _))| *of == tx).map(|(leg, _)| *leg) {
+            self.hang_up_word(now, leg);
+        }
+    }
+
+    fn hang_up_word(&mut self, now: Now, leg: LegId) {
+        let Some((_, mut dialog)) = self.spoken.remove(&leg) else { return };
         let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));
         self.endpoint.request(now, flow, bye, &mut self.wire);
     }

@@ -85,7 +85,7 @@ impl Gateway {
                     self.tell_asked(tx, |leg| call::Input::Cancelled { leg, cause });
                 }
                 Happened::Unacknowledged { tx } => {
-                    self.spoken.retain(|_, (spoken, _)| *spoken != tx);
+                    self.word_unacknowledged(now, tx);
                     self.acknowledged(tx);
                     self.tell_asked(tx, |leg| call::Input::Unacknowledged { leg });
                 }

@@ -112,6 +112,23 @@ fn an_answer_to_options_says_what_we_can_to_each_as_it_stands() {
 }
 
 #[test]
+fn a_code_whose_answer_is_never_acknowledged_is_hung_up() {
+    let mut house = House::new();
+    let phone = seat(&mut house);
+    let invite = house.request("INVITE", "sip:*12@hotline.example", "1001", "");
+    let sent = house.hears(phone, invite);
+    assert_eq!(final_status(&sent), Some(200));
+    let ok = &sent.last().unwrap().1;
+    assert_eq!(header(ok, "Allow"), SEAT_MAY);
+    let later = house.waits(Duration::from_secs(33));
+    let byes: Vec<_> = later.iter().filter(|(_, m)| header(m, "CSeq").ends_with("BYE")).collect();
+    assert!(!byes.is_empty(), "{later:?}");
+    assert!(
+        byes.iter().all(|(f, m)| *f == phone && m.call_id() == ok.call_id() && m.from_tag() == ok.to_tag())
+    );
+}
+
+#[test]
 fn inside_a_dialog_the_table_of_methods_decides_and_allow_says_so_to_seat_and_trunk() {
     let mut w = world(1, "", "", true);
     let mut pbx = Peer::trunk();
