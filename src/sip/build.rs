@@ -103,6 +103,14 @@ impl Outgoing {
         self
     }
 
+    /// The same response with another To tag of ours in the place of `tag`.
+    #[must_use]
+    pub(crate) fn retagged(self, tag: &str, other: &str) -> Outgoing {
+        let to = self.get("To").and_then(|to| to.strip_suffix(tag.as_bytes()));
+        let Some(to) = to.map(|to| [to, other.as_bytes()].concat()) else { return self };
+        self.set("To", to)
+    }
+
     /// Removes all headers `name`.
     #[must_use]
     pub fn without(mut self, name: &str) -> Outgoing {

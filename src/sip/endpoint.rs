@@ -15,7 +15,7 @@ pub use judgement::Judgement;
 
 use self::clients::{Clients, Found, Sending};
 use self::judgement::ShedLately;
-use self::servers::{AckFor, Known, Names, Servers};
+use self::servers::{AckFor, Cancelled, Known, Names, Servers};
 use super::transaction::{ClientTx, Durations, Reason, ServerTx, Verdict, earlier};
 use super::{Cause, Flow, Malformed, Message, Method, Outgoing};
 use crate::id::Random;
@@ -297,24 +297,27 @@ impl Endpoint {
         names: Names,
         out: &mut Vec<Output>,
     ) -> Option<Happened> {
-        let found = self.servers.cancelled(&cancel);
+        let found = self.servers.cancelled(&cancel, self.random.token());
         cancel.note_source(flow.remote);
-        let Some((tx, tag, verdict)) = found else {
-            self.counts.stray += 1;
-            self.answer_statelessly(&flow, &cancel, 481, out);
-            return None;
+        // The answers to both should have one tag (RFC 3261 section 9.2).
+        let (tag, cancelled) = match found {
+            Cancelled::Invite { tx, tag, verdict } => (tag, (verdict == Verdict::Deliver).then_some(tx)),
+            Cancelled::Other { tag } => (tag, None),
+            Cancelled::Nothing => {
+                self.counts.stray += 1;
+                self.answer_statelessly(&flow, &cancel, 481, out);
+                return None;
+            }
         };
+        let response = Outgoing::response(&cancel, 200, Some(&tag));
         if self.is_full(&cancel, &Method::Cancel) {
-            self.answer_statelessly(&flow, &cancel, 200, out);
+            out.push(stateless_way(&flow, &cancel, &response));
         } else {
-            // The answers to both should have one tag (RFC 3261 section 9.2).
-            let tag = tag.map_or_else(|| self.random.token(), String::from);
-            let response = Outgoing::response(&cancel, 200, Some(&tag)).encode();
             let cx = Sending { now, durations: &self.config.durations, out };
-            self.servers.admit_answered(cx, &flow, &cancel, names, response);
+            self.servers.admit_answered(cx, &flow, &cancel, names, response.encode());
         }
         let cause = Cause::of(&cancel);
-        (verdict == Verdict::Deliver).then_some(Happened::Cancelled { tx, cause })
+        cancelled.map(|tx| Happened::Cancelled { tx, cause })
     }
 
     fn ack_received(

@@ -36,6 +36,9 @@ struct Server {
     origin: Option<Arc<[u8]>>,
     /// The To tag of our last response to an INVITE: its ACK must carry it.
     tag: Option<Box<str>>,
+    /// The To tag our answer to its CANCEL had, when no response to the INVITE had told one before: its failure has the
+    /// same (RFC 3261 section 9.2).
+    cancelled: Option<Box<str>>,
     /// Where a new connection would reach the peer, should this one close (RFC 3261 section 18.2.2).
     listens_on: u16,
     /// The deadline that is set.
@@ -185,18 +188,52 @@ impl Servers {
         if let Some(origin) = &origin {
             self.by_origin.insert(origin.clone(), tx);
         }
-        self.live.insert(tx, Server { machine, key, origin, tag: None, listens_on, armed: None });
+        self.live
+            .insert(tx, Server { machine, key, origin, tag: None, cancelled: None, listens_on, armed: None });
         self.settle(tx);
         tx
     }
 
-    /// The INVITE a CANCEL means: its number, the To tag we answered it with, and whether its user must hear.
-    pub(super) fn cancelled(&mut self, cancel: &Message) -> Option<(ServerTx, Option<Box<str>>, Verdict)> {
+    /// What a CANCEL means; `tag` is a new one, for an answer to it where the INVITE has none yet.
+    pub(super) fn cancelled(&mut self, cancel: &Message, tag: String) -> Cancelled {
         key::transaction(cancel, &Method::Invite, &mut self.wanted);
-        let tx = *self.by_key.get(self.wanted.as_slice())?;
-        let server = self.live.get_mut(&tx)?;
-        let Machine::Invite(machine) = &mut server.machine else { return None };
-        Some((tx, server.tag.clone(), machine.cancel()))
+        let tx = self.by_key.get(self.wanted.as_slice()).copied();
+        let Some((tx, server)) = tx.and_then(|tx| Some((tx, self.live.get_mut(&tx)?))) else {
+            return if self.is_of_another_method(cancel) {
+                Cancelled::Other { tag }
+            } else {
+                Cancelled::Nothing
+            };
+        };
+        let Machine::Invite(machine) = &mut server.machine else { return Cancelled::Nothing };
+        let verdict = machine.cancel();
+        let tag = match &server.tag {
+            Some(told) => String::from(&**told),
+            // Inside a dialog both have the tag they came with.
+            None if cancel.to_tag().is_some() => tag,
+            None => String::from(&**server.cancelled.get_or_insert_with(|| tag.into())),
+        };
+        Cancelled::Invite { tx, tag, verdict }
+    }
+
+    /// Whether a CANCEL has the branch of a request that cannot be cancelled.
+    fn is_of_another_method(&mut self, cancel: &Message) -> bool {
+        use Method as M;
+        let methods = [
+            M::Register,
+            M::Options,
+            M::Bye,
+            M::Update,
+            M::Info,
+            M::Prack,
+            M::Refer,
+            M::Subscribe,
+            M::Notify,
+        ];
+        methods.iter().chain(&[M::Message, M::Publish]).any(|method| {
+            key::transaction(cancel, method, &mut self.wanted);
+            self.by_key.contains_key(self.wanted.as_slice())
+        })
     }
 
     /// An ACK: for a failure it has the INVITE's own branch; for a 2xx it is told by dialog and CSeq number.
@@ -227,15 +264,22 @@ impl Servers {
     pub(super) fn respond(&mut self, cx: Sending<'_>, tx: ServerTx, response: &Outgoing) {
         let Some(server) = self.live.get_mut(&tx) else { return };
         let Some(status) = response.status() else { return };
-        let encode = || response.encode();
         match &mut server.machine {
             Machine::Invite(machine) => {
+                let own = to_tag(response);
+                let told = server.cancelled.take_if(|_| status >= 300 && server.tag.is_none());
+                let encode = || match (&own, &told) {
+                    (Some(own), Some(told)) => response.clone().retagged(own, told).encode(),
+                    _ => response.encode(),
+                };
                 let was_sent = machine.respond(cx.now, status, encode, cx.durations, cx.out);
                 if was_sent && status > 100 {
-                    server.tag = to_tag(response);
+                    server.tag = told.or(own);
                 }
             }
-            Machine::Other(machine) => machine.respond(cx.now, status, encode, cx.durations, cx.out),
+            Machine::Other(machine) => {
+                machine.respond(cx.now, status, || response.encode(), cx.durations, cx.out);
+            }
         }
         self.settle(tx);
     }
@@ -312,6 +356,27 @@ impl Servers {
         give_back(&mut self.by_key);
         give_back(&mut self.by_origin);
     }
+}
+
+/// What a CANCEL means.
+#[derive(Debug)]
+pub(super) enum Cancelled {
+    /// An INVITE.
+    Invite {
+        /// Its number.
+        tx: ServerTx,
+        /// The To tag it is or will be answered with.
+        tag: String,
+        /// Whether its user must hear.
+        verdict: Verdict,
+    },
+    /// A request of another method: it is answered all the same, and nothing comes of it (RFC 3261 section 9.2).
+    Other {
+        /// The To tag for the answer.
+        tag: String,
+    },
+    /// Nothing we know.
+    Nothing,
 }
 
 fn to_tag(response: &Outgoing) -> Option<Box<str>> {

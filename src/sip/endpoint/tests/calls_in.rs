@@ -222,10 +222,53 @@ fn a_cancel_for_nothing_is_answered_481() {
     let mut s = side();
     assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none());
     assert_eq!(s.sent_statuses(), [481]);
-    s.asked(udp(), request("OPTIONS", "b", "other"));
+    assert_eq!(s.live().0, 0);
+}
+
+#[test]
+fn a_cancel_of_what_cannot_be_cancelled_is_answered_200_and_changes_nothing() {
+    let mut s = side();
+    let options = s.asked(udp(), request("OPTIONS", "b", "other"));
     assert!(s.hears(udp(), request("CANCEL", "b", "other")).is_none());
-    assert_eq!(s.sent_statuses(), [481], "only INVITE can be cancelled");
-    assert_eq!(s.live().0, 1);
+    assert_eq!(s.sent_statuses(), [200]);
+    s.answers(&options, 200);
+    assert_eq!(s.sent_statuses(), [200]);
+}
+
+#[test]
+fn a_cancel_before_any_180_has_the_tag_that_the_487_has_too() {
+    for branch in ["z9hG4bKa", "a"] {
+        let mut s = side();
+        let old = |text: String| text.replace("z9hG4bKa", branch);
+        let call = s.asked(udp(), old(invite("a", "call")));
+        s.sent();
+        assert!(s.hears(udp(), old(request("CANCEL", "a", "call"))).is_some());
+        let ok = s.sent_one();
+        assert!(ok.to_tag().is_some_and(|tag| tag != "ours"));
+        s.answers(&call, 487);
+        let terminated = s.sent_one();
+        assert_eq!((terminated.status(), terminated.to_tag()), (Some(487), ok.to_tag()));
+        assert_eq!(terminated.to().uri(), call.1.to().uri());
+        let tag = format!("tag={}", ok.to_tag().unwrap());
+        s.hears(udp(), old(ack("a", "call")).replace("tag=ours", &tag));
+        assert!(s.waits(40_000).sent.is_empty(), "{branch}");
+        assert!(s.is_empty());
+    }
+}
+
+#[test]
+fn a_cancelled_invite_that_is_answered_all_the_same_keeps_the_tag_of_its_dialog() {
+    let mut s = side();
+    let call = s.asked(udp(), invite("a", "call"));
+    let again = s.asked(udp(), in_dialog(&invite("b", "again")));
+    s.sent();
+    s.hears(udp(), request("CANCEL", "a", "call"));
+    s.hears(udp(), in_dialog(&request("CANCEL", "b", "again")));
+    s.sent();
+    s.answers(&call, 200);
+    assert_eq!(s.sent_one().to_tag(), Some("ours"));
+    s.answers(&again, 487);
+    assert_eq!(s.sent_one().to_tag(), Some("ours"), "inside a dialog the tag is its own");
 }
 
 #[test]
