@@ -278,7 +278,8 @@ impl Endpoint {
     pub fn malformed(&mut self, flow: &Flow, malformed: &Malformed, out: &mut Vec<Output>) {
         self.counts.malformed += 1;
         if let Some(bytes) = malformed.answer_to(flow.remote) {
-            out.push(Output::Send { flow: *flow, bytes });
+            let flow = malformed.via().map_or(*flow, |via| address::way_back_by(flow, &via));
+            out.push(Output::Send { flow, bytes });
         }
     }
 

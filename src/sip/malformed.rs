@@ -57,6 +57,12 @@ impl Malformed {
         self.respond(Some(source))
     }
 
+    /// The topmost Via of a request that is answered, if it can be read: it says at which port the answer is awaited.
+    pub(crate) fn via(&self) -> Option<Via> {
+        let read = Readable::of(&self.bytes)?;
+        Via::parse(topmost(read.vias.first()?).0.to_vec()).ok()
+    }
+
     fn respond(&self, source: Option<SocketAddr>) -> Option<Bytes> {
         let read = Readable::of(&self.bytes)?;
         let mut out = Vec::with_capacity(512);

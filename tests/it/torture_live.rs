@@ -127,11 +127,17 @@ fn for_us(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The port answers to this go to over UDP: that of its topmost Via, 5060 without one; any where it has no Via
-/// a peer could be answered by (RFC 3261 section 18.2.2).
+/// The port answers to this go to over UDP: that of its topmost Via, 5060 without one; any where it asks for the source
+/// port, or has no Via a peer could be answered by (RFC 3261 section 18.2.2). So it is for what is no message, too.
 fn answered_at(bytes: &[u8]) -> u16 {
-    match hotline_gateway::sip::Message::parse(bytes.to_vec().into()) {
-        Ok(message) if !bytes.windows(6).any(|w| w == b";rport") => message.via().port().unwrap_or(5060),
+    let text = String::from_utf8_lossy(bytes).replace("\r\n ", " ").replace("\r\n\t", " ");
+    let named = |line: &str| {
+        ["via", "v"].contains(&line.split(':').next().unwrap_or("").trim().to_lowercase().as_str())
+    };
+    let via = text.lines().find(|line| named(line)).and_then(|line| line.split_once(':'));
+    let topmost = via.and_then(|(_, value)| value.split(',').next()).unwrap_or_default().trim().to_owned();
+    match hotline_gateway::sip::Via::parse(topmost.into_bytes()) {
+        Ok(via) if via.rport() == hotline_gateway::sip::Rport::Absent => via.port().unwrap_or(5060),
         _ => 0,
     }
 }

@@ -105,13 +105,22 @@ impl Advertised {
 /// port of the Via unless that asks for the source port (RFC 3261 section 18.2.2, RFC 3581 section 4). An
 /// address the peer wrote is never believed: answers cannot be pointed at a third party.
 pub(super) fn way_back(flow: &Flow, request: &Message) -> Flow {
-    if flow.transport != Transport::Udp || request.via().rport() != Rport::Absent {
+    way_back_by(flow, request.via())
+}
+
+/// As [`way_back`], for a request of which the topmost Via could be read.
+pub(super) fn way_back_by(flow: &Flow, via: &Via) -> Flow {
+    if flow.transport != Transport::Udp || via.rport() != Rport::Absent {
         return *flow;
     }
-    Flow { remote: SocketAddr::new(flow.remote.ip(), sent_by_port(request)), ..*flow }
+    Flow { remote: SocketAddr::new(flow.remote.ip(), listens_on(via)), ..*flow }
 }
 
 /// The port the peer says it listens on.
 pub(super) fn sent_by_port(request: &Message) -> u16 {
-    request.via().port().filter(|port| *port != 0).unwrap_or(5060)
+    listens_on(request.via())
+}
+
+fn listens_on(via: &Via) -> u16 {
+    via.port().filter(|port| *port != 0).unwrap_or(5060)
 }

@@ -104,6 +104,30 @@ fn a_malformed_request_is_answered_400_and_counted() {
 }
 
 #[test]
+fn a_malformed_request_is_answered_at_the_port_it_listens_on_and_never_elsewhere() {
+    let mut s = side();
+    let bad = request("OPTIONS", "a", "call").replace("Length: 0", "Length: 9");
+    let from = flow(crate::sip::Transport::Udp, "198.51.100.7:40000");
+    for (via, port) in [
+        ("198.51.100.7:5070;branch=z9hG4bKa", 5070),
+        ("203.0.113.66:5070;branch=z9hG4bKa;received=203.0.113.66", 5070),
+        ("198.51.100.7;branch=z9hG4bKa", 5060),
+        ("198.51.100.7:5070;branch=z9hG4bKa;rport", 40000),
+        ("198.51.100.7:99999;branch=z9hG4bKa", 40000),
+    ] {
+        s.hears(from, bad.replace("198.51.100.7:5060;branch=z9hG4bKa;rport", via));
+        let at = s.sent_flows();
+        assert_eq!(
+            at.iter().map(|f| f.remote.to_string()).collect::<Vec<_>>(),
+            [format!("198.51.100.7:{port}")],
+            "{via}"
+        );
+    }
+    s.hears(tcp(), bad.replace(";rport", ""));
+    assert_eq!(s.sent_flows(), [tcp()]);
+}
+
+#[test]
 fn keep_alives_are_passed_over() {
     let mut s = side();
     for ping in ["", "\r\n", "\r\n\r\n", "\0\0\0\0"] {
