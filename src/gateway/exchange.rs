@@ -195,8 +195,9 @@ impl Gateway {
                 }
                 call::Output::Unheard { leg } => of_trunks.push(OfTrunk::Unheard(leg)),
                 call::Output::Cancel { leg, reason } => {
-                    if let Some(tx) = self.invites.get(&leg).and_then(|all| all.last()) {
-                        self.endpoint.cancel(now, *tx, reason.as_deref(), &mut self.wire);
+                    if let Some(tx) = self.invites.get(&leg).and_then(|all| all.last()).copied() {
+                        self.never_instead(tx);
+                        self.endpoint.cancel(now, tx, reason.as_deref(), &mut self.wire);
                     }
                 }
                 call::Output::Ack { leg, flow, request } => {

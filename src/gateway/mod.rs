@@ -131,6 +131,15 @@ struct Sent {
     cseq: u32,
     /// The request itself, where its trunk may ask for a password.
     provable: Option<Box<Provable>>,
+    /// What goes by UDP instead, when no stream to the peer can be had.
+    instead: Option<Box<Instead>>,
+}
+
+/// A request that went by a stream for its length, and the path it would have taken.
+#[derive(Debug, Clone)]
+struct Instead {
+    flow: Flow,
+    request: Outgoing,
 }
 
 /// A request as it went out, to be sent again with a password.

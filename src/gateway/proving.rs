@@ -1,14 +1,22 @@
-//! Requests of calls to trunks: sent with the trunk's password where it asks for one (RFC 3261 section 22), and what
-//! their answers say of the way they went.
+//! Requests of calls to trunks: sent with the trunk's password where it asks for one (RFC 3261 section 22), by a stream
+//! where they are too long for a datagram (section 18.1.1), and what their answers say of the way they went.
 //!
 //! The nonces are the trunk's and serve all its calls. A dialog's numbers are its call's: what is sent again goes by
 //! the number the call gives it.
 
-use super::{Gateway, Output, Provable, Sent};
+use super::{Gateway, Instead, Output, Provable, Sent};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::locate::Hop;
-use crate::sip::{ClientTx, Flow, Message, Method, Outgoing};
+use crate::sip::trunk::Availability;
+use crate::sip::{ClientTx, Flow, Message, Method, Outgoing, Transport};
 use crate::time::Now;
+
+/// Longest request sent in a datagram, in octets, where the peer is known to take streams: a longer one may be cut up on
+/// the way and lost with any of its pieces (RFC 3261 section 18.1.1).
+const LONGEST_DATAGRAM: usize = 1300;
+
+/// What the endpoint adds before a request leaves: our Via with a name of usual length, in octets.
+const VIA: usize = 110;
 
 impl Gateway {
     /// Sends a request of a call.
@@ -31,10 +39,23 @@ impl Gateway {
             None => (None, request),
         };
         let cseq = request.cseq();
-        self.send(now, flow, request, Sent { call, leg, method, cseq, provable: provable.map(Box::new) });
+        self.send(
+            now,
+            flow,
+            request,
+            Sent { call, leg, method, cseq, provable: provable.map(Box::new), instead: None },
+        );
     }
 
-    fn send(&mut self, now: Now, flow: Flow, request: Outgoing, sent: Sent) {
+    fn send(&mut self, now: Now, mut flow: Flow, request: Outgoing, mut sent: Sent) {
+        if let Some(stream) = self.stream_for(&sent, &flow, &request) {
+            sent.instead = Some(Box::new(Instead { flow, request: request.clone() }));
+            flow = stream;
+        }
+        self.send_by(now, flow, request, sent);
+    }
+
+    fn send_by(&mut self, now: Now, flow: Flow, request: Outgoing, sent: Sent) {
         let tx = self.endpoint.request(now, flow, request, &mut self.wire);
         if sent.method == Method::Invite {
             self.invited_by(sent.leg, tx);
@@ -42,12 +63,56 @@ impl Gateway {
         self.clients.insert(tx, sent);
     }
 
-    /// The trunk at the other end of a leg, when there is a password for it.
-    fn password_for(&self, call: CallId, leg: LegId) -> Option<TrunkId> {
-        let trunk = match self.outward.get(&leg) {
-            Some(outward) => &outward.trunk,
-            None => self.calls.get(&call).filter(|slot| slot.call.is_caller(leg)).map(|slot| &slot.trunk)?,
+    /// The TCP path to the same address, for a request that is too long for a datagram: where the search for its trunk
+    /// found TCP there too, and it is not known to be dead.
+    fn stream_for(&self, sent: &Sent, flow: &Flow, request: &Outgoing) -> Option<Flow> {
+        if flow.transport != Transport::Udp {
+            return None;
+        }
+        let trunk = self.trunk_at(sent.call, sent.leg)?;
+        if request.encode().len() + VIA <= LONGEST_DATAGRAM {
+            return None;
+        }
+        let trunks = &self.trunking.trunks;
+        let hop = Hop { transport: Transport::Tcp, remote: flow.remote };
+        let ways = trunks.standing(trunk)?.ways;
+        if !ways.iter().any(|(way, life)| *way == hop && *life != Availability::Dead) {
+            return None;
+        }
+        let routes = trunks.ways(trunk, "", usize::MAX).into_iter().map(|route| route.flow);
+        routes.into_iter().find(|f| (f.transport, f.remote) == (hop.transport, hop.remote))
+    }
+
+    /// A request that went by a stream for its length found none: it goes in a datagram all the same. Gives whether it
+    /// did.
+    pub(super) fn sent_instead(&mut self, now: Now, tx: ClientTx) -> bool {
+        let Some(instead) = self.clients.get_mut(&tx).and_then(|sent| sent.instead.take()) else {
+            return false;
         };
+        let Some(sent) = self.clients.remove(&tx) else { return false };
+        let Instead { flow, request } = *instead;
+        self.send_by(now, flow, request, sent);
+        true
+    }
+
+    /// A request went its way: somebody was heard, or nobody wants it any more.
+    pub(super) fn never_instead(&mut self, tx: ClientTx) {
+        if let Some(sent) = self.clients.get_mut(&tx) {
+            sent.instead = None;
+        }
+    }
+
+    /// The trunk at the other end of a leg.
+    fn trunk_at(&self, call: CallId, leg: LegId) -> Option<&TrunkId> {
+        match self.outward.get(&leg) {
+            Some(outward) => Some(&outward.trunk),
+            None => self.calls.get(&call).filter(|slot| slot.call.is_caller(leg)).map(|slot| &slot.trunk),
+        }
+    }
+
+    /// The same, when there is a password for it.
+    fn password_for(&self, call: CallId, leg: LegId) -> Option<TrunkId> {
+        let trunk = self.trunk_at(call, leg)?;
         self.trunking.trunks.has_password(trunk).then(|| trunk.clone())
     }
 
@@ -96,7 +161,7 @@ impl Gateway {
     }
 
     fn proves(&mut self, now: Now, tx: ClientTx, response: &Message, out: &mut Vec<Output>) -> bool {
-        let Some(Sent { call, leg, method, cseq, provable }) = self.clients.get(&tx).cloned() else {
+        let Some(Sent { call, leg, method, cseq, provable, .. }) = self.clients.get(&tx).cloned() else {
             return false;
         };
         let again =
@@ -110,7 +175,7 @@ impl Gateway {
         self.clients.remove(&tx);
         let request = again.set("CSeq", format!("{number} {}", method.as_str()));
         let provable = Some(Box::new(Provable { request: request.clone(), ..*was }));
-        self.send(now, was.flow, request, Sent { call, leg, method, cseq: number, provable });
+        self.send(now, was.flow, request, Sent { call, leg, method, cseq: number, provable, instead: None });
         true
     }
 

@@ -78,6 +78,9 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) {
         for happened in happened {
+            if let Happened::Response { tx, .. } = &happened {
+                self.never_instead(*tx);
+            }
             match happened {
                 Happened::Request { tx, flow, request } => self.requested(now, tx, flow, request, out),
                 Happened::Shed { flow, request, answer } => self.shed(now, flow, &request, answer, out),
@@ -120,6 +123,7 @@ impl Gateway {
                     }
                     self.push_call(call, call::Input::Response { leg, flow, response });
                 }
+                Happened::Failed { tx, cause: Failure::Transport } if self.sent_instead(now, tx) => {}
                 Happened::Failed { tx, cause } => match self.clients.remove(&tx) {
                     Some(Sent { call, leg, method, cseq, .. }) => {
                         // Want of room here says nothing of a peer.

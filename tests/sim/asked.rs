@@ -165,3 +165,76 @@ fn inside_a_dialog_the_table_of_methods_decides_and_allow_says_so_to_seat_and_tr
     phone.answers(&mut w, &bye, 200, "", "");
     settle(&mut w);
 }
+
+const TOWN: &str = "192.0.2.30:5060";
+
+/// A seat calls a department by a trunk with these targets, with a name of ours as long as names may be: what is sent,
+/// and by which path.
+fn calls_out(targets: &str, is_long: bool) -> (House, Vec<(Flow, Message)>) {
+    let label = "a".repeat(62);
+    let domain = format!("\"{label}.{label}.{label}.{label}\", ");
+    let sections = format!(
+        "[[trunk]]\nname = \"town\"\nsources = [\"192.0.2.30\"]\nping = \"0s\"\ntargets = [{targets}]\n\
+         [dial]\ntrunk = \"town\"\n[[department]]\nname = \"Water\"\ncode = \"601\"\nnumbers = [\"{}\"]\n",
+        "6".repeat(32)
+    );
+    let mut house = House::with(if is_long { &domain } else { "" }, &sections);
+    // What the trunk's targets leave open is searched for.
+    house.waits(Duration::from_millis(1));
+    let phone = seat(&mut house);
+    let invite = house.request("INVITE", "sip:601@hotline.example", "1001", "");
+    let body = sdp("");
+    let length = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let sent = house.hears(phone, invite.replace("Content-Length: 0\r\n\r\n", &length));
+    (house, invites(sent))
+}
+
+fn invites(sent: Vec<(Flow, Message)>) -> Vec<(Flow, Message)> {
+    sent.into_iter()
+        .filter(|(f, m)| f.remote == TOWN.parse().unwrap() && header(m, "CSeq").ends_with("INVITE"))
+        .collect()
+}
+
+const BOTH: &str = "\"sip:192.0.2.30:5060;transport=udp\", \"sip:192.0.2.30:5060;transport=tcp\"";
+
+#[test]
+fn a_request_too_long_for_a_datagram_goes_by_tcp_where_the_trunk_has_it_and_any_other_by_udp() {
+    for (targets, is_long, transport) in [
+        (BOTH, true, Transport::Tcp),
+        (BOTH, false, Transport::Udp),
+        ("\"sip:192.0.2.30:5060;transport=udp\"", true, Transport::Udp),
+        ("\"sip:192.0.2.30:5060\"", true, Transport::Udp),
+    ] {
+        let (_, sent) = calls_out(targets, is_long);
+        let [(flow, invite)] = &sent[..] else { panic!("{targets}: {sent:?}") };
+        assert_eq!(invite.bytes().len() > 1300, is_long, "{}", invite.bytes().len());
+        assert_eq!(flow.transport, transport, "{targets} {is_long}");
+        assert_eq!(invite.via().transport(), if transport == Transport::Tcp { "TCP" } else { "UDP" });
+    }
+}
+
+#[test]
+fn a_long_request_that_finds_no_connection_goes_by_udp_once_and_one_that_was_heard_does_not() {
+    let (mut house, sent) = calls_out(BOTH, true);
+    let (tcp, first) = sent[0].clone();
+    let again = invites(house.loses(tcp));
+    let [(flow, second)] = &again[..] else { panic!("{again:?}") };
+    assert_eq!((flow.transport, second.via().transport()), (Transport::Udp, "UDP"));
+    assert_eq!(
+        (second.call_id(), second.cseq(), second.body()),
+        (first.call_id(), first.cseq(), first.body())
+    );
+    assert_ne!(second.via().branch(), first.via().branch());
+
+    let (mut house, sent) = calls_out(BOTH, true);
+    let (tcp, first) = sent[0].clone();
+    house.hears(Flow { connection: Some(9), ..tcp }, Outgoing::response(&first, 100, None).encode());
+    let udp = |(f, _): &(Flow, Message)| f.transport == Transport::Udp && f.remote == tcp.remote;
+    let later = invites(house.loses(tcp));
+    assert!(
+        !later
+            .iter()
+            .any(|sent| udp(sent) && sent.1.cseq() == first.cseq() && sent.1.call_id() == first.call_id()),
+        "{later:?}"
+    );
+}
