@@ -10,7 +10,9 @@ impl Call {
     pub fn paths(&self) -> impl Iterator<Item = Flow> {
         let caller = match &self.caller.signalling {
             CallerSignalling::Unanswered { flow, .. } => Some(*flow),
-            CallerSignalling::Up { dialog } | CallerSignalling::HangingUp { dialog, .. } => Some(dialog.flow()),
+            CallerSignalling::Up { dialog } | CallerSignalling::HangingUp { dialog, .. } => {
+                Some(dialog.flow())
+            }
             CallerSignalling::Closing | CallerSignalling::Down | CallerSignalling::Gone => None,
         };
         let seats = self.seats.iter().filter_map(|leg| match &leg.signalling {

@@ -7,7 +7,6 @@
 use super::{Gateway, Instead, Output, Provable, Sent};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::locate::Hop;
-use crate::sip::trunk::Availability;
 use crate::sip::{ClientTx, Flow, Message, Method, Outgoing, Transport};
 use crate::time::Now;
 
@@ -70,17 +69,9 @@ impl Gateway {
             return None;
         }
         let trunk = self.trunk_at(sent.call, sent.leg)?;
-        if request.encode().len() + VIA <= LONGEST_DATAGRAM {
-            return None;
-        }
-        let trunks = &self.trunking.trunks;
         let hop = Hop { transport: Transport::Tcp, remote: flow.remote };
-        let ways = trunks.standing(trunk)?.ways;
-        if !ways.iter().any(|(way, life)| *way == hop && *life != Availability::Dead) {
-            return None;
-        }
-        let routes = trunks.ways(trunk, "", usize::MAX).into_iter().map(|route| route.flow);
-        routes.into_iter().find(|f| (f.transport, f.remote) == (hop.transport, hop.remote))
+        let stream = self.trunking.trunks.living_path(trunk, hop)?;
+        (request.encode().len() + VIA > LONGEST_DATAGRAM).then_some(stream)
     }
 
     /// A request that went by a stream for its length found none: it goes in a datagram all the same. Gives whether it

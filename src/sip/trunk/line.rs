@@ -117,6 +117,11 @@ impl Line {
         places.map(|place| place.host.as_str()).filter(|host| host.parse::<std::net::IpAddr>().is_err())
     }
 
+    /// Whether one of the targets leads to an address that is not known to be dead.
+    pub fn lives(&self, hop: Hop) -> bool {
+        self.targets.iter().flat_map(|t| &t.ways).any(|way| way.hop == hop && !way.is_dead())
+    }
+
     /// Every address we send to.
     pub fn hops(&self) -> impl Iterator<Item = Hop> {
         let of_targets = self.targets.iter().flat_map(|t| t.ways.iter().map(|way| way.hop));

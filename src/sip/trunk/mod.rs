@@ -227,6 +227,12 @@ impl Trunks {
         line.choices(&mut self.random).into_iter().filter_map(way).take(most).collect()
     }
 
+    /// The path to an address of a trunk's, where one of its targets leads there and it is not known to be dead.
+    pub fn living_path(&self, trunk: &TrunkId, hop: Hop) -> Option<Flow> {
+        let line = self.line(trunk)?;
+        line.lives(hop).then(|| line.flow(hop))?
+    }
+
     /// A call by that way failed with 503, by silence or by its path: it counts as dead until it answers.
     pub fn failed(&mut self, now: Now, trunk: &TrunkId, hop: Hop, out: &mut Vec<Output>) {
         let Some(i) = self.by_name.get(trunk).copied() else { return };
