@@ -48,10 +48,22 @@ impl Gateway {
 
     fn send(&mut self, now: Now, mut flow: Flow, request: Outgoing, mut sent: Sent) {
         if let Some(stream) = self.stream_for(&sent, &flow, &request) {
+            self.goes_by(&sent, flow, stream);
             sent.instead = Some(Box::new(Instead { flow, request: request.clone() }));
             flow = stream;
         }
         self.send_by(now, flow, request, sent);
+    }
+
+    /// The call's INVITE takes another path than it was to: what is learnt of its way is learnt of that.
+    fn goes_by(&mut self, sent: &Sent, was: Flow, is: Flow) {
+        let hop = |flow: Flow| Hop { transport: flow.transport, remote: flow.remote };
+        if let Some(outward) = self.outward.get_mut(&sent.leg)
+            && sent.method == Method::Invite
+            && outward.hop == Some(hop(was))
+        {
+            outward.hop = Some(hop(is));
+        }
     }
 
     fn send_by(&mut self, now: Now, flow: Flow, request: Outgoing, sent: Sent) {
@@ -74,14 +86,18 @@ impl Gateway {
         (request.encode().len() + VIA > LONGEST_DATAGRAM).then_some(stream)
     }
 
-    /// A request that went by a stream for its length found none: it goes in a datagram all the same. Gives whether it
-    /// did.
-    pub(super) fn sent_instead(&mut self, now: Now, tx: ClientTx) -> bool {
+    /// A request that went by a stream for its length found none: it goes in a datagram all the same, and so do others
+    /// until somebody is heard there. Gives whether it did.
+    pub(super) fn sent_instead(&mut self, now: Now, tx: ClientTx, out: &mut Vec<Output>) -> bool {
         let Some(instead) = self.clients.get_mut(&tx).and_then(|sent| sent.instead.take()) else {
             return false;
         };
         let Some(sent) = self.clients.remove(&tx) else { return false };
         let Instead { flow, request } = *instead;
+        if sent.method == Method::Invite {
+            self.trunk_call_failed(now, sent.leg, out);
+            self.goes_by(&sent, Flow { transport: Transport::Tcp, ..flow }, flow);
+        }
         self.send_by(now, flow, request, sent);
         true
     }

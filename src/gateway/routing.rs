@@ -123,7 +123,7 @@ impl Gateway {
                     }
                     self.push_call(call, call::Input::Response { leg, flow, response });
                 }
-                Happened::Failed { tx, cause: Failure::Transport } if self.sent_instead(now, tx) => {}
+                Happened::Failed { tx, cause: Failure::Transport } if self.sent_instead(now, tx, out) => {}
                 Happened::Failed { tx, cause } => match self.clients.remove(&tx) {
                     Some(Sent { call, leg, method, cseq, .. }) => {
                         // Want of room here says nothing of a peer.

@@ -184,11 +184,15 @@ fn calls_out(targets: &str, is_long: bool) -> (House, Vec<(Flow, Message)>) {
     // What the trunk's targets leave open is searched for.
     house.waits(Duration::from_millis(1));
     let phone = seat(&mut house);
+    let sent = dials_department(&mut house, phone);
+    (house, sent)
+}
+
+fn dials_department(house: &mut House, phone: Flow) -> Vec<(Flow, Message)> {
     let invite = house.request("INVITE", "sip:601@hotline.example", "1001", "");
     let body = sdp("");
     let length = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let sent = house.hears(phone, invite.replace("Content-Length: 0\r\n\r\n", &length));
-    (house, invites(sent))
+    invites(house.hears(phone, invite.replace("Content-Length: 0\r\n\r\n", &length)))
 }
 
 fn invites(sent: Vec<(Flow, Message)>) -> Vec<(Flow, Message)> {
@@ -227,6 +231,9 @@ fn a_long_request_that_finds_no_connection_goes_by_udp_once_and_one_that_was_hea
         (first.call_id(), first.cseq(), first.body())
     );
     assert_ne!(second.via().branch(), first.via().branch());
+    house.hears(*flow, Outgoing::response(second, 486, Some("busy")).encode());
+    let next = dials_department(&mut house, crate::doors::flow(Transport::Tcp, PHONE));
+    assert_eq!(next.iter().map(|(f, _)| f.transport).collect::<Vec<_>>(), [Transport::Udp], "it has learnt");
 
     let (mut house, sent) = calls_out(BOTH, true);
     let (tcp, first) = sent[0].clone();
