@@ -26,6 +26,11 @@ impl Rate {
         Rate { per_second, tokens: f64::from(per_second), at: Mono(0) }
     }
 
+    /// What it is filled with.
+    pub(super) fn per_second(&self) -> u32 {
+        self.per_second
+    }
+
     pub(super) fn take(&mut self, now: Mono) -> bool {
         let limit = f64::from(self.per_second);
         let since: Duration = now.since(self.at);

@@ -3,12 +3,15 @@
 //! The rules are elsewhere: who stands at a door in `sip::door`, which methods it hears in its table of methods,
 //! how many calls a trunk may bring in its profile. Here they are asked in order.
 
+use super::codes::Spoken;
 use super::refusals::{Cause, Refusals};
 use super::trunking::Trunking;
 use super::{Duty, Gateway, Output, Trunk};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::door::{Class, Names, Rule, Standing, allowed, class, outside_a_dialog};
-use crate::sip::{Door, Doors, Flow, Judgement, Message, Method, Registrar, Transport, demands, option_tag};
+use crate::sip::{
+    Door, Doors, Flow, Holding, Judgement, Message, Method, Registrar, Transport, demands, option_tag,
+};
 use crate::time::{Mono, Now};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -29,6 +32,7 @@ pub(super) struct Doorkeeper<'a> {
     pub(super) registrar: &'a Registrar,
     pub(super) names: &'a Names,
     pub(super) legs: &'a HashMap<LegId, CallId>,
+    pub(super) spoken: &'a Spoken,
     pub(super) trunks: &'a mut HashMap<TrunkId, Trunk>,
     pub(super) trunking: &'a Trunking,
     pub(super) refusals: &'a mut Refusals,
@@ -36,17 +40,65 @@ pub(super) struct Doorkeeper<'a> {
     pub(super) duty: Duty,
 }
 
+/// Live transactions the seats behind one address may hold: those of some hundred phones that register and call in one
+/// half-minute.
+const SEATS_SHARE: usize = 8_192;
+
+/// Live transactions one stranger may hold: the registrations of a house full of phones that come back at once.
+const STRANGERS_SHARE: usize = 1_024;
+
+/// Octets a transaction of theirs may have been begun by, on average.
+const OCTETS_EACH: usize = 4_096;
+
+/// Live transactions one address of a trunk may hold: an INVITE, a BYE and two more for each call of the half-minute a
+/// transaction is kept. Never fewer than what costs little, never more than three quarters of all there may be.
+fn trunks_share(calls_per_second: u32) -> usize {
+    (calls_per_second as usize).saturating_mul(4 * 32).clamp(4_096, 98_304)
+}
+
 impl Doorkeeper<'_> {
-    pub(super) fn judge(&mut self, flow: &Flow, request: &Message) -> Judgement {
+    /// What becomes of a request whose source holds so much already.
+    pub(super) fn judge(&mut self, flow: &Flow, request: &Message, holding: Holding) -> Judgement {
         let Some(method) = request.method() else { return Judgement::Admit };
         let door = self.doors.who_says(flow, self.registrar, &user_of(request));
-        let at = Standing::from(&door);
-        if let Some(tag) = request.to_tag() {
-            let is_ours = tag.parse().is_ok_and(|leg: LegId| self.legs.contains_key(&leg));
-            if is_ours || at != Standing::Stranger {
-                return Judgement::Admit;
+        match self.judge_for(&door, flow, method, request) {
+            Judgement::Admit => self.within_share(&door, request, holding),
+            judgement => judgement,
+        }
+    }
+
+    /// A source that holds its share already gets no further transaction; what belongs to its calls has a quarter more.
+    fn within_share(&mut self, door: &Door, request: &Message, holding: Holding) -> Judgement {
+        let share = match door {
+            Door::Trunk(trunk) => {
+                self.trunks.get(trunk).map_or(STRANGERS_SHARE, |t| trunks_share(t.calls_per_second()))
             }
-            return self.refuse(at, Cause::Dialog, 481, Vec::new());
+            Door::Seat(_) => SEATS_SHARE,
+            Door::Stranger => STRANGERS_SHARE,
+        };
+        let begins = request.to_tag().is_none();
+        let share = if begins { share } else { share + share / 4 };
+        if holding.transactions < share && holding.octets < share * OCTETS_EACH {
+            return Judgement::Admit;
+        }
+        self.refusals.count(Standing::from(door), Cause::Share);
+        match request.method() {
+            Some(Method::Invite) if begins => Judgement::Shed,
+            _ => Judgement::PassOver,
+        }
+    }
+
+    fn judge_for(&mut self, door: &Door, flow: &Flow, method: &Method, request: &Message) -> Judgement {
+        let at = Standing::from(door);
+        if let Some(tag) = request.to_tag() {
+            let leg = tag.parse().ok();
+            let is_ours =
+                leg.is_some_and(|leg: LegId| self.legs.contains_key(&leg) || self.spoken.contains_key(&leg));
+            return match is_ours {
+                true => Judgement::Admit,
+                // Nothing is kept of a question about a dialog that is not ours, whoever asks.
+                false => self.refuse(at, Cause::Dialog, 481, Vec::new()),
+            };
         }
         if let Rule::Refuse(status) = outside_a_dialog(at, method) {
             let cause = if status == 481 { Cause::Dialog } else { Cause::Method };
@@ -62,15 +114,13 @@ impl Doorkeeper<'_> {
             let header = header.into_iter().map(|(name, value)| (name, Cow::Owned(value)));
             return Judgement::Answer(status, header.collect());
         }
-        match (&door, method) {
+        match (door, method) {
             // Until its password is proved it is no call, and spends nothing of what the trunk may bring.
             (Door::Trunk(trunk), Method::Invite) if self.trunking.asks_password(trunk) => Judgement::Admit,
             (Door::Trunk(trunk), Method::Invite) => self.judge_call(trunk),
-            // Nothing is kept of a stranger's question either.
-            (Door::Stranger, Method::Options) if self.duty == Duty::Serving => {
-                Judgement::Answer(200, told(at))
-            }
-            (Door::Stranger, Method::Options) => Judgement::Answer(503, Vec::new()),
+            // Nor is anything kept of the question whether we are there.
+            (_, Method::Options) if self.duty == Duty::Serving => Judgement::Answer(200, told(at)),
+            (_, Method::Options) => Judgement::Answer(503, Vec::new()),
             _ => Judgement::Admit,
         }
     }
@@ -117,8 +167,10 @@ fn listed(at: Standing, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
 }
 
 /// What we can do, for whoever asks by OPTIONS (RFC 3261 section 11.2) or uses a method we do not hear.
-pub(super) fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
-    let supported = option_tag::KNOWN.join(", ");
+fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
+    // Naming another dialog is for seats (RFC 3891).
+    let known = option_tag::KNOWN.into_iter().filter(|tag| at == Standing::Seat || *tag != "replaces");
+    let supported = known.collect::<Vec<_>>().join(", ");
     vec![("Allow", allowed(at).into()), ("Accept", "application/sdp".into()), ("Supported", supported.into())]
 }
 

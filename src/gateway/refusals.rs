@@ -31,11 +31,13 @@ pub enum Cause {
     Blocked,
     /// A REGISTER that cannot be taken, whoever sent it.
     Registration,
+    /// It holds its share of the transactions already.
+    Share,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 13] = [
+    pub const ALL: [Cause; 14] = [
         Cause::Rate,
         Cause::Method,
         Cause::Host,
@@ -49,6 +51,7 @@ impl Cause {
         Cause::HalfOpen,
         Cause::Blocked,
         Cause::Registration,
+        Cause::Share,
     ];
 
     /// Its name in metrics.
@@ -67,6 +70,7 @@ impl Cause {
             Cause::HalfOpen => "half_open",
             Cause::Blocked => "blocked",
             Cause::Registration => "registration",
+            Cause::Share => "share",
         }
     }
 }
@@ -112,7 +116,7 @@ mod tests {
             }
         }
         let counted: Vec<u64> = refusals.all().map(|(_, _, n)| n).collect();
-        let expected: Vec<u64> = (0..3).flat_map(|i| (0..13).map(move |j| i * 100 + j + 1)).collect();
+        let expected: Vec<u64> = (0..3).flat_map(|i| (0..14).map(move |j| i * 100 + j + 1)).collect();
         assert_eq!(counted, expected);
     }
 }

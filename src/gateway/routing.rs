@@ -1,14 +1,13 @@
 //! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
 
-use super::doorkeeper::{Doorkeeper, told, user_of};
+use super::doorkeeper::Doorkeeper;
 use super::refusals::Cause;
-use super::{Duty, Gateway, Output, Sent, Work};
+use super::{Gateway, Output, Sent, Work};
 use crate::call;
 use crate::id::{CallId, LegId};
 use crate::sip::door::Standing;
 use crate::sip::{
-    Dialog, Failure, Flow, Happened, Malformed, Message, Method, Outgoing, ServerTx, Transport, demands,
-    keep_alive,
+    Dialog, Failure, Flow, Happened, Malformed, Message, Method, Outgoing, ServerTx, Transport, keep_alive,
 };
 use crate::time::Now;
 use bytes::Bytes;
@@ -28,13 +27,14 @@ impl Gateway {
             registrar: &self.registrar,
             names: &self.names,
             legs: &self.legs,
+            spoken: &self.spoken,
             trunks: &mut self.trunks,
             trunking: &self.trunking,
             refusals: &mut self.tallies.refusals,
             pressure: self.pressure,
             duty: self.duty,
         };
-        let judge = |request: &Message| keeper.judge(&flow, request);
+        let judge = |request: &Message, holding| keeper.judge(&flow, request, holding);
         let happened = self.endpoint.receive_judged(now, flow, bytes, judge, &mut self.wire);
         if let Some(happened) = happened {
             self.sip_happened(now, Some(happened), out);
@@ -172,30 +172,17 @@ impl Gateway {
             let Some(seat) = self.proved(now, tx, &flow, &request) else { return };
             return self.seat_asks(now, seat, tx, flow, request, out);
         }
-        let status = match request.method() {
+        match request.method() {
             Some(Method::Register) => return self.register(now, tx, flow, &request, out),
-            Some(Method::Bye) if let Some(leg) = self.spoken_by(&request) => {
-                self.spoken.remove(&leg);
-                200
+            Some(Method::Invite) if request.to_tag().is_none() => {
+                return self.invited(now, tx, flow, request, out);
             }
-            _ if request.to_tag().is_some() => 481,
-            Some(Method::Invite) => return self.invited(now, tx, flow, request, out),
-            Some(_) if let Some((status, header)) = demands::unmet(&request) => {
-                let response = Outgoing::response(&request, status, Some(&self.random.token()));
-                let response = header.into_iter().fold(response, |r, (name, value)| r.with(name, value));
-                return self.endpoint.respond(now, tx, response, &mut self.wire);
-            }
-            Some(Method::Options) if self.duty != Duty::Serving => 503,
-            Some(Method::Options) => 200,
-            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => 481,
-            Some(Method::Other(_)) => 501,
-            _ => 405,
-        };
-        let mut response = Outgoing::response(&request, status, Some(&self.random.token()));
-        if matches!(status, 200 | 405 | 501) {
-            let door = self.doors.who_says(&flow, &self.registrar, &user_of(&request));
-            response = told(Standing::from(&door)).into_iter().fold(response, |r, (n, v)| r.with(n, &*v));
+            _ => {}
         }
+        // In the dialog of a code that was answered there is nothing to do but to end it. All else the doorkeeper has answered.
+        let ended = self.spoken_by(&request).filter(|_| request.method() == Some(&Method::Bye));
+        let status = if ended.and_then(|leg| self.spoken.remove(&leg)).is_some() { 200 } else { 481 };
+        let response = Outgoing::response(&request, status, Some(&self.random.token()));
         self.endpoint.respond(now, tx, response, &mut self.wire);
     }
 

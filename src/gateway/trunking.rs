@@ -328,6 +328,11 @@ impl Gateway {
 }
 
 impl Trunk {
+    /// New calls it may bring in a second.
+    pub(super) fn calls_per_second(&self) -> u32 {
+        self.rate.per_second()
+    }
+
     /// One more call refused.
     pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
         match self.refused.iter_mut().find(|(r, _)| *r == reason) {

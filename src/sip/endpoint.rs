@@ -5,12 +5,14 @@
 
 mod address;
 mod clients;
+mod held;
 mod judgement;
 mod servers;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Advertised, contact, contact_answering, contact_asking};
+pub use held::Holding;
 pub use judgement::Judgement;
 
 use self::clients::{Clients, Found, Sending};
@@ -189,17 +191,17 @@ impl Endpoint {
     /// Takes one message, or what claims to be one, and admits every request. Keep-alives of blank lines are
     /// passed over.
     pub fn receive(&mut self, now: Now, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) -> Option<Happened> {
-        self.receive_judged(now, flow, bytes, |_| Judgement::Admit, out)
+        self.receive_judged(now, flow, bytes, |_, _| Judgement::Admit, out)
     }
 
     /// As [`Endpoint::receive`], but `judge` says what becomes of each request that is new, before anything is
-    /// kept of it. It is not asked about ACK and CANCEL, copies of what is in a transaction, and merged requests.
+    /// kept of it, given what its source holds already. It is not asked about ACK and CANCEL, copies of what is in a transaction, and merged requests.
     pub fn receive_judged(
         &mut self,
         now: Now,
         flow: Flow,
         bytes: Bytes,
-        judge: impl FnOnce(&Message) -> Judgement,
+        judge: impl FnOnce(&Message, Holding) -> Judgement,
         out: &mut Vec<Output>,
     ) -> Option<Happened> {
         if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
@@ -244,7 +246,10 @@ impl Endpoint {
             self.answer_statelessly(&flow, &message, 503, out);
             return None;
         }
-        let judgement = if self.is_full(&message, &method) { Judgement::Shed } else { judge(&message) };
+        let judgement = match self.is_full(&message, &method) {
+            true => Judgement::Shed,
+            false => judge(&message, self.servers.held_by(flow.remote.ip())),
+        };
         match judgement {
             Judgement::Admit => {}
             Judgement::Answer(status, headers) => {

@@ -44,8 +44,8 @@ pub use cause::Cause;
 pub use dialog::Dialog;
 pub use door::{Door, Doors};
 pub use endpoint::{
-    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Judgement, Output, contact,
-    contact_answering, contact_asking,
+    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judgement, Output,
+    contact, contact_answering, contact_asking,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};

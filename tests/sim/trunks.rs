@@ -5,10 +5,11 @@ use crate::world::World;
 use bytes::Bytes;
 use hotline_gateway::cli::phones::HangUp;
 use hotline_gateway::event::*;
-use hotline_gateway::gateway::{Input, TrunkCounts};
+use hotline_gateway::gateway::{Cause, Input, TrunkCounts};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::Message;
 use hotline_gateway::sip::digest::Challenge;
+use hotline_gateway::sip::door::Standing;
 use hotline_gateway::time::Duration;
 use std::net::SocketAddr;
 
@@ -331,4 +332,45 @@ fn a_trunk_may_be_silent_on_its_connection_until_it_must_prove_itself_and_anybod
     assert_eq!(paths(&w), 2, "the citizen's and the seat's");
     w.run(S(400));
     assert_eq!(paths(&w), 0);
+}
+
+#[test]
+fn a_trunk_that_asks_without_end_takes_no_room_from_anybody() {
+    let mut w = world(11, "calls_per_second = 1");
+    w.peers.insert(at(FIRST), None);
+    let ask = |method: &str, n: u32, tag: &str| {
+        Bytes::from(format!(
+            "{method} sip:12345@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bK{method}{n}{tag}\r\n\
+             From: <sip:1@192.0.2.1>;tag=f{n}\r\nTo: <sip:12345@127.0.0.1>{tag}\r\nCall-ID: {method}{n}\r\n\
+             CSeq: 1 {method}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        ))
+    };
+    for n in 0..200 {
+        for method in ["OPTIONS", "BYE", "UPDATE", "INVITE"] {
+            w.peer_says(at(FIRST), ask(method, n, if method == "OPTIONS" { "" } else { ";tag=nobody" }));
+        }
+    }
+    w.run(MS(200));
+    assert_eq!(w.counts().transactions, 0, "each is answered from nothing");
+    let heard = |status: &str| w.to_peers.iter().filter(|(.., b)| b.starts_with(status.as_bytes())).count();
+    assert_eq!((heard("SIP/2.0 200"), heard("SIP/2.0 481")), (200, 600));
+}
+
+#[test]
+fn a_trunk_whose_calls_hold_its_share_is_shed_with_a_record_and_others_are_served() {
+    // Its share is 4,096 transactions of 4 KiB: 16 MiB, which long messages fill first.
+    let mut w = world(12, "calls_per_second = 20\nchannels = 100000");
+    w.peers.insert(at(FIRST), None);
+    let long: String = (0..7).map(|n| format!("X-{n}: {}\r\n", "y".repeat(8_000))).collect();
+    for n in 0..500 {
+        w.peer_says(at(FIRST), invite(&format!("c{n}"), &long));
+        w.run(MS(55));
+    }
+    let shed = w.counts().refusals.of(Standing::Trunk, Cause::Share);
+    assert!(shed > 50, "{shed}");
+    let recorded = w.journal.iter().filter(|e| matches!(&e.what, What::CallRefused(r) if r.sip_code == 503));
+    assert!(recorded.count() as u64 >= shed, "the half-open ones besides");
+    w.citizen_calls("13800000002", HangUp::AfterAnswer(S(1)));
+    w.run(S(1));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, hotline_gateway::cli::phones::Told::Answered { .. })));
 }

@@ -2,18 +2,19 @@
 
 use super::address::{sent_by_port, way_back};
 use super::clients::Sending;
+use super::held::{Holding, Holdings};
 use super::{Happened, Output};
 use crate::room::give_back;
 use crate::sip::transaction::server_invite::{Acknowledged, ServerInvite};
 use crate::sip::transaction::server_other::ServerOther;
 use crate::sip::transaction::{Expiry, Reason, ServerTx, Verdict, key};
-use crate::sip::{Flow, Message, Method, NameAddr, Outgoing};
+use crate::sip::{Flow, Message, Method, NameAddr, Origin, Outgoing};
 use crate::time::{Mono, Timers};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
@@ -24,6 +25,7 @@ pub(super) struct Servers {
     /// By what the request keeps on every path: every INVITE, and other requests outside a dialog.
     by_origin: HashMap<Arc<[u8]>, ServerTx>,
     timers: Timers<ServerTx>,
+    holdings: Holdings,
     last: u64,
     /// A key being looked up.
     wanted: Vec<u8>,
@@ -41,6 +43,8 @@ struct Server {
     cancelled: Option<Box<str>>,
     /// Where a new connection would reach the peer, should this one close (RFC 3261 section 18.2.2).
     listens_on: u16,
+    /// Whose it is, and how long its request was.
+    held: (Origin, usize),
     /// The deadline that is set.
     armed: Option<Mono>,
 }
@@ -114,10 +118,16 @@ impl Servers {
         self.timers.len()
     }
 
+    /// What a source holds.
+    pub(super) fn held_by(&self, source: IpAddr) -> Holding {
+        self.holdings.of(Origin::from(source))
+    }
+
     /// Whether the maps are as empty as the transactions.
     #[cfg(test)]
     pub(super) fn is_forgotten(&self) -> bool {
-        self.live.is_empty() && self.by_key.is_empty() && self.by_origin.is_empty() && self.timers.is_empty()
+        let named = self.by_key.len() + self.by_origin.len();
+        self.live.is_empty() && named == 0 && self.timers.is_empty() && self.holdings.is_empty()
     }
 
     /// Whether a request is known. A repetition is told from what the peer wrote: ask before stamping the Via.
@@ -163,7 +173,7 @@ impl Servers {
         } else {
             Machine::Other(ServerOther::start(cx.now, back, request.clone(), cx.durations))
         };
-        self.insert(machine, names, sent_by_port(request))
+        self.insert(machine, names, flow, request)
     }
 
     /// Begins a transaction that is answered already: a CANCEL's.
@@ -177,19 +187,22 @@ impl Servers {
     ) {
         let back = way_back(flow, request);
         let machine = ServerOther::answered(cx.now, back, response, cx.durations, cx.out);
-        self.insert(Machine::Other(machine), names, sent_by_port(request));
+        self.insert(Machine::Other(machine), names, flow, request);
     }
 
-    fn insert(&mut self, machine: Machine, names: Names, listens_on: u16) -> ServerTx {
+    fn insert(&mut self, machine: Machine, names: Names, flow: &Flow, request: &Message) -> ServerTx {
         let Names { key, origin } = names;
+        let held = (Origin::from(flow.remote.ip()), request.bytes().len());
+        self.holdings.take(held.0, held.1);
+        let listens_on = sent_by_port(request);
         self.last += 1;
         let tx = ServerTx(self.last);
         self.by_key.insert(key.clone(), tx);
         if let Some(origin) = &origin {
             self.by_origin.insert(origin.clone(), tx);
         }
-        self.live
-            .insert(tx, Server { machine, key, origin, tag: None, cancelled: None, listens_on, armed: None });
+        let (tag, cancelled, armed) = (None, None, None);
+        self.live.insert(tx, Server { machine, key, origin, tag, cancelled, listens_on, held, armed });
         self.settle(tx);
         tx
     }
@@ -346,6 +359,7 @@ impl Servers {
     pub(super) fn remove(&mut self, tx: ServerTx) {
         let Some(server) = self.live.remove(&tx) else { return };
         self.by_key.remove(&server.key);
+        self.holdings.release(server.held.0, server.held.1);
         if let Some(origin) = &server.origin
             && self.by_origin.get(origin) == Some(&tx)
         {

@@ -34,7 +34,7 @@ fn a_shed_invite_is_told_once_and_its_copies_get_the_same_answer_even_when_there
     let mut s = side();
     let mut hears = |branch: &str, call: &str, judgement: Judgement| {
         let bytes = Bytes::from(invite(branch, call));
-        let happened = s.endpoint.receive_judged(s.now, udp(), bytes, |_| judgement, &mut s.out);
+        let happened = s.endpoint.receive_judged(s.now, udp(), bytes, |_, _| judgement, &mut s.out);
         (happened, s.sent_statuses())
     };
     assert!(
@@ -55,7 +55,7 @@ fn an_answer_by_judgement_keeps_nothing_and_each_copy_brings_one_answer() {
     for _ in 0..3 {
         let judgement = Judgement::Answer(405, vec![("Allow", "OPTIONS".into())]);
         let bytes = Bytes::from(invite("x", "one"));
-        assert!(s.endpoint.receive_judged(s.now, udp(), bytes, |_| judgement, &mut s.out).is_none());
+        assert!(s.endpoint.receive_judged(s.now, udp(), bytes, |_, _| judgement, &mut s.out).is_none());
         let answer = s.sent_one();
         assert_eq!((answer.status(), answer.header("Allow")), (Some(405), Some(&b"OPTIONS"[..])));
     }
@@ -156,4 +156,34 @@ fn garbage_and_odd_copies_never_panic_and_leave_nothing() {
     }
     s.waits(40_000);
     assert!(s.is_empty(), "{:?}", s.endpoint.counts());
+}
+
+#[test]
+fn what_a_source_holds_is_told_to_whoever_judges_and_is_nothing_when_its_requests_are_over() {
+    let mut s = side();
+    let mut held = Vec::new();
+    for (branch, call) in [("a", "one"), ("b", "two"), ("c", "three")] {
+        let bytes = Bytes::from(request("OPTIONS", branch, call));
+        let judge = |_: &Message, holding: Holding| {
+            held.push(holding.transactions);
+            assert_eq!(holding.octets > 0, holding.transactions > 0);
+            Judgement::Admit
+        };
+        let happened = s.endpoint.receive_judged(s.now, udp(), bytes, judge, &mut s.out);
+        let Some(Happened::Request { tx, request, .. }) = happened else { panic!("{happened:?}") };
+        s.endpoint.respond(s.now, tx, Outgoing::response(&request, 200, Some("t")), &mut s.out);
+    }
+    s.waits(40_000);
+    let bytes = Bytes::from(request("OPTIONS", "d", "four"));
+    s.endpoint.receive_judged(
+        s.now,
+        udp(),
+        bytes,
+        |_, holding| {
+            held.push(holding.transactions);
+            Judgement::PassOver
+        },
+        &mut s.out,
+    );
+    assert_eq!(held, [0, 1, 2, 0]);
 }
