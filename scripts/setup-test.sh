@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, Kamailio, sipsak, SIPVicious, espeak-ng, sox,
-# tshark, and a Python environment with gRPC in .venv. Says nothing when all is there.
+# Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, Kamailio, sipsak, SIPVicious, faketime,
+# espeak-ng, sox, tshark, and a Python environment with gRPC in .venv. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,6 +19,7 @@ want sox sox
 want tshark tshark
 want sipsak sipsak
 want svcrack sipvicious
+want faketime faketime
 want python3 python3
 python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)
 

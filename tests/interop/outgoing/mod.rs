@@ -7,7 +7,7 @@ mod profiles;
 use crate::place::{Place, free_port};
 use crate::program::{Program, text};
 use crate::sipp::{Plan, Sipp};
-use profiles::{Carrier, Profile, profiles};
+use profiles::{Carrier, Profile, profiles, refreshed};
 use serde_json::Value;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
@@ -79,7 +79,18 @@ fn check(profile: &Profile, records: &[Value]) {
 
 #[test]
 fn a_department_is_reached_through_every_carrier_of_the_matrix() {
-    let profiles = profiles();
+    every_call_goes("outgoing", &profiles(), Program::with_trunks);
+}
+
+#[test]
+fn a_call_is_refreshed_by_us_after_half_the_time_the_carrier_gave_it_and_again() {
+    every_call_goes("refreshed", &refreshed(), Program::hurried);
+}
+
+/// Starts a gateway with [`Program::with_trunks`] or what takes the same.
+type Start = fn(&str, &[&str], &str, &str, &str) -> Program;
+
+fn every_call_goes(name: &str, profiles: &[Profile], start: Start) {
     let spots: Vec<Spot> = profiles.iter().enumerate().map(|(i, p)| Spot::of(i, p)).collect();
     let secrets = Place::new("outgoing-secrets");
     let password = secrets.write("password", "open-sesame\n");
@@ -90,7 +101,7 @@ fn a_department_is_reached_through_every_carrier_of_the_matrix() {
     // A trunk for this machine, so that a seat is known by more than being no trunk.
     let trunks =
         format!("[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\n{sections}[dial]\nring = \"1s\"\n");
-    let gateway = Program::with_trunks("outgoing", &["udp:127.0.0.1:0"], &trunks, "", "");
+    let gateway = start(name, &["udp:127.0.0.1:0"], &trunks, "", "");
     let (media, elsewhere) = (hole("127.0.0.1", 0), hole("127.0.0.1", 0));
     let [media, decoy] =
         [&media, &elsewhere].map(|s| s.local_addr().expect("its address").port().to_string());

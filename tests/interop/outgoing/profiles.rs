@@ -1,7 +1,7 @@
 //! The carriers: what each trunk has in its configuration, how its numbers take the call, what the seat that dials is
 //! told, and what the record must say.
 
-use crate::callee::Callee;
+use crate::callee::{self, Callee};
 use crate::matrix::scenario::{Script, sdp};
 
 /// What stands at a target of a trunk.
@@ -170,5 +170,23 @@ pub fn profiles() -> Vec<Profile> {
                 .hangs_up("Reason: Q.850;cause=38;text=\"Network out of order\""),
         )
         .hung_up("38"),
+    ]
+}
+
+/// Carriers that leave the refreshing of a call's ninety seconds to us: by re-INVITE, and by UPDATE where they know it.
+pub fn refreshed() -> Vec<Profile> {
+    let (timer, description) =
+        ("Require: timer\nSession-Expires: 90;refresher=uac", callee::sdp(1, "sendrecv"));
+    let asked =
+        |callee: Callee, method: &str| callee.hears_with(method, "Session-Expires", "90;refresher=uac");
+    let reinvited = |callee| asked(callee, "INVITE").agrees(timer, &description).hears("ACK");
+    let updated = |callee| asked(callee, "UPDATE").agrees(timer, "");
+    // Nobody speaks here, and a call without sound is ended after a minute; an UPDATE without an offer is no sign of sound.
+    let by_update = format!("Allow: INVITE, ACK, BYE, CANCEL, UPDATE\n{timer}");
+    vec![
+        Profile::new("refreshed", reinvited(reinvited(Callee::new().answers_with(timer))).hangs_up(""))
+            .hung_up("16"),
+        Profile::new("refreshed-by-update", updated(Callee::new().answers_with(&by_update)).hangs_up(""))
+            .hung_up("16"),
     ]
 }
