@@ -14,6 +14,7 @@ mod linphone;
 mod matrix;
 mod operator_phone;
 mod outgoing;
+mod plain_proxy;
 mod strangers;
 
 mod baresip;
