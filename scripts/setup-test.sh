@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, Kamailio, sipsak, SIPVicious, faketime,
-# Net::SIP, espeak-ng, sox, tshark, and a Python environment with gRPC in .venv. Says nothing when all is there.
+# Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, twinkle, Kamailio, Net::SIP, sipsak,
+# SIPVicious, faketime, espeak-ng, sox, tshark, and a Python environment with gRPC in .venv. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,6 +20,7 @@ want tshark tshark
 want sipsak sipsak
 want svcrack sipvicious
 want faketime faketime
+want twinkle-console twinkle-console
 want python3 python3
 perl -MNet::SIP -e1 >/dev/null 2>&1 || packages+=(libnet-sip-perl)
 python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)

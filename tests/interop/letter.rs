@@ -136,8 +136,9 @@ fn a_seat_that_hands_on_by_the_letter_is_answered_by_the_letter() {
     let cases = cases();
     let ports: Vec<u16> = cases.iter().map(|_| free_port()).collect();
     let seats: String = ports.iter().enumerate().map(|(i, port)| section(i, *port)).collect();
+    // Time for what the phones say to the first NOTIFY.
     let departments = [
-        (ANSWERS, "127.0.3.11", Callee::new().says(180, "").answers().waits(500).hangs_up("")),
+        (ANSWERS, "127.0.3.11", Callee::new().says(180, "").waits(500).answers().waits(500).hangs_up("")),
         (SILENT, "127.0.3.12", Callee::new().rings_out()),
         (BUSY, "127.0.3.13", Callee::new().fails(486, "")),
     ];
@@ -145,7 +146,7 @@ fn a_seat_that_hands_on_by_the_letter_is_answered_by_the_letter() {
     let carriers: String =
         departments.iter().zip(&numbers).map(|((code, host, _), port)| carrier(host, *port, code)).collect();
     let trunks =
-        format!("[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\n{carriers}[dial]\nrecall = \"1s\"\n");
+        format!("[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\n{carriers}[dial]\nrecall = \"3s\"\n");
     let gateway = Program::with_trunks("letter", &["udp:127.0.0.1:0"], &trunks, &seats, "");
 
     let media = UdpSocket::bind("127.0.0.1:0").expect("a port on loopback");

@@ -16,6 +16,7 @@ mod operator_phone;
 mod outgoing;
 mod plain_proxy;
 mod strangers;
+mod twinkle;
 
 mod baresip;
 mod callee;
