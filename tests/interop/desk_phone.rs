@@ -207,3 +207,29 @@ fn a_citizen_handed_on_after_a_consultation_hears_the_department_at_once() {
     let heard = [milliseconds_of(&sound, DEPARTMENT), milliseconds_of(&voice.heard(), CITIZEN)];
     assert!(heard.iter().all(|ms| *ms >= 1_000), "{heard:?}");
 }
+
+#[test]
+fn a_citizen_nobody_answers_is_on_the_line_again_when_the_phone_has_kept_it() {
+    let town = Town::new("desk-back", "[[seat]]\nid = \"1001\"");
+    let (password, at) = (town.gateway.password("1001"), town.gateway.sip);
+    let mut desk = Linphone::register(&town.gateway.place, at, "1001", &password);
+    let (citizen_voice, voice) = (Voice::start(CITIZEN), Voice::start(DEPARTMENT));
+    let department = town.department(&Callee::new().rings_out(), voice.port);
+    let citizen = town.citizen(citizen_voice.port);
+    town.gateway.told("SeatConnected", 1);
+    desk.types(&format!("transfer sip:601@{at}"));
+    let expected = ["BLIND 1001 to Water STARTED", "BLIND 1001 to Water FAILED"];
+    assert_eq!(town.transfers(2), expected);
+    let failed = Instant::now();
+    department.succeed(&town.gateway.place);
+    let long_enough = || (failed.elapsed() > Duration::from_millis(1_500)).then_some(());
+    assert!(poll(TOLD, long_enough).is_some());
+    desk.types("terminate");
+    citizen.succeed(&town.gateway.place);
+    let packets = citizen_voice.packets();
+    let after: Vec<i16> = packets.into_iter().filter(|p| p.at > failed).flat_map(|p| p.samples).collect();
+    let again = milliseconds_of(&after, OPERATOR);
+    assert!(again >= 1_000, "the citizen hears the operator again: {again} ms");
+    assert_eq!(town.gateway.events("SeatPresented").len(), 1, "he never left the line");
+    assert_eq!(text(&town.record(), "/ended/by"), "ENDED_BY_SEAT");
+}
