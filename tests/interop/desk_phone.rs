@@ -4,8 +4,9 @@
 use crate::baresip::Desk;
 use crate::callee::Callee;
 use crate::linphone::Linphone;
-use crate::place::poll;
+use crate::place::{free_port, poll};
 use crate::program::text;
+use crate::sipp::Plan;
 use crate::tone::milliseconds_of;
 use crate::town::Town;
 use crate::voice::{Voice, first_of, longest_silence};
@@ -40,6 +41,18 @@ fn becomes(town: &Town, state: [&str; 3]) {
 /// Picks up, speaks for so long, hangs up.
 fn answers_and_speaks(ms: u32) -> Callee {
     Callee::new().says(180, "").answers().waits(ms).hangs_up("")
+}
+
+/// Each heard the other, and the citizen no silence to speak of from the operator's key to the department's voice.
+fn hear_each_other(citizen: Voice, department: Voice, asked: Instant) {
+    let packets = citizen.packets();
+    let speaks = first_of(&packets, DEPARTMENT).expect("the citizen hears the department");
+    let silence = longest_silence(&packets, asked, speaks + Duration::from_millis(100));
+    println!("handed on: the department is heard {:?} after the key, silence {silence:?}", speaks - asked);
+    assert!(silence < Duration::from_secs(1), "{silence:?}");
+    let sound: Vec<i16> = packets.into_iter().flat_map(|p| p.samples).collect();
+    let heard = [milliseconds_of(&sound, DEPARTMENT), milliseconds_of(&department.heard(), CITIZEN)];
+    assert!(heard.iter().all(|ms| *ms >= 1_000), "{heard:?}");
 }
 
 #[test]
@@ -88,6 +101,32 @@ fn an_operator_who_takes_no_calls_picks_up_the_one_that_waits() {
 }
 
 #[test]
+fn an_operator_picks_up_the_call_that_rings_at_another_seat_and_that_phone_falls_silent() {
+    let port = free_port();
+    let town = Town::new(
+        "desk-steal",
+        &format!("{SEAT}\n[[seat]]\nid = \"1002\"\ncontact = \"sip:1002@127.0.0.1:{port}\""),
+    );
+    let mut desk = desk(&town);
+    desk.press("dial", "*13");
+    desk.hears_of("CALL_CLOSED");
+    let rings = Callee::new().rings_out();
+    let other = Plan { name: "other", scenario: &rings.xml(), fill: &[], calls: 1, rate: 0 };
+    let other = other.serve(&town.gateway.place, port);
+    let voice = Voice::start(CITIZEN);
+    let citizen = town.citizen(voice.port);
+    let ringing = || (town.gateway.seat_state("1002")[0] == "RINGING").then_some(());
+    assert!(poll(TOLD, ringing).is_some(), "{:?}", town.gateway.seat_state("1002"));
+    desk.press("dial", "*8");
+    desk.hears_of("CALL_ESTABLISHED");
+    assert_eq!(text(&town.gateway.told("SeatConnected", 1)[0], "/seat_connected/seat"), "1001");
+    other.succeed(&town.gateway.place);
+    desk.press("hangup", "");
+    citizen.succeed(&town.gateway.place);
+    assert_eq!(text(&town.record(), "/seat"), "1001");
+}
+
+#[test]
 fn a_citizen_handed_on_to_a_department_by_its_code_speaks_with_it_and_the_seat_is_free() {
     let town = Town::new("desk-blind", SEAT);
     let mut desk = desk(&town);
@@ -95,6 +134,7 @@ fn a_citizen_handed_on_to_a_department_by_its_code_speaks_with_it_and_the_seat_i
     let department = town.department(&answers_and_speaks(2_000), voice.port);
     let citizen = town.citizen(citizen_voice.port);
     town.gateway.told("SeatConnected", 1);
+    let asked = Instant::now();
     desk.press("transfer", "601");
     let expected = ["BLIND 1001 to Water STARTED", "BLIND 1001 to Water COMPLETED"];
     assert_eq!(town.transfers(2), expected);
@@ -102,9 +142,7 @@ fn a_citizen_handed_on_to_a_department_by_its_code_speaks_with_it_and_the_seat_i
     becomes(&town, ["READY", "call over", ""]);
     department.succeed(&town.gateway.place);
     citizen.succeed(&town.gateway.place);
-    let heard = milliseconds_of(&citizen_voice.heard(), DEPARTMENT);
-    let by_department = milliseconds_of(&voice.heard(), CITIZEN);
-    assert!(heard >= 1_000 && by_department >= 1_000, "{heard} ms, {by_department} ms");
+    hear_each_other(citizen_voice, voice, asked);
     let record = town.record();
     assert_eq!(record["transfers"].as_array().map(Vec::len), Some(2), "{record:#}");
 }
@@ -195,17 +233,7 @@ fn a_citizen_handed_on_after_a_consultation_hears_the_department_at_once() {
     becomes(&town, ["READY", "call over", ""]);
     department.succeed(&town.gateway.place);
     citizen.succeed(&town.gateway.place);
-    let packets = citizen_voice.packets();
-    let speaks = first_of(&packets, DEPARTMENT).expect("the citizen hears the department");
-    let silence = longest_silence(&packets, asked, speaks + Duration::from_millis(100));
-    println!(
-        "attended transfer: the department is heard {:?} after the key, silence {silence:?}",
-        speaks - asked
-    );
-    assert!(silence < Duration::from_secs(1), "{silence:?}");
-    let sound: Vec<i16> = packets.into_iter().flat_map(|p| p.samples).collect();
-    let heard = [milliseconds_of(&sound, DEPARTMENT), milliseconds_of(&voice.heard(), CITIZEN)];
-    assert!(heard.iter().all(|ms| *ms >= 1_000), "{heard:?}");
+    hear_each_other(citizen_voice, voice, asked);
 }
 
 #[test]
