@@ -143,6 +143,8 @@ pub enum Input {
         seat: SeatId,
         /// The call.
         call: CallId,
+        /// Whether anybody was spoken with. A seat that was merely rung, or dialled in vain, keeps its turn.
+        spoke: bool,
     },
     /// That call was a caller handed over: it counts as one of the queue from here on, wrap-up included.
     TakeOver {

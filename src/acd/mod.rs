@@ -182,7 +182,7 @@ impl Acd {
             Input::SetReady { seat } => self.set_ready(now, &seat, out),
             Input::SetNotReady { seat, reason } => self.set_not_ready(now, &seat, reason, out),
             Input::Occupy { seat, call } => self.occupy(&seat, call, out),
-            Input::Vacate { seat, call } => self.vacate(now, &seat, call, out),
+            Input::Vacate { seat, call, spoke } => self.vacate(now, &seat, (call, spoke), out),
             Input::TakeOver { seat, call, queue } => self.take_over(&seat, call, &queue, out),
             Input::PickUp { seat, call } => self.pick_up(now, &seat, call, out),
             Input::Recall { call, queue, seat } => self.recall(now, call, &queue, seat.as_ref(), out),

@@ -221,16 +221,23 @@ impl Acd {
         }
     }
 
-    /// That call is over.
-    pub(super) fn vacate(&mut self, now: Now, id: &SeatId, call: CallId, out: &mut Vec<Output>) {
+    /// That call is over. Without a word spoken the seat has been idle all the while.
+    pub(super) fn vacate(
+        &mut self,
+        now: Now,
+        id: &SeatId,
+        (call, spoke): (CallId, bool),
+        out: &mut Vec<Output>,
+    ) {
         let Some(index) = self.seat_index(id) else { return };
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         if seat.own != Some(call) {
             return;
         }
         seat.own = None;
+        let idle_since = if spoke { now.mono } else { seat.idle_since };
         if matches!(seat.state, State::Occupied { .. }) {
-            self.free(now, index, now.mono, "own call over", out);
+            self.free(now, index, idle_since, "own call over", out);
         }
     }
 

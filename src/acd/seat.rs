@@ -27,7 +27,8 @@ pub(super) struct Seat {
     /// A call that comes from no queue.
     pub(super) own: Option<CallId>,
     /// Since when it has had nothing to do: the end of its last wrap-up or becoming ready. Kept while a
-    /// presentation runs, so that a seat does not lose its turn when the caller hangs up.
+    /// presentation runs, so that a seat does not lose its turn when the caller hangs up, and while a call of its own
+    /// comes to nothing.
     pub(super) idle_since: Mono,
     pub(super) state: State,
 }
@@ -226,7 +227,10 @@ impl Acd {
             (phone @ (Phone::Gone(_) | Phone::Silent(_)), ..) => {
                 self.turn(index, phone.without(), phone.reason(), out);
             }
-            (Phone::Here, _, Some(call)) => self.turn(index, State::Occupied { call }, reason, out),
+            (Phone::Here, _, Some(call)) => {
+                seat.idle_since = idle_since;
+                self.turn(index, State::Occupied { call }, reason, out);
+            }
             (Phone::Here, Standing::Away(away), None) => {
                 self.turn(index, State::Away { reason: away }, away.word(), out);
             }

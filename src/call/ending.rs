@@ -223,7 +223,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         cx.out.push(Output::Acd(acd::Input::Finished { seat, call: call.id }));
     }
     if let Some(seat) = call.owner.as_ref().map(|owner| owner.seat.clone()) {
-        cx.out.push(Output::Acd(acd::Input::Vacate { seat, call: call.id }));
+        cx.out.push(Output::Acd(acd::Input::Vacate { seat, call: call.id, spoke: answered_by_operator }));
     }
     for reason in [
         Reason::AnswerDelay,

@@ -11,13 +11,13 @@ use super::presence::{Broken, Owner};
 use super::rules::{QueueVoice, ServiceRules};
 use super::seat_leg::{Part, SeatLeg, SeatSignalling};
 use super::story::{Cx, Story};
-use super::third_party::{Destination, Extension};
+use super::third_party::Extension;
 use crate::acd;
 use crate::caller::History;
 use crate::event::{
     CallRefused, CallState, CallerIdentified, EndReason, EndedBy, QueueExit, RefusalReason, Summary, What,
 };
-use crate::id::{CallId, LegId, SeatId};
+use crate::id::{CallId, LegId, SeatId, ServiceNumber};
 use crate::media;
 use crate::sip::{KeyPress, Outgoing};
 use crate::time::{Duration, Mono, Now, Timers};
@@ -96,8 +96,8 @@ pub(super) enum Stage {
     },
     /// A seat's own call: who it wants is being rung.
     Dialling {
-        /// Whom, until the beginning is on disk.
-        to: Option<Box<Destination>>,
+        /// The beginning is on disk; nobody is rung before.
+        durable: bool,
     },
     /// The caller hears music until somebody else answers for whom the seat lets him go.
     HandingOn,
@@ -208,6 +208,11 @@ impl Call {
     /// The call's id.
     pub fn id(&self) -> CallId {
         self.id
+    }
+
+    /// What the citizen dialled; `None` for a call a seat makes.
+    pub fn service_dialled(&self) -> Option<&ServiceNumber> {
+        self.owner.is_none().then_some(&self.service.number)
     }
 
     /// Whether `leg` is the caller's.
@@ -535,7 +540,7 @@ impl Call {
         self.seats.retain(|seat| {
             let gone = seat.is_gone();
             if gone && seat.part == Part::Third && !seat.seat.as_str().is_empty() {
-                left.push(seat.seat.clone());
+                left.push((seat.seat.clone(), seat.presentation));
             }
             if gone {
                 self.deadlines.cancel(Reason::Leg(seat.id));
@@ -548,9 +553,12 @@ impl Call {
             cx.out.push(Output::LegDown(self.caller.id));
         }
         // A seat may have several phones here: it is free when the last of them is.
-        left.retain(|seat| self.seats.iter().all(|s| s.seat != *seat));
+        left.retain(|(seat, _)| self.seats.iter().all(|s| s.seat != *seat));
         let call = self.id;
-        cx.out.extend(left.into_iter().map(|seat| Output::Acd(acd::Input::Vacate { seat, call })));
+        for (seat, presentation) in left {
+            let spoke = self.story.record().is_some_and(|record| record.was_answered(presentation));
+            cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
+        }
         self.arm_legs();
         if !matches!(self.stage, Stage::Over) || !self.caller.is_gone() || !self.seats.is_empty() {
             return;

@@ -45,7 +45,7 @@ pub use inputs::{Input, Output, Phone, Reached, Reason, Referred, SeatAsked, Tar
 pub use machine::Call;
 pub use media_addresses::MediaAddresses;
 pub use outcome::q850;
-pub use own_call::Dialled;
+pub use own_call::{Dialled, placed};
 pub use reoffer::{Ask, Wanted};
 pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};
 pub use story::{Cx, Story};

@@ -16,7 +16,7 @@ use crate::event::{
 };
 use crate::id::{CallId, LegId, OperatorId, QueueId, SeatId, ServiceNumber, TrunkId};
 use crate::media;
-use crate::sip::{Dialog, Outgoing, Way, option_tag};
+use crate::sip::{Dialog, Flow, Message, Outgoing, Way, option_tag};
 use crate::time::{Duration, Timers};
 use std::sync::Arc;
 
@@ -35,26 +35,36 @@ pub struct Dialled {
     pub to: Destination,
 }
 
+/// What the event says of a call a seat makes, whatever becomes of it. `name` is whom it wants.
+pub fn placed(
+    seat: &SeatId,
+    trunk: TrunkId,
+    name: &str,
+    leg: LegId,
+    (invite, flow): (&Message, Flow),
+) -> CallReceived {
+    CallReceived {
+        direction: Direction::Outbound,
+        trunk,
+        caller: Caller { raw: seat.as_str().into(), source: IdentitySource::None, ..Caller::default() },
+        service_number: ServiceNumber::from(name),
+        leg,
+        sip_call_id: Arc::from(invite.call_id()),
+        source: flow.remote,
+        headers: Vec::new(),
+    }
+}
+
 impl Call {
-    /// A seat's own call begins: its first event and its media port. The other end is rung once the beginning is on
-    /// disk.
+    /// A seat's own call begins: its first event, its media port and that of the other end, whose seat or channel is
+    /// taken from here on. It is rung once the beginning is on disk.
     pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
         let Dialled { call, seat, operator, asked, to } = dialled;
         let SeatAsked { leg, tx, flow, invite, offer, watch } = asked;
         let presence = Presence::new(Way { flow, behind: None }, watch);
-        let number = ServiceNumber::from(&*to.name);
-        let identity =
-            Caller { raw: seat.as_str().into(), source: IdentitySource::None, ..Caller::default() };
-        let received = CallReceived {
-            direction: Direction::Outbound,
-            trunk: to.trunk.clone().unwrap_or_else(|| TrunkId::from("")),
-            caller: identity.clone(),
-            service_number: number.clone(),
-            leg,
-            sip_call_id: Arc::from(invite.call_id()),
-            source: flow.remote,
-            headers: Vec::new(),
-        };
+        let trunk = to.trunk.clone().unwrap_or_else(|| TrunkId::from(""));
+        let received = placed(&seat, trunk, &to.name, leg, (&invite, flow));
+        let (number, identity) = (received.service_number.clone(), received.caller.clone());
         let summary = Summary {
             state: CallState::Received,
             caller: identity.shown(),
@@ -79,7 +89,7 @@ impl Call {
             ServiceRules { number, queue: QueueId::from(""), welcome: None, answer_delay: Duration::ZERO };
         let signalling = CallerSignalling::Unanswered { tx, invite, flow, offer: Some(offer), early: None };
         let caller = CallerLeg { id: leg, signalling, media, conduct };
-        Call {
+        let mut begun = Call {
             id: call,
             story,
             service: Arc::new(service),
@@ -87,7 +97,7 @@ impl Call {
             look_up: LookUp::Settled(None),
             caller,
             seats: Vec::new(),
-            stage: Stage::Dialling { to: Some(Box::new(to)) },
+            stage: Stage::Dialling { durable: false },
             entered_queue: None,
             broken: Broken::Not,
             wrapping: Vec::new(),
@@ -100,15 +110,17 @@ impl Call {
             owner: Some(Owner { seat, presence }),
             recalled: false,
             plays: 0,
-        }
+        };
+        begun.extend(to, Purpose::Own, cx);
+        begun
     }
 
     /// The beginning is on disk: the other end is rung.
     pub(super) fn dial_now(&mut self, cx: &mut Cx<'_>) {
-        if let Stage::Dialling { to } = &mut self.stage
-            && let Some(to) = to.take()
-        {
-            self.extend(*to, Purpose::Own, cx);
+        if let Stage::Dialling { durable: durable @ false } = &mut self.stage {
+            *durable = true;
+            let legs: Vec<LegId> = self.seats.iter().map(|s| s.id).collect();
+            legs.into_iter().for_each(|leg| self.ring_third(leg, cx));
         }
     }
 

@@ -60,9 +60,11 @@ pub struct PeerRules {
     pub reliable: Reliable,
     /// Whether there is sound before the answer: ours for who calls us, the peer's for who is called.
     pub early_media: bool,
-    /// The host in From and P-Asserted-Identity of calls to it: that of the registrar we sign in at, where we do; a carrier
-    /// takes its own customers' calls alone. `None`: ours.
+    /// The host in From and P-Asserted-Identity of calls to it: what is configured, or that of the registrar we sign in at,
+    /// where we do; a carrier takes its own customers' calls alone. `None`: ours.
     pub domain: Option<Arc<str>>,
+    /// The user in our Contact: the name we are registered under, where we are; a carrier may go by it. `None`: `hotline`.
+    pub contact: Option<Arc<str>>,
 }
 
 impl PeerRules {
@@ -85,6 +87,7 @@ impl Default for PeerRules {
             reliable: Reliable::Supported,
             early_media: false,
             domain: None,
+            contact: None,
         }
     }
 }

@@ -10,9 +10,8 @@ use super::rules::Rules;
 use crate::caller;
 use crate::id::{CallId, LegId, PresentationId, SeatId};
 use crate::sdp::Codec;
-use crate::sip::{Cause, Dialog, Method, Outgoing};
+use crate::sip::{Cause, Dialog, Method, Outgoing, Uri};
 use crate::time::Mono;
-use std::sync::Arc;
 
 /// At most this many seat legs of one call at once: those that ring or talk, up to eight phones of a seat, and those
 /// whose CANCEL or BYE is still unanswered. Each of those ends within 64*T1; a presentation past the limit ends as
@@ -133,8 +132,8 @@ pub struct Introduction {
     pub number: String,
     /// What the phone's screen shows; may be empty.
     pub display: String,
-    /// The host of who calls; `None`: ours.
-    pub host: Option<Arc<str>>,
+    /// The host of who calls, as it stands in a URI; `None`: our name among seats.
+    pub host: Option<String>,
 }
 
 /// The INVITE to a seat, or to somebody outside. The caller's number stands in From and P-Asserted-Identity (RFC 3325),
@@ -155,9 +154,10 @@ pub fn invite(
         display => format!("{} {address};tag={}", crate::sip::quoted(display), leg.id),
     };
     let to = match leg.seat.as_str() {
-        "" => format!("<{}>", target.uri),
+        "" => bare(&target.uri),
         seat => format!("<sip:{seat}@{host}>"),
     };
+    let contact_user = leg.conduct.peer.contact.as_deref().map_or("hotline".into(), caller::uri_user);
     let mut invite = Outgoing::request(Method::Invite, &target.uri)
         .with("From", from)
         .with("To", to)
@@ -166,7 +166,7 @@ pub fn invite(
         .with("Max-Forwards", "70")
         .with(
             "Contact",
-            crate::sip::contact_asking(rules.advertised.as_ref(), &target.flow, "hotline", &target.uri),
+            crate::sip::contact_asking(rules.advertised.as_ref(), &target.flow, &contact_user, &target.uri),
         )
         .with("Allow", leg.conduct.allow());
     if let Some(call) = intro.call {
@@ -182,6 +182,16 @@ pub fn invite(
         false => invite.with("P-Asserted-Identity", address),
     };
     Some(leg.conduct.ask(invite).body("application/sdp", body))
+}
+
+/// A URI as it may stand in To: without port and parameters (RFC 3261 table 1).
+fn bare(uri: &str) -> String {
+    match Uri::parse(uri.as_bytes()) {
+        Ok(Uri { scheme, user: Some(user), host, .. }) if !host.is_empty() => {
+            format!("<{scheme}:{user}@{host}>")
+        }
+        _ => format!("<{uri}>"),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -6,7 +6,7 @@
 
 use super::fork::Fork;
 use super::inputs::{Output, Phone, Reason};
-use super::machine::Call;
+use super::machine::{Call, Stage};
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatSignalling};
 use super::story::Cx;
 use super::transfer::Transfer;
@@ -152,6 +152,9 @@ impl Call {
     /// Sends the INVITE to him once his leg has its port.
     pub(super) fn ring_third(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         let Some(extension) = self.extension.as_ref().filter(|_| self.is_rung(leg)) else { return };
+        if matches!(self.stage, Stage::Dialling { durable: false }) {
+            return;
+        }
         let speaks_with = match extension.purpose {
             Purpose::Consult { asker } => asker,
             Purpose::Own | Purpose::Transfer(_) => self.caller.id,
@@ -164,7 +167,10 @@ impl Call {
         let Some(third) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let SeatSignalling::Preparing { target } = &third.signalling else { return };
         let target = target.clone();
-        intro.host = third.conduct.peer.domain.clone();
+        if third.seat.as_str().is_empty() {
+            let own = || crate::sip::host(cx.rules.advertised.as_ref(), &target.flow);
+            intro.host = Some(third.conduct.peer.domain.as_deref().map_or_else(own, str::to_owned));
+        }
         let mut codecs = third.conduct.peer.codecs.clone();
         codecs.sort_by_key(|c| Some(*c) != liked);
         let Some(invite) = seat_leg::invite(third, &target, &intro, &codecs, cx.rules) else { return };

@@ -77,7 +77,7 @@ impl Directory<'_> {
                 let cure = suggestion(trunk.as_str(), self.trunks.iter().map(|t| t.name.as_str()));
                 problems.add(at, fault(format!("{key}: there is no trunk `{trunk}`"), cure));
             }
-            Some(t) if t.targets.is_empty() => {
+            Some(t) if t.targets.is_empty() && t.register.is_none() => {
                 let what = format!("{key}: trunk `{trunk}` only brings calls");
                 problems.add(at, fault(what, "add `targets = [\"sip:192.0.2.10\"]` to that trunk"));
             }

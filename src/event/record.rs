@@ -276,6 +276,12 @@ impl CallRecord {
         Some(record)
     }
 
+    /// Whether that offer was accepted, as far as it is kept.
+    pub fn was_answered(&self, presentation: PresentationId) -> bool {
+        let answered = |p: &PresentationRecord| matches!(p.ended, Some((PresentationResult::Answered, ..)));
+        self.presentations.iter().any(|p| p.presentation == presentation && answered(p))
+    }
+
     /// A talk ends with the call, or when the caller is back in a queue because his operator was lost.
     fn talk_over(&mut self, now: Duration) {
         if let Some(from) = self.since.connected.take() {

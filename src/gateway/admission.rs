@@ -6,8 +6,8 @@ use super::refusals::Cause;
 use super::{Duty, Gateway, Output};
 use crate::call::{self, Arrival, Cx, Refusal, Story};
 use crate::caller::HistoryKey;
-use crate::event::{CallReceived, CallRefused, CallState, RefusalReason, Summary, What};
-use crate::id::{CallId, LegId, TrunkId};
+use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
+use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::door::Standing;
 use crate::sip::{Door, Flow, Message, Outgoing, ServerTx};
 use crate::time::{Duration, Mono, Now};
@@ -197,7 +197,7 @@ impl Gateway {
     }
 
     /// The whole story of a call that was turned away: refused, and its record.
-    fn record_refusal(
+    pub(super) fn record_refusal(
         &mut self,
         now: Now,
         call: CallId,
@@ -208,12 +208,14 @@ impl Gateway {
         if let Some(trunk) = self.trunks.get_mut(&received.trunk) {
             trunk.count_refusal(reason);
         }
+        let outbound = received.direction == Direction::Outbound;
         let summary = Summary {
             state: CallState::Refused,
             caller: received.caller.shown(),
             service_number: received.service_number.clone(),
             queue: None,
-            seat: None,
+            // The caller of such a call is the seat.
+            seat: outbound.then(|| SeatId::from(received.caller.raw.reveal().as_str())),
             operator: None,
             received_at: now.wall,
             ticket: None,

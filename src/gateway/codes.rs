@@ -98,13 +98,15 @@ impl Gateway {
 
     /// Refuses a seat's INVITE and says why.
     pub(super) fn refuse_seat(&mut self, now: Now, asked: &Asked, status: u16, why: &str) {
-        let warning = format!("399 hotline {}", crate::sip::quoted(why));
-        let mut response =
-            Outgoing::response(&asked.invite, status, Some(&self.random.token())).with("Warning", warning);
-        if status == 503 {
-            response = response.with("Retry-After", call::RETRY_AFTER);
-        }
+        let response = self.refusing_seat(&asked.invite, status, why);
         self.endpoint.respond(now, asked.tx, response, &mut self.wire);
+    }
+
+    pub(super) fn refusing_seat(&mut self, invite: &Message, status: u16, why: &str) -> Outgoing {
+        let warning = format!("399 hotline {}", crate::sip::quoted(why));
+        let tag = self.random.token();
+        let response = Outgoing::response(invite, status, Some(&tag)).with("Warning", warning);
+        if status == 503 { response.with("Retry-After", call::RETRY_AFTER) } else { response }
     }
 
     /// Answers an INVITE without a call behind it; `false` when it was refused.

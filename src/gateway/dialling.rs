@@ -8,13 +8,31 @@ use super::directory::Whom;
 use super::durable::Then;
 use super::{Ack, Duty, Gateway, Output, Slot};
 use crate::call::{self, Call, Cx, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
+use crate::event::RefusalReason;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::trunk::Route;
 use crate::sip::{Flow, Message, ReferTo, Replaces, ServerTx, Uri};
 use crate::time::Now;
+use std::sync::Arc;
 
-/// Why somebody cannot be called: the status for the phone, and words for people.
-type Refused = (u16, &'static str);
+/// Why somebody cannot be called.
+#[derive(Debug)]
+enum Refused {
+    /// The status for the phone, and words for people.
+    With(u16, &'static str),
+    /// No channel of the trunk he is reached through is free.
+    NoChannel { trunk: TrunkId, name: Arc<str> },
+}
+
+impl Refused {
+    /// The status for the phone, and words for people.
+    fn spoken(&self) -> (u16, &'static str) {
+        match self {
+            Refused::With(status, why) => (*status, why),
+            Refused::NoChannel { .. } => (503, "the trunk has no channel left"),
+        }
+    }
+}
 
 /// Ways of one trunk that are tried for one number, at most: a caller waits meanwhile.
 const WAYS: usize = 4;
@@ -33,16 +51,23 @@ impl Gateway {
         if let Some(word) = self.directory.word(&dialled) {
             return self.word_from(now, seat, word, asked, out);
         }
-        let to = match self.destination(now, &seat, &dialled) {
+        let serves = self.acd.call_of(&seat).filter(|call| self.calls.contains_key(call));
+        let to = match self.destination(now, &seat, serves, &dialled) {
             Ok(to) => to,
-            Err((status, why)) => return self.refuse_seat(now, &asked, status, why),
+            Err(Refused::NoChannel { trunk, name }) if serves.is_none() => {
+                return self.no_channel_for(now, &seat, (trunk, name), asked, out);
+            }
+            Err(refused) => {
+                self.count_refused(&refused);
+                let (status, why) = refused.spoken();
+                return self.refuse_seat(now, &asked, status, why);
+            }
         };
         let offer = match call::read_arrival(&asked.invite, &self.rules.seat, &self.rules) {
             Ok(Some(offer)) => offer,
             Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
         };
-        let serves = self.acd.call_of(&seat).filter(|call| self.calls.contains_key(call));
         if serves.is_none() && self.acd.is_engaged(&seat) {
             return self.refuse_seat(now, &asked, 486, "this seat has a call");
         }
@@ -60,6 +85,33 @@ impl Gateway {
                 self.push_call(call, call::Input::Consult { seat, asked, to });
             }
             None => self.begin_own_call(now, seat, asked, to, out),
+        }
+    }
+
+    /// A call of a seat's own that its trunk has no room for: refused, with a record like a citizen's.
+    fn no_channel_for(
+        &mut self,
+        now: Now,
+        seat: &SeatId,
+        (trunk, name): (TrunkId, Arc<str>),
+        asked: Asked,
+        out: &mut Vec<Output>,
+    ) {
+        let leg = LegId::new(now.wall, &mut self.random);
+        let received = call::placed(seat, trunk, &name, leg, (&asked.invite, asked.flow));
+        let call = CallId::new(now.wall, &mut self.random);
+        let (status, why) = Refused::NoChannel { trunk: received.trunk.clone(), name }.spoken();
+        self.record_refusal(now, call, (received, None), (RefusalReason::NoChannel, status), out);
+        let response = self.refusing_seat(&asked.invite, status, why);
+        self.once_durable(now, Then::Refuse(asked.tx, response));
+    }
+
+    /// What is refused inside a citizen's call has no record of its own; the trunk's figures show it.
+    fn count_refused(&mut self, refused: &Refused) {
+        if let Refused::NoChannel { trunk, .. } = refused
+            && let Some(trunk) = self.trunks.get_mut(trunk)
+        {
+            trunk.count_refusal(RefusalReason::NoChannel);
         }
     }
 
@@ -82,6 +134,9 @@ impl Gateway {
             out: &mut self.said,
         };
         let begun = Call::dial(dialled, &mut cx);
+        if let Some((at, _)) = begun.poll_timeout() {
+            self.call_timers.set(call, at);
+        }
         let (trunk, ack) = (TrunkId::from(""), Ack::Come);
         let slot = Slot { call: begun, trunk, history: None, asked: Vec::new(), ack };
         self.calls.insert(call, slot);
@@ -104,7 +159,11 @@ impl Gateway {
         };
         let to = match self.refers_to(now, &seat, call, &request) {
             Ok(to) => to,
-            Err((status, why)) => Referred::Nowhere { status, why },
+            Err(refused) => {
+                self.count_refused(&refused);
+                let (status, why) = refused.spoken();
+                Referred::Nowhere { status, why }
+            }
         };
         self.push_call(call, call::Input::Refer { leg, tx, request, to });
     }
@@ -116,13 +175,14 @@ impl Gateway {
         call: CallId,
         refer: &Message,
     ) -> Result<Referred, Refused> {
-        let to = ReferTo::of(refer).map_err(|why| (400, why))?;
+        let to = ReferTo::of(refer).map_err(|why| Refused::With(400, why))?;
         let Some(replaces) = to.replaces else {
-            return self.destination(now, seat, &to.user).map(|to| Referred::To(Box::new(to)));
+            return self.destination(now, seat, Some(call), &to.user).map(|to| Referred::To(Box::new(to)));
         };
-        let (of, other) = self.dialog_named(&replaces).ok_or((481, "there is no such dialog"))?;
+        let named = self.dialog_named(&replaces);
+        let (of, other) = named.ok_or(Refused::With(481, "there is no such dialog"))?;
         if of != call {
-            return Err((403, "that dialog is not this seat's"));
+            return Err(Refused::With(403, "that dialog is not this seat's"));
         }
         Ok(Referred::InPlaceOf(other))
     }
@@ -136,7 +196,7 @@ impl Gateway {
     }
 
     /// An INVITE that wants to take the place of a dialog.
-    fn replacing(&self, seat: &SeatId, replaces: Result<Replaces, &'static str>) -> Refused {
+    fn replacing(&self, seat: &SeatId, replaces: Result<Replaces, &'static str>) -> (u16, &'static str) {
         let replaces = match replaces {
             Ok(replaces) => replaces,
             Err(why) => return (400, why),
@@ -156,20 +216,26 @@ impl Gateway {
         Some(Phone { way: ways.next()?, others: ways.collect() })
     }
 
-    /// Whom `seat` wants, and how to get there.
-    fn destination(&mut self, now: Now, seat: &SeatId, dialled: &str) -> Result<Destination, Refused> {
+    /// Whom `seat` wants, and how to get there; `about` is the citizen's call he is wanted for.
+    fn destination(
+        &mut self,
+        now: Now,
+        seat: &SeatId,
+        about: Option<CallId>,
+        dialled: &str,
+    ) -> Result<Destination, Refused> {
         let dial = self.directory.dial();
         let (ring, recall, own_number) = (dial.ring, dial.recall, dial.number.clone());
         match self.directory.whom(seat, dialled, now.wall) {
-            Whom::Nobody => Err((404, "nobody has this number or name")),
-            Whom::Forbidden => Err((403, "this seat may not call outside")),
+            Whom::Nobody => Err(Refused::With(404, "nobody has this number or name")),
+            Whom::Forbidden => Err(Refused::With(403, "this seat may not call outside")),
             Whom::Seat(there) => {
                 if self.acd.is_engaged(&there) {
-                    return Err((486, "this seat has a call"));
+                    return Err(Refused::With(486, "this seat has a call"));
                 }
                 let phones = self.phones_of(&there);
                 if phones.is_empty() {
-                    return Err((480, "this seat has no phone"));
+                    return Err(Refused::With(480, "this seat has no phone"));
                 }
                 Ok(Destination {
                     name: there.as_str().into(),
@@ -184,13 +250,16 @@ impl Gateway {
             }
             Whom::Outside { name, trunk, numbers } => {
                 if self.trunks.get(&trunk).is_none_or(|t| t.in_use >= t.channels) {
-                    return Err((503, "the trunk has no channel left"));
+                    return Err(Refused::NoChannel { trunk, name });
                 }
                 let phones: Vec<Phone> = numbers.iter().filter_map(|n| self.phone_at(&trunk, n)).collect();
                 if phones.is_empty() {
-                    return Err((503, "the trunk cannot be reached"));
+                    return Err(Refused::With(503, "the trunk cannot be reached"));
                 }
-                let number = own_number.or_else(|| self.first_service.clone());
+                // Whoever is asked about a citizen's call knows it by the number the citizen dialled.
+                let of_call = about.and_then(|call| self.calls.get(&call)?.call.service_dialled());
+                let number = own_number.or_else(|| of_call.map(|n| n.as_str().to_owned()));
+                let number = number.or_else(|| self.first_service.clone());
                 let shown = Some(number.unwrap_or_default());
                 Ok(Destination {
                     name,

@@ -123,7 +123,12 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         session_expires: trunk.session_expires,
         reliable: trunk.reliable,
         early_media: trunk.early_media,
-        domain: trunk.register.as_ref().map(|registrar| Arc::from(registrar.uri_host())),
+        domain: match (&trunk.domain, &trunk.register) {
+            (Some(domain), _) => Some(Arc::from(crate::sip::in_uri(domain))),
+            (None, Some(registrar)) => Some(Arc::from(registrar.uri_host())),
+            (None, None) => None,
+        },
+        contact: trunk.register.as_ref().and(trunk.username.as_deref()).map(Arc::from),
     }
 }
 

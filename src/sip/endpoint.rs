@@ -11,7 +11,7 @@ mod servers;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Advertised, contact, contact_answering, contact_asking};
+pub use address::{Advertised, contact, contact_answering, contact_asking, host, in_uri};
 pub use held::Holding;
 pub use judgement::Judgement;
 

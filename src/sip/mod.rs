@@ -45,7 +45,7 @@ pub use dialog::Dialog;
 pub use door::{Door, Doors};
 pub use endpoint::{
     Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judgement, Output,
-    contact, contact_answering, contact_asking,
+    contact, contact_answering, contact_asking, host, in_uri,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};

@@ -15,12 +15,12 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 const FAR: &str = "192.0.2.1:5060";
 
 /// A department behind a trunk that does what the test writes.
-fn far(seed: u64, keys: &str) -> World {
+fn far(seed: u64, seats: u32, keys: &str) -> World {
     let town = format!(
         "[[trunk]]\nname = \"far\"\nsources = [\"192.0.2.1\"]\nping = \"0s\"\ntargets = [\"sip:{FAR}\"]\n{keys}\n\
          [dial]\ntrunk = \"far\"\n[[department]]\nname = \"Water Bureau\"\ncode = \"601\"\nnumbers = [\"61230001\"]\n"
     );
-    World::with(seed, 1, ("wrap_up = \"0s\"", ""), "", &town)
+    World::with(seed, seats, ("wrap_up = \"0s\"", ""), "", &town)
 }
 
 fn presented(w: &World) -> Vec<String> {
@@ -126,7 +126,7 @@ fn a_citizen_who_withholds_his_number_stays_unknown_where_he_is_handed_to() {
 
 #[test]
 fn a_department_that_is_lost_in_a_consultation_leaves_the_citizen_with_his_operator() {
-    let mut w = far(4, "");
+    let mut w = far(4, 1, "");
     let line = talking(&mut w, HangUp::AfterAnswer(S(120)));
     holds(&mut w, line, true);
     let second = w.seat_dials(1001, "601", HangUp::Never);
@@ -211,7 +211,7 @@ fn a_citizen_who_came_back_and_gives_up_waiting_is_owed_a_call() {
 
 #[test]
 fn keys_reach_the_department_in_a_consultation() {
-    let mut w = far(7, "dtmf = \"info\"");
+    let mut w = far(7, 1, "dtmf = \"info\"");
     let line = talking(&mut w, HangUp::AfterAnswer(S(30)));
     holds(&mut w, line, true);
     let second = w.seat_dials(1001, "601", HangUp::Never);
@@ -265,4 +265,125 @@ fn nobody_is_owed_a_call_because_a_seats_own_was_cut_by_a_crash() {
     let end = record.ended.clone().unwrap();
     assert_eq!((end.reason, end.callback_due, record.callback), (EndReason::Crashed, false, None));
     assert_eq!(record.seat.unwrap().as_str(), "1001");
+}
+
+fn refusals(w: &World) -> Vec<(RefusalReason, u64)> {
+    let trunks = w.counts().trunks;
+    trunks.into_iter().find(|t| t.name.as_str() == "far").map(|t| t.refused).unwrap_or_default()
+}
+
+#[test]
+fn a_trunk_without_a_channel_left_takes_nobody_and_says_so() {
+    let mut w = far(11, 3, "channels = 1");
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    let first = w.seat_dials(1002, "601", HangUp::AfterAnswer(S(10)));
+    let (mut water, invite) = Peer::called_at(&mut w, FAR);
+    water.answers(&mut w, &invite, 200, "", &sdp(""));
+    water.hears(&mut w, "ACK");
+    assert_eq!(w.channels_in_use(), 2, "the citizen's and the department's");
+    hands_on(&mut w, line, "<sip:601@hotline>");
+    let asks = w.seat_dials(1001, "601", HangUp::Never);
+    w.run(S(1));
+    assert_eq!((told(&w, line), told(&w, asks)), (vec!["referred 503".into()], vec!["refused 503".into()]));
+    assert_eq!(refusals(&w), [(RefusalReason::NoChannel, 2)]);
+    let third = w.seat_dials(1003, "601", HangUp::Never);
+    w.run(S(1));
+    assert_eq!((told(&w, first), told(&w, third)), (vec!["answered".into()], vec!["refused 503".into()]));
+    assert_eq!(refusals(&w), [(RefusalReason::NoChannel, 3)]);
+    let record = final_record(&w);
+    assert_eq!(record.refused, Some((RefusalReason::NoChannel, 503)));
+    assert_eq!((record.direction, record.service_number.as_str()), (Direction::Outbound, "Water Bureau"));
+    assert_eq!(record.seat.unwrap().as_str(), "1003");
+    let (_, bye) = water.within(&mut w, S(10), "BYE");
+    water.answers(&mut w, &bye, 200, "", "");
+    settle(&mut w);
+    assert_eq!(w.channels_in_use(), 0);
+}
+
+#[test]
+fn two_seats_that_dial_at_once_get_neither_the_same_seat_nor_the_same_channel() {
+    let mut w = far(12, 3, "channels = 1");
+    w.disk_delay = MS(10);
+    w.seat_does(1003, WhenRung::Rings, None);
+    for number in ["1003", "601"] {
+        let lines = [1001, 1002].map(|seat| w.seat_dials(seat, number, HangUp::AfterDialling(S(2))));
+        w.run(S(1));
+        let refused = lines.map(|line| told(&w, line).first().cloned());
+        let status = if number == "601" { "refused 503" } else { "refused 486" };
+        assert_eq!(refused.iter().flatten().collect::<Vec<_>>(), [status], "{number}");
+        if number == "601" {
+            let (mut water, invite) = Peer::called_at(&mut w, FAR);
+            water.answers(&mut w, &invite, 486, "", "");
+        }
+        w.run(S(5));
+    }
+    settle(&mut w);
+    assert_eq!(w.channels_in_use(), 0);
+}
+
+#[test]
+fn a_call_that_is_taken_back_before_it_is_on_disk_rings_nobody_and_frees_what_it_took() {
+    let mut w = far(13, 2, "channels = 1");
+    w.disk_delay = MS(10);
+    for number in ["1002", "601"] {
+        w.seat_dials(1001, number, HangUp::AfterDialling(MS(3)));
+        w.run(S(1));
+        assert_eq!((w.counts().ready_seats, w.channels_in_use()), (2, 0), "{number}");
+    }
+    assert!(!w.seats_told.iter().any(|(_, t)| matches!(t, Told::Rings { .. })) && w.heard.is_empty());
+    settle(&mut w);
+}
+
+/// From, P-Asserted-Identity, To and Contact of the INVITE to a department.
+fn identity(invite: &hotline_gateway::sip::Message) -> [String; 4] {
+    ["From", "P-Asserted-Identity", "To", "Contact"].map(|name| {
+        let value = header(invite, name);
+        value.split(";tag").next().unwrap().to_owned()
+    })
+}
+
+#[test]
+fn a_department_sees_the_number_its_citizen_dialled_at_a_host_that_is_ours() {
+    let second = "[[service]]\nnumber = \"96000\"\nqueue = \"main\"";
+    for (keys, host) in [("", "127.0.0.1"), ("domain = \"carrier.example.org\"", "carrier.example.org")] {
+        let mut w = far(14, 1, &format!("{keys}\n{second}"));
+        w.citizen_dials("13812341234", "96000", HangUp::AfterAnswer(S(20)));
+        w.run(S(2));
+        let line = line_of(&w, 1001);
+        hands_on(&mut w, line, "<sip:601@hotline>");
+        let (mut water, invite) = Peer::called_at(&mut w, FAR);
+        let ours = format!("<sip:96000@{host}>");
+        let contact = "<sip:hotline@127.0.0.1:5060>".to_owned();
+        assert_eq!(identity(&invite), [ours.clone(), ours, "<sip:61230001@192.0.2.1>".into(), contact]);
+        water.answers(&mut w, &invite, 486, "", "");
+        settle(&mut w);
+    }
+}
+
+#[test]
+fn where_we_register_our_contact_has_the_name_we_are_known_by() {
+    let town = format!(
+        "[[trunk]]\nname = \"secured\"\nsources = [\"192.0.2.1\"]\nping = \"0s\"\nregister = \"sip:{FAR}\"\n\
+         username = \"4930123\"\npassword_file = \"x\"\n[dial]\ntrunk = \"secured\"\n\
+         [[department]]\nname = \"Water Bureau\"\ncode = \"601\"\nnumbers = [\"61230001\"]\n"
+    );
+    let mut w = World::with(15, 1, ("", ""), "", &town);
+    w.seat_dials(1001, "601", HangUp::Never);
+    let (mut water, invite) = Peer::called_at(&mut w, FAR);
+    let [from, _, _, contact] = identity(&invite);
+    assert_eq!((from.as_str(), contact.as_str()), ("<sip:12345@192.0.2.1>", "<sip:4930123@127.0.0.1:5060>"));
+    water.answers(&mut w, &invite, 486, "", "");
+    w.run(S(1));
+}
+
+#[test]
+fn a_seat_that_was_merely_rung_by_a_colleague_keeps_its_turn() {
+    let mut w = hotline(16, 3);
+    w.seat_does(1001, WhenRung::Rings, None);
+    w.seat_dials(1003, "1001", HangUp::AfterDialling(S(5)));
+    w.run(S(10));
+    w.seat_answers(1001, S(1));
+    w.citizen_calls("13812341234", HangUp::AfterAnswer(S(5)));
+    settle(&mut w);
+    assert_eq!(steps(&w)[1], "connected 1001", "{}", whole(&w));
 }

@@ -599,17 +599,6 @@ fn a_seat_that_is_handed_a_citizen_serves_him_from_there_and_may_hand_him_on() {
 }
 
 #[test]
-fn a_trunk_without_a_channel_left_takes_nobody() {
-    let mut w = hotline(56, 2);
-    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
-    hands_on(&mut w, line, "<sip:601@hotline>");
-    w.run(S(5));
-    assert_eq!(w.channels_in_use(), 2, "the citizen's and the department's");
-    settle(&mut w);
-    assert_eq!(w.channels_in_use(), 0);
-}
-
-#[test]
 fn the_gateway_stops_in_the_middle_of_a_transfer_and_leaves_nothing() {
     for at in [0, 100, 900, 1_100, 3_000] {
         let mut w = hotline(57, 1);

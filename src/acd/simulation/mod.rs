@@ -185,7 +185,7 @@ impl Run {
             5 => Input::SetNotReady { seat, reason: AwayReason::Break },
             6 => Input::SetNotReady { seat, reason: AwayReason::Meal },
             7 | 8 => Input::Occupy { seat, call: own },
-            9 | 10 => Input::Vacate { seat, call: own },
+            9 | 10 => Input::Vacate { seat, call: own, spoke: self.random.below(2) == 0 },
             11 => Input::TakeOver { seat, call: own, queue },
             12 | 13 => {
                 let all = self.random.below(2) == 0;
@@ -206,7 +206,7 @@ impl Run {
     /// Everybody's own call ends and everybody who is there takes calls.
     fn back_to_work(&mut self) {
         for n in 0..SEATS {
-            self.step(Input::Vacate { seat: name(n), call: own_call(n) });
+            self.step(Input::Vacate { seat: name(n), call: own_call(n), spoke: true });
             self.step(Input::SetReady { seat: name(n) });
             if let Some(call) = self.model.talk(n) {
                 self.step(Input::Finished { seat: name(n), call });

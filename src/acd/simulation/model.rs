@@ -240,7 +240,7 @@ impl Model {
                     desk.own = Some(*call);
                 }
             }
-            Input::Vacate { seat, call } => {
+            Input::Vacate { seat, call, .. } => {
                 let desk = &mut self.seats[index(seat)];
                 if desk.own == Some(*call) {
                     desk.own = None;
@@ -468,7 +468,9 @@ impl Model {
         }
         assert!(by_timer || asked || (from, to) != (NotReady, Ready), "only time or a word ends a cool-down");
         let failed = matches!(from, Reserved | Ringing) && !desk.releasing;
-        if to == Ready && !desk.releasing {
+        let unspoken = matches!(cause, Some(Input::Vacate { spoke: false, .. }));
+        let freed_into_its_own = to == Talking && desk.own.is_some() && from != Ready;
+        if to == Ready && !desk.releasing && !unspoken || freed_into_its_own {
             desk.idle_since = now.mono;
         }
         let broke_off = to == Unreachable && matches!(cause, Some(Input::Returned { .. }));

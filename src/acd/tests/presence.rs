@@ -86,8 +86,21 @@ fn a_seat_on_a_call_of_its_own_is_offered_nothing() {
     let out = w.tell(Input::Occupy { seat: seat("1001"), call: own });
     assert_eq!(changes(&out), ["1001: Ready → Talking, a call of its own"]);
     assert!(presented(&w.enters(0).1).is_empty());
-    let out = w.tell(Input::Vacate { seat: seat("1001"), call: own });
+    let out = w.tell(Input::Vacate { seat: seat("1001"), call: own, spoke: true });
     assert_eq!(only_presented(&out).1, "1001");
+}
+
+#[test]
+fn a_seat_keeps_its_turn_when_a_call_of_its_own_came_to_nothing() {
+    for (spoke, next) in [(false, "1001"), (true, "1002")] {
+        let mut w = World::with(&["1001", "1002"]);
+        w.passes(secs(5));
+        let own = CallId::new(w.now.wall, &mut w.ids);
+        w.tell(Input::Occupy { seat: seat("1001"), call: own });
+        w.passes(secs(5));
+        w.tell(Input::Vacate { seat: seat("1001"), call: own, spoke });
+        assert_eq!(only_presented(&w.enters(0).1).1, next);
+    }
 }
 
 #[test]

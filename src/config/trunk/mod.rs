@@ -29,6 +29,7 @@ pub(super) const KEYS: &[&str] = &[
     "local",
     "ping",
     "register",
+    "domain",
     "register_expires",
     "channels",
     "calls_per_second",
@@ -70,6 +71,8 @@ pub struct Trunk {
     pub ping: Duration,
     /// The registrar we sign in at, for carriers that want that.
     pub register: Option<Target>,
+    /// The host in From and P-Asserted-Identity of calls to it; `None`: the registrar's, else our own address.
+    pub domain: Option<String>,
     /// How long a registration is asked for.
     pub register_expires: Duration,
     /// Calls at one time; above it a new one is refused with 503 and recorded.
@@ -167,6 +170,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         local: t.text("local", problems, local),
         ping: timer(t, "ping", Duration::from_secs(1), Duration::from_secs(30), problems),
         register: t.text("register", problems, target::target),
+        domain: t.text("domain", problems, super::address::domain),
         register_expires: t.duration("register_expires", Duration::from_secs(60)..=24 * HOUR, HOUR, problems),
         channels: t.number("channels", 1..=100_000, 100, problems),
         calls_per_second: t.number("calls_per_second", 1..=100_000, 50, problems),

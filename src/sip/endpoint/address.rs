@@ -59,6 +59,19 @@ fn written(advertised: Option<&Advertised>, flow: &Flow, user: &str, is_sealed: 
     }
 }
 
+/// The host we are known by to whoever is reached by `flow`, for From and P-Asserted-Identity.
+pub fn host(advertised: Option<&Advertised>, flow: &Flow) -> String {
+    match advertised.filter(|a| a.is_of_the_family_of(flow)) {
+        Some(advertised) => in_uri(&advertised.host),
+        None => in_uri(&flow.local.ip().to_string()),
+    }
+}
+
+/// A host as it stands in a URI: IPv6 in brackets.
+pub fn in_uri(host: &str) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+}
+
 /// The Via of a request of ours. It asks for `rport`: answers come back through NAT.
 pub(super) fn via(advertised: Option<&Advertised>, flow: &Flow, transaction: u64, secret: u64) -> String {
     let mut via = String::with_capacity(96);
@@ -85,11 +98,7 @@ fn sent_by(advertised: Option<&Advertised>, flow: &Flow) -> String {
     // Where several listeners share an address, a configured port can be that of the plain ones alone.
     let port = port.filter(|_| matches!(flow.transport, Transport::Udp | Transport::Tcp));
     let port = port.unwrap_or(flow.local.port());
-    if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
+    format!("{}:{port}", in_uri(host))
 }
 
 impl Advertised {
