@@ -22,6 +22,10 @@ use std::sync::Arc;
 /// 16.6, timer C).
 const LISTENING_LIMIT: Duration = Duration::from_secs(180);
 
+/// The least each number of a department rings while a citizen waits: a second of setting up, and two rings. Eight
+/// numbers, the most a department has, take forty seconds of his patience.
+const LEAST_RING: Duration = Duration::from_secs(5);
+
 /// Whom a call is extended to, and how to get there.
 #[derive(Debug, Clone)]
 pub struct Destination {
@@ -37,9 +41,9 @@ pub struct Destination {
     pub shown: Option<String>,
     /// Whom to ring: a department's numbers, in order, or a seat's phones, all at once. Each may have several ways to it.
     pub phones: Vec<Phone>,
-    /// How long each but the last may ring.
+    /// How long each but the last may ring; less while a citizen waits and there are many.
     pub ring: Duration,
-    /// How long all may ring together while a citizen waits.
+    /// How long all may ring together while a citizen waits, if that gives each [`LEAST_RING`].
     pub recall: Duration,
 }
 
@@ -80,6 +84,19 @@ pub(super) struct Extension {
 }
 
 impl Extension {
+    /// From here on a citizen waits for it: every number that is left has its share of the recall, so that the last is
+    /// rung too. Gives how long all of them may take.
+    pub(super) fn hurry(&mut self) -> Duration {
+        let left = match self.to.seat {
+            Some(_) => 1,
+            None => self.to.phones.len() - self.next.saturating_sub(1).min(self.to.phones.len()),
+        };
+        let left = u32::try_from(left).unwrap_or(u32::MAX).max(1);
+        let share = (self.to.recall / left).max(LEAST_RING.min(self.to.recall));
+        self.to.ring = self.to.ring.min(share);
+        self.to.recall.max(self.to.ring * left)
+    }
+
     /// Whether a leg of this presentation rings for it.
     pub(super) fn rings(&self, presentation: PresentationId) -> bool {
         self.reach == Reach::Ringing && self.presentation == presentation
@@ -89,16 +106,17 @@ impl Extension {
 impl Call {
     /// Begins to ring `to`.
     pub(super) fn extend(&mut self, to: Destination, purpose: Purpose, cx: &mut Cx<'_>) {
-        let limit = match purpose {
-            Purpose::Transfer(_) => to.recall,
-            Purpose::Consult { .. } | Purpose::Own => LISTENING_LIMIT,
-        };
-        self.deadlines.set(Reason::Recall, cx.now.mono + limit);
         // The queue offers that seat nothing meanwhile.
         let call = self.id;
         cx.out.extend(to.seat.clone().map(|seat| Output::Acd(acd::Input::Occupy { seat, call })));
         let presentation = PresentationId::new(cx.now.wall, cx.random);
-        self.extension = Some(Extension { to, next: 0, presentation, reach: Reach::Ringing, purpose });
+        let mut extension = Extension { to, next: 0, presentation, reach: Reach::Ringing, purpose };
+        let limit = match extension.purpose {
+            Purpose::Transfer(_) => extension.hurry(),
+            Purpose::Consult { .. } | Purpose::Own => LISTENING_LIMIT,
+        };
+        self.deadlines.set(Reason::Recall, cx.now.mono + limit);
+        self.extension = Some(extension);
         self.ring_next(None, cx);
     }
 

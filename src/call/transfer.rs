@@ -140,10 +140,16 @@ impl Call {
         let line = up.then_some(Line { leg, watch });
         extension.purpose =
             Purpose::Transfer(Transfer { by: by.clone(), kind: TransferKind::Attended, line });
-        let (to, reach, recall) = (extension.to.clone(), extension.reach, extension.to.recall);
+        let reach = extension.reach;
+        if reach == Reach::Ringing {
+            self.deadlines.set(Reason::Recall, cx.now.mono + extension.hurry());
+            if self.deadlines.contains(Reason::Hop) {
+                self.deadlines.set(Reason::Hop, cx.now.mono + extension.to.ring);
+            }
+        }
+        let to = extension.to.clone();
         if reach == Reach::Ringing {
             self.notify(watch, 100, cx);
-            self.deadlines.set(Reason::Recall, cx.now.mono + recall);
         }
         self.part_from_seat(cx);
         self.tell_transfer(TransferKind::Attended, &by, &to, TransferResult::Started, cx);

@@ -387,3 +387,34 @@ fn a_seat_that_was_merely_rung_by_a_colleague_keeps_its_turn() {
     settle(&mut w);
     assert_eq!(steps(&w)[1], "connected 1001", "{}", whole(&w));
 }
+
+#[test]
+fn every_number_of_a_department_is_rung_before_a_citizen_comes_back() {
+    for (numbers, back_after) in [(2, 20), (4, 20), (8, 40)] {
+        let all: Vec<String> = (1..=numbers).map(|n| format!("6123000{n}")).collect();
+        let town = format!(
+            "[dial]\ntrunk = \"pbx\"\n[[department]]\nname = \"Water Bureau\"\ncode = \"601\"\nnumbers = {all:?}\n"
+        );
+        let mut w = World::with(17, 1, ("", ""), "", &town);
+        for number in &all {
+            w.in_town(number, WhenRung::Rings, None);
+        }
+        let line = talking(&mut w, HangUp::AfterAnswer(S(100)));
+        hands_on(&mut w, line, "<sip:601@hotline>");
+        let began = w.now.mono;
+        w.run(S(back_after - 1));
+        let rung: Vec<String> = w
+            .told
+            .iter()
+            .filter_map(|(_, t)| match t {
+                Told::Rings { seat, .. } if all.contains(seat) => Some(seat.clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(rung, all);
+        assert!(!told(&w, line).contains(&"notified 480".to_owned()), "{numbers}");
+        w.run(S(2));
+        assert_eq!(told(&w, line).last().unwrap(), "notified 480", "{:?}", w.now.mono.since(began));
+        settle(&mut w);
+    }
+}
