@@ -95,7 +95,7 @@ impl Default for PeerRules {
 /// What a queue lets the caller hear. Names of prompts; `None` is silence.
 #[derive(Debug, Clone, Default)]
 pub struct QueueVoice {
-    /// While waiting, repeated.
+    /// While waiting, on hold or being handed on, repeated.
     pub music: Option<Arc<str>>,
     /// When the queue has no place left.
     pub full: Option<Arc<str>>,

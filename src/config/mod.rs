@@ -36,7 +36,7 @@ pub use limits::Limits;
 pub use log::Log;
 pub use media::Media;
 pub use problem::{ConfigError, ConfigErrors};
-pub use queue::Queue;
+pub use queue::{Queue, RINGBACK};
 pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
 pub use sip::{Identity, Sip, Tls};

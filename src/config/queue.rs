@@ -1,7 +1,7 @@
 //! `[[queue]]`: where callers wait, and how seats are offered them.
 
 use super::name;
-use super::problem::{Problems, Span, fault};
+use super::problem::{Fault, Problems, Span, fault};
 use super::table::Table;
 use crate::id::{QueueId, SeatId};
 use crate::time::Duration;
@@ -40,7 +40,7 @@ pub struct Queue {
     pub wrap_up: Duration,
     /// The seats that serve it, at least one, each known and named once.
     pub seats: Vec<SeatId>,
-    /// What a waiting caller hears; ringback when absent.
+    /// What a caller hears while he waits, is on hold or is handed on; `None`: silence.
     pub music: Option<Arc<str>>,
     /// What a caller hears when the queue is full; 503 before the answer when absent.
     pub full_prompt: Option<Arc<str>>,
@@ -50,6 +50,14 @@ pub struct Queue {
     pub code: Option<String>,
     /// What a caller hears whose operator's phone died: he waits again, first in line.
     pub apology_prompt: Option<Arc<str>>,
+}
+
+/// The built-in prompt a caller hears where no music is named: the ringing tone he knows.
+pub const RINGBACK: &str = "ringback";
+
+/// A prompt, or none at all.
+fn music(text: &str) -> Result<Option<Arc<str>>, Fault> {
+    if text == "none" { Ok(None) } else { name::prompt(text).map(Some) }
 }
 
 /// A queue, its place, and the seats it names with theirs. `None`: all seats.
@@ -70,7 +78,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         cool_down: t.duration("cool_down", s(0)..=s(3600), s(30), problems),
         wrap_up: t.duration("wrap_up", s(0)..=s(3600), s(30), problems),
         seats: Vec::new(),
-        music: t.text("music", problems, name::prompt),
+        music: t.text("music", problems, music).unwrap_or_else(|| Some(Arc::from(RINGBACK))),
         full_prompt: t.text("full_prompt", problems, name::prompt),
         timeout_prompt: t.text("timeout_prompt", problems, name::prompt),
         code: t.text("code", problems, name::queue_code),

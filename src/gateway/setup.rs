@@ -10,9 +10,9 @@ use super::{
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
 use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
 use crate::caller::TrunkIdentity;
-use crate::config::{Authenticate, Config};
+use crate::config::{Authenticate, Config, RINGBACK};
 use crate::event::Sequence;
-use crate::id::SeatId;
+use crate::id::{QueueId, SeatId};
 use crate::sdp::Codec;
 use crate::sip::registrar::Held;
 use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Registrar, Transport};
@@ -98,6 +98,9 @@ fn rules(config: &Config, advertised: &Option<Advertised>) -> Rules {
         };
         (q.name.clone(), voice)
     });
+    // In a call of a seat's own there is no queue, and whoever is on hold hears the same tone.
+    let own = QueueVoice { music: Some(Arc::from(RINGBACK)), ..QueueVoice::default() };
+    let voices = voices.chain([(QueueId::from(""), own)]);
     Rules {
         media: MediaAddresses::new(&config.sip, &config.media),
         domain: config.sip.domains.first().cloned().unwrap_or_else(|| config.sip.realm.clone()),

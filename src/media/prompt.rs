@@ -67,6 +67,17 @@ impl Prompt {
         Ok(Prompt { codec, audio })
     }
 
+    /// The ringing tone of China, once: 450 Hz for 1 s at -13 dB of full scale, 4 s of silence (ITU-T E.180, list of
+    /// tones).
+    pub fn ringback() -> Prompt {
+        let sample = |n: u32| {
+            let phase = std::f64::consts::TAU * 450.0 * f64::from(n) / 8_000.0;
+            let level = if n < 8_000 { 7_336.0 } else { 0.0 };
+            g711::alaw_from_linear((level * phase.sin()) as i16)
+        };
+        Prompt { codec: Codec::Pcma, audio: Cow::Owned((0..5 * 8_000).map(sample).collect()) }
+    }
+
     /// How many packets it is.
     pub fn frames(&self) -> u32 {
         u32::try_from(self.audio.len().div_ceil(FRAME)).unwrap_or(u32::MAX)

@@ -18,6 +18,7 @@ mod scenarios;
 mod seeds;
 mod several;
 mod soak;
+mod sounds;
 mod timers;
 mod transfers;
 mod trunks;

@@ -1,5 +1,6 @@
 //! The prompts in the program, and those of a directory that take their place.
 
+use crate::config::RINGBACK;
 use crate::media::prompt::{NotAPrompt, Prompt, Prompts};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,7 @@ pub fn load_prompts(directory: Option<&Path>) -> Result<Prompts, PromptError> {
         let prompt = Prompt::from_wav(file).map_err(|e| PromptError::Form(PathBuf::from(name), e))?;
         prompts.insert(name, prompt);
     }
+    prompts.insert(RINGBACK, Prompt::ringback());
     let Some(directory) = directory else { return Ok(prompts) };
     let unreadable = |path: &Path| {
         let path = path.to_owned();
@@ -92,6 +94,9 @@ pub fn load_prompts(directory: Option<&Path>) -> Result<Prompts, PromptError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::g711;
+    use crate::media::prompt::FRAME;
+    use crate::sdp::Codec;
 
     #[test]
     fn every_built_in_prompt_can_be_played() {
@@ -102,6 +107,21 @@ mod tests {
             assert!(file.len() < 300 * 1024, "{name}");
         }
         assert!(BUILT_IN.iter().map(|(_, f)| f.len()).sum::<usize>() < 600 * 1024);
+    }
+
+    #[test]
+    fn the_ringing_tone_is_one_second_of_five() {
+        let prompts = load_prompts(None).unwrap();
+        let ringback = prompts.get(RINGBACK).unwrap();
+        let mut frame = [0; FRAME];
+        let loud: Vec<bool> = (0..ringback.frames())
+            .map(|n| {
+                assert!(ringback.frame(n, Codec::Pcma, &mut frame));
+                frame.iter().any(|octet| *octet != g711::silence(Codec::Pcma))
+            })
+            .collect();
+        assert_eq!(loud.len(), 250);
+        assert!(loud[..50].iter().all(|l| *l) && !loud[50..].iter().any(|l| *l));
     }
 
     #[test]
