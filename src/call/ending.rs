@@ -222,7 +222,8 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
     if let Some(seat) = connected.and_then(|(seat, _)| seat).or(lets_go) {
         cx.out.push(Output::Acd(acd::Input::Finished { seat, call: call.id }));
     }
-    if let Some(seat) = call.owner.as_ref().map(|owner| owner.seat.clone()) {
+    for seat in call.owner.iter().flat_map(|owner| [Some(owner.seat.clone()), owner.traded.clone()]).flatten()
+    {
         cx.out.push(Output::Acd(acd::Input::Vacate { seat, call: call.id, spoke: answered_by_operator }));
     }
     for reason in [

@@ -9,7 +9,7 @@ use super::inputs::{Input, Output, Reason};
 use super::keys::Way;
 use super::presence::{Broken, Owner};
 use super::rules::{QueueVoice, ServiceRules};
-use super::seat_leg::{Part, SeatLeg, SeatSignalling};
+use super::seat_leg::{SeatLeg, SeatSignalling};
 use super::story::{Cx, Story};
 use super::third_party::Extension;
 use crate::acd;
@@ -539,7 +539,7 @@ impl Call {
         let mut left = Vec::new();
         self.seats.retain(|seat| {
             let gone = seat.is_gone();
-            if gone && seat.part == Part::Third && !seat.seat.as_str().is_empty() {
+            if gone && !seat.seat.as_str().is_empty() {
                 left.push((seat.seat.clone(), seat.presentation));
             }
             if gone {
@@ -552,11 +552,13 @@ impl Call {
         if matches!(self.stage, Stage::Over) && self.caller.ends() {
             cx.out.push(Output::LegDown(self.caller.id));
         }
-        // A seat may have several phones here: it is free when the last of them is.
+        // A seat may have several phones here: it is free when the last of them is. One that is in the call by its queue
+        // is none the wiser.
         left.retain(|(seat, _)| self.seats.iter().all(|s| s.seat != *seat));
         let call = self.id;
         for (seat, presentation) in left {
-            let spoke = self.story.record().is_some_and(|record| record.was_answered(presentation));
+            let made = self.owner.as_ref().is_some_and(|owner| owner.seat == seat);
+            let spoke = made || self.story.record().is_some_and(|record| record.was_answered(presentation));
             cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
         }
         self.arm_legs();

@@ -3,10 +3,12 @@
 use super::agreement::Agreement;
 use super::caller_leg::{CallerLeg, CallerSignalling, MediaSide};
 use super::conduct::{Awaited, Conduct};
+use super::early::EarlyDialogs;
 use super::inputs::{Output, Reason, SeatAsked};
 use super::machine::{Call, LookUp, Published, Stage};
 use super::presence::{Broken, Owner, Presence};
 use super::rules::ServiceRules;
+use super::seat_leg::{Part, SeatLeg, SeatSignalling};
 use super::story::{Cx, Story};
 use super::third_party::{Destination, Purpose};
 use crate::acd;
@@ -14,7 +16,7 @@ use crate::event::{
     CallReceived, CallState, Caller, Direction, EndReason, EndedBy, IdentitySource, PresentationResult,
     Summary, What,
 };
-use crate::id::{CallId, LegId, OperatorId, QueueId, SeatId, ServiceNumber, TrunkId};
+use crate::id::{CallId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId};
 use crate::media;
 use crate::sip::{Dialog, Flow, Message, Outgoing, Way, option_tag};
 use crate::time::{Duration, Timers};
@@ -107,7 +109,7 @@ impl Call {
             fork: None,
             extension: None,
             guests: Vec::new(),
-            owner: Some(Owner { seat, presence }),
+            owner: Some(Owner { seat, line: leg, presence, traded: None }),
             recalled: false,
             plays: 0,
         };
@@ -187,6 +189,39 @@ impl Call {
             self.caller.signalling = CallerSignalling::Down;
         }
         self.end(EndedBy::ThirdParty, EndReason::Unanswered, Some(status), cx);
+    }
+
+    /// The seat hands on whom it called: he is the caller from here on, and the seat's leg is a line beside him, as it
+    /// is in a citizen's call. `false` when that cannot be.
+    pub(super) fn trade_places(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Stage::Connected { leg, seat: None, hold } = self.stage else { return false };
+        let Some(owner) = self.owner.as_mut().filter(|o| o.line == self.caller.id) else { return false };
+        let called = |s: &SeatLeg| s.id == leg && matches!(s.signalling, SeatSignalling::Up { .. });
+        let Some(at) = self.seats.iter().position(called) else { return false };
+        if !matches!(self.caller.signalling, CallerSignalling::Up { .. }) {
+            return false;
+        }
+        let SeatLeg { id, seat, signalling, media, conduct, presence, .. } = self.seats.swap_remove(at);
+        let SeatSignalling::Up { dialog, .. } = signalling else { return false };
+        let called = CallerLeg { id, signalling: CallerSignalling::Up { dialog }, media, conduct };
+        let CallerLeg { id, signalling, media, conduct } = std::mem::replace(&mut self.caller, called);
+        let CallerSignalling::Up { dialog } = signalling else { return false };
+        owner.traded = Some(seat).filter(|seat| !seat.as_str().is_empty());
+        let presence = std::mem::replace(&mut owner.presence, presence);
+        self.seats.push(SeatLeg {
+            id,
+            part: Part::Offered,
+            presentation: PresentationId::new(cx.now.wall, cx.random),
+            seat: owner.seat.clone(),
+            signalling: SeatSignalling::Up { invite: None, dialog },
+            media,
+            conduct,
+            early: EarlyDialogs::default(),
+            others: Vec::new(),
+            presence,
+        });
+        self.stage = Stage::Connected { leg: id, seat: Some(owner.seat.clone()), hold };
+        true
     }
 
     /// Whether the seat's own leg got no port: then nothing can come of it.

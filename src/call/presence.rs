@@ -71,8 +71,12 @@ impl Presence {
 #[derive(Debug)]
 pub(super) struct Owner {
     pub seat: SeatId,
-    /// Of its phone, which is the caller's leg.
+    /// The leg it made the call on.
+    pub line: LegId,
+    /// Of whoever is on the caller's leg: the seat itself, or whom it called and has begun to hand on.
     pub presence: Presence,
+    /// The seat that took the caller's leg, where whom it called is one.
+    pub traded: Option<SeatId>,
 }
 
 impl Call {
@@ -221,7 +225,7 @@ impl Call {
     fn give_back(&mut self, leg: LegId, reason: &'static str, cx: &mut Cx<'_>) {
         let Stage::Connected { seat, hold, .. } = &self.stage else { return };
         let hold = *hold;
-        let Some(seat) = seat.clone().filter(|_| leg != self.caller.id) else {
+        let Some(seat) = seat.clone().filter(|_| self.owner.is_none()) else {
             return self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx);
         };
         self.end_consult(cx);

@@ -219,7 +219,11 @@ impl Call {
                 Stage::LastMessage { reason, .. } => *reason,
                 _ => EndReason::Abandoned,
             };
-            let by = if self.owner.is_some() { EndedBy::Seat } else { EndedBy::Caller };
+            let by = match &self.owner {
+                Some(owner) if owner.line == leg => EndedBy::Seat,
+                Some(_) => EndedBy::ThirdParty,
+                None => EndedBy::Caller,
+            };
             return self.end_because(by, reason, cause, cx);
         }
         let talking = matches!(&self.stage, Stage::Connected { leg: l, .. } if *l == leg);

@@ -207,6 +207,10 @@ impl Call {
     fn introduced_to_seat(&self, extension: &Extension, cx: &Cx<'_>) -> Introduction {
         let by = self.asking_seat().map_or_else(String::new, |seat| seat.to_string());
         let (number, display) = match extension.purpose {
+            // Whom a seat called is known by what it dialled; he waited for nobody.
+            Purpose::Transfer(_) if self.owner.is_some() => {
+                (by.clone(), format!("[From {by}] {}", self.service.number))
+            }
             Purpose::Transfer(_) => (self.number_shown(), format!("[From {by}] {}", self.citizen_shown(cx))),
             Purpose::Consult { .. } => (by.clone(), format!("[{by} asks] {}", self.citizen_shown(cx))),
             Purpose::Own => (by.clone(), by),

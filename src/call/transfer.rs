@@ -13,7 +13,7 @@ use super::story::Cx;
 use super::third_party::{Destination, Extension, Purpose, Reach};
 use crate::acd;
 use crate::event::{
-    CallState, CallTransferred, EndedBy, PresentationResult, TransferKind, TransferResult, What,
+    CallState, CallTransferred, EndReason, EndedBy, PresentationResult, TransferKind, TransferResult, What,
 };
 use crate::id::{LegId, SeatId};
 use crate::media;
@@ -53,8 +53,11 @@ pub(super) struct Watch {
 }
 
 impl Call {
-    /// The seat whose own line `leg` is: one that serves the citizen, or asks for somebody else.
+    /// The seat whose own line `leg` is: one that serves the citizen, asks for somebody else, or made the call.
     pub fn seat_on(&self, leg: LegId) -> Option<&SeatId> {
+        if let Some(owner) = self.owner.as_ref().filter(|o| o.line == leg) {
+            return Some(&owner.seat);
+        }
         let seat = self.seats.iter().find(|s| s.id == leg)?;
         matches!(seat.part, Part::Offered | Part::Asking).then_some(&seat.seat)
     }
@@ -98,6 +101,9 @@ impl Call {
             Referred::InPlaceOf(other) => return self.refer_to_consult(leg, tx, refer, other, cx),
             Referred::To(destination) => destination,
         };
+        if leg == self.caller.id {
+            self.trade_places(cx);
+        }
         let Stage::Connected { leg: talks, seat: Some(seat), .. } = &self.stage else {
             let status = if matches!(self.stage, Stage::HandingOn) { 491 } else { 403 };
             return respond(tx, answer(status), cx);
@@ -372,6 +378,10 @@ impl Call {
 
     /// The seat is gone: the citizen waits again, first of all, and that seat is offered him first.
     fn recall(&mut self, transfer: Transfer, cx: &mut Cx<'_>) {
+        // Whom a seat called is in no queue: there is nobody to bring him back to.
+        if self.owner.is_some() {
+            return self.end(EndedBy::Gateway, EndReason::Unanswered, None, cx);
+        }
         if let Some(line) = transfer.line {
             self.tell_left(line.leg, cx);
             cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone(), call: self.id }));

@@ -418,3 +418,57 @@ fn every_number_of_a_department_is_rung_before_a_citizen_comes_back() {
         settle(&mut w);
     }
 }
+
+#[test]
+fn a_seat_hands_on_whom_it_called_to_a_colleague_or_a_department() {
+    for (called, to, name) in
+        [("601", "1002", "1002"), ("1003", "601", "Water Bureau"), ("1003", "1002", "1002")]
+    {
+        let mut w = hotline(20, 3);
+        w.seat_answers(1002, S(1));
+        w.seat_does(1003, WhenRung::Answers(S(1)), Some(S(20)));
+        w.in_town("61230001", WhenRung::Answers(S(1)), Some(S(20)));
+        let line = w.seat_dials(1001, called, HangUp::Never);
+        w.run(S(3));
+        hands_on(&mut w, line, &format!("<sip:{to}@hotline>"));
+        w.run(S(5));
+        assert_eq!(
+            told(&w, line),
+            ["answered", "referred 202", "notified 100", "notified 200", "hung up on"]
+        );
+        assert_eq!(w.counts().ready_seats, if called == "1003" && to == "1002" { 1 } else { 2 });
+        let transfers: Vec<_> = steps(&w).into_iter().filter(|s| s.starts_with("Blind")).collect();
+        assert_eq!(transfers, [format!("Blind 1001→{name} Started"), format!("Blind 1001→{name} Completed")]);
+        w.run(S(30));
+        assert_eq!((w.counts().ready_seats, w.channels_in_use()), (3, 0), "{}", whole(&w));
+        let end = final_record(&w).ended.unwrap();
+        assert_eq!(
+            (end.by, end.reason, end.callback_due),
+            (EndedBy::ThirdParty, EndReason::Completed, false)
+        );
+        settle(&mut w);
+    }
+}
+
+#[test]
+fn whom_a_seat_called_is_back_with_it_when_nobody_takes_him() {
+    let mut w = hotline(21, 2);
+    w.seat_does(1002, WhenRung::Refuses(486), None);
+    let line = w.seat_dials(1001, "601", HangUp::Never);
+    w.run(S(3));
+    hands_on(&mut w, line, "<sip:1002@hotline>");
+    w.run(S(1));
+    assert_eq!(told(&w, line), ["answered", "referred 202", "notified 100", "notified 486"]);
+    assert_eq!(w.counts().ready_seats, 1, "the seat still talks");
+    // He may be handed on again, and the seat may hang up before anybody answers: then nobody has him back.
+    w.seat_does(1002, WhenRung::Rings, None);
+    hands_on(&mut w, line, "<sip:1002@hotline>");
+    w.run(S(1));
+    w.at_desk(|phones, now, out| phones.citizen_hangs_up(now, line, out));
+    w.run(S(1));
+    assert_eq!(w.counts().ready_seats, 1, "it is free, the colleague rings");
+    w.run(S(25));
+    assert_eq!(steps(&w).last().unwrap(), "ended Gateway Unanswered");
+    assert_eq!((w.counts().ready_seats, w.channels_in_use()), (2, 0));
+    settle(&mut w);
+}
