@@ -32,6 +32,10 @@ pub struct Office {
     pub dead: BTreeSet<SocketAddr>,
     queue: BTreeMap<(Mono, u64), Delivery>,
     pub told: Vec<(SocketAddr, Told)>,
+    /// Phones that register through a proxy, which here is the phone itself.
+    pub behind: BTreeSet<SocketAddr>,
+    /// Every INVITE of the gateway.
+    pub invites: Vec<Bytes>,
     pub events: Vec<(Mono, What)>,
     /// The legs that are watched, and when each is looked at next.
     watched: BTreeMap<LegId, Mono>,
@@ -79,12 +83,21 @@ pub fn office_with(sections: &str) -> Office {
         dead: BTreeSet::new(),
         queue: BTreeMap::new(),
         told: Vec::new(),
+        behind: BTreeSet::new(),
+        invites: Vec::new(),
         events: Vec::new(),
         watched: BTreeMap::new(),
         next: 0,
     };
     office.carry_out(out);
     office
+}
+
+/// A REGISTER as a proxy at `from` passes it on (RFC 3327 section 5.2).
+fn through_proxy(from: SocketAddr, bytes: Bytes) -> Bytes {
+    let text = String::from_utf8(bytes.to_vec()).expect("text");
+    let path = format!("\r\nSupported: path\r\nPath: <sip:{from};lr>\r\nExpires:");
+    Bytes::from(text.replacen("\r\nExpires:", &path, 1))
 }
 
 impl Office {
@@ -119,7 +132,10 @@ impl Office {
     pub fn phone_said(&mut self, from: SocketAddr, said: Vec<Said>) {
         for one in said {
             match one {
-                Said::Send { bytes, .. } => self.after(MS(1), Delivery::Gateway(from, bytes)),
+                Said::Send { bytes, .. } => {
+                    let bytes = if self.behind.contains(&from) { through_proxy(from, bytes) } else { bytes };
+                    self.after(MS(1), Delivery::Gateway(from, bytes));
+                }
                 Said::Told(told) => self.told.push((from, told)),
             }
         }
@@ -128,7 +144,12 @@ impl Office {
     fn carry_out(&mut self, out: Vec<Output>) {
         for output in out {
             match output {
-                Output::Send { flow, bytes } => self.after(MS(1), Delivery::Phone(flow.remote, bytes)),
+                Output::Send { flow, bytes } => {
+                    if bytes.starts_with(b"INVITE") {
+                        self.invites.push(bytes.clone());
+                    }
+                    self.after(MS(1), Delivery::Phone(flow.remote, bytes));
+                }
                 Output::Media(command) => self.media(command),
                 Output::Append { event, .. } => {
                     self.events.push((self.now.mono, event.what));

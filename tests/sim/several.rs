@@ -109,6 +109,18 @@ fn all_phones_of_a_seat_ring_at_once_for_a_colleague_and_the_first_answer_wins()
 }
 
 #[test]
+fn a_colleague_reaches_a_phone_behind_a_proxy_by_the_path_it_registered_with() {
+    let mut o = office();
+    o.behind.insert(at(6_002));
+    o.phone("1002", 6_002, WhenRung::Answers(S(1)));
+    dials(&mut o, "1002", HangUp::AfterAnswer(S(5)));
+    o.run(S(3));
+    let invite = String::from_utf8(o.invites[0].to_vec()).unwrap();
+    assert!(invite.contains("\r\nRoute: <sip:127.0.0.1:6002;lr>\r\n"), "{invite}");
+    assert_eq!(o.results(), [("1002".into(), PresentationResult::Answered)]);
+}
+
+#[test]
 fn a_citizen_handed_to_a_seat_speaks_with_whichever_of_its_phones_answers_first() {
     let mut o = office();
     o.calls();
