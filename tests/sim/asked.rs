@@ -171,17 +171,18 @@ fn inside_a_dialog_the_table_of_methods_decides_and_allow_says_so_to_seat_and_tr
 
 const TOWN: &str = "192.0.2.30:5060";
 
-/// A seat calls a department by a trunk with these targets, with a name of ours as long as names may be: what is sent,
+/// A seat calls a department by a trunk with these targets, with a name in From as long as names may be: what is sent,
 /// and by which path.
 fn calls_out(targets: &str, is_long: bool) -> (House, Vec<(Flow, Message)>) {
     let label = "a".repeat(62);
-    let domain = format!("\"{label}.{label}.{label}.{label}\", ");
+    let name = format!("{label}.{label}.{label}.{label}");
+    let domain = if is_long { format!("domain = \"{name}\"\n") } else { String::new() };
     let sections = format!(
-        "[[trunk]]\nname = \"town\"\nsources = [\"192.0.2.30\"]\nping = \"0s\"\ntargets = [{targets}]\n\
+        "[[trunk]]\nname = \"town\"\nsources = [\"192.0.2.30\"]\nping = \"0s\"\ntargets = [{targets}]\n{domain}\
          [dial]\ntrunk = \"town\"\nnumber = \"01012345678901234\"\n[[department]]\nname = \"Water\"\ncode = \"601\"\nnumbers = [\"{}\"]\n",
         "6".repeat(32)
     );
-    let mut house = House::with(if is_long { &domain } else { "" }, &sections);
+    let mut house = House::with("", &sections);
     // What the trunk's targets leave open is searched for.
     house.waits(Duration::from_millis(1));
     let phone = seat(&mut house);
