@@ -11,7 +11,6 @@ use super::trace::Traces;
 use super::udp::{self, Listeners};
 use crate::event::CallEvent;
 use crate::gateway::{Counts, Gateway, Input, Output};
-use crate::sip::door::class;
 use crate::sip::{Flow, Transport};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -78,6 +77,12 @@ impl Driver {
             let sleep = sleep_until(deadline.unwrap_or_else(far_away).into());
             tokio::select! {
                 biased;
+                // First, or a flood would keep it waiting and the figures would look as if nobody lived here.
+                _ = tick.tick() => {
+                    self.counts.send_replace(self.gateway.counts());
+                    let silent = self.streams.sweep(|flow| self.gateway.tie(flow), || self.gateway.paths());
+                    self.failed(silent, &mut out);
+                }
                 () = self.udp.receive(&mut batch) => {}
                 Some(inbound) = self.inbox.recv() => {
                     if !self.take(inbound, &mut out) {
@@ -85,17 +90,11 @@ impl Driver {
                     }
                 }
                 () = sleep, if deadline.is_some() => {}
-                _ = tick.tick() => {
-                    self.counts.send_replace(self.gateway.counts());
-                    let silent = self.streams.sweep(|flow| self.gateway.tie(flow), || self.gateway.paths());
-                    self.failed(silent, &mut out);
-                }
             }
             let now = self.clock.now();
             let more_waits = batch.len() >= udp::BATCH || self.inbox.len() > TURN;
             if more_waits {
-                // What calls already in need is served first.
-                batch.sort_by_key(|(_, bytes)| class(bytes).rank());
+                udp::urgent_first(&mut batch, |flow| self.gateway.knows(flow));
             }
             for (flow, bytes) in batch.drain(..) {
                 self.gateway.handle(now, Input::Sip { flow, bytes }, &mut out);
@@ -118,6 +117,11 @@ impl Driver {
                 self.gateway.handle_timeout(now, &mut out);
             }
             self.carry_out(&mut out);
+            if more_waits {
+                // Otherwise sockets that always have something would keep the runtime from its own work: seeing what
+                // came on the other sockets, its clock, answers to look-ups.
+                tokio::task::yield_now().await;
+            }
         }
     }
 
