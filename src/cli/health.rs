@@ -31,7 +31,8 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
             Ok(())
         }
         "503" => Err(format!(
-            "{address}: the gateway drains and takes no new calls: wait for it to stop, then start it"
+            "{address}: the gateway takes no new calls: it drains, or it has stopped working, which its log then says: \
+             wait for it to end, then start it"
         )),
         other => Err(format!("{address}: the answer was {other:?}: does another program listen there?")),
     }

@@ -81,7 +81,10 @@ fn on_runtime(command: impl Future<Output = Result<(), String>>) -> Result<(), S
         .enable_all()
         .build()
         .map_err(|e| format!("cannot start threads: {e}: raise the process limit"))?;
-    runtime.block_on(command)
+    let done = runtime.block_on(command);
+    // What hangs at the end does not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done
 }
 
 #[cfg(test)]

@@ -30,6 +30,13 @@ pub async fn run(args: Args) -> Result<(), String> {
     tokio::select! {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
+        thread = running.broken() => {
+            tracing::error!("the thread {thread} has ended by itself: the gateway cannot go on and ends");
+            running.abandon().await;
+            return Err(format!(
+                "the thread {thread} has ended by itself: look above for its last words, and start the gateway again"
+            ));
+        }
     }
     tracing::info!("draining: new calls are refused, live ones may end by themselves");
     // A supervisor may send SIGTERM to the group and to the process: only a second Ctrl-C is a person in a hurry.

@@ -23,6 +23,12 @@ use tokio::time::{Duration, timeout};
 /// After the last call ended, BYEs and their answers get this long on the wire.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// How often is looked whether the threads live.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A gateway that is broken has so long for its last words: what the journal holds is written.
+const ABANDONED_WITHIN: Duration = Duration::from_secs(5);
+
 /// A gateway that runs. Dropping it without [`Running::stop`] is a crash, and meant to be recovered from.
 pub struct Running {
     /// Where SIP is taken, in the order configured.
@@ -230,14 +236,39 @@ impl Running {
         Ok(calls.values().filter_map(CallRecord::from_events).collect())
     }
 
+    /// Waits until a thread ends that the gateway cannot do without, and gives its name. That it still answers its health
+    /// page then means nothing: who runs it must end it and start it again.
+    pub async fn broken(&self) -> String {
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            look.tick().await;
+            let mut ours =
+                [&self.control, &self.media_thread].into_iter().filter(|thread| thread.is_finished());
+            let lost = ours.next().map(|thread| thread.thread().name().unwrap_or_default().to_owned());
+            if let Some(name) = lost.or_else(|| self.journal.lost_thread()) {
+                return name;
+            }
+        }
+    }
+
+    /// Ends a gateway that is broken: what its journal holds is written, as far as that goes. Its calls are closed at the
+    /// next start, as after a crash.
+    pub async fn abandon(self) {
+        let _ = timeout(ABANDONED_WITHIN, self.ends()).await;
+    }
+
     /// Drains, waits for the calls to end by themselves or at the limit, and stops everything in order.
     pub async fn stop(mut self) {
         self.drain().await;
-        let waited = timeout(self.drain_limit, self.drained.wait_for(|d| *d)).await;
-        if waited.is_err() {
+        let is_over = timeout(self.drain_limit, self.drained.wait_for(|d| *d)).await.is_ok();
+        if !is_over {
             let _ = self.inbox.send(Inbound::Gateway(Input::Shutdown)).await;
         }
         tokio::time::sleep(LAST_WORDS).await;
+        self.ends().await;
+    }
+
+    async fn ends(self) {
         let _ = self.inbox.send(Inbound::Stop).await;
         let Running { control, media, media_thread, journal, servers, .. } = self;
         let stopped = tokio::task::spawn_blocking(move || {
@@ -385,4 +416,49 @@ fn start_media(
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|s| *s).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn running(directory: &std::path::Path) -> Running {
+        let store = directory.join("journal.db");
+        let text = format!(
+            "[sip]\nlisten = [\"udp:127.0.0.1:0\"]\n[grpc]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+             [store]\npath = {store:?}\n[[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1\"]\n[[seat]]\nid = \"1001\"\n\
+             [[queue]]\nname = \"main\"\n[[service]]\nnumber = \"12345\"\nqueue = \"main\"\n"
+        );
+        start(&Config::parse("the test's configuration", &text).unwrap()).await.unwrap()
+    }
+
+    /// The thread that is said to be lost.
+    async fn lost(name: &str, end: impl FnOnce(&Running)) -> String {
+        let directory = std::env::temp_dir().join(format!("hotline-broken-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        let running = running(&directory).await;
+        let nothing = timeout(Duration::ZERO, running.broken()).await;
+        assert!(nothing.is_err(), "it lives: {nothing:?}");
+        end(&running);
+        let lost = timeout(Duration::from_secs(20), running.broken()).await.expect("it is noticed");
+        running.abandon().await;
+        let _ = std::fs::remove_dir_all(&directory);
+        lost
+    }
+
+    #[tokio::test]
+    async fn a_control_thread_that_ends_by_itself_is_noticed() {
+        let end = |running: &Running| running.inbox.try_send(Inbound::Stop).unwrap_or_default();
+        assert_eq!(lost("control", end).await, "control");
+    }
+
+    #[tokio::test]
+    async fn a_media_thread_that_ends_by_itself_is_noticed() {
+        assert_eq!(lost("media", |running| running.media.stop()).await, "media");
+    }
+
+    #[tokio::test]
+    async fn a_journal_thread_that_panics_is_noticed() {
+        assert_eq!(lost("journal", |running| running.journal.breaks()).await, "journal");
+    }
 }

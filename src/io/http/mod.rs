@@ -12,9 +12,13 @@ use axum::routing::get;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+/// Figures come once a second. Older than this they say nothing about now, and whoever should bring them may be dead.
+const STALE: Duration = Duration::from_secs(3);
 
 /// Serves until `shutdown` completes.
 pub async fn serve(
@@ -25,8 +29,17 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let router = Router::new().route("/health", get(health)).route("/metrics", get(metrics));
-    let router = router.with_state(Told { counts, streams, media });
+    let heard = Arc::new(Mutex::new(Instant::now()));
+    tokio::spawn(listen(counts.clone(), heard.clone()));
+    let router = router.with_state(Told { counts, streams, media, heard });
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+/// Notes when figures came, until nobody is left to bring them.
+async fn listen(mut counts: watch::Receiver<Counts>, heard: Arc<Mutex<Instant>>) {
+    while counts.changed().await.is_ok() {
+        *heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
 }
 
 /// Where the figures come from.
@@ -35,9 +48,17 @@ struct Told {
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
     media: rtp::Commander,
+    /// When the newest figures came.
+    heard: Arc<Mutex<Instant>>,
 }
 
 impl Told {
+    /// Whether the control thread lives, as far as its figures tell at `now`.
+    fn is_fresh(&self, now: Instant) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        self.counts.has_changed().is_ok() && now.saturating_duration_since(heard) <= STALE
+    }
+
     fn figures(&self) -> (Counts, Vec<Figure>) {
         let counts = self.counts.borrow().clone();
         let mut figures = figures(&counts);
@@ -52,12 +73,13 @@ impl Told {
     }
 }
 
-/// 200 while new calls are taken, 503 while draining; the body is JSON with the counts.
+/// 200 while new calls are taken, 503 while draining and when the figures are stale; the body is JSON with the counts.
 async fn health(State(told): State<Told>) -> Response {
     let (counts, figures) = told.figures();
-    let status = if counts.serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let serving = counts.serving && told.is_fresh(Instant::now());
+    let status = if serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut body = String::from("{\n");
-    let _ = write!(body, "  \"serving\": {}", counts.serving);
+    let _ = write!(body, "  \"serving\": {serving}");
     for figure in figures {
         let _ = write!(body, ",\n  \"{}\": {}", figure.name, figure.value);
     }
@@ -138,4 +160,44 @@ fn figures(c: &Counts) -> Vec<Figure> {
         counter("full_total", c.full_total, "New requests for which there was no transaction left"),
         counter("events_total", c.head, "Newest position in the journal"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn told() -> (watch::Sender<Counts>, Told) {
+        let (sender, counts) = watch::channel(Counts { serving: true, ..Counts::default() });
+        let streams = Arc::new(stream::Setting {
+            limits: (&crate::config::Config::embedded().limits).into(),
+            tls: stream::Tls::load(&crate::config::Config::embedded().sip.tls).unwrap(),
+            origins: Vec::new(),
+            counts: stream::Counts::default(),
+            inbox: tokio::sync::mpsc::channel(1).0,
+        });
+        (sender, Told { counts, streams, heard: Arc::new(Mutex::new(Instant::now())) })
+    }
+
+    #[tokio::test]
+    async fn figures_are_fresh_for_three_seconds_and_only_while_somebody_brings_them() {
+        let (sender, told) = told().await;
+        let heard = *told.heard.lock().unwrap();
+        assert!(told.is_fresh(heard + Duration::from_secs(3)));
+        assert!(!told.is_fresh(heard + Duration::from_millis(3001)));
+        assert_eq!(health(State(told.clone())).await.status(), StatusCode::OK);
+        drop(sender);
+        assert_eq!(health(State(told)).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn new_figures_make_old_ones_good() {
+        let (sender, told) = told().await;
+        let old = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+        *told.heard.lock().unwrap() = old;
+        assert_eq!(health(State(told.clone())).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        sender.send_replace(Counts { serving: true, ..Counts::default() });
+        drop(sender);
+        listen(told.counts.clone(), told.heard.clone()).await;
+        assert!(*told.heard.lock().unwrap() > old);
+    }
 }

@@ -188,6 +188,19 @@ impl Journal {
         self.shared.log_id
     }
 
+    /// A thread of the journal that has ended although nobody closed it, by its name.
+    pub fn lost_thread(&self) -> Option<String> {
+        let threads = locked(&self.shared.threads);
+        let lost = threads.iter().find(|thread| thread.is_finished())?;
+        Some(lost.thread().name().unwrap_or_default().to_owned())
+    }
+
+    /// Ends the writer by a panic, as a mistake of ours would.
+    #[cfg(test)]
+    pub(crate) fn breaks(&self) {
+        self.submit(|_| panic!("this is what the test wants"));
+    }
+
     /// Writes what waits and ends the threads. Later appends are lost, and said to be.
     pub fn close(&self) {
         self.shared.close();
