@@ -1,12 +1,14 @@
-//! A flood from one address, and of one trunk beyond its limit, while somebody else calls: the good caller gets
-//! through every time, and memory stays flat. `HOTLINE_FLOOD_SECONDS=60` makes a measurement of it, with
-//! `--nocapture` to read it; docs/benchmarks.md has the figures.
+//! Floods from one address, and of one trunk beyond its limits, while somebody else calls: the good caller gets
+//! through every time, memory stays flat, and is back where it was when the flood is over and forgotten.
+//! `HOTLINE_FLOOD_SECONDS=60` makes a measurement of each, with `--nocapture` to read it; docs/benchmarks.md has the
+//! figures.
 
 use crate::agent::unique;
 use crate::programme::Programme;
 use crate::town;
 use crate::written::Written;
 use hotline_gateway::event::{RefusalReason, What};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::UdpSocket;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
@@ -20,15 +22,40 @@ const STRANGERS_RATE: u32 = 1_000;
 /// The trunk that floods may bring so many calls a second, and brings twice as many.
 const TRUNK_RATE: u32 = 50;
 
+/// Large datagrams a second: 6 MB.
+const LARGE_RATE: u32 = 100;
+
 /// Memory may grow by so much.
 const GROWTH: u64 = 32 << 20;
+
+/// Good calls before a flood, so that what is filled once and kept is not counted to it: the ring of the newest 4,096
+/// events is full, and a call has at least six.
+const WARM_UP: u32 = 700;
+
+/// What memory may be above where it was, when everything of a flood is forgotten: a twentieth, and 4 MiB for the pages
+/// of the program that were first needed in the flood and for what the allocator keeps at hand.
+fn back(before: u64) -> u64 {
+    before + before / 20 + (4 << 20)
+}
+
+/// The last transactions end 32 s after their calls (RFC 3261, timers H, J and L), and those of a BYE that nobody answers
+/// 32 s later.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(120);
+
+/// The allocator gives pages back a moment after they became empty.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(20);
 
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const GOOD_TRUNK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 const LOUD_TRUNK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 
+/// How long a measurement floods; `None` in a run of the suite.
+fn measured() -> Option<u64> {
+    std::env::var("HOTLINE_FLOOD_SECONDS").ok().and_then(|n| n.parse().ok())
+}
+
 fn seconds() -> u64 {
-    std::env::var("HOTLINE_FLOOD_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SECONDS)
+    measured().unwrap_or(SECONDS)
 }
 
 fn start(name: &str) -> Programme {
@@ -127,82 +154,166 @@ impl Peer {
     }
 }
 
+/// One kind of flood.
+#[derive(Clone, Copy)]
+struct Flood {
+    named: &'static str,
+    from: Ipv4Addr,
+    per_second: u32,
+    request: fn(&Peer, &str) -> String,
+}
+
+const STRANGERS_CALLS: Flood = Flood {
+    named: "INVITEs of a stranger",
+    from: STRANGER,
+    per_second: STRANGERS_RATE,
+    request: |peer, id| peer.invite(id),
+};
+
+const STRANGERS_LARGE: Flood = Flood {
+    named: "REGISTERs of 56 KiB of a stranger",
+    from: STRANGER,
+    per_second: LARGE_RATE,
+    request: |peer, id| {
+        let proof = "Authorization: Digest nonsense\r\n";
+        let more: String = (0..7).map(|n| format!("X-{n}: {}\r\n", "x".repeat(8_170))).collect();
+        peer.request("REGISTER", id, 1, "", "").replace("Max-Forwards", &format!("{proof}{more}Max-Forwards"))
+    },
+};
+
+const TRUNKS_CALLS: Flood = Flood {
+    named: "INVITEs of a trunk at twice its limit",
+    from: LOUD_TRUNK,
+    per_second: TRUNK_RATE * 2,
+    request: |peer, id| peer.invite(id),
+};
+
 /// What a flood got to hear, by status, and how many it sent.
 #[derive(Debug, Default)]
 struct Heard {
     sent: u32,
-    answered: u32,
-    refused: u32,
+    statuses: BTreeMap<String, u32>,
     bytes_sent: usize,
     bytes_heard: usize,
 }
 
-async fn flood(peer: Peer, per_second: u32, until: Instant) -> Heard {
+impl Heard {
+    fn of(&self, status: &str) -> u32 {
+        self.statuses.get(status).copied().unwrap_or_default()
+    }
+}
+
+async fn pour(flood: Flood, peer: Peer, until: Instant) -> Heard {
     let mut tick = interval(Duration::from_millis(10));
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut heard = Heard::default();
     let mut buffer = vec![0; 65_536];
     while Instant::now() < until {
         tick.tick().await;
-        for _ in 0..per_second / 100 {
-            let invite = peer.invite(&unique());
-            heard.bytes_sent += invite.len();
+        for _ in 0..flood.per_second / 100 {
+            let request = (flood.request)(&peer, &unique());
+            heard.bytes_sent += request.len();
             heard.sent += 1;
-            peer.send(&invite).await;
+            peer.send(&request).await;
         }
         while let Ok(n) = peer.socket.try_recv(&mut buffer) {
             heard.bytes_heard += n;
-            match &buffer[..n.min(11)] {
-                b"SIP/2.0 200" => heard.answered += 1,
-                b"SIP/2.0 503" | b"SIP/2.0 403" => heard.refused += 1,
-                _ => {}
+            if let Some(status) = buffer[..n].strip_prefix(b"SIP/2.0 ").and_then(|rest| rest.get(..3)) {
+                *heard.statuses.entry(String::from_utf8_lossy(status).into_owned()).or_default() += 1;
             }
         }
     }
     heard
 }
 
-/// Floods from one address while a good caller calls from another; gives what the flood heard.
-async fn story(gateway: &Programme, from: Ipv4Addr, per_second: u32) -> Heard {
+/// Waits until the gateway has forgotten every call and transaction.
+async fn is_forgotten(gateway: &Programme) {
+    let limit = Instant::now() + FORGOTTEN_WITHIN;
+    let mut look = interval(Duration::from_millis(250));
+    while ["transactions", "calls", "legs"].iter().any(|gauge| gateway.figure(gauge) > 0) {
+        assert!(Instant::now() < limit, "something is not forgotten: {}", gateway.health());
+        look.tick().await;
+    }
+}
+
+/// What it holds once that is no more than `most`, or at the end of its time.
+async fn given_back(gateway: &Programme, most: u64) -> u64 {
+    let limit = Instant::now() + GIVEN_BACK_WITHIN;
+    let mut look = interval(Duration::from_millis(250));
+    while gateway.resident() > most && Instant::now() < limit {
+        look.tick().await;
+    }
+    gateway.resident()
+}
+
+/// Whether a story waits until all is forgotten, which takes a minute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Waits,
+    /// Only when it is a measurement.
+    Short,
+}
+
+/// Floods, one kind after the other, while a good caller calls from another address; gives what each flood heard.
+async fn story(gateway: &Programme, floods: &[Flood], ending: Ending) -> Vec<Heard> {
+    let waits = ending == Ending::Waits || measured().is_some();
     let good = Peer::new(GOOD_TRUNK, gateway.sip).await;
-    for _ in 0..20 {
+    for _ in 0..if waits { WARM_UP } else { 20 } {
         good.calls().await.expect("a call before the flood");
     }
-    let before = gateway.resident();
-    let until = Instant::now() + Duration::from_secs(seconds());
-    let flooding = tokio::spawn(flood(Peer::new(from, gateway.sip).await, per_second, until));
-    let (mut answers, mut repeated, mut most) = (Vec::new(), 0, before);
-    while !flooding.is_finished() {
-        let call = good.calls().await;
-        let (took, again) = call.unwrap_or_else(|e| panic!("a good caller's call failed: {e}"));
-        answers.push(took);
-        repeated += again;
-        most = most.max(gateway.resident());
+    if waits {
+        is_forgotten(gateway).await;
     }
-    let heard = flooding.await.expect("the flood");
-    answers.sort();
-    let (median, slowest) = (answers[answers.len() / 2], answers[answers.len() - 1]);
-    println!(
-        "{} s: {heard:?}; {} good calls, all answered, median {median:?}, slowest {slowest:?}, {repeated} INVITEs \
-         repeated; resident {} KiB before, {} KiB at most, {} KiB after",
-        seconds(),
-        answers.len(),
-        before >> 10,
-        most >> 10,
-        gateway.resident() >> 10,
-    );
+    let before = gateway.resident();
+    let (mut all, mut most) = (Vec::new(), before);
+    for flood in floods {
+        let until = Instant::now() + Duration::from_secs(seconds());
+        let flooding = tokio::spawn(pour(*flood, Peer::new(flood.from, gateway.sip).await, until));
+        let (mut answers, mut repeated) = (Vec::new(), 0);
+        while !flooding.is_finished() {
+            let call = good.calls().await;
+            let (took, again) = call.unwrap_or_else(|e| panic!("a good caller's call failed: {e}"));
+            answers.push(took);
+            repeated += again;
+            most = most.max(gateway.resident());
+        }
+        let heard = flooding.await.expect("the flood");
+        answers.sort();
+        let (median, slowest) = (answers[answers.len() / 2], answers[answers.len() - 1]);
+        println!(
+            "{}, {} s: {heard:?}; {} good calls, all answered, median {median:?}, slowest {slowest:?}, {repeated} \
+             INVITEs repeated; resident {} KiB before, {} KiB at most",
+            flood.named,
+            seconds(),
+            answers.len(),
+            before >> 10,
+            most >> 10,
+        );
+        // An INVITE is repeated when it is lost or half a second late. Neither is the flood's doing; that a machine with
+        // other work on it stands still for so long now and then is nobody's.
+        let excused = 1 + answers.len() as u32 / 100;
+        assert!(repeated <= excused, "{repeated} INVITEs of {} good calls were repeated", answers.len());
+        all.push(heard);
+    }
     assert!(most.saturating_sub(before) < GROWTH, "memory grew by {} bytes", most - before);
-    heard
+    if waits {
+        is_forgotten(gateway).await;
+        let after = given_back(gateway, back(before)).await;
+        println!("resident {} KiB before, {} KiB after all is forgotten", before >> 10, after >> 10);
+        assert!(after <= back(before), "{before} bytes were held before, {after} are held after");
+    }
+    all
 }
 
 #[test]
 fn a_flood_of_a_stranger_costs_the_good_caller_nothing() {
     town::run(async {
         let mut gateway = start("flood-stranger");
-        let heard = story(&gateway, STRANGER, STRANGERS_RATE).await;
-        assert_eq!(heard.answered, 0);
-        assert!(heard.refused > 0, "within its bucket it is told: {heard:?}");
-        assert!(heard.refused < 200 + 40 * seconds() as u32, "beyond it is not even read: {heard:?}");
+        let heard = &story(&gateway, &[STRANGERS_CALLS], Ending::Short).await[0];
+        assert_eq!(heard.of("200"), 0);
+        let refused = heard.of("403") + heard.of("503");
+        assert!(refused > 0, "within its bucket it is told: {heard:?}");
+        assert!(refused < 200 + 40 * seconds() as u32, "beyond it is not even read: {heard:?}");
         assert!(heard.bytes_heard <= heard.bytes_sent * 3);
         assert!(gateway.figure("stranger_rate") > 0, "{}", gateway.health());
         assert!(gateway.stop().success());
@@ -215,11 +326,25 @@ fn a_flood_of_a_stranger_costs_the_good_caller_nothing() {
 }
 
 #[test]
+fn a_flood_of_large_registers_of_a_stranger_costs_the_good_caller_nothing() {
+    town::run(async {
+        let mut gateway = start("flood-large");
+        let heard = &story(&gateway, &[STRANGERS_LARGE], Ending::Short).await[0];
+        assert_eq!(heard.of("200"), 0, "{heard:?}");
+        assert!(heard.bytes_sent > 56 * 1024 * heard.sent as usize);
+        let answered: u32 = heard.statuses.values().sum();
+        assert!(answered < 200 + 40 * seconds() as u32, "beyond its bucket it is not even read: {heard:?}");
+        assert!(gateway.stop().success());
+        gateway.check_log();
+    });
+}
+
+#[test]
 fn a_trunk_at_twice_its_limit_is_shed_with_a_record_of_each_call_and_harms_nobody_else() {
     town::run(async {
         let mut gateway = start("flood-trunk");
-        let heard = story(&gateway, LOUD_TRUNK, TRUNK_RATE * 2).await;
-        assert!(heard.refused > 0, "{heard:?}");
+        let heard = &story(&gateway, &[TRUNKS_CALLS], Ending::Short).await[0];
+        assert!(heard.of("503") > 0, "{heard:?}");
         assert!(gateway.stop().success());
         gateway.check_log();
         let written = Written::read(&gateway.store());
@@ -234,5 +359,16 @@ fn a_trunk_at_twice_its_limit_is_shed_with_a_record_of_each_call_and_harms_nobod
             _ => false,
         });
         assert_eq!(loud.count() as u32, heard.sent, "each of its calls has one beginning");
+    });
+}
+
+#[test]
+fn after_floods_of_every_kind_memory_is_back_where_it_was() {
+    town::run(async {
+        let mut gateway = start("flood-memory");
+        let kinds = [TRUNKS_CALLS, STRANGERS_CALLS, STRANGERS_LARGE];
+        story(&gateway, &kinds, Ending::Waits).await;
+        assert!(gateway.stop().success());
+        gateway.check_log();
     });
 }

@@ -64,6 +64,13 @@ impl Waiting {
     }
 }
 
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.acks.is_empty() && self.jobs.is_empty()
+    }
+}
+
 /// What is to be told outside the writer, which a hanging disk would hold up.
 pub(super) enum Notice {
     BackedUp(bool),

@@ -13,6 +13,7 @@ mod lock;
 mod reader;
 mod records;
 mod recover;
+mod rest;
 mod retention;
 mod rows;
 mod schema;
@@ -132,6 +133,7 @@ impl Journal {
             publisher,
             on_durable: shared.on_durable.clone(),
             retention: retention::Retention::new(retention),
+            rest: rest::Rest::default(),
             lock,
         };
         shared.spawn(path, "journal", move || writer.run())?;

@@ -15,6 +15,14 @@ pub const VERSION: i64 = 2;
 /// `HLGW`: marks the file as ours for `file` and against mistakes.
 const APPLICATION: i64 = 0x484c_4757;
 
+/// What the writer, and each reader, may keep of the file in memory, in KiB: the newest pages of the tables and of their
+/// indexes, which is what is asked for.
+const CACHE_KIB: u32 = 4_096;
+
+/// What SQLite may hold in this process altogether before it gives cached pages back, in bytes: the writer's cache, and
+/// as much for all readers together.
+const SOFT_LIMIT: u32 = 8 * 1024 * 1024;
+
 /// Each entry brings a store from the version of its index to the next.
 const STEPS: [&str; VERSION as usize] = [
     "
@@ -125,10 +133,10 @@ pub fn open_for_writing(path: &Path, now: Wall, random: &mut Random) -> Result<C
     if found > VERSION {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
     }
-    conn.execute_batch(
+    conn.execute_batch(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
-    )
+         PRAGMA cache_size = -{CACHE_KIB}; PRAGMA soft_heap_limit = {SOFT_LIMIT}; PRAGMA temp_store = MEMORY;",
+    ))
     .map_err(unusable)?;
     let tx = conn.transaction()?;
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
@@ -151,7 +159,7 @@ pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(32);
-    conn.execute_batch("PRAGMA cache_size = -4096;")?;
+    conn.execute_batch(&format!("PRAGMA cache_size = -{CACHE_KIB};"))?;
     Ok(conn)
 }
 
@@ -165,4 +173,9 @@ pub fn log_id(conn: &Connection) -> Result<LogId, StoreError> {
 pub fn head(conn: &Connection) -> Result<u64, StoreError> {
     let head: i64 = conn.query_row("SELECT coalesce(max(position), 0) FROM event", [], |r| r.get(0))?;
     Ok(head.unsigned_abs())
+}
+
+/// Gives back the cached pages that nobody uses: those of every connection, for they have one pool.
+pub fn give_back(conn: &Connection) -> Result<(), rusqlite::Error> {
+    conn.execute_batch("PRAGMA shrink_memory;")
 }

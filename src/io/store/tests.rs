@@ -261,3 +261,14 @@ fn a_commit_that_fails_is_tried_again_and_loses_nothing() {
     }
     assert_eq!(bodies(&journal).len(), 20);
 }
+
+#[test]
+fn what_sqlite_keeps_in_memory_is_bounded_for_all_connections_together() {
+    let place = Place::new();
+    let mut random = crate::id::Random::from_number(1);
+    let writer = super::schema::open_for_writing(&place.store(), super::wall_now(), &mut random).unwrap();
+    let says = |pragma: &str| writer.query_row(pragma, [], |r| r.get::<_, i64>(0)).unwrap();
+    assert_eq!(says("PRAGMA cache_size"), -4096);
+    assert_eq!(says("PRAGMA soft_heap_limit"), 8 << 20);
+    super::schema::give_back(&writer).unwrap();
+}

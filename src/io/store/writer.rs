@@ -5,7 +5,7 @@
 
 use super::backlog::{Backlog, Batch};
 use super::feed::{Kind, Publisher, Stored};
-use super::{Append, Failure, StoreError, nanos, retention, rows};
+use super::{Append, Failure, StoreError, nanos, rest, retention, rows, schema};
 use crate::event::wire;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::sync::{Arc, Mutex};
@@ -43,6 +43,7 @@ pub(super) struct Writer {
     pub publisher: Publisher,
     pub on_durable: OnDurable,
     pub retention: retention::Retention,
+    pub rest: rest::Rest,
     /// Held while the thread lives: the store is ours until the last write.
     pub lock: super::lock::Lock,
 }
@@ -58,7 +59,7 @@ impl Writer {
         let mut begun: Option<Instant> = None;
         let mut gather = GATHER;
         loop {
-            let closing = self.backlog.wait(self.retention.patience());
+            let closing = self.backlog.wait(self.rest.patience(Instant::now(), self.retention.patience()));
             if let Some(rest) = begun.and_then(|b| gather.checked_sub(b.elapsed()))
                 && !closing
             {
@@ -68,8 +69,15 @@ impl Writer {
             let batch = self.backlog.take();
             gather = if batch.events.len() > LOAD { GATHER_UNDER_LOAD } else { GATHER };
             let closed = batch.closed;
+            if !batch.is_empty() {
+                self.rest.worked(Instant::now());
+            }
             if !self.write(batch) || closed {
                 break;
+            }
+            if self.rest.is_due(Instant::now()) {
+                // What is not given back is only memory.
+                let _ = schema::give_back(&self.conn);
             }
             if let Err(e) = self.retention.step(&self.conn) {
                 self.backlog.failed(Failure::Retention(e.to_string()));
@@ -83,10 +91,10 @@ impl Writer {
 
     /// Writes a batch and tells; `false` when it had to be given up at the end.
     fn write(&mut self, batch: Batch) -> bool {
-        let Batch { events, acks, mut jobs, .. } = batch;
-        if events.is_empty() && acks.is_empty() && jobs.is_empty() {
+        if batch.is_empty() {
             return true;
         }
+        let Batch { events, acks, mut jobs, .. } = batch;
         let events: Vec<Encoded> = events.into_iter().map(encode).collect();
         let acks: Vec<(Arc<str>, u64)> = acks.into_iter().collect();
         let mut wait = BACK_OFF;
