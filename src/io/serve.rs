@@ -151,8 +151,9 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         tell: Box::new(move |change| back.try_send(Inbound::Gateway(Input::BlockList(change))).is_ok()),
     });
     tokio::spawn(grpc::serve(grpc_listener, services.clone(), stopped(stopping.clone())));
-    let (figures, streams, relay) = (counts.clone(), setting.clone(), media.clone());
-    tokio::spawn(http::serve(http_listener, figures, streams, relay, stopped(stopping)));
+    let relay = media.clone();
+    let relay: http::MediaCounts = Arc::new(move || relay.counts());
+    tokio::spawn(http::serve(http_listener, counts.clone(), setting.clone(), relay, stopped(stopping)));
     Ok(Running {
         sip: addresses,
         grpc,

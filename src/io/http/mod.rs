@@ -2,7 +2,7 @@
 
 mod trunks;
 
-use super::{rtp, stream};
+use super::stream;
 use crate::gateway::Counts;
 use axum::Router;
 use axum::extract::State;
@@ -25,7 +25,7 @@ pub async fn serve(
     listener: TcpListener,
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
-    media: rtp::Commander,
+    media: MediaCounts,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let router = Router::new().route("/health", get(health)).route("/metrics", get(metrics));
@@ -42,12 +42,15 @@ async fn listen(mut counts: watch::Receiver<Counts>, heard: Arc<Mutex<Instant>>)
     }
 }
 
+/// Reads the counters of the media plane.
+pub type MediaCounts = Arc<dyn Fn() -> crate::media::relay::Counts + Send + Sync>;
+
 /// Where the figures come from.
 #[derive(Clone)]
 struct Told {
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
-    media: rtp::Commander,
+    media: MediaCounts,
     /// When the newest figures came.
     heard: Arc<Mutex<Instant>>,
 }
@@ -68,7 +71,7 @@ impl Told {
         let ended =
             streams.counters().map(|(name, value, help)| Figure { name, kind: "counter", value, help });
         figures.extend(ended);
-        figures.extend(media_figures(&self.media.counts()));
+        figures.extend(media_figures(&(self.media)()));
         (counts, figures)
     }
 }
@@ -175,7 +178,8 @@ mod tests {
             counts: stream::Counts::default(),
             inbox: tokio::sync::mpsc::channel(1).0,
         });
-        (sender, Told { counts, streams, heard: Arc::new(Mutex::new(Instant::now())) })
+        let heard = Arc::new(Mutex::new(Instant::now()));
+        (sender, Told { counts, streams, media: Arc::new(Default::default), heard })
     }
 
     #[tokio::test]

@@ -9,11 +9,13 @@ use crate::sip::transaction::{ClientTx, Durations, Expiry, Reason, Verdict};
 use crate::sip::{Flow, Message, Method, Outgoing};
 use crate::time::{Mono, Now, Timers};
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     live: HashMap<ClientTx, Client>,
+    /// By the path they are sent on, for the moment it fails: among thousands it may have none or one.
+    by_flow: BTreeSet<(Flow, ClientTx)>,
     timers: Timers<ClientTx>,
     last: u64,
 }
@@ -23,6 +25,7 @@ struct Client {
     /// The unguessable part of the branch: who knows it has seen the request.
     secret: u64,
     method: Method,
+    flow: Flow,
     machine: Machine,
     /// What its CANCEL gives as the reason.
     reason: Option<Box<str>>,
@@ -91,6 +94,12 @@ impl Clients {
         self.timers.len()
     }
 
+    /// Whether the maps are as empty as the transactions.
+    #[cfg(test)]
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.live.is_empty() && self.by_flow.is_empty() && self.timers.is_empty()
+    }
+
     /// Sends a request; `most` live transactions are the limit, past it the request is only reported as failed.
     pub(super) fn request(
         &mut self,
@@ -114,7 +123,8 @@ impl Clients {
                 _ => Machine::Other(ClientOther::start(cx.now, flow, bytes, cx.durations, cx.out)),
             }
         };
-        self.live.insert(tx, Client { secret, method, machine, reason: None, armed: None });
+        self.by_flow.insert((flow, tx));
+        self.live.insert(tx, Client { secret, method, flow, machine, reason: None, armed: None });
         self.settle(tx);
         tx
     }
@@ -165,9 +175,9 @@ impl Clients {
 
     /// Ends every transaction that waits for a response on `flow`.
     pub(super) fn flow_failed(&mut self, flow: &Flow) -> Vec<Happened> {
-        let waiting = self.live.iter().filter(|(_, client)| client.machine.waits_on(flow));
-        let mut lost: Vec<ClientTx> = waiting.map(|(tx, _)| *tx).collect();
-        lost.sort_unstable();
+        let on_it = (*flow, ClientTx(0))..=(*flow, ClientTx(u64::MAX));
+        let waits = |tx: &ClientTx| self.live.get(tx).is_some_and(|client| client.machine.waits_on(flow));
+        let lost: Vec<ClientTx> = self.by_flow.range(on_it).map(|(_, tx)| *tx).filter(waits).collect();
         let failed = |tx| Happened::Failed { tx, cause: Failure::Transport };
         lost.iter().for_each(|tx| self.remove(*tx));
         lost.into_iter().map(failed).collect()
@@ -222,7 +232,9 @@ impl Clients {
     }
 
     pub(super) fn remove(&mut self, tx: ClientTx) {
-        self.live.remove(&tx);
+        if let Some(client) = self.live.remove(&tx) {
+            self.by_flow.remove(&(client.flow, tx));
+        }
         self.timers.cancel(tx);
         give_back(&mut self.live);
     }

@@ -11,8 +11,8 @@ use crate::sip::transaction::{Expiry, Reason, ServerTx, Verdict, key};
 use crate::sip::{Flow, Message, Method, NameAddr, Origin, Outgoing};
 use crate::time::{Mono, Timers};
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(super) struct Servers {
     by_key: HashMap<Arc<[u8]>, ServerTx>,
     /// By what the request keeps on every path: every INVITE, and other requests outside a dialog.
     by_origin: HashMap<Arc<[u8]>, ServerTx>,
+    /// By the connection that is answered on, for the moment it closes: among thousands it may have none or one.
+    by_connection: BTreeSet<(u64, ServerTx)>,
     timers: Timers<ServerTx>,
     holdings: Holdings,
     last: u64,
@@ -45,6 +47,8 @@ struct Server {
     listens_on: u16,
     /// Whose it is, and how long its request was.
     held: (Origin, usize),
+    /// The connection that is answered on, while it is open.
+    connection: Option<u64>,
     /// The deadline that is set.
     armed: Option<Mono>,
 }
@@ -126,7 +130,7 @@ impl Servers {
     /// Whether the maps are as empty as the transactions.
     #[cfg(test)]
     pub(super) fn is_forgotten(&self) -> bool {
-        let named = self.by_key.len() + self.by_origin.len();
+        let named = self.by_key.len() + self.by_origin.len() + self.by_connection.len();
         self.live.is_empty() && named == 0 && self.timers.is_empty() && self.holdings.is_empty()
     }
 
@@ -165,6 +169,7 @@ impl Servers {
         names: Names,
     ) -> ServerTx {
         let back = way_back(flow, request);
+        let connection = back.connection;
         let machine = if *method == Method::Invite {
             let mut machine = ServerInvite::start(back);
             let trying = || Outgoing::response(request, 100, None).encode();
@@ -173,7 +178,7 @@ impl Servers {
         } else {
             Machine::Other(ServerOther::start(cx.now, back, request.clone(), cx.durations))
         };
-        self.insert(machine, names, flow, request)
+        self.insert(machine, names, (flow, request), connection)
     }
 
     /// Begins a transaction that is answered already: a CANCEL's.
@@ -186,11 +191,18 @@ impl Servers {
         response: Bytes,
     ) {
         let back = way_back(flow, request);
+        let connection = back.connection;
         let machine = ServerOther::answered(cx.now, back, response, cx.durations, cx.out);
-        self.insert(Machine::Other(machine), names, flow, request);
+        self.insert(Machine::Other(machine), names, (flow, request), connection);
     }
 
-    fn insert(&mut self, machine: Machine, names: Names, flow: &Flow, request: &Message) -> ServerTx {
+    fn insert(
+        &mut self,
+        machine: Machine,
+        names: Names,
+        (flow, request): (&Flow, &Message),
+        connection: Option<u64>,
+    ) -> ServerTx {
         let Names { key, origin } = names;
         let held = (Origin::from(flow.remote.ip()), request.bytes().len());
         self.holdings.take(held.0, held.1);
@@ -201,8 +213,10 @@ impl Servers {
         if let Some(origin) = &origin {
             self.by_origin.insert(origin.clone(), tx);
         }
+        self.by_connection.extend(connection.map(|connection| (connection, tx)));
         let (tag, cancelled, armed) = (None, None, None);
-        self.live.insert(tx, Server { machine, key, origin, tag, cancelled, listens_on, held, armed });
+        let server = Server { machine, key, origin, tag, cancelled, listens_on, held, connection, armed };
+        self.live.insert(tx, server);
         self.settle(tx);
         tx
     }
@@ -299,7 +313,13 @@ impl Servers {
 
     /// Answers still to be given on `flow` will ask for a new connection.
     pub(super) fn flow_failed(&mut self, flow: &Flow) {
-        for server in self.live.values_mut() {
+        let Some(connection) = flow.connection else { return };
+        let of_it = (connection, ServerTx(0))..=(connection, ServerTx(u64::MAX));
+        let lost: Vec<(u64, ServerTx)> = self.by_connection.range(of_it).copied().collect();
+        for (connection, tx) in lost {
+            self.by_connection.remove(&(connection, tx));
+            let Some(server) = self.live.get_mut(&tx) else { continue };
+            server.connection = None;
             let remote = SocketAddr::new(flow.remote.ip(), server.listens_on);
             let new = Flow { remote, connection: None, ..*flow };
             match &mut server.machine {
@@ -364,6 +384,9 @@ impl Servers {
             && self.by_origin.get(origin) == Some(&tx)
         {
             self.by_origin.remove(origin);
+        }
+        if let Some(connection) = server.connection {
+            self.by_connection.remove(&(connection, tx));
         }
         self.timers.cancel(tx);
         give_back(&mut self.live);

@@ -134,7 +134,10 @@ impl Side {
     /// Nothing is left: no transaction, no timer.
     fn is_empty(&self) -> bool {
         let counts = self.endpoint.counts();
-        counts.transactions() == 0 && counts.timers == 0 && self.endpoint.servers.is_forgotten()
+        counts.transactions() == 0
+            && counts.timers == 0
+            && self.endpoint.servers.is_forgotten()
+            && self.endpoint.clients.is_forgotten()
     }
 }
 

@@ -354,3 +354,18 @@ fn an_answer_owed_by_a_closed_connection_asks_for_a_new_one() {
     let new = Flow { connection: None, remote: UDP.parse().unwrap(), ..path };
     assert_eq!(s.sent_flows(), [new]);
 }
+
+#[test]
+fn a_connection_that_closes_takes_its_own_answers_with_it_and_those_of_no_other() {
+    let on = |connection| {
+        let path = flow(crate::sip::Transport::Tcp, "198.51.100.7:40000");
+        Flow { connection: Some(connection), ..path }
+    };
+    let mut s = side();
+    let calls = [(1, "a"), (2, "b"), (3, "c"), (2, "d")].map(|(n, id)| s.asked(on(n), invite(id, id)));
+    s.sent();
+    assert!(s.endpoint.flow_failed(s.now, on(2)).is_empty());
+    calls.iter().for_each(|call| s.answers(call, 200));
+    let new = Flow { connection: None, remote: UDP.parse().unwrap(), ..on(2) };
+    assert_eq!(s.sent_flows(), [on(1), new, on(3), new]);
+}
