@@ -69,11 +69,13 @@ impl BlockListService for Blocks {
         let asked = request.into_inner();
         let by = named(&asked.by, "by", BY)?;
         let key = HistoryKey::of_number(number(&asked.number)?, &self.parts()?.secret);
-        if !self.0.journal.remove_block(key).await.map_err(failed)? {
-            return Err(Status::not_found("this number is not on the block list"));
-        }
+        let was_stored = self.0.journal.remove_block(key).await.map_err(failed)?;
+        // Told also where nothing was stored: a first try may have taken it from the disk and found nobody listening.
         self.told(BlockChange::Removed { key, by: by.into() })?;
-        Ok(Response::new(v1::RemoveBlockResponse {}))
+        match was_stored {
+            true => Ok(Response::new(v1::RemoveBlockResponse {})),
+            false => Err(Status::not_found("this number is not on the block list")),
+        }
     }
 }
 
@@ -140,7 +142,11 @@ fn message(entry: &BlockEntry) -> v1::Block {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::store::tests::{Place, open};
+    use super::super::Services;
     use super::*;
+    use std::sync::Mutex;
+    use tonic::Code;
 
     const NOW: Wall = Wall(1_800_000_000_000_000_000);
 
@@ -184,5 +190,36 @@ mod tests {
             let refused = entry(&request, &secret, NOW).expect_err("it is wrong");
             assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{request:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_removal_the_gateway_could_not_hear_reaches_it_when_it_is_sent_again() {
+        let place = Place::new();
+        let (journal, _) = open(&place);
+        let services = Services::new(&journal, "secret".into());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hears = told.clone();
+        // It hears of the entry, is busy once, and listens again.
+        let tell = Box::new(move |change| {
+            let mut told = hears.lock().unwrap();
+            told.push(change);
+            told.len() != 2
+        });
+        services.keep_block_list(BlockListParts { secret: HistorySecret::new([7; 32]), tell });
+        let blocks = Blocks(services.shared.clone());
+        let until = prost_types::Timestamp { seconds: (now().0 / 1_000_000_000) as i64 + 3600, nanos: 0 };
+        let add = v1::AddBlockRequest { until: Some(until), ..asked() };
+        blocks.add_block(Request::new(add)).await.unwrap();
+        let remove = || Request::new(v1::RemoveBlockRequest { number: asked().number, by: "lead".into() });
+        let busy = blocks.remove_block(remove()).await.expect_err("the gateway is busy");
+        assert_eq!(busy.code(), Code::Unavailable);
+        assert!(journal.reader().blocks().unwrap().is_empty(), "it is off the disk");
+        let gone = blocks.remove_block(remove()).await.expect_err("it is on the disk no more");
+        assert_eq!(gone.code(), Code::NotFound);
+        let told = told.lock().unwrap();
+        assert!(
+            matches!(told[..], [_, BlockChange::Removed { .. }, BlockChange::Removed { .. }]),
+            "{told:?}"
+        );
     }
 }
