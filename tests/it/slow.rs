@@ -83,7 +83,7 @@ async fn three_hundred_slow_connections_are_all_cut_and_a_good_caller_elsewhere_
     let refused = of(Ended::SourceFull) + of(Ended::TooOften);
     assert_eq!(slow + refused, 300, "{:?}", counts.counters().collect::<Vec<_>>());
     assert!(
-        of(Ended::SourceFull) >= 100 && of(Ended::TooSlow) >= 100,
+        of(Ended::SourceFull) > 0 && of(Ended::TooOften) > 0 && of(Ended::TooSlow) >= 100,
         "{:?}",
         counts.counters().collect::<Vec<_>>()
     );

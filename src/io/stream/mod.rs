@@ -96,9 +96,10 @@ impl Connections {
         let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return };
         let flow = Flow { transport, local, remote, connection: Some(self.last + 1) };
         let known = gateway.knows(&flow);
-        let refused = match self.is_full(&flow, known, gateway) {
-            None if !gateway.admits(now, &flow) => Some(Ended::TooOften),
-            full => full,
+        // The bucket first: it costs nothing, and to see whether there is room is to look at every connection.
+        let refused = match gateway.admits(now, &flow) {
+            true => self.is_full(&flow, known, gateway),
+            false => Some(Ended::TooOften),
         };
         match refused {
             Some(why) => self.setting.counts.ended(why),
