@@ -153,3 +153,80 @@ async fn a_peer_that_asks_and_never_reads_loses_its_connection() {
     assert!(line.is_heard(1).await);
     gateway.stop().await;
 }
+
+/// The frame of a client, its mask all zeros: the first octet, the length it says it has, and what is there of it.
+fn frame(first: u8, length: u8, body: &[u8]) -> Vec<u8> {
+    [&[first, 0x80 | length, 0, 0, 0, 0], body].concat()
+}
+
+/// A WebSocket of the caller's, who is known: no silence of his is too long here.
+async fn websocket(gateway: &Gateway) -> TcpStream {
+    let mut stream = connect_from(CALLER, gateway.at(Transport::Ws)).await;
+    let asked = "GET / HTTP/1.1\r\nHost: gateway.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                 Sec-WebSocket-Protocol: sip\r\n\r\n";
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(timeout(WITHIN, stream.read_u8()).await.expect("an answer in time").unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
+    stream
+}
+
+/// Says `first`, then `again` every 50 ms, until the gateway ends it.
+async fn goes_on(stream: TcpStream, first: Vec<u8>, again: Vec<u8>) {
+    let (mut read, mut write) = stream.into_split();
+    let mut beat = interval(Duration::from_millis(50));
+    let speaks = async {
+        let mut next = &first;
+        while write.write_all(next).await.is_ok() {
+            beat.tick().await;
+            next = &again;
+        }
+    };
+    let hears = async { while read.read(&mut [0; 512]).await.is_ok_and(|n| n > 0) {} };
+    tokio::select! {
+        () = speaks => {}
+        () = hears => {}
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_on_which_a_message_never_becomes_whole_is_cut_whatever_comes_in_between() {
+    let gateway = patient_gateway("frames", 64, ["500ms", "60s"]).await;
+    let (text, last, ping) = (1, 0x80, 9);
+    let never_whole = [
+        ("octets of a frame", frame(last | text, 125, b"OPTIONS"), b"x".to_vec()),
+        ("half a header", vec![last | text], Vec::new()),
+        ("fragments and pings", frame(text, 1, b"O"), frame(last | ping, 0, b"")),
+        ("fragments without end", frame(text, 1, b"O"), frame(0, 1, b"x")),
+        (
+            "a whole message and the beginning of another",
+            [frame(last | text, 2, b"\r\n"), frame(last | text, 9, b"x")].concat(),
+            Vec::new(),
+        ),
+    ];
+    for (n, (what, first, again)) in (1..).zip(never_whole) {
+        let cut = goes_on(websocket(&gateway).await, first, again);
+        timeout(WITHIN, cut).await.unwrap_or_else(|_| panic!("{what}: it is not cut"));
+        assert_eq!(gateway.running.streams().of(Ended::TooSlow), n, "{what}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_websocket_that_is_only_pinged_is_not_cut_however_long_it_takes() {
+    let gateway = patient_gateway("pinged", 64, ["100ms", "60s"]).await;
+    let mut stream = websocket(&gateway).await;
+    // More pings than a message has time, one by one, each answered: a pong is 2 octets.
+    let mut beat = interval(Duration::from_millis(50));
+    for _ in 0..8 {
+        beat.tick().await;
+        stream.write_all(&frame(0x89, 0, b"")).await.unwrap();
+        let mut pong = [0; 2];
+        timeout(WITHIN, stream.read_exact(&mut pong)).await.expect("a pong").unwrap();
+        assert_eq!(pong, [0x8A, 0]);
+    }
+    gateway.stop().await;
+}

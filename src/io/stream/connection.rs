@@ -7,7 +7,6 @@ use super::{Ended, Setting, tls, websocket};
 use crate::gateway::Input;
 use crate::sip::{Flow, Transport};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -104,7 +103,7 @@ async fn answer(stream: TcpStream, line: &mut Line) -> Result<Ended, Ended> {
         }
         Transport::Ws => {
             let opened = in_time(patience, websocket::accept(stream, &setting.origins)).await?;
-            let (write, read) = opened.split();
+            let (write, read) = opened.split(patience);
             talk(read, write, Vec::new(), line).await
         }
         Transport::Wss => {
@@ -114,7 +113,7 @@ async fn answer(stream: TcpStream, line: &mut Line) -> Result<Ended, Ended> {
                 Ok((websocket::accept(stream, &setting.origins).await?, names))
             };
             let (opened, names) = in_time(patience, both).await?;
-            let (write, read) = opened.split();
+            let (write, read) = opened.split(patience);
             talk(read, write, names, line).await
         }
     }

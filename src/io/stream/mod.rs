@@ -9,6 +9,7 @@ mod any_of;
 mod connection;
 mod counts;
 mod framed;
+mod frames;
 mod limits;
 mod listen;
 mod tls;

@@ -2,12 +2,19 @@
 
 use super::counts::Ended;
 use super::framed::{Came, Sink, Source};
+use super::frames::Frames;
 use crate::sip::limits::MAX_MESSAGE;
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use std::future::poll_fn;
 use std::io;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::sleep_until;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -20,9 +27,29 @@ const SIP: &str = "sip";
 /// What may wait inside for a peer that does not read, past what is just being sent: pongs.
 const UNSENT: usize = 2 * MAX_MESSAGE;
 
+/// A WebSocket that is open.
+pub(super) struct Opened<S> {
+    socket: WebSocketStream<Watched<S>>,
+    progress: Progress,
+}
+
+/// How far the reader is; nothing before the frames begin.
+type Progress = Arc<Mutex<Option<Frames>>>;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Opened<S> {
+    /// A message must be whole within `patience` of its first octet.
+    pub(super) fn split(
+        self,
+        patience: Duration,
+    ) -> (SplitSink<WebSocketStream<Watched<S>>, Message>, Messages<S>) {
+        let (write, read) = self.socket.split();
+        (write, Messages { read, progress: self.progress, patience })
+    }
+}
+
 /// Answers the opening handshake, or refuses it: 403 to a page that is not on the list, 400 to what does not want to
 /// speak SIP. A request without Origin comes from no browser and is taken.
-pub(super) async fn accept<S>(stream: S, origins: &[String]) -> Result<WebSocketStream<S>, Ended>
+pub(super) async fn accept<S>(stream: S, origins: &[String]) -> Result<Opened<S>, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -36,8 +63,52 @@ where
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SIP));
         Ok(response)
     };
-    let opened = accept_hdr_async_with_config(stream, judge, Some(limits())).await;
-    opened.map_err(|_| refused.unwrap_or(Ended::NoHandshake))
+    let progress = Progress::default();
+    let watched = Watched { stream, progress: progress.clone() };
+    let opened = accept_hdr_async_with_config(watched, judge, Some(limits())).await;
+    let socket = opened.map_err(|_| refused.unwrap_or(Ended::NoHandshake))?;
+    // The library takes nothing that comes in one piece with the handshake: what is read from here on are frames.
+    *locked(&progress) = Some(Frames::default());
+    Ok(Opened { socket, progress })
+}
+
+fn locked(progress: &Progress) -> MutexGuard<'_, Option<Frames>> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The bytes under a WebSocket, with an eye on how far the frames are that are read from them.
+pub(super) struct Watched<S> {
+    stream: S,
+    progress: Progress,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if let Some(frames) = locked(&self.progress).as_mut() {
+            frames.read(Instant::now(), buffer.filled().get(before..).unwrap_or_default());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 fn limits() -> WebSocketConfig {
@@ -113,10 +184,44 @@ pub fn fuzz(bytes: &[u8]) {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for SplitStream<WebSocketStream<S>> {
+/// What comes on a WebSocket.
+pub(super) struct Messages<S> {
+    read: SplitStream<WebSocketStream<Watched<S>>>,
+    progress: Progress,
+    patience: Duration,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Messages<S> {
+    /// What comes next; `Err` when it takes too long over it. How long silence between messages may last is the driver's
+    /// to say.
+    async fn in_time(&mut self) -> Result<Option<Result<Message, Error>>, Ended> {
+        let Messages { read, progress, patience } = self;
+        let mut due = None;
+        let mut sleep = pin!(sleep_until(Instant::now().into()));
+        poll_fn(|cx| {
+            if let Poll::Ready(came) = read.poll_next_unpin(cx) {
+                return Poll::Ready(Ok(came));
+            }
+            let begun = locked(progress).as_ref().and_then(Frames::begun);
+            let Some(now_due) = begun.map(|begun| begun + *patience) else { return Poll::Pending };
+            if due != Some(now_due) {
+                due = Some(now_due);
+                sleep.as_mut().reset(now_due.into());
+            }
+            sleep.as_mut().poll(cx).map(|()| Err(Ended::TooSlow))
+        })
+        .await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
     async fn next(&mut self) -> Came {
         loop {
-            return match StreamExt::next(self).await {
+            let next = match self.in_time().await {
+                Ok(next) => next,
+                Err(ended) => return Came::End(ended, None),
+            };
+            return match next {
                 Some(Ok(Message::Text(text))) => came(text.into()),
                 Some(Ok(Message::Binary(bytes))) => came(bytes),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => Came::Sign,
@@ -139,7 +244,7 @@ fn came(bytes: Bytes) -> Came {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for SplitSink<WebSocketStream<S>, Message> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Sink for SplitSink<WebSocketStream<Watched<S>>, Message> {
     async fn send(&mut self, message: Bytes) -> io::Result<()> {
         // A display name in another character set is no text to WebSocket (RFC 6455 section 5.6).
         let message = match std::str::from_utf8(&message) {
