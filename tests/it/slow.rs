@@ -230,3 +230,34 @@ async fn a_websocket_that_is_only_pinged_is_not_cut_however_long_it_takes() {
     }
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_stranger_who_says_more_than_he_may_is_slowed_and_then_cut_and_a_trunk_notices_nothing() {
+    let gateway = patient_gateway("much", 64, ["20s", "60s"]).await;
+    let stranger = connect_from("127.0.0.1", gateway.at(Transport::Tcp)).await;
+    let stranger = Line::new(stranger.local_addr().unwrap(), "TCP", stranger);
+    let message = stranger.request("OPTIONS", 1, "", "");
+    let (mut read, mut write) = stranger.carrier.into_split();
+    let mut heard = Vec::new();
+    let speaks = async { while write.write_all(message.as_bytes()).await.is_ok() {} };
+    let hears = async { while read.read_buf(&mut heard).await.is_ok_and(|n| n > 0) {} };
+    let cut = async {
+        tokio::select! {
+            () = speaks => {}
+            () = hears => {}
+        }
+    };
+    let (cut, ()) = tokio::join!(timeout(WITHIN, cut), async {
+        caller(&gateway).await.calls_and_hangs_up().await;
+    });
+    cut.expect("he is cut");
+    assert_eq!(gateway.running.streams().of(Ended::TooMuch), 1);
+    let answers = String::from_utf8_lossy(&heard).matches("CSeq: ").count();
+    assert!(answers <= 64 + 60, "the burst, and what had to wait: {answers}");
+    // A trunk may say so much at once.
+    let mut trunk = caller(&gateway).await;
+    for cseq in 1..=200 {
+        assert!(trunk.is_heard(cseq).await);
+    }
+    gateway.stop().await;
+}

@@ -3,13 +3,14 @@
 use super::super::driver::Inbound;
 use super::framed::{Came, Framed, Sink, Source, Written};
 use super::limits::{LAST_ANSWERS, LAST_WORDS, OPEN_WITHIN, PING_EVERY};
+use super::pace::{May, Pace};
 use super::{Ended, Setting, tls, websocket};
 use crate::gateway::Input;
 use crate::sip::{Flow, Transport};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
@@ -20,17 +21,29 @@ use tokio_rustls::TlsAcceptor;
 /// Answers to keep-alives that may wait for a peer that does not read; further ones are not given.
 const PONGS: usize = 4;
 
-/// When a connection was last heard, for whoever decides whether that is too long ago.
+/// When a connection was last heard, for whoever decides whether that is too long ago; and whether somebody known is
+/// behind it, for whoever reads it.
 pub(super) struct Heard {
     began: Instant,
+    /// We opened it, or somebody known was behind it when last asked.
+    known: AtomicBool,
     /// Milliseconds after the beginning: of the last message, of the last sign of any kind.
     message: AtomicU64,
     sign: AtomicU64,
 }
 
 impl Heard {
-    pub(super) fn since(began: Instant) -> Heard {
-        Heard { began, message: AtomicU64::new(0), sign: AtomicU64::new(0) }
+    pub(super) fn since(began: Instant, known: bool) -> Heard {
+        let known = AtomicBool::new(known);
+        Heard { began, known, message: AtomicU64::new(0), sign: AtomicU64::new(0) }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_known(&self, known: bool) {
+        self.known.store(known, Ordering::Relaxed);
     }
 
     pub(super) fn message(&self) -> Instant {
@@ -190,11 +203,20 @@ async fn read_all(
     heard: &Heard,
     inbox: &mpsc::Sender<Inbound>,
 ) -> Ended {
+    let mut pace = Pace::new(Instant::now());
     loop {
         let came = source.next().await;
         heard.note(matches!(came, Came::Message(_)));
         match came {
             Came::Message(bytes) => {
+                if !heard.is_known() {
+                    match pace.message(Instant::now()) {
+                        May::Now => {}
+                        // Not reading stops him as a full inbox would, and the inbox is left to others.
+                        May::At(at) => tokio::time::sleep_until(at.into()).await,
+                        May::Never => return Ended::TooMuch,
+                    }
+                }
                 // A full inbox stops our reading, and so the peer: TCP's own back-pressure.
                 if inbox.send(Inbound::Gateway(Input::Sip { flow, bytes })).await.is_err() {
                     return Ended::Closed;

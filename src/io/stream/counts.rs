@@ -23,6 +23,8 @@ pub enum Ended {
     TooSlow,
     /// Nothing came for too long.
     Silent,
+    /// A stranger went on saying more than strangers may.
+    TooMuch,
     /// What came could not be cut into messages, or was too long.
     Broken,
     /// The peer does not take what is sent to it.
@@ -45,6 +47,7 @@ const REASONS: &[(Ended, &str, &str)] = &[
     (Ended::NotForSip, "connections_not_sip_total", "WebSockets without the sub-protocol sip"),
     (Ended::TooSlow, "connections_too_slow_total", "Connections cut in an unfinished message or handshake"),
     (Ended::Silent, "connections_silent_total", "Connections cut after silence"),
+    (Ended::TooMuch, "connections_too_much_total", "Connections of strangers cut for too many messages"),
     (Ended::Broken, "connections_broken_total", "Connections cut for what could not be framed"),
     (Ended::SlowReader, "connections_slow_reader_total", "Connections cut because the peer did not read"),
     (Ended::Unreachable, "connections_unreachable_total", "Connections that could not be opened"),

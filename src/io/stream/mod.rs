@@ -12,6 +12,7 @@ mod framed;
 mod frames;
 mod limits;
 mod listen;
+mod pace;
 mod tls;
 mod websocket;
 
@@ -75,8 +76,6 @@ struct Open {
     unsent: mpsc::Sender<Bytes>,
     task: AbortHandle,
     heard: Arc<Heard>,
-    /// We opened it, or somebody known was behind it when last asked.
-    known: bool,
     dialled: bool,
     /// What its peer had to prove to be, any one of them; nothing is proved without TLS.
     hosts: Vec<String>,
@@ -119,7 +118,7 @@ impl Connections {
         let origin = Origin::from(flow.remote.ip());
         if self.strangers(Some(origin)) >= limits.per_source {
             // Some of them may have registered since the last look.
-            self.open.values_mut().for_each(|open| open.known = open.dialled || gateway.knows(&open.flow));
+            self.open.values().for_each(|open| open.look(|flow| gateway.knows(flow)));
             if self.strangers(Some(origin)) >= limits.per_source {
                 return Some(Ended::SourceFull);
             }
@@ -130,7 +129,7 @@ impl Connections {
     /// The connections nobody is known on, from one origin or from everywhere.
     fn strangers(&self, from: Option<Origin>) -> usize {
         let is_from = |open: &&Open| from.is_none_or(|origin| Origin::from(open.flow.remote.ip()) == origin);
-        self.open.values().filter(|open| !open.known).filter(is_from).count()
+        self.open.values().filter(|open| !open.heard.is_known()).filter(is_from).count()
     }
 
     fn start<F>(
@@ -145,13 +144,13 @@ impl Connections {
         let Some(id) = flow.connection else { return };
         self.last = id;
         let (unsent, receiver) = mpsc::channel(UNSENT);
-        let heard = Arc::new(Heard::since(Instant::now()));
+        let heard = Arc::new(Heard::since(Instant::now(), known));
         let setting = self.setting.clone();
         let task = task(connection::Line { flow, unsent: receiver, heard: heard.clone(), setting });
         let task = self.runtime.spawn(task).abort_handle();
         let dialled = made.is_some();
         let (asked, hosts) = made.map(|(asked, hosts)| (vec![asked], hosts)).unwrap_or_default();
-        self.open.insert(id, Open { flow, unsent, task, heard, known, dialled, hosts, asked });
+        self.open.insert(id, Open { flow, unsent, task, heard, dialled, hosts, asked });
         // Whoever came by TLS has not proved to be the host somebody else asks for.
         if dialled || !flow.transport.is_secure() {
             self.with.entry((flow.transport, flow.remote)).or_default().push(id);
@@ -235,9 +234,9 @@ impl Connections {
     pub fn sweep(&mut self, tie: impl Fn(&Flow) -> Tie, paths: impl FnOnce() -> HashSet<Flow>) -> Vec<Flow> {
         let (now, limits) = (Instant::now(), self.setting.limits);
         let mut silent = Vec::new();
-        for open in self.open.values_mut() {
+        for open in self.open.values() {
             let tie = tie(&open.flow);
-            open.known = open.dialled || tie != Tie::Nobody;
+            open.heard.set_known(open.dialled || tie != Tie::Nobody);
             if open.is_silent(tie, now, limits.stranger_silence) {
                 silent.push(open.flow);
             }
@@ -255,6 +254,11 @@ impl Connections {
 }
 
 impl Open {
+    /// Sees whether somebody known is behind it; whom we asked for is.
+    fn look(&self, knows: impl Fn(&Flow) -> bool) {
+        self.heard.set_known(self.dialled || knows(&self.flow));
+    }
+
     /// Whether it has been silent for too long. A keep-alive shows that a known peer lives; from a stranger it is the
     /// cheapest way to stay. Whether a silent trunk is still there is TCP's to find out.
     fn is_silent(&self, tie: Tie, now: Instant, stranger_silence: Duration) -> bool {

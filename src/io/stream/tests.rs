@@ -32,7 +32,7 @@ async fn silence_closes_no_trunk_and_nobody_in_a_call_but_seats_without_keep_ali
     let mut silent = |tie_port: u16| {
         let flow = flow(Transport::Tcp, &format!("192.0.2.1:{tie_port}"), Some(c.last + 1));
         c.start(flow, true, None, |_| pending());
-        c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago));
+        c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago, false));
         flow
     };
     let (trunk, seat, stranger) = (silent(1), silent(2), silent(3));
@@ -40,7 +40,7 @@ async fn silence_closes_no_trunk_and_nobody_in_a_call_but_seats_without_keep_ali
     let dialled = flow(Transport::Tcp, "192.0.2.1:6", Some(c.last + 1));
     let asked = Flow { connection: None, ..dialled };
     c.start(dialled, true, Some((asked, Vec::new())), |_| pending());
-    c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago));
+    c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago, false));
     let tie = |flow: &Flow| match flow.remote.port() {
         1 => Tie::Trunk,
         2 | 4 => Tie::KeepAlive,

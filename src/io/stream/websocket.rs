@@ -219,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Source for Messages<S> {
         loop {
             let next = match self.in_time().await {
                 Ok(next) => next,
-                Err(ended) => return Came::End(ended, None),
+                Err(ended) => return Came::End(ended),
             };
             return match next {
                 Some(Ok(Message::Text(text))) => came(text.into()),
