@@ -1,7 +1,7 @@
 //! `hotline check`: whether a configuration is sound, without touching a running gateway.
 
 use super::configuration::{Named, NoConfig};
-use crate::config::{Config, Listen, Seat, Transport};
+use crate::config::{Authenticate, Config, Listen, Seat, Transport, Trunk};
 use std::collections::HashSet;
 use std::io::Write;
 
@@ -54,9 +54,8 @@ fn summary(name: &str, c: &Config) -> String {
     line("http", c.http.listen.to_string());
     line("store", format!("{}, {} days", c.store.path.display(), c.store.retention_days));
     for t in &c.trunks {
-        let sources: Vec<String> = t.sources.iter().map(ToString::to_string).collect();
         let limits = format!("{} channels, {} calls/s", t.channels, t.calls_per_second);
-        line("trunk", format!("{}: {limits}, without a password from {}", t.name, sources.join(", ")));
+        line("trunk", format!("{}: {limits}, {}", t.name, proof(t)));
     }
     line("seats", format!("{} that register, {fixed} at a fixed place", c.seats.len() - fixed));
     for q in &c.queues {
@@ -69,6 +68,19 @@ fn summary(name: &str, c: &Config) -> String {
         line("note", note);
     }
     text
+}
+
+/// What a trunk is known by.
+fn proof(t: &Trunk) -> String {
+    let sources: Vec<String> = t.sources.iter().map(ToString::to_string).collect();
+    let from = if sources.is_empty() { "anywhere".into() } else { sources.join(", ") };
+    match t.authenticate {
+        Authenticate::Address => format!("without a password from {from}"),
+        Authenticate::Digest => format!("with a password from {from}"),
+        Authenticate::Certificate => {
+            format!("with a certificate of {} from {from}", t.certificates.join(" or "))
+        }
+    }
 }
 
 /// What is allowed, and perhaps not meant.
@@ -116,6 +128,20 @@ mod tests {
         assert_eq!(done, Ok(()));
         assert!(text.starts_with("OK: ") && text.contains("0 that register, 500 at a fixed place"), "{text}");
         assert!(text.contains("12345 leads to main") && !text.contains("note"), "{text}");
+    }
+
+    #[test]
+    fn each_trunk_is_said_to_be_known_by_what_it_is_known_by() {
+        let config = Config::embedded();
+        let trunk = config.trunks.first().unwrap();
+        let with = |authenticate| {
+            let certificates = vec!["a.example".to_owned(), "b.example".to_owned()];
+            proof(&Trunk { authenticate, certificates, sources: Vec::new(), ..trunk.clone() })
+        };
+        assert!(proof(trunk).starts_with("without a password from 127.0.0.0/8, "));
+        assert_eq!(with(Authenticate::Digest), "with a password from anywhere");
+        let by_name = "with a certificate of a.example or b.example from anywhere";
+        assert_eq!(with(Authenticate::Certificate), by_name);
     }
 
     #[test]
