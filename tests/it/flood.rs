@@ -22,6 +22,9 @@ const STRANGERS_RATE: u32 = 1_000;
 /// The trunk that floods may bring so many calls a second, and brings twice as many.
 const TRUNK_RATE: u32 = 50;
 
+/// Requests that begin no call a second, of the trunk that floods.
+const REQUESTS_RATE: u32 = 1_000;
+
 /// Large datagrams a second: 6 MB.
 const LARGE_RATE: u32 = 100;
 
@@ -186,6 +189,20 @@ const TRUNKS_CALLS: Flood = Flood {
     from: LOUD_TRUNK,
     per_second: TRUNK_RATE * 2,
     request: |peer, id| peer.invite(id),
+};
+
+const TRUNKS_QUESTIONS: Flood = Flood {
+    named: "OPTIONS of a trunk",
+    from: LOUD_TRUNK,
+    per_second: REQUESTS_RATE,
+    request: |peer, id| peer.request("OPTIONS", id, 1, "", ""),
+};
+
+const TRUNKS_BYES: Flood = Flood {
+    named: "BYEs of a trunk in dialogs there are not",
+    from: LOUD_TRUNK,
+    per_second: REQUESTS_RATE,
+    request: |peer, id| peer.request("BYE", id, 2, &format!(";tag={id}"), ""),
 };
 
 /// What a flood got to hear, by status, and how many it sent.
@@ -363,10 +380,33 @@ fn a_trunk_at_twice_its_limit_is_shed_with_a_record_of_each_call_and_harms_nobod
 }
 
 #[test]
+fn a_flood_of_options_of_a_trunk_costs_another_trunk_nothing() {
+    town::run(async {
+        let mut gateway = start("flood-options");
+        let heard = &story(&gateway, &[TRUNKS_QUESTIONS], Ending::Short).await[0];
+        assert!(heard.of("200") > 0, "a trunk may ask: {heard:?}");
+        assert!(gateway.stop().success());
+        gateway.check_log();
+    });
+}
+
+#[test]
+fn a_flood_of_requests_of_a_trunk_in_dialogs_there_are_not_costs_another_trunk_nothing() {
+    town::run(async {
+        let mut gateway = start("flood-dialogs");
+        let heard = &story(&gateway, &[TRUNKS_BYES], Ending::Short).await[0];
+        assert!(heard.of("481") > 0, "it is told: {heard:?}");
+        assert_eq!(heard.of("200"), 0, "{heard:?}");
+        assert!(gateway.stop().success());
+        gateway.check_log();
+    });
+}
+
+#[test]
 fn after_floods_of_every_kind_memory_is_back_where_it_was() {
     town::run(async {
         let mut gateway = start("flood-memory");
-        let kinds = [TRUNKS_CALLS, STRANGERS_CALLS, STRANGERS_LARGE];
+        let kinds = [TRUNKS_CALLS, TRUNKS_QUESTIONS, TRUNKS_BYES, STRANGERS_CALLS, STRANGERS_LARGE];
         story(&gateway, &kinds, Ending::Waits).await;
         assert!(gateway.stop().success());
         gateway.check_log();
