@@ -230,7 +230,7 @@ impl Gateway {
             Whom::Nobody => Err(Refused::With(404, "nobody has this number or name")),
             Whom::Forbidden => Err(Refused::With(403, "this seat may not call outside")),
             Whom::Seat(there) => {
-                if self.acd.is_engaged(&there) {
+                if there == *seat || self.acd.is_engaged(&there) {
                     return Err(Refused::With(486, "this seat has a call"));
                 }
                 let phones = self.phones_of(&there);

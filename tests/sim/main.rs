@@ -7,6 +7,7 @@ mod asking;
 mod checks;
 mod conduct;
 mod desk;
+mod desks;
 mod doors;
 mod early;
 mod keys;

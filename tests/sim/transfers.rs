@@ -170,6 +170,7 @@ fn what_a_seat_may_not_or_cannot_dial_is_refused() {
         ("nobody", "refused 404"),
         ("12345", "refused 403"),
         ("1009", "refused 403"),
+        ("1001", "refused 486"),
     ] {
         let line = w.seat_dials(1001, dials, HangUp::Never);
         w.run(S(1));
