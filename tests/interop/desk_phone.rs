@@ -222,10 +222,13 @@ fn a_citizen_handed_on_after_a_consultation_hears_the_department_at_once() {
     let department = town.department(&answers_and_speaks(4_000), voice.port);
     let citizen = town.citizen(citizen_voice.port);
     town.gateway.told("SeatConnected", 1);
+    desk.says("to LinphoneCallStreamsRunning", 1);
     desk.types("pause 1");
     town.gateway.told("CallHeld", 1);
+    desk.says("to LinphoneCallPaused", 1);
     desk.types(&format!("call sip:601@{at}"));
     town.gateway.told("ParticipantChanged", 1);
+    desk.says("to LinphoneCallStreamsRunning", 2);
     let asked = Instant::now();
     desk.types("transfer 1 --to-call 2");
     let expected = ["ATTENDED 1001 to Water STARTED", "ATTENDED 1001 to Water COMPLETED"];
@@ -245,6 +248,7 @@ fn a_citizen_nobody_answers_is_on_the_line_again_when_the_phone_has_kept_it() {
     let department = town.department(&Callee::new().rings_out(), voice.port);
     let citizen = town.citizen(citizen_voice.port);
     town.gateway.told("SeatConnected", 1);
+    desk.says("to LinphoneCallStreamsRunning", 1);
     desk.types(&format!("transfer sip:601@{at}"));
     let expected = ["BLIND 1001 to Water STARTED", "BLIND 1001 to Water FAILED"];
     assert_eq!(town.transfers(2), expected);

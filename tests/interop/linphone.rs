@@ -19,6 +19,8 @@ const REGISTER: Duration = Duration::from_secs(20);
 /// A phone that runs. Killed when its owner goes.
 pub struct Linphone {
     process: Process,
+    /// What it says.
+    says: std::path::PathBuf,
 }
 
 impl Linphone {
@@ -54,7 +56,14 @@ impl Linphone {
         let registered = poll(REGISTER, || said().contains("LinphoneRegistrationOk").then_some(()));
         assert!(registered.is_some(), "linphone does not register: {}", said());
         assert!(said().contains("algorithm=SHA-256"), "it answered the stronger of the two challenges");
-        Linphone { process }
+        Linphone { process, says: place.file("linphone.log") }
+    }
+
+    /// Waits until it has said this so often: what the gateway has seen, the phone may not have seen yet.
+    pub fn says(&self, words: &str, times: usize) {
+        let said = || String::from_utf8_lossy(&std::fs::read(&self.says).unwrap_or_default()).into_owned();
+        let found = poll(REGISTER, || (said().matches(words).count() >= times).then_some(()));
+        assert!(found.is_some(), "linphone does not say {words} {times} times: {}", said());
     }
 
     /// Types a command.

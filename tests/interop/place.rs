@@ -102,8 +102,27 @@ pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T
     }
 }
 
-/// A UDP port of loopback that was free a moment ago, for a program that must be told its port.
+/// The ports programs are told: above those the system gives to whoever asks for any, so that nobody gets one of them
+/// between our look and the program's start.
+const TOLD: std::ops::Range<u16> = 61_000..65_400;
+
+/// A port of loopback that is free for UDP and TCP and was given to nobody else here, for a program that must be told its
+/// port. Even, with the next one free too, as RTP wants it.
 pub fn free_port() -> u16 {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port on loopback");
-    socket.local_addr().expect("its address").port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let pairs = u32::from(TOLD.end - TOLD.start) / 2;
+    // Two runs at once begin at places of their own.
+    let begin = std::process::id().wrapping_mul(97);
+    let is_free = |port: u16| {
+        std::net::UdpSocket::bind(("127.0.0.1", port)).is_ok()
+            && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
+    };
+    for _ in 0..pairs {
+        let pair = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % pairs;
+        let port = TOLD.start + 2 * pair as u16;
+        if is_free(port) && is_free(port + 1) {
+            return port;
+        }
+    }
+    panic!("no port from {} to {} is free on loopback", TOLD.start, TOLD.end)
 }
