@@ -203,7 +203,8 @@ impl Gateway {
             self.tallies.refusals.count(at, cause);
             return false;
         }
-        if at == Standing::Stranger && flow.transport == Transport::Udp {
+        // One we know earns too: his Via may have the answer go to another port of his, which nobody knows.
+        if flow.transport == Transport::Udp {
             self.allowance.earn(now, flow.remote.ip(), bytes.len());
         }
         true

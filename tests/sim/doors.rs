@@ -424,6 +424,16 @@ fn known_and_unknown_users_hear_the_same_at_the_same_instants() {
 }
 
 #[test]
+fn a_phone_we_know_is_answered_at_the_port_its_via_names_though_nobody_is_known_there() {
+    let mut house = House::new();
+    let options = house.request("OPTIONS", "sip:hotline.example", "1002", "");
+    let options = options.replace("UDP h;", "UDP 192.0.2.52:5090;").replace(";rport", "");
+    let sent = house.hears(flow(Transport::Udp, FIXED_PHONE), options);
+    let sent: Vec<_> = sent.iter().map(|(to, m)| (to.remote.to_string(), m.status())).collect();
+    assert_eq!(sent, [("192.0.2.52:5090".to_owned(), Some(200))]);
+}
+
+#[test]
 fn a_request_that_names_another_host_is_not_for_us() {
     let mut house = House::new();
     let phone = flow(Transport::Udp, PHONE);
