@@ -42,12 +42,17 @@ pub struct Doors {
 impl Doors {
     /// Starts the program. `more` is added to its configuration.
     pub fn open(name: &'static str, more: &'static str) -> Doors {
+        Doors::open_as(name, "", more)
+    }
+
+    /// The same with keys of `[sip]`.
+    pub fn open_as(name: &'static str, sip: &'static str, more: &'static str) -> Doors {
         let [_, _, high, low] = std::process::id().to_be_bytes();
         let of_test = name.bytes().fold(7u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
         // Below 127.121: the media of the other tests stand there too, each with a port of its own.
         let net = [121 + (high ^ of_test) % 130, low];
         let configure =
-            move |directory: &Path, ports: [SocketAddr; 3]| configuration(net, more, directory, ports);
+            move |directory: &Path, ports: [SocketAddr; 3]| configuration(net, [sip, more], directory, ports);
         Doors { programme: Programme::configured(name, configure), net }
     }
 
@@ -85,12 +90,17 @@ fn address([a, b]: [u8; 2], at: At) -> IpAddr {
     Ipv4Addr::new(127, a, b, last).into()
 }
 
-fn configuration(net: [u8; 2], more: &str, directory: &Path, [sip, grpc, http]: [SocketAddr; 3]) -> String {
+fn configuration(
+    net: [u8; 2],
+    [keys, more]: [&str; 2],
+    directory: &Path,
+    [sip, grpc, http]: [SocketAddr; 3],
+) -> String {
     let [trunk, seat, _] = [At::Trunk, At::Seat, At::Stranger].map(|at| address(net, at));
     let store = directory.join("journal.db");
     let [a, b] = net;
     format!(
-        "[sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"]\n\
+        "[sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"]\n{keys}\n\
          [media]\naddress = \"127.{a}.{b}.9\"\nports = \"16384-18383\"\n\
          [grpc]\nlisten = \"{grpc}\"\n[http]\nlisten = \"{http}\"\n\
          [store]\npath = {store:?}\n[log]\nlevel = \"warn\"\n[limits]\ndrain = \"1s\"\n\
