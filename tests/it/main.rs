@@ -6,6 +6,7 @@ mod agent;
 mod blocks;
 mod both_sides;
 mod certificates;
+mod conduct;
 mod config;
 mod flood;
 mod fuzz;
