@@ -45,14 +45,23 @@ impl Doors {
         Doors::open_as(name, "", more)
     }
 
+    /// The same with a log of this level.
+    pub fn that_log(name: &'static str, level: &'static str) -> Doors {
+        Doors::built(name, ["", level, ""])
+    }
+
     /// The same with keys of `[sip]`.
     pub fn open_as(name: &'static str, sip: &'static str, more: &'static str) -> Doors {
+        Doors::built(name, [sip, "warn", more])
+    }
+
+    fn built(name: &'static str, keys: [&'static str; 3]) -> Doors {
         let [_, _, high, low] = std::process::id().to_be_bytes();
         let of_test = name.bytes().fold(7u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
         // Below 127.121: the media of the other tests stand there too, each with a port of its own.
         let net = [121 + (high ^ of_test) % 130, low];
         let configure =
-            move |directory: &Path, ports: [SocketAddr; 3]| configuration(net, [sip, more], directory, ports);
+            move |directory: &Path, ports: [SocketAddr; 3]| configuration(net, keys, directory, ports);
         Doors { programme: Programme::configured(name, configure), net }
     }
 
@@ -92,7 +101,7 @@ fn address([a, b]: [u8; 2], at: At) -> IpAddr {
 
 fn configuration(
     net: [u8; 2],
-    [keys, more]: [&str; 2],
+    [keys, level, more]: [&str; 3],
     directory: &Path,
     [sip, grpc, http]: [SocketAddr; 3],
 ) -> String {
@@ -103,7 +112,7 @@ fn configuration(
         "[sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"]\n{keys}\n\
          [media]\naddress = \"127.{a}.{b}.9\"\nports = \"16384-18383\"\n\
          [grpc]\nlisten = \"{grpc}\"\n[http]\nlisten = \"{http}\"\n\
-         [store]\npath = {store:?}\n[log]\nlevel = \"warn\"\n[limits]\ndrain = \"1s\"\n\
+         [store]\npath = {store:?}\n[log]\nlevel = \"{level}\"\n[limits]\ndrain = \"1s\"\n\
          [[trunk]]\nname = \"pbx\"\nsources = [\"{trunk}\"]\nchannels = 500\ncalls_per_second = 1000\n\
          [[seat]]\nid = \"1001\"\ncontact = \"sip:1001@{seat}:{SEAT_PORT}\"\n\
          [[seat]]\nid = \"1002\"\n[[seat]]\nid = \"watson\"\n[[seat]]\nid = \"j.user\"\n[[seat]]\nid = \"user\"\n\

@@ -499,3 +499,37 @@ fn the_published_messages_as_they_are_leave_the_program_answering() {
     assert!(doors.programme.stop().success());
     doors.programme.check_log();
 }
+
+/// Messages of our own that cannot be read.
+const MALFORMED: usize = 1_000;
+
+#[test]
+fn a_thousand_malformed_messages_leave_no_line_in_the_log_of_any_level_above_trace() {
+    let doors = Doors::that_log("torture-log", "debug");
+    let broken: Vec<Vec<u8>> =
+        OWN.iter().filter(|own| [400, 505].contains(&own.status)).map(|own| own.bytes()).collect();
+    assert!(broken.len() > 15);
+    let lines = || {
+        let log = std::fs::read_to_string(doors.programme.directory().join("log")).expect("the log");
+        log.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    doors.agent(At::Trunk, Over::Udp).until_options();
+    let before = lines();
+    assert!(!before.is_empty(), "it logs");
+    for at in [At::Trunk, At::Seat, At::Stranger] {
+        let mut agent = doors.agent(at, Over::Udp);
+        for (n, bytes) in broken.iter().cycle().take(MALFORMED).enumerate() {
+            agent.send(fresh(bytes, &unique()));
+            if n % 50 == 49 {
+                // No more than fit into the socket.
+                doors.agent(At::Trunk, Over::Udp).until_options();
+            }
+        }
+    }
+    for bytes in &broken {
+        doors.agent(At::Trunk, Over::Tcp).send(fresh(bytes, &unique()));
+        doors.agent(At::Trunk, Over::Tcp).until_options();
+    }
+    let more = lines().split_off(before.len());
+    assert!(more.is_empty(), "{more:#?}");
+}

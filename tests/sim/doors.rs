@@ -30,6 +30,8 @@ pub struct House {
     events: Vec<CallEvent>,
     kept: Vec<BlockEntry>,
     count: u64,
+    /// Whether its disk takes anything.
+    stalled: bool,
 }
 
 pub fn flow(transport: Transport, remote: &str) -> Flow {
@@ -77,6 +79,7 @@ impl House {
             events: Vec::new(),
             kept: Vec::new(),
             count: 0,
+            stalled: false,
         };
         house.carry_out(out);
         house
@@ -95,7 +98,9 @@ impl House {
                     self.sent.extend(Message::parse(bytes).ok().map(|message| (flow, message)));
                 }
                 Output::Append { event, .. } => {
-                    inputs.push(Input::Durable { position: event.position });
+                    if !self.stalled {
+                        inputs.push(Input::Durable { position: event.position });
+                    }
                     self.events.push(event);
                 }
                 Output::Media(media::Command::Open { leg, .. }) => {
@@ -348,6 +353,40 @@ fn under_overload_new_calls_are_shed_with_a_record_and_calls_already_in_are_serv
     assert_eq!(house.statuses(OTHER_TRUNK, &bye), [200]);
     house.takes(Input::Overloaded(false));
     let good = house.invite("13800000002", "");
+    assert_eq!(house.statuses(OTHER_TRUNK, &good), [100, 200]);
+}
+
+#[test]
+fn while_the_journal_is_stalled_new_calls_are_503_with_retry_after_and_nothing_is_kept_of_them() {
+    let mut house = House::new();
+    house.stalled = true;
+    house.takes(Input::JournalBackedUp(true));
+    let (mut refused, mut most_kept, begun) = (0, 0, house.events.len() - 1);
+    // Half of what the trunk may bring, then four times as much.
+    for (pause, seconds) in [(40, 20), (5, 20)] {
+        for _ in 0..seconds * 1_000 / pause {
+            let invite = house.invite("13800000000", "");
+            let mut heard = house.hears(flow(Transport::Udp, OTHER_TRUNK), invite);
+            heard.extend(house.waits(Duration::from_millis(pause)));
+            assert!(
+                heard.iter().all(|(_, m)| m.status() == Some(503) && m.header("Retry-After").is_some()),
+                "{heard:?}"
+            );
+            refused += heard.len();
+            let counts = house.gateway.counts();
+            most_kept = most_kept.max(counts.transactions + counts.awaiting_disk + counts.calls);
+        }
+    }
+    // One second's worth of the trunk's rate may have been saved up.
+    assert!((1_480..=1_560).contains(&refused), "{refused}");
+    assert!(most_kept <= 4, "answers wait for the disk for 20 ms: {most_kept} were kept");
+    assert_eq!(house.refusals().len(), refused);
+    let written = house.events.len() - begun;
+    assert!(written <= 2 * refused + 2, "a refusal, its record, and two alarms: {written}");
+    assert!(house.turned_away(Standing::Trunk, Cause::Rate) > 2_000, "the rest was passed over unread");
+    house.stalled = false;
+    house.takes(Input::JournalBackedUp(false));
+    let good = house.invite("13800000001", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &good), [100, 200]);
 }
 
