@@ -41,7 +41,7 @@ impl Call {
             part: Part::Asking,
             presentation: PresentationId::new(cx.now.wall, cx.random),
             seat,
-            presence: Presence::new(Way { flow: asked.flow, behind: None }, asked.watch),
+            presence: Presence::new(Way { flow: asked.flow, behind: None }, asked.watch, asked.inside),
             others: Vec::new(),
             signalling: SeatSignalling::Answering { asked },
             media,
@@ -89,7 +89,7 @@ impl Call {
         let contact = cx.rules.contact(&asked.flow, &asked.invite);
         let tag = leg.to_string();
         let answer = seat.media.answer(cx.rules, asked.flow, &asked.offer).and_then(Result::ok);
-        let dialog = Dialog::uas(&asked.invite, asked.flow, &tag, &contact);
+        let dialog = Dialog::uas(&asked.invite, asked.flow, &tag, &contact).map(|d| d.going(asked.inside));
         let (Some((body, agreed)), Some(dialog)) = (answer, dialog) else { return false };
         let response = Outgoing::response(&asked.invite, 200, Some(&tag))
             .with("Contact", contact)

@@ -5,7 +5,7 @@
 use super::arrival;
 use crate::sdp::{self, Codec, Negotiated};
 use crate::sip::reliable::{Heard, Order};
-use crate::sip::{Dialog, Flow, Message, Method, Outgoing};
+use crate::sip::{Dialog, Flow, Inside, Message, Method, Outgoing};
 
 /// At most this many early dialogs of one INVITE; a phone number with more phones behind it has the rest answered by
 /// its final response alone.
@@ -36,7 +36,13 @@ pub struct Progress {
 
 impl EarlyDialogs {
     /// Takes a provisional response to `invite`, which offered `codecs`.
-    pub fn hear(&mut self, invite: &Outgoing, codecs: &[Codec], flow: Flow, response: &Message) -> Progress {
+    pub fn hear(
+        &mut self,
+        invite: &Outgoing,
+        codecs: &[Codec],
+        (flow, inside): (Flow, Inside),
+        response: &Message,
+    ) -> Progress {
         let news = Progress { is_new: true, ..Progress::default() };
         let Some(tag) = response.to_tag() else { return news };
         let at = match self.0.iter().position(|e| e.dialog.remote_tag() == tag) {
@@ -44,6 +50,7 @@ impl EarlyDialogs {
             None => {
                 let dialog = Dialog::uac(invite, flow, response).filter(|_| self.0.len() < MOST);
                 let Some(dialog) = dialog else { return news };
+                let dialog = dialog.going(inside);
                 self.0.push(Early { dialog, heard: Heard::default(), settled: None });
                 self.0.len() - 1
             }
@@ -70,10 +77,10 @@ impl EarlyDialogs {
     pub fn confirm(
         &mut self,
         invite: &Outgoing,
-        flow: Flow,
+        (flow, inside): (Flow, Inside),
         response: &Message,
     ) -> Option<(Dialog, Option<Negotiated>)> {
-        let confirmed = Dialog::uac(invite, flow, response)?;
+        let confirmed = Dialog::uac(invite, flow, response)?.going(inside);
         let at = self.0.iter().position(|e| Some(e.dialog.remote_tag()) == response.to_tag());
         Some(match at {
             Some(at) => {

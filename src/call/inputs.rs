@@ -7,7 +7,7 @@ use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
-use crate::sip::{Cause, Failure, Flow, Message, Method, Outgoing, ServerTx, Way};
+use crate::sip::{Cause, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Way};
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -204,6 +204,8 @@ pub struct SeatAsked {
     pub offer: Box<Description>,
     /// Whether its phone may be asked if it is there.
     pub watch: Watch,
+    /// How its phone is reached inside the dialog.
+    pub inside: Inside,
 }
 
 /// One phone: of a seat, or behind a number outside.
@@ -227,6 +229,8 @@ pub struct Target {
     pub routes: Vec<Box<str>>,
     /// Whether it may be asked if it is there.
     pub watch: Watch,
+    /// How it is reached inside a dialog.
+    pub inside: Inside,
 }
 
 /// Whether a phone may be asked if it is there.

@@ -18,7 +18,7 @@ use crate::event::{
 };
 use crate::id::{CallId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId};
 use crate::media;
-use crate::sip::{Dialog, Flow, Message, Outgoing, Way, option_tag};
+use crate::sip::{Dialog, Flow, Inside, Message, Outgoing, Way, option_tag};
 use crate::time::{Duration, Timers};
 use std::sync::Arc;
 
@@ -62,8 +62,8 @@ impl Call {
     /// taken from here on. It is rung once the beginning is on disk.
     pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
         let Dialled { call, seat, operator, asked, to } = dialled;
-        let SeatAsked { leg, tx, flow, invite, offer, watch } = asked;
-        let presence = Presence::new(Way { flow, behind: None }, watch);
+        let SeatAsked { leg, tx, flow, invite, offer, watch, inside } = asked;
+        let presence = Presence::new(Way { flow, behind: None }, watch, inside);
         let trunk = to.trunk.clone().unwrap_or_else(|| TrunkId::from(""));
         let received = placed(&seat, trunk, &to.name, leg, (&invite, flow));
         let (number, identity) = (received.service_number.clone(), received.caller.clone());
@@ -159,7 +159,8 @@ impl Call {
         let (tx, tag) = (*tx, caller.id.to_string());
         let contact = cx.rules.contact(flow, invite);
         let answer = caller.media.answer(cx.rules, *flow, offer).and_then(Result::ok);
-        let dialog = Dialog::uas(invite, *flow, &tag, &contact);
+        let inside = self.owner.as_ref().map_or(Inside::ToContact, |owner| owner.presence.inside);
+        let dialog = Dialog::uas(invite, *flow, &tag, &contact).map(|dialog| dialog.going(inside));
         let (Some((body, agreed)), Some(dialog)) = (answer, dialog) else { return self.own_failed(488, cx) };
         let ok = Outgoing::response(invite, 200, Some(&tag))
             .with("Contact", contact)

@@ -21,7 +21,7 @@ impl Call {
         let Some(answer) = seat.media.answer(cx.rules, asked.flow, &asked.offer) else { return };
         let contact = cx.rules.contact(&asked.flow, &asked.invite);
         let tag = leg.to_string();
-        let dialog = Dialog::uas(&asked.invite, asked.flow, &tag, &contact);
+        let dialog = Dialog::uas(&asked.invite, asked.flow, &tag, &contact).map(|d| d.going(asked.inside));
         match (answer, dialog) {
             (Ok((body, agreed)), Some(dialog)) if waiting => {
                 let response = Outgoing::response(&asked.invite, 200, Some(&tag))

@@ -13,7 +13,7 @@ use crate::acd;
 use crate::event::{EndReason, EndedBy, What};
 use crate::id::{LegId, SeatId};
 use crate::media;
-use crate::sip::{Method, Way};
+use crate::sip::{Inside, Method, Way};
 use crate::time::{Duration, Mono};
 
 /// A seat that sent nothing for this long in a talk is asked whether it is there. Shorter than that, a burst of loss
@@ -31,6 +31,8 @@ const ON_HOLD: Duration = Duration::from_secs(5);
 pub struct Presence {
     way: Way,
     watch: Watch,
+    /// How it is reached inside a dialog.
+    pub inside: Inside,
     path: Path,
     /// When its media was last told to be silent.
     quiet: Option<Mono>,
@@ -57,8 +59,8 @@ pub(super) enum Broken {
 
 impl Presence {
     /// Of a phone that is about to ring, or calls.
-    pub fn new(way: Way, watch: Watch) -> Presence {
-        Presence { way, watch, path: Path::Open, quiet: None }
+    pub fn new(way: Way, watch: Watch, inside: Inside) -> Presence {
+        Presence { way, watch, inside, path: Path::Open, quiet: None }
     }
 
     /// A moment ago its media was told to be silent, and would have been told again.

@@ -86,11 +86,19 @@ impl Call {
         let (presence, signalling, others) = match reached {
             Reached::At(phones) => {
                 let Some(Phone { way, others }) = phones.into_iter().next() else { return };
-                (Presence::new(way.way(), way.watch), SeatSignalling::Preparing { target: way }, others)
+                (
+                    Presence::new(way.way(), way.watch, way.inside),
+                    SeatSignalling::Preparing { target: way },
+                    others,
+                )
             }
             Reached::Asked(asked) => {
                 let way = Way { flow: asked.flow, behind: None };
-                (Presence::new(way, asked.watch), SeatSignalling::Answering { asked }, Vec::new())
+                (
+                    Presence::new(way, asked.watch, asked.inside),
+                    SeatSignalling::Answering { asked },
+                    Vec::new(),
+                )
             }
         };
         let third = self.extension.as_ref().filter(|e| e.rings(presentation));
@@ -269,7 +277,7 @@ impl Call {
             return;
         }
         seat.conduct.learn(response);
-        let progress = seat.early.hear(invite, offered, flow, response);
+        let progress = seat.early.hear(invite, offered, (flow, seat.presence.inside), response);
         if let Some((flow, request)) = progress.prack {
             cx.out.push(Output::Request { leg, flow, request });
         }
@@ -336,7 +344,9 @@ impl Call {
         let waiting = if seat.part == Part::Third { ringing } else { offered };
         match std::mem::replace(&mut seat.signalling, SeatSignalling::Down) {
             SeatSignalling::Inviting { invite, target, offered, rang } if waiting => {
-                let Some((dialog, settled)) = seat.early.confirm(&invite, flow, response) else {
+                let Some((dialog, settled)) =
+                    seat.early.confirm(&invite, (flow, seat.presence.inside), response)
+                else {
                     hang_up_unwanted(leg, flow, response, cx);
                     return self.unusable_answer(
                         leg,
@@ -369,7 +379,9 @@ impl Call {
             }
             // The answer crossed our CANCEL, or the call is over: acknowledge and hang up.
             SeatSignalling::Inviting { invite, .. } | SeatSignalling::Cancelling { invite, .. } => {
-                if let Some((mut dialog, _)) = seat.early.confirm(&invite, flow, response) {
+                if let Some((mut dialog, _)) =
+                    seat.early.confirm(&invite, (flow, seat.presence.inside), response)
+                {
                     send_ack(leg, &dialog, response, cx);
                     let (flow, request) = (dialog.flow(), dialog.request(Method::Bye));
                     cx.out.push(Output::Request { leg, flow, request });

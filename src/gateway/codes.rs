@@ -86,8 +86,8 @@ impl Gateway {
         };
         let Asked { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.random);
-        let (offer, watch) = (Box::new(offer), self.watch_of(&seat));
-        self.picking = Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, watch }));
+        let (offer, watch, inside) = (Box::new(offer), self.watch_of(&seat), self.inside_of(&seat));
+        self.picking = Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, watch, inside }));
         self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.heard);
         self.acd_said(now, out);
         if let Some((_, missed)) = self.picking.take() {

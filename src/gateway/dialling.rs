@@ -11,7 +11,7 @@ use crate::call::{self, Call, Cx, Destination, Dialled, Phone, Referred, SeatAsk
 use crate::event::RefusalReason;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::trunk::Route;
-use crate::sip::{Flow, Message, ReferTo, Replaces, ServerTx, Uri};
+use crate::sip::{Flow, Inside, Message, ReferTo, Replaces, ServerTx, Uri};
 use crate::time::Now;
 use std::sync::Arc;
 
@@ -76,8 +76,8 @@ impl Gateway {
         }
         let Asked { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.random);
-        let watch = self.watch_of(&seat);
-        let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), watch };
+        let (watch, inside) = (self.watch_of(&seat), self.inside_of(&seat));
+        let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), watch, inside };
         match serves {
             Some(call) => {
                 self.asked_by(call, leg, tx);
@@ -210,8 +210,10 @@ impl Gateway {
 
     /// A number outside, with the ways to dial it through a trunk: its targets that live first.
     fn phone_at(&mut self, trunk: &TrunkId, number: &str) -> Option<Phone> {
-        let target =
-            |r: Route| Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch: Watch::LeftAlone };
+        let target = |r: Route| {
+            let (watch, inside) = (Watch::LeftAlone, Inside::ToContact);
+            Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch, inside }
+        };
         let mut ways = self.trunking.trunks.ways(trunk, number, WAYS).into_iter().map(target);
         Some(Phone { way: ways.next()?, others: ways.collect() })
     }

@@ -7,7 +7,7 @@ use crate::call::{self, Phone, Target, Watch};
 use crate::config::Config;
 use crate::id::SeatId;
 use crate::sip::liveness::{Place, Question, Said};
-use crate::sip::{Binding, ClientTx, Flow, Liveness, Method, Outgoing, keep_alive};
+use crate::sip::{Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, keep_alive};
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
 
@@ -93,6 +93,11 @@ impl Gateway {
     /// Whether the phones of a seat may be asked if they are there.
     pub(super) fn watch_of(&self, seat: &SeatId) -> Watch {
         if self.phones.left_alone.contains(seat) { Watch::LeftAlone } else { Watch::Asked }
+    }
+
+    /// How a seat's phone is reached inside a dialog it began: one at a fixed place by its Contact.
+    pub(super) fn inside_of(&self, seat: &SeatId) -> Inside {
+        if self.static_contacts.contains_key(seat) { Inside::ToContact } else { Inside::ByFlow }
     }
 
     /// Looks after the seats whose registrations changed.
@@ -226,5 +231,7 @@ impl Gateway {
 
 fn target_of(binding: &Binding, watch: Watch) -> Target {
     let (uri, routes) = (binding.target().to_owned(), binding.path.clone());
-    Target { uri, flow: binding.flow, routes, watch }
+    // Through a proxy the phone is found by its route, and inside a dialog by the proxy's own.
+    let inside = if routes.is_empty() { Inside::ByFlow } else { Inside::ToContact };
+    Target { uri, flow: binding.flow, routes, watch, inside }
 }

@@ -15,7 +15,7 @@ use crate::event::Sequence;
 use crate::id::{QueueId, SeatId};
 use crate::sdp::Codec;
 use crate::sip::registrar::Held;
-use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Registrar, Transport};
+use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Inside, Registrar, Transport};
 use crate::time::{Duration, Now, Timers};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -225,7 +225,8 @@ fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
         let transport = Transport::from(contact.transport);
         let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
         let watch = if seat.ping { Watch::Asked } else { Watch::LeftAlone };
-        let target = Target { uri: contact.uri.clone(), flow, routes: Vec::new(), watch };
+        let inside = Inside::ToContact;
+        let target = Target { uri: contact.uri.clone(), flow, routes: Vec::new(), watch, inside };
         contacts.insert(seat.id.clone(), target);
     }
     contacts

@@ -7,6 +7,15 @@ use std::net::IpAddr;
 /// At most this many Record-Route entries are kept; a path of more proxies is a loop.
 const ROUTES: usize = 16;
 
+/// How requests inside a dialog find the peer where no route leads to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    /// At its Contact (RFC 3261 section 12.2.1.1).
+    ToContact,
+    /// On the path it registered by, whatever its Contact says: behind NAT there is no other (RFC 5626 section 5.3).
+    ByFlow,
+}
+
 /// One side's view of a dialog.
 #[derive(Debug, Clone)]
 pub struct Dialog {
@@ -21,9 +30,16 @@ pub struct Dialog {
     local_seq: u32,
     remote_seq: Option<u32>,
     flow: Flow,
+    inside: Inside,
 }
 
 impl Dialog {
+    /// The same dialog, whose requests go so.
+    #[must_use]
+    pub fn going(self, inside: Inside) -> Dialog {
+        Dialog { inside, ..self }
+    }
+
     /// The dialog our 2xx to `invite` begins (section 12.1.1). `None` when the INVITE names nowhere to be
     /// reached.
     pub fn uas(invite: &Message, flow: Flow, local_tag: &str, contact: &str) -> Option<Dialog> {
@@ -44,6 +60,7 @@ impl Dialog {
             local_seq: 0,
             remote_seq: Some(invite.cseq().0),
             flow,
+            inside: Inside::ToContact,
         })
     }
 
@@ -68,6 +85,7 @@ impl Dialog {
             local_seq: seq,
             remote_seq: None,
             flow,
+            inside: Inside::ToContact,
         })
     }
 
@@ -90,13 +108,16 @@ impl Dialog {
             local_seq: response.cseq().0,
             remote_seq: None,
             flow,
+            inside: Inside::ToContact,
         })
     }
 
-    /// A request of the peer inside this dialog came by `flow`: who has a new connection is reached by that one.
+    /// A request of the peer inside this dialog came by `flow`: who has a new connection, or a new address at its NAT, is
+    /// reached by that one.
     pub fn came_by(&mut self, flow: Flow) {
-        let renewed = self.flow.connection.is_some() && flow.connection.is_some();
-        if renewed && flow.transport == self.flow.transport {
+        let is_alike = self.flow.connection.is_some() == flow.connection.is_some();
+        let follows = self.flow.connection.is_some() || self.inside == Inside::ByFlow;
+        if follows && is_alike && flow.transport == self.flow.transport {
             self.flow = flow;
         }
     }
@@ -129,7 +150,8 @@ impl Dialog {
     /// Where requests go: the first route or the remote target where its host is an address, else back the way the
     /// peer came. A connection is kept as long as it is open: behind NAT there is no other way.
     pub fn flow(&self) -> Flow {
-        if self.flow.connection.is_some() {
+        let by_flow = self.inside == Inside::ByFlow && self.routes.is_empty();
+        if self.flow.connection.is_some() || by_flow {
             return self.flow;
         }
         let hop = match self.routes.first() {
@@ -418,5 +440,29 @@ mod tests {
     fn an_invite_without_a_contact_begins_no_dialog() {
         let invite = incoming("INVITE", 5, "*", "");
         assert!(Dialog::uas(&invite, flow("198.51.100.7:5060"), "ours", "<sip:x@192.0.2.1>").is_none());
+    }
+
+    #[test]
+    fn a_registered_phone_is_reached_by_its_path_whatever_its_contact_says_and_moves_with_it() {
+        for contact in ["<sip:1001@192.168.1.5>", "<sip:1001@198.51.100.7:6999>", "<sip:1001@203.0.113.9>"] {
+            let mut dialog = uas(contact, "").going(Inside::ByFlow);
+            assert_eq!(dialog.flow().remote, "198.51.100.7:5060".parse().unwrap(), "{contact}");
+            dialog.came_by(flow("198.51.100.7:40001"));
+            assert_eq!(
+                dialog.flow().remote,
+                "198.51.100.7:40001".parse().unwrap(),
+                "a new address at its NAT"
+            );
+        }
+        let proxied = uas("<sip:1001@192.168.1.5>", "Record-Route: <sip:203.0.113.1:5080;lr>\r\n");
+        let next = proxied.going(Inside::ByFlow).flow().remote;
+        assert_eq!(next, "203.0.113.1:5080".parse().unwrap(), "a route says so");
+        let mut trunk = uas("<sip:c@198.51.100.7:6999>", "");
+        trunk.came_by(flow("198.51.100.7:40001"));
+        assert_eq!(
+            trunk.flow().remote,
+            "198.51.100.7:6999".parse().unwrap(),
+            "a trunk is where its Contact says"
+        );
     }
 }

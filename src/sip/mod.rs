@@ -41,7 +41,7 @@ mod via;
 
 pub use build::Outgoing;
 pub use cause::Cause;
-pub use dialog::Dialog;
+pub use dialog::{Dialog, Inside};
 pub use door::{Door, Doors};
 pub use endpoint::{
     Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judgement, Output,

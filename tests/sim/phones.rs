@@ -34,6 +34,8 @@ pub struct Office {
     pub told: Vec<(SocketAddr, Told)>,
     /// Phones that register through a proxy, which here is the phone itself.
     pub behind: BTreeSet<SocketAddr>,
+    /// Phones whose Contact means something in their own network alone.
+    natted: BTreeSet<SocketAddr>,
     /// Every INVITE of the gateway.
     pub invites: Vec<Bytes>,
     pub events: Vec<(Mono, What)>,
@@ -84,6 +86,7 @@ pub fn office_with(sections: &str) -> Office {
         queue: BTreeMap::new(),
         told: Vec::new(),
         behind: BTreeSet::new(),
+        natted: BTreeSet::new(),
         invites: Vec::new(),
         events: Vec::new(),
         watched: BTreeMap::new(),
@@ -98,6 +101,16 @@ fn through_proxy(from: SocketAddr, bytes: Bytes) -> Bytes {
     let text = String::from_utf8(bytes.to_vec()).expect("text");
     let path = format!("\r\nSupported: path\r\nPath: <sip:{from};lr>\r\nExpires:");
     Bytes::from(text.replacen("\r\nExpires:", &path, 1))
+}
+
+/// A message whose sender's Contact is an address nobody else can reach.
+fn behind_nat(from: SocketAddr, bytes: Bytes) -> Bytes {
+    let text = String::from_utf8(bytes.to_vec()).expect("text");
+    let lines = text.split("\r\n").map(|line| match line.starts_with("Contact:") {
+        true => line.replace(&from.to_string(), "127.0.0.1:9"),
+        false => line.to_owned(),
+    });
+    Bytes::from(lines.collect::<Vec<_>>().join("\r\n"))
 }
 
 impl Office {
@@ -134,6 +147,7 @@ impl Office {
             match one {
                 Said::Send { bytes, .. } => {
                     let bytes = if self.behind.contains(&from) { through_proxy(from, bytes) } else { bytes };
+                    let bytes = if self.natted.contains(&from) { behind_nat(from, bytes) } else { bytes };
                     self.after(MS(1), Delivery::Gateway(from, bytes));
                 }
                 Said::Told(told) => self.told.push((from, told)),
@@ -379,4 +393,28 @@ fn a_603_of_one_phone_is_the_word_of_the_operator() {
     o.run(S(2));
     assert_eq!(o.results(), [("1001".into(), PresentationResult::Rejected)]);
     assert_eq!(o.rang().1, [6_001]);
+}
+
+#[test]
+fn a_phone_behind_nat_talks_and_is_hung_up_on_by_the_path_it_registered_on() {
+    let mut o = office();
+    o.natted.insert(at(6_001));
+    o.phone("1001", 6_001, WhenRung::Answers(S(1)));
+    o.calls();
+    o.run(S(5));
+    assert_eq!(o.connected(), ["1001"]);
+    let told = |o: &Office, of: fn(&Told) -> bool| o.told.iter().any(|(from, t)| *from == at(6_001) && of(t));
+    assert!(told(&o, |t| matches!(t, Told::Talks { .. })), "our ACK reaches it");
+    o.run(S(60));
+    assert!(!told(&o, |t| matches!(t, Told::SeatFree { .. })));
+    let line = o.told.iter().rev().find_map(|(_, t)| match t {
+        Told::Answered { line, .. } => Some(*line),
+        _ => None,
+    });
+    let mut said = Vec::new();
+    let citizens = o.phones.get_mut(&at(CITIZENS)).unwrap();
+    citizens.citizen_hangs_up(o.now, line.unwrap(), &mut said);
+    o.phone_said(at(CITIZENS), said);
+    o.run(S(2));
+    assert!(told(&o, |t| matches!(t, Told::SeatFree { .. })), "and so does our BYE");
 }
