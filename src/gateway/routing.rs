@@ -62,6 +62,9 @@ impl Gateway {
     }
 
     pub(super) fn flow_failed(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
+        if !self.knows(&flow) {
+            self.endpoint.forget_on(&flow);
+        }
         let happened = self.endpoint.flow_failed(now, flow);
         self.sip_happened(now, happened, out);
         self.doors.disconnected(&flow);

@@ -405,6 +405,12 @@ impl Endpoint {
         contact(self.config.advertised.as_ref(), flow, user)
     }
 
+    /// A path of somebody who is owed nothing is about to be gone: what he asked is not answered any more. Nobody has us open
+    /// a connection by hanging up.
+    pub fn forget_on(&mut self, flow: &Flow) {
+        self.servers.forget_on(flow);
+    }
+
     /// A path is gone: requests that wait for an answer on it fail; answers still owed by a connection will ask
     /// for a new one.
     pub fn flow_failed(&mut self, _now: Now, flow: Flow) -> Vec<Happened> {

@@ -374,3 +374,37 @@ fn a_trunk_whose_calls_hold_its_share_is_shed_with_a_record_and_others_are_serve
     w.run(S(1));
     assert!(w.told.iter().any(|(_, t)| matches!(t, hotline_gateway::cli::phones::Told::Answered { .. })));
 }
+
+#[test]
+fn a_stranger_who_hangs_up_before_his_slow_answer_is_not_dialled() {
+    use hotline_gateway::sip::{Flow, Transport};
+    let mut w = world(13, "");
+    let stranger = at("203.0.113.9:5060");
+    w.peers.insert(stranger, None);
+    let local = at("127.0.0.1:5060");
+    let flow = Flow { transport: Transport::Tcp, local, remote: stranger, connection: Some(5) };
+    let register = |n: u32, more: &str| {
+        Bytes::from(format!(
+            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 203.0.113.9:5070;branch=z9hG4bKr{n}{}\r\n\
+             From: <sip:1001@127.0.0.1>;tag=f\r\nTo: <sip:1001@127.0.0.1>\r\nCall-ID: r\r\nCSeq: {n} REGISTER\r\n\
+             Max-Forwards: 70\r\nContact: <sip:1001@203.0.113.9>\r\n{more}Content-Length: 0\r\n\r\n",
+            more.len()
+        ))
+    };
+    for n in 0..6 {
+        w.input(Input::Sip { flow, bytes: register(2 * n + 1, "") });
+        w.run(MS(10));
+        let asked = w.to_peers.iter().rev().find(|(.., b)| b.starts_with(b"SIP/2.0 401")).unwrap().2.clone();
+        let challenge =
+            Challenge::choose(Message::parse(asked).unwrap().headers("WWW-Authenticate")).unwrap();
+        let password = Secret::new("guess".to_owned());
+        let answer = challenge.answer("1001", &password, "REGISTER", "sip:127.0.0.1", (1, "c"));
+        w.input(Input::Sip { flow, bytes: register(2 * n + 2, &format!("Authorization: {answer}\r\n")) });
+    }
+    assert!(w.counts().transactions > 0, "a slow answer waits");
+    let heard = w.to_peers.len();
+    w.input(Input::FlowFailed { flow });
+    w.run(S(60));
+    assert_eq!((w.to_peers.len(), w.counts().transactions), (heard, 0));
+    assert!(w.heard.iter().all(|(_, to, _)| to.ip() != stranger.ip()), "nobody is dialled");
+}

@@ -311,12 +311,23 @@ impl Servers {
         self.settle(tx);
     }
 
+    /// The transactions that are answered on a connection.
+    fn on(&self, flow: &Flow) -> Vec<(u64, ServerTx)> {
+        let Some(connection) = flow.connection else { return Vec::new() };
+        let of_it = (connection, ServerTx(0))..=(connection, ServerTx(u64::MAX));
+        self.by_connection.range(of_it).copied().collect()
+    }
+
+    /// Ends what is still to be answered on `flow`.
+    pub(super) fn forget_on(&mut self, flow: &Flow) {
+        for (_, tx) in self.on(flow) {
+            self.remove(tx);
+        }
+    }
+
     /// Answers still to be given on `flow` will ask for a new connection.
     pub(super) fn flow_failed(&mut self, flow: &Flow) {
-        let Some(connection) = flow.connection else { return };
-        let of_it = (connection, ServerTx(0))..=(connection, ServerTx(u64::MAX));
-        let lost: Vec<(u64, ServerTx)> = self.by_connection.range(of_it).copied().collect();
-        for (connection, tx) in lost {
+        for (connection, tx) in self.on(flow) {
             self.by_connection.remove(&(connection, tx));
             let Some(server) = self.live.get_mut(&tx) else { continue };
             server.connection = None;
