@@ -72,6 +72,7 @@ impl Trunking {
             register: t.register.as_ref().map(Into::into),
             register_expires: t.register_expires,
             password: t.username.clone().zip(passwords.get(&t.name).cloned()),
+            auth_username: t.auth_username.clone(),
             dial_prefix: t.dial_prefix.clone(),
             local: t.local,
         });

@@ -202,6 +202,11 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nusername = \"hotline\" #!", "or neither"),
     (
         "sources = [\"192.0.2.0/28\"]",
+        "sources = [\"192.0.2.0/28\"]\nauth_username = \"hotline\" #!",
+        "add `username`",
+    ),
+    (
+        "sources = [\"192.0.2.0/28\"]",
         "sources = [\"192.0.2.0/28\"]\ndomain = \"carrier.example.org:5060\" #!",
         "without a port",
     ),

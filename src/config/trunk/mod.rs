@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "authenticate",
     "certificates",
     "username",
+    "auth_username",
     "password_file",
     "algorithms",
     "targets",
@@ -59,6 +60,8 @@ pub struct Trunk {
     pub certificates: Vec<String>,
     /// The user name of either side's digest.
     pub username: Option<String>,
+    /// The user name in our proofs, where the carrier wants another one there.
+    pub auth_username: Option<String>,
     /// The file whose first line is the password; readable by its owner only.
     pub password_file: Option<PathBuf>,
     /// The digest algorithms it is challenged with, the preferred one first. Not empty.
@@ -164,6 +167,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         sources,
         authenticate,
         username: t.text("username", problems, username),
+        auth_username: t.text("auth_username", problems, username),
         password_file: t.text("password_file", problems, |p| Ok(PathBuf::from(p))),
         algorithms: algorithms(t, problems),
         targets: list(t, "targets", problems, target::target).unwrap_or_default(),
@@ -218,6 +222,11 @@ fn proven(trunk: &Trunk, t: &Table<'_>, problems: &mut Problems<'_>) {
         let key = if trunk.username.is_some() { "username" } else { "password_file" };
         let cure = "write both `username` and `password_file`, or neither";
         problems.add(&t.span(key), fault(format!("trunk.{key} stands alone"), cure));
+    }
+    if trunk.auth_username.is_some() && trunk.username.is_none() {
+        let cure = "add `username`, the name we sign in as, or leave `auth_username` out";
+        problems
+            .add(&t.span("auth_username"), fault("trunk.auth_username: no `username` it stands for", cure));
     }
     if trunk.register.is_some() && trunk.username.is_none() {
         let cure = "add `username` and `password_file` as the carrier gave them";

@@ -36,6 +36,8 @@ pub struct Profile {
     pub register_expires: Duration,
     /// The user name and password of its digest.
     pub password: Option<(String, Secret<String>)>,
+    /// The user name in its proofs, where that is another one.
+    pub auth_username: Option<String>,
     /// Put before every number dialled.
     pub dial_prefix: Option<String>,
     /// Our address on the way to it; `None`: the first that fits.
@@ -65,8 +67,17 @@ pub(super) fn seeker_of(seeker: Seeker) -> (usize, usize) {
 impl Line {
     /// `reach` are all our ways out.
     pub fn new(profile: Profile, reach: &[Reach], now: Mono, random: &mut Random) -> Line {
-        let Profile { name, targets, ping, register, register_expires, password, dial_prefix, local } =
-            profile;
+        let Profile {
+            name,
+            targets,
+            ping,
+            register,
+            register_expires,
+            password,
+            auth_username,
+            dial_prefix,
+            local,
+        } = profile;
         let places = if targets.is_empty() { register.clone().into_iter().collect() } else { targets };
         let registration = register.zip(password.as_ref()).map(|(place, (username, _))| {
             let first = now + SPREAD.mul_f64(random.below(1000) as f64 / 1000.0);
@@ -79,8 +90,10 @@ impl Line {
             reach: reach.iter().filter(|r| local.is_none_or(|ip| r.local.ip() == ip)).copied().collect(),
             targets: places.into_iter().take(REGISTRAR).map(|place| Target::new(place, now)).collect(),
             registration,
-            answering: password
-                .map(|(username, password)| Answering::new(&username, password, random.fork())),
+            answering: password.map(|(username, password)| {
+                let name = auth_username.as_deref().unwrap_or(&username);
+                Answering::new(name, password, random.fork())
+            }),
             told: None,
         }
     }

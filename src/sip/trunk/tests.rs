@@ -37,6 +37,7 @@ fn profile(targets: &[&str]) -> Profile {
         register: None,
         register_expires: S(3600),
         password: None,
+        auth_username: None,
         dial_prefix: None,
         local: None,
     }
@@ -384,6 +385,21 @@ fn a_registrar_that_was_found_once_is_asked_without_name_servers_too() {
     t.run_named(6 * 3600, Servers::Silent);
     assert_eq!(t.states(), [true], "{:?}", t.told);
     assert!(t.times("REGISTER 198.51.100.1").len() > 30);
+}
+
+#[test]
+fn a_carrier_may_want_another_name_in_our_proofs_than_the_one_we_sign_in_as() {
+    let wish = Profile { auth_username: Some("line-7".into()), ..registering() };
+    let mut t = Town::new(wish, |_, _| None);
+    t.run(S(1));
+    let register = t.sent.iter().find(|(_, n, _)| n.starts_with("REGISTER")).unwrap().2.clone();
+    assert!(String::from_utf8_lossy(register.get("To").unwrap()).contains("sip:4930123@"));
+    let asks = Challenge::parse(b"Digest realm=\"r\", nonce=\"n\", algorithm=MD5, qop=\"auth\"").unwrap();
+    let asked = answer(&register, 401).with("WWW-Authenticate", asks.render());
+    let asked = Message::parse(asked.encode()).unwrap();
+    let again = t.trunks.challenged(&trunk(), &asked, &register).unwrap();
+    let proof = String::from_utf8_lossy(again.get("Authorization").unwrap()).into_owned();
+    assert!(proof.contains("username=\"line-7\""), "{proof}");
 }
 
 #[test]
