@@ -97,3 +97,53 @@ fn resident_kib() -> u64 {
     let pages: u64 = text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
     pages * 4
 }
+
+/// Paths of entry points; each exists, as this is compiled.
+macro_rules! entry_points {
+    ($($name:literal: $path:path,)*) => {
+        [$(($name, stringify!($path), $path as fn(&[u8])),)*]
+    };
+}
+
+#[test]
+fn every_entry_point_has_a_fuzz_target_and_a_corpus_and_every_fuzz_target_an_entry_point() {
+    let all = entry_points! {
+        "addresses": hotline_gateway::fuzz::addresses,
+        "caller": hotline_gateway::fuzz::caller,
+        "digest": hotline_gateway::fuzz::digest,
+        "dns": hotline_gateway::fuzz::names,
+        "keys": hotline_gateway::fuzz::keys,
+        "masked": hotline_gateway::fuzz::masked_message,
+        "multipart": hotline_gateway::fuzz::multipart,
+        "refer": hotline_gateway::fuzz::refer,
+        "register": hotline_gateway::fuzz::register,
+        "rtp": hotline_gateway::fuzz::media,
+        "sdp": hotline_gateway::fuzz::description,
+        "sip": hotline_gateway::sip::fuzz::fuzz,
+        "stun": hotline_gateway::fuzz::stun,
+        "timers": hotline_gateway::fuzz::timers,
+        "websocket": hotline_gateway::io::stream::fuzz,
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("fuzz/Cargo.toml")).expect("the targets' manifest");
+    for (name, path, feed) in all {
+        let file = format!("fuzz_targets/{name}.rs");
+        let text =
+            std::fs::read_to_string(root.join("fuzz").join(&file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let path: String = path.split_whitespace().collect();
+        assert!(text.contains(&format!("{path}(bytes)")), "{file} does not feed {path}");
+        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"{file}\"\n")), "{file} is not built");
+        corpus(name).iter().for_each(|bytes| feed(bytes));
+    }
+    let names = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let listed = names(all.iter().map(|(name, ..)| name.to_string()).collect());
+    assert_eq!(names(targets().iter().map(|t| t.name.to_owned()).collect()), listed);
+    for (directory, end) in [("fuzz/fuzz_targets", ".rs"), ("tests/corpus", "")] {
+        let entries = std::fs::read_dir(root.join(directory)).expect("a directory");
+        let found = entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned());
+        assert_eq!(names(found.map(|f| f.trim_end_matches(end).to_owned()).collect()), listed, "{directory}");
+    }
+}

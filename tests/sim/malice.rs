@@ -5,7 +5,7 @@
 use crate::checks::{by_call, nothing_is_left, promises};
 use crate::world::{CITIZENS, SEATS, Weather, World};
 use bytes::Bytes;
-use hotline_gateway::cli::phones::{HangUp, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
 use hotline_gateway::event::{CallEvent, What};
 use hotline_gateway::fuzz;
 use hotline_gateway::id::Random;
@@ -15,6 +15,9 @@ use std::net::SocketAddr;
 
 /// Worlds in one run of the suite; more with `SEEDS`.
 const WORLDS: u64 = 40;
+
+/// Seats that register, again and again: so there are digests among what is overheard.
+const REGISTERING: [u32; 2] = [2101, 2102];
 
 /// Nobody the configuration knows.
 const STRANGER: &str = "203.0.113.66:5060";
@@ -56,10 +59,28 @@ fn at(text: &str) -> SocketAddr {
 
 fn town(seed: u64) -> World {
     let queue = "ring_timeout = \"3s\"\ncool_down = \"2s\"\nwrap_up = \"1s\"\nmax_wait = \"40s\"";
-    let mut w = World::new(seed, 3, queue, "");
+    // Whether a phone is there is asked without end: nothing of that shall be left when the calls are.
+    let registering = REGISTERING.map(|seat| format!("[[seat]]\nid = \"{seat}\"\nping = false\n")).concat();
+    let mut w = World::with(seed, 3, (queue, ""), "", &registering);
     w.peers.insert(at(STRANGER), None);
     w.overheard = Some(Default::default());
+    w.seat_does(REGISTERING[0], WhenRung::Answers(MS(500)), Some(MS(3_000)));
+    w.seat_does(REGISTERING[1], WhenRung::Refuses(603), None);
     w
+}
+
+/// How many of the messages overheard last carry a digest.
+fn digests(w: &World) -> usize {
+    let heard = w.overheard.iter().flatten();
+    heard.filter(|bytes| bytes.windows(15).any(|b| b == b"Authorization: ")).count()
+}
+
+/// How many of their registrations were granted, and how many refused.
+fn registrations(w: &World) -> (usize, usize) {
+    let granted = |told: &Told| matches!(told, Told::Registered { .. });
+    let refused = |told: &Told| matches!(told, Told::NotRegistered { .. });
+    let of = |is: fn(&Told) -> bool| w.seats_told.iter().filter(|(_, told)| is(told)).count();
+    (of(granted), of(refused))
 }
 
 /// The same town twice, once in peace: who called must come to the same end.
@@ -85,6 +106,9 @@ fn ordinary_day(seed: u64, malice: bool) -> (BTreeMap<String, String>, u32) {
             _ => HangUp::AfterAnswer(MS(6_000)),
         };
         w.citizen_calls(&format!("139{n:08}"), hangs_up);
+        REGISTERING.iter().for_each(|seat| w.seat_registers(*seat));
+        w.run(MS(20));
+        assert!(digests(&w) > 0, "nothing that proves anything is overheard");
         for _ in 0..8 {
             w.run(MS(150));
             for _ in 0..if malice { 6 } else { 0 } {
@@ -95,6 +119,7 @@ fn ordinary_day(seed: u64, malice: bool) -> (BTreeMap<String, String>, u32) {
     w.run(Duration::from_secs(200));
     promises(&w.journal);
     nothing_is_left(&w);
+    assert_eq!(registrations(&w), (24, 0), "a registration was refused");
     (outcomes(&w.journal), injected)
 }
 
@@ -189,9 +214,12 @@ fn anything_at_all(seed: u64) {
     let bad = seed % 3;
     w.weather = Weather { lost: bad * 40, doubled: bad * 40, late: bad * 60 };
     w.seat_does(1001, WhenRung::Answers(MS(700)), Some(MS(4_000)));
+    let mut digests_heard = 0;
     for n in 0..10 {
         let hangs_up = HangUp::AfterAnswer(MS(w.random.below(6_000)));
         w.citizen_calls(&format!("138{n:08}"), hangs_up);
+        w.seat_registers(REGISTERING[n % 2]);
+        digests_heard += digests(&w);
         for _ in 0..10 {
             w.run(MS(100));
             for _ in 0..8 {
@@ -206,6 +234,7 @@ fn anything_at_all(seed: u64) {
             }
         }
     }
+    assert!(digests_heard > 0, "nothing that proves anything is overheard");
     w.weather = Weather::default();
     // Calls made of broken messages have nobody who ends them: unacknowledged, they end by themselves.
     w.run(Duration::from_secs(400));

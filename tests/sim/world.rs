@@ -9,8 +9,10 @@ use hotline_gateway::cli::phones::{
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{CallEvent, MediaQuality};
 use hotline_gateway::gateway::{Counts, Gateway, Input, Output, Start};
-use hotline_gateway::id::Random;
+use hotline_gateway::id::{Random, SeatId};
 use hotline_gateway::media;
+use hotline_gateway::redact::Secret;
+use hotline_gateway::sip::digest::SeatAccount;
 use hotline_gateway::sip::locate::Answer;
 use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
@@ -20,6 +22,9 @@ use std::net::SocketAddr;
 pub const GATEWAY: &str = "127.0.0.1:5060";
 pub const SEATS: &str = "127.0.0.1:6000";
 pub const CITIZENS: &str = "127.0.0.1:7000";
+
+/// Of every seat that registers.
+const PASSWORD: &str = "secret";
 
 /// Messages a listening world remembers: those of the last few calls.
 const OVERHEARD: usize = 64;
@@ -149,12 +154,29 @@ impl World {
             random: self.random.fork(),
             head: self.journal.last().map_or(0, |e| e.position),
             open_calls: self.open_calls(),
-            accounts: Vec::new(),
+            accounts: self.accounts(),
             trunk_passwords: [("secured".into(), "open sesame".into())].into(),
             history_secret: HistorySecret::new([7; 32]),
         };
         self.gateway = Some(Gateway::new(&self.config, start, self.now, &mut out));
         self.carry_out(out);
+    }
+
+    /// The accounts of the seats that register.
+    fn accounts(&self) -> Vec<SeatAccount> {
+        let registering = self.config.seats.iter().filter(|seat| seat.contact.is_none());
+        let account = |seat: SeatId| SeatAccount {
+            seat,
+            password: Secret::new(PASSWORD.to_owned()),
+            algorithms: Vec::new(),
+        };
+        registering.map(|seat| account(seat.id.clone())).collect()
+    }
+
+    /// A seat's phone registers.
+    pub fn seat_registers(&mut self, seat: u32) {
+        let password = Secret::new(PASSWORD.to_owned());
+        self.at_desk(|phones, now, out| phones.register(now, &seat.to_string(), password, out));
     }
 
     /// The gateway dies at once: what was not on the disk is gone, and so is everything on its way to it.

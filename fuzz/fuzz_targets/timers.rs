@@ -1,0 +1,4 @@
+//! Feeds `hotline_gateway::fuzz::timers`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hotline_gateway::fuzz::timers(bytes));
