@@ -8,7 +8,7 @@ use hotline_gateway::gateway::{BlockChange, Cause, Gateway, Input, Output, Start
 use hotline_gateway::id::Random;
 use hotline_gateway::media;
 use hotline_gateway::redact::Secret;
-use hotline_gateway::sip::digest::{Challenge, SeatAccount};
+use hotline_gateway::sip::digest::{Algorithm, Challenge, SeatAccount};
 use hotline_gateway::sip::door::Standing;
 use hotline_gateway::sip::{Flow, Message, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
@@ -19,7 +19,8 @@ pub const PHONE: &str = "192.0.2.51:5060";
 const FIXED_PHONE: &str = "192.0.2.52:5060";
 pub const STRANGER: &str = "203.0.113.9:5060";
 
-/// The gateway with a trunk of 5 calls a second, another of 50, one seat that registers and one at a fixed place.
+/// The gateway with a trunk of 5 calls a second, another of 50, two seats that register, one of them with MD5 alone, and
+/// one at a fixed place.
 /// Its disk confirms at once and its media plane always has a port.
 pub struct House {
     pub gateway: Gateway,
@@ -51,21 +52,22 @@ impl House {
             "[sip]\nlisten = [\"udp:192.0.2.1:5060\", \"tcp:192.0.2.1:5060\"]\ndomains = [{domains}\"hotline.example\"]\n[limits]\nslow_after = 20\n\
              [[trunk]]\nname = \"small\"\nsources = [\"192.0.2.10\"]\ncalls_per_second = 5\nchannels = 40\n\
              [[trunk]]\nname = \"large\"\nsources = [\"192.0.2.20\"]\n\
-             [[seat]]\nid = \"1001\"\n[[seat]]\nid = \"1002\"\ncontact = \"sip:1002@192.0.2.52:5060\"\n\
+             [[seat]]\nid = \"1001\"\n[[seat]]\nid = \"1009\"\nalgorithms = [\"MD5\"]\n\
+             [[seat]]\nid = \"1002\"\ncontact = \"sip:1002@192.0.2.52:5060\"\n\
              [[queue]]\nname = \"main\"\n[[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{sections}"
         );
         let config = Config::parse("house.toml", &text).unwrap_or_else(|e| panic!("{e}"));
         let now = Now { mono: Mono(1_000_000_000_000), wall: Wall(1_800_000_000_000_000_000) };
-        let account = SeatAccount {
-            seat: "1001".into(),
+        let account = |seat: &str, algorithms: &[Algorithm]| SeatAccount {
+            seat: seat.into(),
             password: Secret::new("right".into()),
-            algorithms: Vec::new(),
+            algorithms: algorithms.to_vec(),
         };
         let start = Start {
             random: Random::from_number(5),
             head: 0,
             open_calls: Vec::new(),
-            accounts: vec![account],
+            accounts: vec![account("1001", &[]), account("1009", &[Algorithm::Md5])],
             trunk_passwords: Default::default(),
             history_secret: HistorySecret::new([7; 32]),
         };
@@ -424,42 +426,58 @@ fn a_seat_on_the_connection_it_registered_on_is_believed_and_one_on_another_is_n
     assert_eq!(house.hears(other, subscribe)[0].1.status(), Some(403));
 }
 
-#[test]
-fn known_and_unknown_users_hear_the_same_at_the_same_instants() {
-    let story = |user: &str| {
-        let mut house = House::new();
-        let start = house.now.mono;
-        let mut story = Vec::new();
-        for _ in 0..15 {
-            let register = house.request("REGISTER", "sip:hotline.example", user, "");
-            let register =
-                register.replace("To: <sip:hotline.example>", &format!("To: <sip:{user}@hotline.example>"));
-            let phone = flow(Transport::Udp, PHONE);
-            let mut heard = Vec::new();
-            if let Some(guess) = house.with_password(phone, &register, user, "wrong") {
-                heard.extend(house.hears(phone, guess));
-            }
-            let at = house.now.mono.since(start);
-            story.push((at, heard.iter().map(|(_, m)| m.status()).collect::<Vec<_>>()));
-            while house
-                .gateway
-                .poll_timeout()
-                .is_some_and(|(at, _)| at < house.now.mono + Duration::from_secs(5))
-            {
-                let at = house.gateway.poll_timeout().map(|(at, _)| at).unwrap_or(house.now.mono);
-                let later = house.waits(at.since(house.now.mono));
-                let at = house.now.mono.since(start);
-                story.push((at, later.iter().map(|(_, m)| m.status()).collect()));
-            }
-            house.waits(Duration::from_millis(100));
+/// What somebody hears who says 15 times to be `user` with a wrong password, and when: of each answer its status, the
+/// algorithms it asks for, and its length.
+fn wrong_passwords(user: &str) -> Vec<(Duration, Vec<Heard>)> {
+    let mut house = House::new();
+    let start = house.now.mono;
+    let mut story = Vec::new();
+    for _ in 0..15 {
+        let register = house.request("REGISTER", "sip:hotline.example", user, "");
+        let register =
+            register.replace("To: <sip:hotline.example>", &format!("To: <sip:{user}@hotline.example>"));
+        let phone = flow(Transport::Udp, PHONE);
+        let asked = house.hears(phone, register.as_str());
+        let guess = asked.last().and_then(|(_, m)| house.answer_to(m, &register, user, "wrong"));
+        story.push((house.now.mono.since(start), asked.iter().map(|(_, m)| heard(m)).collect()));
+        let answered = guess.map(|guess| house.hears(phone, guess)).unwrap_or_default();
+        story.push((house.now.mono.since(start), answered.iter().map(|(_, m)| heard(m)).collect()));
+        while let Some((due, _)) = house.gateway.poll_timeout()
+            && due < house.now.mono + Duration::from_secs(5)
+        {
+            let later = house.waits(due.since(house.now.mono));
+            story.push((house.now.mono.since(start), later.iter().map(|(_, m)| heard(m)).collect()));
         }
-        story
-    };
-    let known = story("1001");
-    assert_eq!(known, story("7777"));
-    let answers = |story: &[(Duration, Vec<Option<u16>>)]| story.iter().flat_map(|(_, s)| s).count();
-    assert!(answers(&known) < 15, "from some wrong password on there is silence: {known:?}");
-    assert!(known.iter().any(|(_, s)| s.is_empty()));
+        house.waits(Duration::from_millis(100));
+    }
+    story
+}
+
+/// Status, algorithms and length of an answer.
+type Heard = (Option<u16>, Vec<Algorithm>, usize);
+
+fn heard(answer: &Message) -> Heard {
+    let asked = answer.headers("WWW-Authenticate").filter_map(|value| Challenge::parse(value).ok());
+    (answer.status(), asked.map(|challenge| challenge.algorithm).collect(), answer.bytes().len())
+}
+
+#[test]
+fn known_and_unknown_users_hear_the_same_at_the_same_instants_whatever_algorithms_they_are_asked_for() {
+    let unknown: Vec<_> = (7000..7024).map(|user| wrong_passwords(&user.to_string())).collect();
+    let asked = |story: &[(Duration, Vec<Heard>)]| story[0].1[0].1.clone();
+    for (known, algorithms) in [("1001", Algorithm::ALL.to_vec()), ("1009", vec![Algorithm::Md5])] {
+        let known = wrong_passwords(known);
+        assert_eq!(asked(&known), algorithms);
+        let alike: Vec<_> = unknown.iter().filter(|story| asked(story) == algorithms).collect();
+        assert!(alike.len() >= 5, "{} unknown users are asked like this one", alike.len());
+        assert!(alike.iter().all(|story| **story == known), "{known:?}");
+        let answers = known.iter().flat_map(|(_, answers)| answers).count();
+        assert!(answers < 30, "from some wrong password on there is silence: {known:?}");
+        assert!(known.iter().any(|(_, answers)| answers.is_empty()));
+    }
+    for (user, story) in (7000..).zip(&unknown) {
+        assert_eq!(wrong_passwords(&user.to_string()), *story, "{user} is asked otherwise after a restart");
+    }
 }
 
 #[test]
