@@ -1,7 +1,7 @@
 //! Asking a colleague or a department while a citizen waits, and what whoever is asked is told, one sentence each.
 
 use crate::peer::{self, Peer, header, sdp};
-use crate::transfers::*;
+use crate::town::*;
 use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
 use hotline_gateway::event::*;

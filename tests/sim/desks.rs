@@ -2,7 +2,7 @@
 //! Whatever they do, every promise is kept and nothing is left.
 
 use crate::checks::{nothing_is_left, promises};
-use crate::transfers::TOWN;
+use crate::town::TOWN;
 use crate::world::{Weather, World};
 use hotline_gateway::cli::phones::{HangUp, Line, Told, WhenRung};
 use hotline_gateway::event::{CallEvent, TransferResult, What};

@@ -1,6 +1,6 @@
 //! What callers hear while nobody speaks with them, one sentence each.
 
-use crate::transfers::{holds, line_of};
+use crate::town::{holds, line_of};
 use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
 use hotline_gateway::media::Command;
