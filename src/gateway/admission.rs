@@ -108,7 +108,7 @@ impl Gateway {
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
         let cause = match self.pressure {
             _ if !within => Cause::CallRate,
-            Pressure { overloaded: false, journal_backed_up: false } => return Ok(()),
+            Pressure { overloaded: false, journal_backed_up: false, .. } => return Ok(()),
             _ => Cause::Overload,
         };
         self.tallies.refusals.count(Standing::Trunk, cause);

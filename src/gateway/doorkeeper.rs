@@ -19,7 +19,9 @@ use std::collections::HashMap;
 /// How much there is to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pressure {
-    /// The event loop is behind.
+    /// More comes than can be read.
+    pub(super) flooded: bool,
+    /// The event loop is behind with what those we know bring.
     pub(super) overloaded: bool,
     /// The journal is behind.
     pub(super) journal_backed_up: bool,
@@ -129,7 +131,7 @@ impl Doorkeeper<'_> {
     fn judge_call(&mut self, trunk: &TrunkId) -> Judgement {
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(self.now.mono));
         let cause = match (within, self.pressure) {
-            (true, Pressure { overloaded: false, journal_backed_up: false }) => return Judgement::Admit,
+            (true, Pressure { overloaded: false, journal_backed_up: false, .. }) => return Judgement::Admit,
             (true, _) => Cause::Overload,
             // What a flood would write must not push what calls already in write out of the journal's queue.
             (false, Pressure { journal_backed_up: true, .. }) => {
@@ -190,7 +192,7 @@ impl Gateway {
                     || self.doors.admit_seat(now, flow.remote.ip());
                 (Standing::Seat, (!heard).then_some(Cause::Rate))
             }
-            _ if self.pressure.overloaded && class == Class::NewCall => {
+            _ if (self.pressure.overloaded || self.pressure.flooded) && class == Class::NewCall => {
                 (Standing::Stranger, Some(Cause::Overload))
             }
             _ => {

@@ -107,6 +107,21 @@ impl Gateway {
         self.alarm(now, "journal_backed_up", backed_up, reason, out);
     }
 
+    /// More comes than can be read, or no longer.
+    pub(super) fn flooded(&mut self, now: Now, flooded: bool, out: &mut Vec<Output>) {
+        if self.pressure.flooded == flooded {
+            return;
+        }
+        self.pressure.flooded = flooded;
+        let reason = if flooded {
+            "more comes than can be read: strangers' calls are passed over, and what those we know send may be lost before \
+             us; look at the metrics hotline_turned_away_total for who sends it, and keep him out at the network"
+        } else {
+            "what comes can be read again"
+        };
+        self.alarm(now, "flooded", flooded, reason, out);
+    }
+
     /// The event loop is behind, or has caught up.
     pub(super) fn overloaded(&mut self, now: Now, overloaded: bool, out: &mut Vec<Output>) {
         if self.pressure.overloaded == overloaded {

@@ -207,6 +207,7 @@ impl Gateway {
             Input::FlowRefused { flow } => self.flow_refused(now, flow, out),
             Input::Media(event) => self.media_event(event),
             Input::Durable { position } => self.durable(now, position, out),
+            Input::Flooded(flooded) => self.flooded(now, flooded, out),
             Input::Overloaded(overloaded) => self.overloaded(now, overloaded, out),
             Input::BlockList(change) => self.block_list_changed(now, change, out),
             Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),

@@ -58,7 +58,9 @@ pub enum Input {
     JournalBackedUp(bool),
     /// The block list, or a change of it.
     BlockList(super::BlockChange),
-    /// The event loop is behind (`true`) or has caught up.
+    /// More comes than can be read, from anybody (`true`), or no longer.
+    Flooded(bool),
+    /// The event loop is behind with what those we know bring (`true`), or has caught up.
     Overloaded(bool),
     /// The own store knows this of a caller.
     History {

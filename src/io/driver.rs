@@ -68,7 +68,8 @@ impl Driver {
     pub async fn run(mut self, first: Vec<Output>) {
         let mut out = first;
         let mut batch = Vec::new();
-        let mut lag = Lag::default();
+        // Strangers' messages are passed over in no time: what they bring is a flood. What those we know bring is work.
+        let (mut flood, mut work) = (Lag::default(), Lag::default());
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.carry_out(&mut out);
@@ -93,8 +94,10 @@ impl Driver {
             }
             let now = self.clock.now();
             let more_waits = batch.len() >= udp::BATCH || self.inbox.len() > TURN;
+            let mut work_waits = self.inbox.len() > TURN;
             if more_waits {
-                udp::urgent_first(&mut batch, |flow| self.gateway.knows(flow));
+                let known = udp::urgent_first(&mut batch, |flow| self.gateway.knows(flow));
+                work_waits |= known >= udp::BATCH / 2;
             }
             for (flow, bytes) in batch.drain(..) {
                 self.gateway.handle(now, Input::Sip { flow, bytes }, &mut out);
@@ -110,7 +113,10 @@ impl Driver {
                 }
             }
             let now = self.clock.now();
-            if let Some(overloaded) = lag.turned(now.mono, more_waits) {
+            if let Some(flooded) = flood.turned(now.mono, more_waits) {
+                self.gateway.handle(now, Input::Flooded(flooded), &mut out);
+            }
+            if let Some(overloaded) = work.turned(now.mono, work_waits) {
                 self.gateway.handle(now, Input::Overloaded(overloaded), &mut out);
             }
             if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {

@@ -105,9 +105,15 @@ fn take(
 }
 
 /// Puts a batch in the order of serving: those we know before strangers, who may write on a datagram what they like,
-/// and among them what calls already in need before what would begin.
-pub fn urgent_first(batch: &mut [(Flow, Bytes)], knows: impl Fn(&Flow) -> bool) {
-    batch.sort_by_cached_key(|(flow, bytes)| (!knows(flow), class(bytes).rank()));
+/// and among them what calls already in need before what would begin. Gives how many are from those we know.
+pub fn urgent_first(batch: &mut [(Flow, Bytes)], knows: impl Fn(&Flow) -> bool) -> usize {
+    let mut known = 0;
+    batch.sort_by_cached_key(|(flow, bytes)| {
+        let knows = knows(flow);
+        known += usize::from(knows);
+        (!knows, class(bytes).rank())
+    });
+    known
 }
 
 /// One listener, bound but on no runtime yet.
@@ -219,7 +225,7 @@ mod tests {
             (flow(1), said("REGISTER")),
             (flow(1), said("BYE")),
         ];
-        urgent_first(&mut batch, |flow| flow.remote.port() == 1);
+        assert_eq!(urgent_first(&mut batch, |flow| flow.remote.port() == 1), 3, "three are from whom we know");
         let order: Vec<_> = batch.iter().map(|(f, b)| (f.remote.port(), &b[..3])).collect();
         assert_eq!(order, [(1, &b"BYE"[..]), (1, b"REG"), (1, b"INV"), (9, b"BYE"), (9, b"INV")]);
     }

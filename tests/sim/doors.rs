@@ -359,6 +359,22 @@ fn under_overload_new_calls_are_shed_with_a_record_and_calls_already_in_are_serv
 }
 
 #[test]
+fn a_flood_of_strangers_that_fills_the_sockets_costs_no_trunk_a_call_and_raises_an_alarm() {
+    let mut house = House::new();
+    house.takes(Input::Flooded(true));
+    let good = house.invite("13800000000", "");
+    assert_eq!(house.statuses(OTHER_TRUNK, &good), [100, 200]);
+    let strange = house.invite("13800000001", "");
+    assert!(house.statuses(STRANGER, &strange).is_empty(), "unread");
+    house.takes(Input::Flooded(false));
+    let told = house.events.iter().filter_map(|e| match &e.what {
+        What::AlarmRaised { alarm, raised, .. } if &**alarm == "flooded" => Some(*raised),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
 fn while_the_journal_is_stalled_new_calls_are_503_with_retry_after_and_nothing_is_kept_of_them() {
     let mut house = House::new();
     house.stalled = true;
