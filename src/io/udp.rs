@@ -225,7 +225,11 @@ mod tests {
             (flow(1), said("REGISTER")),
             (flow(1), said("BYE")),
         ];
-        assert_eq!(urgent_first(&mut batch, |flow| flow.remote.port() == 1), 3, "three are from whom we know");
+        assert_eq!(
+            urgent_first(&mut batch, |flow| flow.remote.port() == 1),
+            3,
+            "three are from whom we know"
+        );
         let order: Vec<_> = batch.iter().map(|(f, b)| (f.remote.port(), &b[..3])).collect();
         assert_eq!(order, [(1, &b"BYE"[..]), (1, b"REG"), (1, b"INV"), (9, b"BYE"), (9, b"INV")]);
     }
