@@ -4,7 +4,7 @@
 //! figures.
 
 use crate::agent::unique;
-use crate::programme::Programme;
+use crate::programme::{Programme, media_address};
 use crate::town;
 use crate::written::Written;
 use hotline_gateway::event::{RefusalReason, What};
@@ -62,8 +62,7 @@ fn seconds() -> u64 {
 }
 
 fn start(name: &str) -> Programme {
-    let [_, _, high, low] = std::process::id().to_be_bytes();
-    let media = Ipv4Addr::new(127, 2 + high % 100, low, name.len() as u8);
+    let media = media_address(name);
     Programme::configured(name, move |directory, [sip, grpc, http]| {
         let store = directory.join("journal.db");
         format!(

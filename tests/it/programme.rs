@@ -200,7 +200,7 @@ fn configuration(plan: &Plan, directory: &Path, [sip, grpc, http]: [SocketAddr; 
 
 /// A loopback address of its own for the media of each test of each run: no other gateway on this machine, which
 /// would use the same range of ports, can be in the way.
-fn media_address(name: &str) -> Ipv4Addr {
+pub fn media_address(name: &str) -> Ipv4Addr {
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let of_test = name.bytes().fold(1u8, |sum, b| sum.wrapping_mul(31).wrapping_add(b));
     Ipv4Addr::new(127, 1 + high % 120, low, of_test.clamp(1, 254))
