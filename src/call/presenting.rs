@@ -197,6 +197,11 @@ impl Call {
         );
         let was_cancelled = matches!(lost.signalling, SeatSignalling::Cancelling { .. });
         let (part, presentation) = (lost.part, lost.presentation);
+        let rang = matches!(lost.signalling, SeatSignalling::Inviting { rang: Some(_), .. });
+        if rang && part == Part::Third {
+            // Whoever was heard to ring was reached: he is not rung again by another way.
+            lost.others.clear();
+        }
         lost.signalling = SeatSignalling::Down;
         cx.out.extend(lost.media.close().map(Output::Media));
         match part {

@@ -300,3 +300,26 @@ fn a_called_party_that_answers_on_hold_holds_the_seat_that_calls() {
     carrier.answers(&mut w, &bye, 200, "", "");
     settle(&mut w);
 }
+
+#[test]
+fn who_was_heard_to_ring_is_not_rung_again_by_another_way() {
+    for status in [408, 503] {
+        let mut w = world(12, "");
+        let (_, mut carrier, invite) = dials(&mut w);
+        carrier.answers(&mut w, &invite, 180, "", "");
+        w.run(S(1));
+        carrier.answers(&mut w, &invite, status, "", "");
+        let next = carrier.within(&mut w, S(1), "INVITE").1;
+        assert!(
+            next.uri().starts_with(b"sip:61230002@"),
+            "the deputy: {:?}",
+            String::from_utf8_lossy(next.uri())
+        );
+        let second = at(SECOND);
+        assert!(w.heard.iter().all(|(_, to, _)| *to != second), "{status}");
+        let (mut carrier, deputy) = Peer::called_at(&mut w, FIRST);
+        let deputy = if deputy.call_id() == invite.call_id() { next } else { deputy };
+        carrier.answers(&mut w, &deputy, 486, "", "");
+        settle(&mut w);
+    }
+}
