@@ -331,18 +331,12 @@ impl Call {
         seat.is_some_and(|s| matches!(s.signalling, SeatSignalling::Up { invite: Some(_), .. }))
     }
 
-    /// The peer of `leg` answers no more: the call is over for both sides.
+    /// The peer of `leg` answers no more. Without the caller the call is over.
     pub(super) fn peer_gone(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
-        if self.carries_call(leg) {
+        if leg == self.caller.id {
             return self.end(EndedBy::Gateway, EndReason::SignallingLost, status, cx);
         }
-        if self.is_consulting(leg) {
-            return self.end_consult(cx);
-        }
-        if let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) {
-            seat.hang_up(cx);
-        }
-        self.line_gone(leg, cx);
+        self.leg_lost(leg, "phone does not answer", cx);
     }
 }
 

@@ -313,3 +313,15 @@ fn who_asks_without_end_inside_his_call_is_told_to_wait_and_the_call_goes_on() {
     pbx.hears(&mut w, "200 UPDATE");
     pbx.hangs_up(&mut w);
 }
+
+#[test]
+fn a_seat_that_knows_nothing_of_the_call_any_more_loses_its_caller_and_not_the_caller_his_call() {
+    let (mut w, pbx, mut phone) = talks(17, "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n");
+    let (_, refresh) = phone.within(&mut w, S(60), "INVITE");
+    phone.answers(&mut w, &refresh, 481, "", "");
+    w.run(S(1));
+    assert!(!w.journal.iter().any(|e| matches!(e.what, What::CallEnded(_))), "he waits again");
+    let entered = w.journal.iter().filter(|e| matches!(e.what, What::QueueEntered(_))).count();
+    assert_eq!(entered, 2);
+    pbx.hangs_up(&mut w);
+}
