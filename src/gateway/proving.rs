@@ -28,7 +28,7 @@ impl Gateway {
     ) {
         let Some(method) = request.method().cloned() else { return };
         if let Some(outward) = self.outward.get_mut(&leg).filter(|_| method == Method::Invite) {
-            outward.hop.get_or_insert(Hop { transport: flow.transport, remote: flow.remote });
+            outward.hop.get_or_insert(flow.into());
         }
         let (provable, request) = match self.password_for(call, leg) {
             Some(trunk) => {
@@ -57,12 +57,11 @@ impl Gateway {
 
     /// The call's INVITE takes another path than it was to: what is learnt of its way is learnt of that.
     fn goes_by(&mut self, sent: &Sent, was: Flow, is: Flow) {
-        let hop = |flow: Flow| Hop { transport: flow.transport, remote: flow.remote };
         if let Some(outward) = self.outward.get_mut(&sent.leg)
             && sent.method == Method::Invite
-            && outward.hop == Some(hop(was))
+            && outward.hop == Some(was.into())
         {
-            outward.hop = Some(hop(is));
+            outward.hop = Some(is.into());
         }
     }
 

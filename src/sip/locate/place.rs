@@ -23,6 +23,13 @@ pub struct Hop {
     pub remote: SocketAddr,
 }
 
+impl From<Flow> for Hop {
+    /// The far end of a path.
+    fn from(flow: Flow) -> Hop {
+        Hop { transport: flow.transport, remote: flow.remote }
+    }
+}
+
 /// One way out of this element: a transport, from a local address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reach {

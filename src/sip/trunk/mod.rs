@@ -274,7 +274,7 @@ impl Trunks {
     /// Whether a path leads to an address of a target or a registrar: what comes from there are answers to us, and a
     /// connection to there is ours. It gives nobody a right to bring calls.
     pub fn reaches(&self, flow: &Flow) -> bool {
-        self.near.contains(&Hop { transport: flow.transport, remote: flow.remote })
+        self.near.contains(&Hop::from(*flow))
     }
 
     /// The names of the hosts a trunk is configured to be reached at, its registrar among them; figures are none.

@@ -122,7 +122,7 @@ impl Town {
                     self.told.push((self.since(), reachable, reason))
                 }
                 Output::Request { asked, flow, request } => {
-                    let hop = Hop { transport: flow.transport, remote: flow.remote };
+                    let hop = Hop::from(flow);
                     let name = format!("{} {}", request.method().unwrap().as_str(), hop.remote.ip());
                     self.sent.push((self.since(), name, request.clone()));
                     self.left_by.push(flow.local.to_string());
