@@ -1,7 +1,6 @@
 //! Offers inside a call: hold in its three spellings, late offers, UPDATE, glare on either side; and offers in a family of
 //! addresses that is not served.
 
-use crate::early::rings;
 use crate::peer::*;
 use crate::world::World;
 use hotline_gateway::event::{RefusalReason, What};

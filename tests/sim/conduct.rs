@@ -1,7 +1,7 @@
 //! What a leg owes its peer when things go wrong on it, and what must not follow for anybody else: answers nobody waits
 //! for, acknowledgements that never come, paths that are lost.
 
-use crate::peer::{Peer, SEAT, TRUNK, end, header, sdp, settle, world};
+use crate::peer::{Peer, SEAT, TRUNK, end, header, rings, sdp, settle, world};
 use crate::world::World;
 use bytes::Bytes;
 use hotline_gateway::event::*;
@@ -13,20 +13,9 @@ use std::net::SocketAddr;
 const S: fn(u64) -> Duration = Duration::from_secs;
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// A caller who waits while the scripted seat rings; the seat, and its INVITE.
-fn rings(seed: u64, trunk: &str) -> (World, Peer, Peer, Message) {
-    let mut w = world(seed, trunk, "", true);
-    let mut pbx = Peer::trunk();
-    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
-    pbx.hears(&mut w, "200 INVITE");
-    pbx.acks(&mut w, cseq, "");
-    let (phone, invite) = Peer::called(&mut w);
-    (w, pbx, phone, invite)
-}
-
-/// The same, talking.
+/// A caller and the scripted seat, talking.
 fn talks(seed: u64, headers: &str) -> (World, Peer, Peer) {
-    let (mut w, pbx, mut phone, invite) = rings(seed, "");
+    let (mut w, pbx, mut phone, invite) = rings(seed);
     phone.answers(&mut w, &invite, 200, headers, &sdp(""));
     phone.hears(&mut w, "ACK");
     (w, pbx, phone)
@@ -59,7 +48,7 @@ const CONTACT: &str = "Contact: <sip:other@127.0.0.8:6500>\r\n";
 
 #[test]
 fn a_second_phone_that_answers_too_is_acknowledged_and_hung_up_on_and_the_first_talks_on() {
-    let (mut w, pbx, _, invite) = rings(1, "");
+    let (mut w, pbx, _, invite) = rings(1);
     another_answers(&mut w, &invite, "one", CONTACT);
     w.run(MS(50));
     another_answers(&mut w, &invite, "two", CONTACT);
@@ -72,7 +61,7 @@ fn a_second_phone_that_answers_too_is_acknowledged_and_hung_up_on_and_the_first_
 
 #[test]
 fn two_phones_whose_answers_cross_our_cancel_are_both_acknowledged_and_hung_up_on() {
-    let (mut w, mut pbx, mut phone, invite) = rings(2, "");
+    let (mut w, mut pbx, mut phone, invite) = rings(2);
     phone.answers(&mut w, &invite, 180, "", "");
     w.run(MS(50));
     pbx.asks(&mut w, "BYE", "", "");
@@ -88,7 +77,7 @@ fn two_phones_whose_answers_cross_our_cancel_are_both_acknowledged_and_hung_up_o
 
 #[test]
 fn an_answer_that_comes_when_the_call_is_long_over_is_acknowledged_and_hung_up_on() {
-    let (mut w, mut pbx, mut phone, invite) = rings(3, "");
+    let (mut w, mut pbx, mut phone, invite) = rings(3);
     phone.answers(&mut w, &invite, 200, "", &sdp(""));
     phone.hears(&mut w, "ACK");
     w.run(S(1));
@@ -104,7 +93,7 @@ fn an_answer_that_comes_when_the_call_is_long_over_is_acknowledged_and_hung_up_o
 
 #[test]
 fn an_answer_without_a_contact_is_acknowledged_and_hung_up_on_and_the_caller_waits_on() {
-    let (mut w, mut pbx, _, invite) = rings(4, "");
+    let (mut w, mut pbx, _, invite) = rings(4);
     another_answers(&mut w, &invite, "nowhere", "");
     w.run(MS(100));
     assert_eq!(told_to(&w, "nowhere")[..2], ["ACK", "BYE"]);
@@ -115,7 +104,7 @@ fn an_answer_without_a_contact_is_acknowledged_and_hung_up_on_and_the_caller_wai
 
 #[test]
 fn a_phone_of_rfc_2543_that_gives_no_tag_talks() {
-    let (mut w, pbx, _, invite) = rings(5, "");
+    let (mut w, pbx, _, invite) = rings(5);
     another_answers(&mut w, &invite, "", CONTACT);
     w.run(S(1));
     assert_eq!(told_to(&w, "").iter().filter(|m| *m == "ACK").count(), 1);
@@ -233,7 +222,7 @@ fn a_refresh_that_finds_its_path_lost_ends_no_call() {
 
 #[test]
 fn an_offer_by_update_before_the_answer_is_what_counts_when_the_answer_says_nothing_of_the_media() {
-    let (mut w, pbx, mut phone, invite) = rings(12, "");
+    let (mut w, pbx, mut phone, invite) = rings(12);
     phone.answers(&mut w, &invite, 183, "Require: 100rel\r\nRSeq: 1\r\n", &sdp(""));
     let prack = phone.hears(&mut w, "PRACK");
     phone.answers(&mut w, &prack, 200, "", "");
@@ -256,7 +245,7 @@ fn remote_port(w: &World) -> Option<u16> {
 
 #[test]
 fn an_offer_by_update_while_ours_is_not_answered_is_a_glare() {
-    let (mut w, mut pbx, mut phone, invite) = rings(13, "");
+    let (mut w, mut pbx, mut phone, invite) = rings(13);
     phone.answers(&mut w, &invite, 180, "", "");
     w.run(MS(20));
     phone.asks(&mut w, "UPDATE", "", &sdp(""));
@@ -269,7 +258,7 @@ fn an_offer_by_update_while_ours_is_not_answered_is_a_glare() {
 
 #[test]
 fn an_answer_that_comes_among_other_parts_is_an_answer() {
-    let (mut w, pbx, mut phone, invite) = rings(14, "");
+    let (mut w, pbx, mut phone, invite) = rings(14);
     let body = format!(
         "--x\r\nContent-Type: application/sdp\r\n\r\n{}\r\n--x\r\nContent-Type: application/ISUP;version=itu-t92+\r\n\
          Content-Disposition: signal;handling=optional\r\n\r\n12\r\n--x--\r\n",
@@ -287,7 +276,7 @@ fn an_answer_that_comes_among_other_parts_is_an_answer() {
 
 #[test]
 fn a_trunk_is_promised_no_replacing_and_a_seat_is() {
-    let (mut w, pbx, _, invite) = rings(15, "");
+    let (mut w, pbx, _, invite) = rings(15);
     assert!(header(&invite, "Supported").contains("replaces"));
     let trunk: SocketAddr = TRUNK.parse().unwrap();
     let answer = w.heard.iter().find(|(_, to, m)| *to == trunk && m.status() == Some(200)).unwrap();

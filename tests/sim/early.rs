@@ -212,17 +212,6 @@ fn a_trunk_that_must_know_100rel_and_does_not_is_refused_421() {
     settle(&mut w);
 }
 
-/// A caller who waits, and the INVITE that reached the scripted seat.
-pub fn rings(seed: u64) -> (World, Peer, Peer, Message) {
-    let mut w = world(seed, "", "", true);
-    let mut pbx = Peer::trunk();
-    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
-    pbx.hears(&mut w, "200 INVITE");
-    pbx.acks(&mut w, cseq, "");
-    let (phone, invite) = Peer::called(&mut w);
-    (w, pbx, phone, invite)
-}
-
 #[test]
 fn a_phones_reliable_ringing_is_acknowledged_in_order_and_once() {
     let (mut w, mut pbx, mut phone, invite) = rings(14);

@@ -31,6 +31,17 @@ pub fn world(seed: u64, trunk: &str, service: &str, scripted_seat: bool) -> Worl
     World::with(seed, 1, (&queue, service), "", &sections)
 }
 
+/// A caller who waits while the scripted seat rings; the seat, and its INVITE.
+pub fn rings(seed: u64) -> (World, Peer, Peer, Message) {
+    let mut w = world(seed, "", "", true);
+    let mut pbx = Peer::trunk();
+    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
+    pbx.hears(&mut w, "200 INVITE");
+    pbx.acks(&mut w, cseq, "");
+    let (phone, invite) = Peer::called(&mut w);
+    (w, pbx, phone, invite)
+}
+
 /// The peer.
 pub struct Peer {
     at: SocketAddr,
