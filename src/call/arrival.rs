@@ -8,6 +8,7 @@ use crate::event::{CallReceived, RefusalReason};
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
 use crate::redact::Pii;
 use crate::sdp::{self, Description};
+use crate::sip::door::option_tags;
 use crate::sip::{Flow, Message, ServerTx, Uri, demands, option_tag, session_timer};
 use std::sync::Arc;
 
@@ -98,8 +99,8 @@ pub fn read_arrival(
 ) -> Result<Option<Description>, Refusal> {
     let bad = |status| Refusal::new(RefusalReason::BadRequest, status);
     let with = |status, name, value: String| Refusal { header: Some((name, value)), ..bad(status) };
-    let known: Vec<&str> =
-        peer.known().into_iter().filter(|tag| peer.reliable != Reliable::Off || *tag != "100rel").collect();
+    let mut known = option_tags(peer.standing);
+    known.retain(|tag| peer.reliable != Reliable::Off || *tag != "100rel");
     if let Some(unsupported) = option_tag::unsupported(invite, &known) {
         return Err(with(420, "Unsupported", unsupported));
     }

@@ -13,7 +13,7 @@ use super::story::Cx;
 use crate::event::{EndReason, EndedBy};
 use crate::id::LegId;
 use crate::sdp;
-use crate::sip::door::{Rule, Standing, allowed, inside_a_dialog};
+use crate::sip::door::{Rule, Standing, allowed, inside_a_dialog, option_tags};
 use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, option_tag, reliable, session_timer};
 
 impl Call {
@@ -67,7 +67,7 @@ impl Call {
     }
 
     fn unsupported(&mut self, leg: LegId, request: &Message) -> Option<String> {
-        option_tag::unsupported(request, &self.conduct_of(leg)?.peer.known())
+        option_tag::unsupported(request, &option_tags(self.conduct_of(leg)?.peer.standing))
     }
 
     /// An OPTIONS inside the dialog of `leg`: what an INVITE there could use (RFC 3261 section 11.2).

@@ -5,7 +5,7 @@ use crate::config::{Dtmf, Reliable};
 use crate::id::{QueueId, ServiceNumber, TrunkId};
 use crate::sdp::Codec;
 use crate::sip::door::Standing;
-use crate::sip::{Flow, Message, option_tag};
+use crate::sip::{Flow, Message};
 use crate::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,14 +65,6 @@ pub struct PeerRules {
     pub domain: Option<Arc<str>>,
     /// The user in our Contact: the name we are registered under, where we are; a carrier may go by it. `None`: `hotline`.
     pub contact: Option<Arc<str>>,
-}
-
-impl PeerRules {
-    /// The option tags it may require of us.
-    pub fn known(&self) -> Vec<&'static str> {
-        let known = option_tag::KNOWN.into_iter();
-        known.filter(|tag| self.standing == Standing::Seat || *tag != "replaces").collect()
-    }
 }
 
 impl Default for PeerRules {

@@ -1,6 +1,6 @@
 //! Who may begin a call: every INVITE from a known trunk ends here in a call or in a recorded refusal.
 
-use super::doorkeeper::{Pressure, user_of};
+use super::doorkeeper::user_of;
 use super::durable::Then;
 use super::refusals::Cause;
 use super::{Duty, Gateway, Output};
@@ -106,11 +106,7 @@ impl Gateway {
             return Ok(());
         }
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
-        let cause = match self.pressure {
-            _ if !within => Cause::CallRate,
-            Pressure { overloaded: false, journal_backed_up: false, .. } => return Ok(()),
-            _ => Cause::Overload,
-        };
+        let Some(cause) = self.pressure.objects(within) else { return Ok(()) };
         self.tallies.refusals.count(Standing::Trunk, cause);
         Err(Refusal::new(RefusalReason::Overload, 503))
     }

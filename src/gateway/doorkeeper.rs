@@ -8,10 +8,8 @@ use super::refusals::{Cause, Refusals};
 use super::trunking::Trunking;
 use super::{Duty, Gateway, Output, Trunk};
 use crate::id::{CallId, LegId, TrunkId};
-use crate::sip::door::{Class, Names, Rule, Standing, allowed, class, outside_a_dialog};
-use crate::sip::{
-    Door, Doors, Flow, Holding, Judgement, Message, Method, Registrar, Transport, demands, option_tag,
-};
+use crate::sip::door::{Class, Names, Rule, Standing, allowed, class, option_tags, outside_a_dialog};
+use crate::sip::{Door, Doors, Flow, Holding, Judgement, Message, Method, Registrar, Transport, demands};
 use crate::time::{Mono, Now};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -25,6 +23,17 @@ pub(super) struct Pressure {
     pub(super) overloaded: bool,
     /// The journal is behind.
     pub(super) journal_backed_up: bool,
+}
+
+impl Pressure {
+    /// What speaks against one more call of a trunk that is, or is no more, within its rate.
+    pub(super) fn objects(self, within_rate: bool) -> Option<Cause> {
+        match within_rate {
+            false => Some(Cause::CallRate),
+            true if self.overloaded || self.journal_backed_up => Some(Cause::Overload),
+            true => None,
+        }
+    }
 }
 
 /// The parts of the gateway that judge a request.
@@ -130,16 +139,12 @@ impl Doorkeeper<'_> {
     /// A new call of a trunk: within its rate it is served; above it is shed, and recorded.
     fn judge_call(&mut self, trunk: &TrunkId) -> Judgement {
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(self.now.mono));
-        let cause = match (within, self.pressure) {
-            (true, Pressure { overloaded: false, journal_backed_up: false, .. }) => return Judgement::Admit,
-            (true, _) => Cause::Overload,
+        let Some(cause) = self.pressure.objects(within) else { return Judgement::Admit };
+        if cause == Cause::CallRate && self.pressure.journal_backed_up {
             // What a flood would write must not push what calls already in write out of the journal's queue.
-            (false, Pressure { journal_backed_up: true, .. }) => {
-                self.refusals.count(Standing::Trunk, Cause::Rate);
-                return Judgement::PassOver;
-            }
-            (false, _) => Cause::CallRate,
-        };
+            self.refusals.count(Standing::Trunk, Cause::Rate);
+            return Judgement::PassOver;
+        }
         self.refusals.count(Standing::Trunk, cause);
         Judgement::Shed
     }
@@ -170,9 +175,7 @@ fn listed(at: Standing, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
 
 /// What we can do, for whoever asks by OPTIONS (RFC 3261 section 11.2) or uses a method we do not hear.
 fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
-    // Naming another dialog is for seats (RFC 3891).
-    let known = option_tag::KNOWN.into_iter().filter(|tag| at == Standing::Seat || *tag != "replaces");
-    let supported = known.collect::<Vec<_>>().join(", ");
+    let supported = option_tags(at).join(", ");
     vec![("Allow", allowed(at).into()), ("Accept", "application/sdp".into()), ("Supported", supported.into())]
 }
 

@@ -3,7 +3,7 @@
 //! ACK and CANCEL are not in it: the transaction layer answers or absorbs them by the INVITE they name.
 
 use super::Door;
-use crate::sip::Method;
+use crate::sip::{Method, option_tag};
 
 /// What kind of peer stands at a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +99,12 @@ pub fn allowed(at: Standing) -> &'static str {
         }
         Standing::Stranger => "REGISTER, OPTIONS",
     }
+}
+
+/// The option tags one who stands there may require of us (RFC 3261 section 19.2): naming another dialog is for seats
+/// (RFC 3891).
+pub fn option_tags(at: Standing) -> Vec<&'static str> {
+    option_tag::KNOWN.into_iter().filter(|tag| at == Standing::Seat || *tag != "replaces").collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod tests;
 pub use allowance::{Allowance, FACTOR};
 pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
 pub use class::{Class, class};
-pub use methods::{Rule, Standing, allowed, inside_a_dialog, outside_a_dialog};
+pub use methods::{Rule, Standing, allowed, inside_a_dialog, option_tags, outside_a_dialog};
 pub use names::Names;
 pub use source::{Prefix, Source};
 
