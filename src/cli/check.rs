@@ -12,13 +12,16 @@ pub struct Args {
     named: Named,
 }
 
-/// Prints `OK` and what the configuration says, or every error on a line of its own.
+/// Prints `OK`, what the configuration says, and what it warns of, or every error on a line of its own.
 ///
 /// # Errors
 /// One line that says how many errors there are, or that the file cannot be read.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     let (text, verdict) = match args.named.read() {
-        Ok(config) => (summary(&args.named.name(), &config), Ok(())),
+        Ok((config, warnings)) => {
+            let warned: String = warnings.iter().map(|w| format!("  warning  {w}\n")).collect();
+            (summary(&args.named.name(), &config) + &warned, Ok(()))
+        }
         Err(NoConfig::Unreadable(line)) => return Err(line),
         Err(NoConfig::Wrong(errors)) => {
             let n = errors.0.len();

@@ -1,14 +1,17 @@
 //! Reading the configuration a command names.
 
-use crate::config::{Config, ConfigErrors, EMBEDDED, MAX_TEXT};
+use crate::config::{Config, ConfigError, ConfigErrors, EMBEDDED, MAX_TEXT};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// The environment variable that names the configuration where no flag does: for containers and units.
+const VARIABLE: &str = "HOTLINE_CONFIG";
 
 /// How a command names its configuration.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Named {
-    /// The configuration file; the built-in one when absent.
-    #[arg(long, short, value_name = "FILE")]
+    /// The configuration file; when absent the one HOTLINE_CONFIG names, else the built-in one.
+    #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 }
 
@@ -21,24 +24,33 @@ pub(super) enum NoConfig {
 }
 
 impl Named {
-    /// What the configuration is called in messages.
-    pub(super) fn name(&self) -> String {
-        self.config
-            .as_deref()
-            .map_or_else(|| "built-in configuration".to_owned(), |p| p.display().to_string())
+    /// The file: the flag goes before the environment. An empty variable is as good as none.
+    fn file(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os(VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from);
+        self.config.clone().or_else(variable)
     }
 
-    /// Reads it, all errors kept.
-    pub(super) fn read(&self) -> Result<Config, NoConfig> {
-        let text = match &self.config {
+    /// What the configuration is called in messages.
+    pub(super) fn name(&self) -> String {
+        self.file().map_or_else(|| "built-in configuration".to_owned(), |p| p.display().to_string())
+    }
+
+    /// Reads it, all errors kept, with the warnings.
+    pub(super) fn read(&self) -> Result<(Config, Vec<ConfigError>), NoConfig> {
+        let text = match self.file() {
             None => EMBEDDED.to_owned(),
-            Some(path) => text_of(path).map_err(NoConfig::Unreadable)?,
+            Some(path) => text_of(&path).map_err(NoConfig::Unreadable)?,
         };
-        Config::parse(&self.name(), &text).map_err(NoConfig::Wrong)
+        Config::examine(&self.name(), &text).map_err(NoConfig::Wrong)
     }
 
     /// Reads it; the first error, with its cure, stands for all of them.
     pub(super) fn load(&self) -> Result<Config, String> {
+        self.load_with_warnings().map(|(config, _)| config)
+    }
+
+    /// As [`Named::load`], with the warnings.
+    pub(super) fn load_with_warnings(&self) -> Result<(Config, Vec<ConfigError>), String> {
         self.read().map_err(|e| match e {
             NoConfig::Unreadable(line) => line,
             NoConfig::Wrong(ConfigErrors(errors)) => {
@@ -53,8 +65,7 @@ impl Named {
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
-    let cure =
-        "name a configuration with --config FILE, such as configs/hotline.toml, that this user may read";
+    let cure = "name a configuration with --config FILE or HOTLINE_CONFIG, such as configs/hotline.toml, that this user may read";
     let fail = |e: std::io::Error| format!("{}: {e}: {cure}", path.display());
     // A device or a stream without end is not read to its end.
     let mut text = Vec::new();

@@ -11,6 +11,7 @@ pub mod events;
 pub mod handsets;
 mod health;
 pub mod load;
+mod log;
 pub mod phones;
 pub mod serve;
 pub mod sound;

@@ -2,9 +2,7 @@
 
 use super::configuration::Named;
 use crate::io::serve;
-use std::io::IsTerminal;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// What to serve.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,15 +13,19 @@ pub struct Args {
 
 /// Runs until told to stop. Ctrl-C during the drain ends it at once.
 pub async fn run(args: Args) -> Result<(), String> {
-    let config = args.named.load()?;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.log.level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    let (config, warnings) = args.named.load_with_warnings()?;
+    super::log::begin(&config.log);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     let signals = |kind| signal(kind).map_err(|e| format!("cannot wait for signals: {e}"));
     let (mut term, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    let mut hang_up = signals(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            tracing::warn!("SIGHUP is ignored: a changed configuration is read at the next start");
+        }
+    });
     let running = serve::start(&config).await?;
     let sip: Vec<String> = running.sip.iter().map(|(t, a)| format!("{t}:{a}")).collect();
     println!("hotline: ready: sip {}, grpc {}, http {}", sip.join(" "), running.grpc, running.http);

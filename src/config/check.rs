@@ -11,7 +11,7 @@ use super::seat::Seat;
 use super::service::Service;
 use super::sip::Sip;
 use super::table::suggestion;
-use super::trunk::{Target, Trunk};
+use super::trunk::{Authenticate, Source, Target, Trunk};
 use super::{queue, seat, service, trunk};
 use crate::id::SeatId;
 use std::collections::{HashMap, HashSet};
@@ -58,6 +58,7 @@ pub(super) fn addresses(
     problems: &mut Problems<'_>,
 ) {
     reachable(sip, places, problems);
+    readable_on_the_way(grpc, http, places, problems);
     let mut taken: Vec<(Transport, SocketAddr, &str, usize)> = Vec::new();
     let listens =
         sip.listen.iter().zip(&places.listen).map(|(l, at)| (l.transport, l.address, "sip.listen", at));
@@ -83,6 +84,36 @@ pub(super) fn addresses(
                 .add(&places.ports, fault(what, "move one of them, so that RTP never takes the port of SIP"));
         }
     }
+}
+
+/// gRPC carries the API token and callers' numbers, HTTP the figures: neither is encrypted.
+fn readable_on_the_way(grpc: &Grpc, http: &Http, places: &Places, problems: &mut Problems<'_>) {
+    let beyond = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
+    if beyond(grpc.listen) && !grpc.allow_plaintext {
+        let what = format!("grpc.listen: {} is beyond loopback, where gRPC goes without TLS", grpc.listen);
+        let cure = "listen at 127.0.0.1 behind a proxy that has TLS, or add `allow_plaintext = true` to [grpc] where \
+                    nobody else reads the network";
+        problems.add(&places.grpc, fault(what, cure));
+    } else if beyond(grpc.listen) {
+        let what =
+            format!("grpc.listen: at {} the API token and callers' numbers go without TLS", grpc.listen);
+        let cure =
+            "keep every other machine off that port, or listen at 127.0.0.1 behind a proxy that has TLS";
+        problems.warn(&places.grpc, fault(what, cure));
+    }
+    if beyond(http.listen) {
+        let what =
+            format!("http.listen: at {} every machine that reaches it may read the figures", http.listen);
+        problems.warn(
+            &places.http,
+            fault(what, "listen at 127.0.0.1, or let a firewall admit the monitoring alone"),
+        );
+    }
+}
+
+/// The largest private networks are 10.0.0.0/8 and fc00::/7: a shorter prefix takes in the public Internet.
+fn is_public(source: &Source) -> bool {
+    source.net.length() < if source.net.address().is_ipv4() { 8 } else { 7 }
 }
 
 /// A listener on all addresses does not say which of them a peer should answer to; an address of the other family does
@@ -130,6 +161,14 @@ pub(super) fn trunks(placed: Vec<trunk::Placed>, sip: &Sip, problems: &mut Probl
         first(&mut names, &p.trunk.name, &p.name_at, &format!("trunk `{}`", p.trunk.name), problems);
         for (source, at) in p.trunk.sources.iter().zip(&p.sources_at) {
             first(&mut sources, source, at, &format!("the source {source}"), problems);
+            if is_public(source) && p.trunk.authenticate == Authenticate::Address {
+                let what = format!(
+                    "trunk.sources: from {source} everybody places calls over trunk `{}` without a password",
+                    p.trunk.name
+                );
+                let cure = "name the addresses of the PBX or carrier, or add `authenticate = \"digest\"`";
+                problems.warn(at, fault(what, cure));
+            }
         }
         for target in p.trunk.targets.iter().chain(&p.trunk.register) {
             way_out(target, p, sip, problems);

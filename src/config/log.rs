@@ -3,7 +3,7 @@
 use super::problem::{Problems, fault};
 use super::table::{Table, suggestion};
 
-pub(super) const KEYS: &[&str] = &["level"];
+pub(super) const KEYS: &[&str] = &["level", "format"];
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
@@ -12,6 +12,17 @@ const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 pub struct Log {
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`. Numbers of callers appear from `debug` on.
     pub level: String,
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+/// How a line of the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line, for programs that collect logs.
+    Json,
 }
 
 pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Log {
@@ -23,5 +34,13 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Lo
             Err(fault(format!("`{l}` is not a level"), suggestion(l, LEVELS.iter().copied())))
         })
     });
-    Log { level: level.unwrap_or_else(|| "info".to_owned()) }
+    let format = table.and_then(|t| {
+        t.text("format", problems, |f| match f {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(fault(format!("`{f}` is not a format"), suggestion(f, ["text", "json"]))),
+        })
+    });
+    let format = format.unwrap_or(LogFormat::Text);
+    Log { format, level: level.unwrap_or_else(|| "info".to_owned()) }
 }

@@ -33,7 +33,7 @@ pub use grpc::Grpc;
 pub use hours::Hours;
 pub use http::Http;
 pub use limits::Limits;
-pub use log::Log;
+pub use log::{Log, LogFormat};
 pub use media::Media;
 pub use problem::{ConfigError, ConfigErrors};
 pub use queue::{Queue, RINGBACK};
@@ -111,6 +111,14 @@ impl Config {
     /// Everything that was found wrong, by line. Mistakes of the notation itself (TOML) are named alone,
     /// as nothing after them can be trusted.
     pub fn parse(file: &str, text: &str) -> Result<Config, ConfigErrors> {
+        Config::examine(file, text).map(|(config, _)| config)
+    }
+
+    /// As [`Config::parse`], with the warnings: what is allowed and perhaps not meant, by line.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn examine(file: &str, text: &str) -> Result<(Config, Vec<ConfigError>), ConfigErrors> {
         let mut problems = Problems::new(file, text);
         if text.len() > MAX_TEXT {
             let cure = "is it the right file? Seats can be written as a range";
@@ -129,7 +137,7 @@ impl Config {
         if !problems.is_empty() {
             return Err(problems.into_errors());
         }
-        Ok(config)
+        Ok((config, problems.into_warnings()))
     }
 
     /// The configuration used when none is named: configs/hotline.toml.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-/// One thing that is wrong, with its place and its cure.
+/// One thing that is wrong, or allowed and perhaps not meant, with its place and its cure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The file as it was named by whoever read it.
@@ -61,16 +61,27 @@ pub(super) struct Problems<'a> {
     file: &'a str,
     text: &'a str,
     found: Vec<ConfigError>,
+    warned: Vec<ConfigError>,
 }
 
 impl<'a> Problems<'a> {
     pub(super) fn new(file: &'a str, text: &'a str) -> Problems<'a> {
-        Problems { file, text, found: Vec::new() }
+        Problems { file, text, found: Vec::new(), warned: Vec::new() }
     }
 
     pub(super) fn add(&mut self, at: &Span, fault: Fault) {
-        let line = self.line(at);
-        self.found.push(ConfigError { file: self.file.to_owned(), line, what: fault.what, cure: fault.cure });
+        let error = self.placed(at, fault);
+        self.found.push(error);
+    }
+
+    /// Notes what is allowed and perhaps not meant: it keeps no configuration from being used.
+    pub(super) fn warn(&mut self, at: &Span, fault: Fault) {
+        let warning = self.placed(at, fault);
+        self.warned.push(warning);
+    }
+
+    fn placed(&self, at: &Span, Fault { what, cure }: Fault) -> ConfigError {
+        ConfigError { file: self.file.to_owned(), line: self.line(at), what, cure }
     }
 
     /// The line, from 1, on which the span begins.
@@ -87,5 +98,11 @@ impl<'a> Problems<'a> {
     pub(super) fn into_errors(mut self) -> ConfigErrors {
         self.found.sort_by_key(|e| e.line);
         ConfigErrors(self.found)
+    }
+
+    /// The warnings in the order of their lines.
+    pub(super) fn into_warnings(mut self) -> Vec<ConfigError> {
+        self.warned.sort_by_key(|e| e.line);
+        self.warned
     }
 }

@@ -99,6 +99,14 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("level = \"info\"", "level = info #!", "quotation marks"),
     ("level = \"info\"", "level = \"info\"\nlevel = \"warn\" #!", "keep one"),
     ("[log]", "[log]\n[sip] #!", "keep one"),
+    // What would go over the network unencrypted, and how the log is written.
+    ("listen = \"127.0.0.1:50051\"", "listen = \"0.0.0.0:50051\" #!", "`allow_plaintext = true`"),
+    (
+        "listen = \"127.0.0.1:50051\"",
+        "listen = \"127.0.0.1:50051\"\nallow_plaintext = \"yes\" #!",
+        "true or false",
+    ),
+    ("level = \"info\"", "level = \"info\"\nformat = \"xml\" #!", "text, json"),
     // Unknown and misplaced keys and sections.
     ("[media]", "[meda] #!", "`media`"),
     ("[grpc]", "verbose = true\n[gprc] #!", "`grpc`"),
@@ -387,6 +395,38 @@ fn the_own_address_of_a_trunk_must_reach_its_targets() {
     ] {
         let errors = read(keys).expect_err(keys).0;
         assert!(matches!(&errors[..], [e] if e.line == 18 && e.cure.contains(cure)), "{errors:#?}");
+    }
+}
+
+#[test]
+fn what_is_allowed_and_perhaps_not_meant_is_warned_of_with_its_line() {
+    let warned = |from: &str, to: &str| {
+        assert!(SOUND.contains(from), "{from}");
+        let (_, warnings) = Config::examine("warned.toml", &SOUND.replace(from, to)).unwrap();
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(warned("calls = 2000", "calls = 100").is_empty());
+    let sources = "sources = [\"192.0.2.0/28\"]";
+    let grpc = "listen = \"127.0.0.1:50051\"";
+    let http = "listen = \"127.0.0.1:8080\"";
+    for (from, to, place, cure) in [
+        (grpc, "listen = \"[::]:50051\"\nallow_plaintext = true", "warned.toml:7: grpc.listen: ", "TLS"),
+        (http, "listen = \"192.0.2.1:8080\"", "warned.toml:9: http.listen: ", "firewall"),
+        (sources, "sources = [\"0.0.0.0/0\"]", "warned.toml:18: trunk.sources: ", "digest"),
+        (sources, "sources = [\"192.0.2.1\",\n\"::/0\"]", "warned.toml:19: trunk.sources: ", "digest"),
+        (sources, "sources = [\"udp:128.0.0.0/1\"]", "warned.toml:18: trunk.sources: ", "digest"),
+    ] {
+        let warnings = warned(from, to);
+        assert!(
+            matches!(&warnings[..], [w] if w.starts_with(place) && w.contains(cure)),
+            "{to}: {warnings:#?}"
+        );
+    }
+    for quiet in [
+        "sources = [\"10.0.0.0/8\", \"fc00::/7\"]",
+        "sources = [\"0.0.0.0/0\"]\nauthenticate = \"digest\"\nusername = \"u\"\npassword_file = \"p\"",
+    ] {
+        assert!(warned(sources, quiet).is_empty(), "{quiet}");
     }
 }
 

@@ -15,6 +15,7 @@ mod kill;
 mod line;
 mod names;
 mod programme;
+mod serving;
 mod slow;
 mod soak;
 mod subscriber;

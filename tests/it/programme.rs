@@ -84,9 +84,7 @@ impl Programme {
 
     /// SIGTERM: drains, and says how the process ended.
     pub fn stop(&mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is here");
-        assert!(sent.success(), "the gateway was gone before it was stopped");
+        self.signal("TERM");
         // Its stdout closes when it ends.
         let ended = loop {
             match self.said.recv_timeout(STOPPED_WITHIN) {
@@ -96,6 +94,13 @@ impl Programme {
         };
         assert_eq!(ended, mpsc::RecvTimeoutError::Disconnected, "the gateway does not stop");
         self.child.wait().expect("the gateway is gone")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill is here");
+        assert!(sent.success(), "the gateway was gone before SIG{name}");
     }
 
     /// Its journal.
