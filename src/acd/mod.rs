@@ -8,8 +8,8 @@
 //! - every `Entered` is followed by exactly one `Left`;
 //! - whatever can be stuck has a deadline in [`Acd::poll_timeout`].
 //!
-//! A step costs O(log n) in callers and seats; nothing ever walks the queue. Places are told by a timer of
-//! each call's own, at most [`TIMERS_PER_STEP`] in one step.
+//! A step costs O(log n) in callers and seats; nothing ever walks the queue. Positions are told by one timer of
+//! each queue, to at most [`POSITIONS`] callers at a time: what that costs does not grow with the queue.
 
 mod direct;
 mod estimate;
@@ -42,8 +42,12 @@ use queue::{Queue, Waiting};
 use seat::{Seat, SeatIndex, State};
 use std::collections::HashMap;
 
-/// A waiting call is told its place at most this often.
+/// How often each queue tells some of its callers' positions; so often, too, one call is told its own at most.
 pub const POSITION_EVERY: Duration = Duration::from_secs(5);
+
+/// Callers whose positions one queue tells at a time, in turn. Each is an event on disk, and in a queue that moves all
+/// positions change: without this bound a served call would cost an event for every caller behind it.
+pub const POSITIONS: usize = 8;
 
 /// How long a seat is offered nothing after a presentation was taken back, unless `Ended` comes sooner: its
 /// phone may still be ringing and would say busy. Half a second covers one lost message and its repeat.
@@ -66,7 +70,7 @@ pub enum Reason {
     WrapUp,
     /// A call has waited as long as it may.
     MaxWait,
-    /// A call is told its place.
+    /// A queue tells some of its callers' positions.
     Position,
 }
 
@@ -75,7 +79,7 @@ pub enum Reason {
 enum Timer {
     Seat(SeatIndex),
     MaxWait(CallId),
-    Position(CallId),
+    Positions(usize),
 }
 
 /// Whether new calls are taken.
@@ -196,7 +200,7 @@ impl Acd {
         let reason = match timer {
             Timer::Seat(seat) => self.state_of(seat)?.deadline()?.1,
             Timer::MaxWait(_) => Reason::MaxWait,
-            Timer::Position(_) => Reason::Position,
+            Timer::Positions(_) => Reason::Position,
         };
         Some((at, reason))
     }
@@ -208,7 +212,7 @@ impl Acd {
             match timer {
                 Timer::Seat(seat) => self.seat_timeout(now, seat, out),
                 Timer::MaxWait(call) => self.leave(now, call, QueueExit::Timeout, out),
-                Timer::Position(call) => self.tell_position(now, call, out),
+                Timer::Positions(queue) => self.tell_positions(now, queue, out),
             }
         }
     }

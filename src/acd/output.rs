@@ -65,7 +65,8 @@ pub enum Output {
         /// Since it entered.
         waited: Duration,
     },
-    /// The call's own place changed since it was last told; at most once in [`super::POSITION_EVERY`].
+    /// The call's position, which changed since it was last told. A queue tells [`super::POSITIONS`] of its callers in
+    /// [`super::POSITION_EVERY`], in turn, and none that is being presented.
     Position {
         /// The call.
         call: CallId,

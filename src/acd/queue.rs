@@ -8,12 +8,13 @@ use super::estimate::Estimate;
 use super::presentation::FailedSeats;
 use super::rules::QueueRules;
 use super::seat::SeatIndex;
-use super::{Acd, Output, POSITION_EVERY, Refusal, Timer};
+use super::{Acd, Output, POSITION_EVERY, POSITIONS, Refusal, Timer};
 use crate::event::{PresentationResult, QueueEntered, QueueExit};
 use crate::id::{CallId, PresentationId, QueueId};
 use crate::time::{Duration, Mono, Now};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 /// A place in the order: priority first, then arrival, then the order of entering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +35,8 @@ pub(super) struct Queue {
     /// Its ready seats, the longest idle first.
     pub(super) idle: BTreeSet<(Mono, SeatIndex)>,
     estimate: Estimate,
+    /// The caller whose position was looked at last: the next ones have their turn.
+    last_told: Option<Key>,
 }
 
 /// A call in a queue.
@@ -65,6 +68,7 @@ impl Queue {
             unoffered: BTreeMap::new(),
             idle: BTreeSet::new(),
             estimate: Estimate::default(),
+            last_told: None,
         }
     }
 
@@ -107,6 +111,16 @@ impl Queue {
     pub(super) fn stop_waiting(&mut self, now: Mono, key: Key) {
         self.unoffered.remove(&key);
         self.estimate.backlog(now, !self.unoffered.is_empty());
+    }
+
+    /// The callers whose turn it is to be told their positions: those behind the last one, then from the head on.
+    fn next_in_turn(&mut self) -> Vec<(Key, CallId)> {
+        let behind = self.last_told.map_or(Bound::Unbounded, Bound::Excluded);
+        let ahead = self.last_told.into_iter().flat_map(|last| self.unoffered.range(..=last));
+        let in_turn = self.unoffered.range((behind, Bound::Unbounded)).chain(ahead);
+        let next: Vec<_> = in_turn.take(POSITIONS).map(|(key, call)| (*key, *call)).collect();
+        self.last_told = next.last().map(|(key, _)| *key);
+        next
     }
 
     /// The wait a caller at `position` can expect: nothing when a seat is idle; otherwise those ahead who
@@ -155,7 +169,9 @@ impl Acd {
         };
         out.push(Output::Entered { call, entered });
         self.timers.set(Timer::MaxWait(call), now.mono + queue.rules.max_wait);
-        self.timers.set(Timer::Position(call), now.mono + POSITION_EVERY);
+        if queue.depth() == 1 {
+            self.timers.set(Timer::Positions(index), now.mono + POSITION_EVERY);
+        }
         let waiting = Waiting {
             queue: index,
             key,
@@ -229,13 +245,15 @@ impl Acd {
     pub(super) fn remove(&mut self, now: Now, call: CallId, exit: QueueExit, out: &mut Vec<Output>) {
         let Some(waiting) = self.waiting.remove(&call) else { return };
         self.timers.cancel(Timer::MaxWait(call));
-        self.timers.cancel(Timer::Position(call));
         let Some(queue) = self.queues.get_mut(waiting.queue) else { return };
         let position = queue.position(waiting.key);
         if exit == QueueExit::Connected {
             queue.estimate.answered(now.mono);
         }
         queue.leave(waiting.key);
+        if queue.depth() == 0 {
+            self.timers.cancel(Timer::Positions(waiting.queue));
+        }
         if waiting.place == Place::InLine {
             queue.stop_waiting(now.mono, waiting.key);
         }
@@ -243,22 +261,24 @@ impl Acd {
         out.push(Output::Left { call, queue: queue.rules.name.clone(), exit, position, waited });
     }
 
-    /// Tells the call its place if that changed, and looks again later.
-    pub(super) fn tell_position(&mut self, now: Now, call: CallId, out: &mut Vec<Output>) {
-        let Some(waiting) = self.waiting.get_mut(&call) else { return };
-        self.timers.set(Timer::Position(call), now.mono + POSITION_EVERY);
-        let Some(queue) = self.queues.get(waiting.queue) else { return };
-        let position = queue.position(waiting.key);
-        if position == waiting.told {
-            return;
+    /// Tells the next callers of a queue their positions where these changed, and goes on later.
+    pub(super) fn tell_positions(&mut self, now: Now, index: usize, out: &mut Vec<Output>) {
+        let Some(queue) = self.queues.get_mut(index) else { return };
+        self.timers.set(Timer::Positions(index), now.mono + POSITION_EVERY);
+        for (key, call) in queue.next_in_turn() {
+            let Some(waiting) = self.waiting.get_mut(&call) else { continue };
+            let position = queue.position(key);
+            if position == waiting.told {
+                continue;
+            }
+            waiting.told = position;
+            out.push(Output::Position {
+                call,
+                queue: queue.rules.name.clone(),
+                position,
+                depth: queue.depth(),
+                estimated_wait: queue.estimated_wait(now.mono, position),
+            });
         }
-        waiting.told = position;
-        out.push(Output::Position {
-            call,
-            queue: queue.rules.name.clone(),
-            position,
-            depth: queue.depth(),
-            estimated_wait: queue.estimated_wait(now.mono, position),
-        });
     }
 }

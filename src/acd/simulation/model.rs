@@ -17,7 +17,7 @@ struct Caller {
     offer: Option<PresentationId>,
     attempts: u32,
     failed: Vec<usize>,
-    told: (u32, Mono),
+    told: (u32, Option<Mono>),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -132,7 +132,7 @@ impl Model {
             offer: None,
             attempts: 0,
             failed,
-            told: (0, now.mono),
+            told: (0, None),
         }
     }
 
@@ -379,8 +379,8 @@ impl Model {
                 assert_eq!(*position, self.rank(*call));
                 assert_eq!(*depth, self.depth(self.callers[call].queue));
                 let told = &mut self.callers.get_mut(call).expect("waits").told;
-                assert!(told.0 != *position && now.mono.since(told.1) >= POSITION_EVERY);
-                *told = (*position, now.mono);
+                assert!(told.0 != *position && told.1.is_none_or(|at| now.mono.since(at) >= POSITION_EVERY));
+                *told = (*position, Some(now.mono));
                 self.tally.positions += 1;
             }
             Output::SeatChanged { seat, from, to, operator, .. } => {

@@ -1,6 +1,7 @@
 //! Limits, places and the wait to be expected.
 
 use super::*;
+use std::collections::{BTreeSet, VecDeque};
 
 #[test]
 fn a_call_that_waited_its_time_leaves_and_a_ringing_seat_is_taken_back_first() {
@@ -54,7 +55,7 @@ fn a_call_that_waits_already_is_not_counted_twice_and_an_unknown_queue_is_refuse
 }
 
 #[test]
-fn a_caller_is_told_a_new_place_within_five_seconds_and_never_the_same_one_twice() {
+fn a_short_queue_tells_new_positions_in_five_seconds_and_none_twice() {
     let mut w = World::with(&[]);
     let calls: Vec<_> = (0..3).map(|_| w.enters(0).0).collect();
     w.passes(secs(1));
@@ -65,22 +66,68 @@ fn a_caller_is_told_a_new_place_within_five_seconds_and_never_the_same_one_twice
     assert!(positions(&w.passes(secs(60))).is_empty());
 }
 
+/// Serves the head of a queue of `waiting` once a second, and lets one caller join for each: the positions told.
+fn told_in_ten_minutes(waiting: usize) -> Vec<(CallId, u32)> {
+    let mut w = World::of(vec![QueueRules { capacity: 1_100, ..rules(&[]) }], &[]);
+    let mut line: VecDeque<CallId> = (0..waiting).map(|_| w.enters(0).0).collect();
+    let mut told = Vec::new();
+    for _ in 0..600 {
+        told.extend(positions(&w.passes(secs(1))));
+        assert_eq!(w.acd.depth(&"heat".into()) as usize, waiting);
+        w.hangs_up(line.pop_front().unwrap());
+        line.push_back(w.enters(0).0);
+    }
+    told
+}
+
 #[test]
-fn one_step_tells_at_most_so_many_callers_their_place_and_the_rest_is_still_due() {
+fn telling_positions_costs_the_same_for_ten_and_for_a_thousand_waiting() {
+    let [short, long] = [10, 1_000].map(|waiting| told_in_ten_minutes(waiting).len());
+    assert!(long <= 120 * POSITIONS, "{long} events in 120 intervals");
+    assert!(long * 10 <= short * 11, "ten waiting: {short} events, a thousand: {long}");
+}
+
+#[test]
+fn every_caller_of_a_long_queue_has_a_turn_to_be_told_its_position() {
     let mut w = World::with(&[]);
     let head = w.enters(0).0;
+    let others: BTreeSet<CallId> = (0..100).map(|_| w.enters(0).0).collect();
+    w.hangs_up(head);
+    let mut told = Vec::new();
+    for _ in 0..100usize.div_ceil(POSITIONS) {
+        let out = positions(&w.passes(POSITION_EVERY));
+        assert!(out.len() <= POSITIONS, "{} at a time", out.len());
+        told.extend(out);
+    }
+    assert_eq!(told.iter().map(|(call, _)| *call).collect::<BTreeSet<_>>(), others);
+    assert_eq!(told.iter().map(|(_, position)| *position).collect::<BTreeSet<_>>(), (1..=100).collect());
+}
+
+#[test]
+fn a_queue_that_is_empty_has_no_timer() {
+    let mut w = World::with(&[]);
+    let (first, second) = (w.enters(0).0, w.enters(0).0);
+    w.hangs_up(first);
+    assert_eq!(w.acd.counts().timers, 2, "the time that is left to wait, and the queue's positions");
+    w.hangs_up(second);
+    assert_eq!(w.acd.counts().timers, 0);
+}
+
+#[test]
+fn one_step_serves_so_many_deadlines_and_the_rest_is_still_due() {
+    let mut w = World::of(vec![QueueRules { max_wait: secs(10), ..rules(&[]) }], &[]);
     for _ in 0..300 {
         w.enters(0);
     }
-    w.hangs_up(head);
-    w.now = w.now.after(POSITION_EVERY);
+    w.now = w.now.after(secs(10));
     let mut out = Vec::new();
     w.acd.handle_timeout(w.now, &mut out);
-    assert_eq!(positions(&out).len(), TIMERS_PER_STEP);
-    assert!(w.acd.poll_timeout().is_some_and(|(at, r)| at <= w.now.mono && r == Reason::Position));
+    let in_one_step = left(&out).len();
+    assert!(in_one_step <= TIMERS_PER_STEP && in_one_step + 3 >= TIMERS_PER_STEP, "{in_one_step}");
+    assert!(w.acd.poll_timeout().is_some_and(|(at, r)| at <= w.now.mono && r == Reason::MaxWait));
     w.acd.handle_timeout(w.now, &mut out);
     w.acd.handle_timeout(w.now, &mut out);
-    assert_eq!(positions(&out).len(), 300);
+    assert_eq!(left(&out).len(), 300);
 }
 
 #[test]

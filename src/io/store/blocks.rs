@@ -116,17 +116,4 @@ mod tests {
         assert_eq!(kept.iter().map(|e| e.added_at).collect::<Vec<_>>(), [Wall(4), Wall(2)]);
         assert_eq!(kept[1], two, "the newest of two counts");
     }
-
-    #[tokio::test]
-    async fn a_store_of_the_first_version_gets_the_list() {
-        let place = Place::new();
-        drop(open(&place));
-        let old = rusqlite::Connection::open(place.store()).unwrap();
-        old.execute_batch("DROP TABLE block; PRAGMA user_version = 1;").unwrap();
-        drop(old);
-        let (journal, _) = open(&place);
-        assert!(journal.reader().blocks().unwrap().is_empty());
-        journal.add_block(block(1, HOUR)).await.unwrap();
-        assert_eq!(journal.reader().blocks().unwrap().len(), 1);
-    }
 }

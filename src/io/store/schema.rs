@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The version this program writes. A store with a higher one is refused.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// `HLGW`: marks the file as ours for `file` and against mistakes.
 const APPLICATION: i64 = 0x484c_4757;
@@ -108,6 +108,12 @@ CREATE TABLE block (
     added_at_ns INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- Records that are owed a callback, and those of one caller, are found without reading all the others.
+CREATE INDEX record_owed ON call_record (updated_position) WHERE callback_due = 1;
+CREATE INDEX record_by_e164 ON call_record (caller_e164) WHERE caller_e164 IS NOT NULL;
+CREATE INDEX record_by_raw ON call_record (caller_raw);
+",
 ];
 
 /// Opens the store for writing, makes it if need be and brings it to [`VERSION`].
@@ -178,4 +184,35 @@ pub fn head(conn: &Connection) -> Result<u64, StoreError> {
 /// Gives back the cached pages that nobody uses: those of every connection, for they have one pool.
 pub fn give_back(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.execute_batch("PRAGMA shrink_memory;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Place;
+    use super::*;
+
+    #[test]
+    fn a_store_of_each_older_version_is_brought_to_this_one() {
+        for old in 1..VERSION {
+            let place = Place::new();
+            let conn = Connection::open(place.store()).unwrap();
+            STEPS.iter().take(old as usize).for_each(|step| conn.execute_batch(step).unwrap());
+            let id = LogId::new(Wall(1), &mut Random::from_number(1)).to_string();
+            conn.execute("INSERT INTO log VALUES (?1, 1)", [&id]).unwrap();
+            conn.execute_batch("INSERT INTO history (key, at_ns) VALUES (x'07', 1)").unwrap();
+            conn.execute_batch(&format!(
+                "PRAGMA user_version = {old}; PRAGMA application_id = {APPLICATION};"
+            ))
+            .unwrap();
+            drop(conn);
+            let conn = open_for_writing(&place.store(), Wall(2), &mut Random::from_number(2)).unwrap();
+            let number = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap();
+            assert_eq!(number("PRAGMA user_version"), VERSION);
+            assert_eq!(log_id(&conn).unwrap().to_string(), id, "the same journal");
+            assert_eq!(number("SELECT count(*) FROM history"), 1, "with what was in it");
+            assert_eq!(number("SELECT count(*) FROM block"), 0, "and the tables that came later");
+            let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name LIKE 'record_%'";
+            assert_eq!(number(indexes), 3);
+        }
+    }
 }
