@@ -13,9 +13,18 @@ pub const FRAME: u32 = 160;
 const DROPOUT: i16 = 3_000;
 /// Sequence numbers a packet may be late (RFC 3550 appendix A.1, MAX_MISORDER).
 const MISORDER: i16 = 100;
-/// Samples a source's timestamp may leave the clock before it is taken as a new stream: five seconds, more than any
-/// jitter or pause of a sender that stops in silence and keeps time.
-const DRIFT: u32 = 5 * CLOCK as u32;
+/// Samples a source's timestamp may leave the clock: 300 ms, more than the jitter of a usable call, and less than a
+/// jitter buffer that follows it would throw away or wait for.
+const LEAVES: i32 = 3 * CLOCK as i32 / 10;
+/// Samples our timestamps may be ahead of the clock when a source takes over: its first packet does not overlap the last
+/// one of the source before, and sources that alternate cannot run away.
+const AHEAD: i32 = 2 * FRAME as i32;
+/// Samples the clock moves towards the source with each packet: sound cards that are 1,000 ppm off are followed, a jump
+/// is not.
+const SKEW: i32 = 1;
+/// How long late packets must stay late before the source is taken to have held its timestamps in a pause. After a stall
+/// of the network they catch up within that time.
+const STAYS_LATE: u32 = 3 * FRAME;
 
 /// The stream towards one leg.
 #[derive(Debug, Clone)]
@@ -28,7 +37,8 @@ pub struct Egress {
     pub octets: u32,
     sequence: u16,
     timestamp: u32,
-    at: Mono,
+    /// The clock: the timestamp that belongs to a moment. Set by the first packet, moved by the skew of sources alone.
+    clock: (u32, Mono),
     source: Source,
 }
 
@@ -55,12 +65,56 @@ pub struct Relayed {
     /// Ours minus theirs.
     pub timestamp_offset: u32,
     last: u16,
+    /// The first sequence number that has one of ours; packets before it came too late.
+    first: u16,
+    /// Since when by the clock, and by how many samples, its packets are late; while they are by more than [`LEAVES`].
+    late: Option<(u32, i32)>,
 }
 
 impl Relayed {
     /// Whether it comes from that leg.
     pub fn comes_from(&self, leg: u32) -> bool {
         self.from == leg
+    }
+
+    /// Whether the packet is of this source, by its numbers.
+    fn goes_on(&self, came: &Came) -> bool {
+        let step = came.sequence.wrapping_sub(self.last) as i16;
+        (self.from, self.ssrc) == (came.from, came.ssrc) && (-MISORDER..=DROPOUT).contains(&step)
+    }
+
+    /// The numbers of a packet that comes after its successors.
+    fn late_packet(&self, came: &Came) -> Option<Stamp> {
+        let has_number = came.sequence.wrapping_sub(self.first) as i16 >= 0;
+        has_number.then(|| Stamp {
+            sequence: came.sequence.wrapping_add(self.sequence_offset),
+            timestamp: came.timestamp.wrapping_add(self.timestamp_offset),
+            begins: false,
+        })
+    }
+
+    /// Moves on to that packet, `first` with it: nothing older than [`MISORDER`] is passed on anyway.
+    fn take(&mut self, sequence: u16) {
+        self.last = sequence;
+        if sequence.wrapping_sub(self.first) as i16 > MISORDER {
+            self.first = sequence.wrapping_sub(MISORDER as u16);
+        }
+    }
+
+    /// Whether the source held its timestamps in a pause: its packets are late and come at their own pace. After a stall of
+    /// the network they come faster, and the listener's jitter buffer knows best what to do with them.
+    fn stays_late(&mut self, clock: u32, off: i32) -> bool {
+        if off >= -LEAVES {
+            self.late = None;
+            return false;
+        }
+        let (since, before) = *self.late.get_or_insert((clock, off));
+        let passed = clock.wrapping_sub(since);
+        if passed < STAYS_LATE {
+            return false;
+        }
+        self.late = Some((clock, off));
+        off.wrapping_sub(before) < (passed / 4) as i32
     }
 }
 
@@ -86,8 +140,8 @@ pub struct Came {
     pub sequence: u16,
     /// Its timestamp.
     pub timestamp: u32,
-    /// Whether it is audio: only audio keeps the clock, a telephone-event holds its timestamp while a key is down.
-    pub audio: bool,
+    /// Samples of audio in it. None in a telephone-event, which holds its timestamp while a key is down.
+    pub samples: Option<u32>,
 }
 
 impl Egress {
@@ -101,18 +155,18 @@ impl Egress {
             octets: 0,
             sequence: u16::from_be_bytes([a, b]),
             timestamp: (bits >> 32) as u32,
-            at: Mono(0),
+            clock: (0, Mono(0)),
             source: Source::None,
         }
     }
 
-    /// Numbers for the next packet of a prompt.
+    /// Numbers for the next packet of a prompt. One that was held up for long goes on where the clock is.
     pub fn prompt(&mut self, now: Mono) -> Stamp {
-        let begins = self.source != Source::Prompt;
-        self.timestamp = if begins { self.resume(now) } else { self.timestamp.wrapping_add(FRAME) };
+        let next = self.timestamp.wrapping_add(FRAME);
+        let begins = self.source != Source::Prompt || distance(next, self.expected(now)) < -LEAVES;
+        self.timestamp = if begins { self.resume(now) } else { next };
         self.sequence = self.sequence.wrapping_add(1);
         self.source = Source::Prompt;
-        self.at = now;
         Stamp { sequence: self.sequence, timestamp: self.timestamp, begins }
     }
 
@@ -121,32 +175,37 @@ impl Egress {
     pub fn press(&mut self, now: Mono, first: bool) -> Stamp {
         if first {
             self.timestamp = self.resume(now);
-            self.at = now;
         }
         self.sequence = self.sequence.wrapping_add(1);
         self.source = Source::None;
         Stamp { sequence: self.sequence, timestamp: self.timestamp, begins: first }
     }
 
-    /// Numbers for a packet that is passed on.
-    pub fn relay(&mut self, now: Mono, came: Came) -> Stamp {
-        let (relayed, begins) = match self.source {
-            Source::Relayed(r) if self.follows(now, &r, &came) => (r, false),
-            _ => (self.begin(now, &came), true),
+    /// Numbers for a packet that is passed on; `None` for one so late that its sequence number is given away.
+    pub fn relay(&mut self, now: Mono, came: Came) -> Option<Stamp> {
+        let known = match self.source {
+            Source::Relayed(r) if r.goes_on(&came) => Some(r),
+            Source::None | Source::Prompt | Source::Relayed(_) => None,
         };
+        let mut begins = known.is_none();
+        let mut relayed = known.unwrap_or_else(|| self.begin(now, &came));
+        if !begins && came.sequence.wrapping_sub(relayed.last) as i16 <= 0 {
+            return relayed.late_packet(&came);
+        }
+        if !begins && self.leaves_the_clock(now, &mut relayed, &came) {
+            // The sequence goes on: what the source lost before stays visible to the listener's reports.
+            relayed.timestamp_offset = self.resume(now).wrapping_sub(came.timestamp);
+            (relayed.first, relayed.late, begins) = (came.sequence, None, true);
+        }
+        relayed.take(came.sequence);
         let sequence = came.sequence.wrapping_add(relayed.sequence_offset);
         let timestamp = came.timestamp.wrapping_add(relayed.timestamp_offset);
-        let mut last = relayed.last;
-        if begins || came.sequence.wrapping_sub(last) as i16 > 0 {
-            last = came.sequence;
-            self.sequence = sequence;
-            if begins || timestamp.wrapping_sub(self.timestamp) as i32 > 0 {
-                self.timestamp = timestamp;
-                self.at = now;
-            }
+        self.sequence = sequence;
+        if begins || distance(timestamp, self.timestamp) > 0 {
+            self.timestamp = timestamp;
         }
-        self.source = Source::Relayed(Relayed { last, ..relayed });
-        Stamp { sequence, timestamp, begins }
+        self.source = Source::Relayed(relayed);
+        Some(Stamp { sequence, timestamp, begins })
     }
 
     /// A packet of the relayed source is not passed on: the numbers close over it.
@@ -156,7 +215,7 @@ impl Egress {
             && sequence.wrapping_sub(r.last) as i16 > 0
         {
             r.sequence_offset = r.sequence_offset.wrapping_sub(1);
-            r.last = sequence;
+            (r.last, r.first) = (sequence, sequence.wrapping_add(1));
         }
     }
 
@@ -179,37 +238,69 @@ impl Egress {
         }
     }
 
-    fn follows(&self, now: Mono, r: &Relayed, came: &Came) -> bool {
-        let step = came.sequence.wrapping_sub(r.last) as i16;
-        let same = (r.from, r.ssrc) == (came.from, came.ssrc) && (-MISORDER..=DROPOUT).contains(&step);
-        if !same || !came.audio {
-            return same;
+    /// Whether audio that goes on by its sequence numbers does not by its timestamps (RFC 3550 section 5.1): they go back, or
+    /// are off the clock. A pause whose timestamps moved with the clock is none of both.
+    fn leaves_the_clock(&mut self, now: Mono, r: &mut Relayed, came: &Came) -> bool {
+        let Some(length) = came.samples else { return false };
+        let timestamp = came.timestamp.wrapping_add(r.timestamp_offset);
+        let step = distance(timestamp, self.timestamp);
+        let clock = self.expected(now);
+        let off = distance(timestamp, clock);
+        let packets = u32::from(came.sequence.wrapping_sub(r.last));
+        // Timestamps that move by the audio that was sent are right, whenever the network brings the packets.
+        let leaves = if step > 0 && step.unsigned_abs() <= packets.saturating_mul(length) {
+            r.stays_late(clock, off)
+        } else {
+            r.late = None;
+            step < 0 || off.abs() > LEAVES
+        };
+        if !leaves && off > -LEAVES {
+            self.clock.0 = self.clock.0.wrapping_add_signed(off.clamp(-SKEW, SKEW));
         }
-        let expected = self.timestamp.wrapping_add(samples(self.at, now));
-        let off = came.timestamp.wrapping_add(r.timestamp_offset).wrapping_sub(expected);
-        off.wrapping_add(DRIFT) <= 2 * DRIFT
+        leaves
     }
 
-    fn begin(&self, now: Mono, came: &Came) -> Relayed {
+    fn begin(&mut self, now: Mono, came: &Came) -> Relayed {
         Relayed {
             from: came.from,
             ssrc: came.ssrc,
             sequence_offset: self.sequence.wrapping_add(1).wrapping_sub(came.sequence),
             timestamp_offset: self.resume(now).wrapping_sub(came.timestamp),
             last: came.sequence,
+            first: came.sequence,
+            late: None,
         }
     }
 
-    fn resume(&self, now: Mono) -> u32 {
-        match self.packets {
-            0 => self.timestamp,
-            _ => self.timestamp.wrapping_add(samples(self.at, now).max(FRAME)),
+    /// The timestamp of this moment.
+    fn expected(&self, now: Mono) -> u32 {
+        let (timestamp, at) = self.clock;
+        timestamp.wrapping_add(samples(at, now))
+    }
+
+    /// The first timestamp of what comes next: that of the clock, and never one that was used.
+    fn resume(&mut self, now: Mono) -> u32 {
+        if self.packets == 0 {
+            self.clock = (self.timestamp, now);
+            return self.timestamp;
         }
+        let clock = self.expected(now);
+        let whole = self.timestamp.wrapping_add(FRAME);
+        // Past the limit it overlaps what was sent last: two sources at once are no sound, but cost no time.
+        let least = if distance(whole, clock) <= AHEAD { whole } else { self.timestamp.wrapping_add(1) };
+        if distance(clock, least) > 0 { clock } else { least }
     }
 }
 
+/// How far a timestamp is past another, across the wrap (RFC 3550 section 5.1).
+fn distance(timestamp: u32, from: u32) -> i32 {
+    timestamp.wrapping_sub(from) as i32
+}
+
+/// Samples between two moments, modulo 2^32 as timestamps are.
 fn samples(from: Mono, to: Mono) -> u32 {
-    (to.since(from).as_nanos() * u128::from(CLOCK) / 1_000_000_000) as u32
+    const NANOSECONDS: u64 = 1_000_000_000 / CLOCK;
+    (to.0.saturating_sub(from.0) / NANOSECONDS) as u32
 }
 
 #[cfg(test)]
@@ -224,7 +315,62 @@ mod tests {
     }
 
     fn came(ssrc: u32, sequence: u16, timestamp: u32) -> Came {
-        Came { from: 1, ssrc, sequence, timestamp, audio: true }
+        Came { from: 1, ssrc, sequence, timestamp, samples: Some(FRAME) }
+    }
+
+    /// Passes a packet on that is not too late.
+    fn relay(e: &mut Egress, now: Mono, came: Came) -> Stamp {
+        let stamp = e.relay(now, came).expect("it has a number");
+        e.sent(160);
+        stamp
+    }
+
+    /// A source that sends every 20 ms, and what is made of it.
+    struct Talk {
+        egress: Egress,
+        start: Stamp,
+        began: Mono,
+        now: Mono,
+        sequence: u16,
+        timestamp: u32,
+        last: Stamp,
+    }
+
+    impl Talk {
+        /// Sequence numbers and timestamps wrap within the first second.
+        fn begin() -> Talk {
+            let (mut egress, now) = (egress(), Mono(7_000_000_000));
+            egress.timestamp = u32::MAX - 8_000;
+            let (sequence, timestamp) = (65_520, u32::MAX - 4_000);
+            let start = relay(&mut egress, now, came(5, sequence, timestamp));
+            Talk { egress, start, began: now, now, sequence, timestamp, last: start }
+        }
+
+        fn next(&mut self) -> Stamp {
+            self.now = self.now + TICK;
+            self.sequence = self.sequence.wrapping_add(1);
+            self.timestamp = self.timestamp.wrapping_add(FRAME);
+            self.hear()
+        }
+
+        fn hear(&mut self) -> Stamp {
+            let stamp = relay(&mut self.egress, self.now, came(5, self.sequence, self.timestamp));
+            assert!(distance(stamp.timestamp, self.last.timestamp) > 0, "{:?} after {:?}", stamp, self.last);
+            assert_eq!(stamp.sequence, self.last.sequence.wrapping_add(1));
+            self.last = stamp;
+            stamp
+        }
+
+        /// So many packets, and how often the audio began anew in them.
+        fn run(&mut self, packets: usize) -> usize {
+            (0..packets).filter(|_| self.next().begins).count()
+        }
+
+        /// Samples the last packet is ahead of the clock.
+        fn ahead(&self) -> i32 {
+            let clock = self.start.timestamp.wrapping_add(samples(self.began, self.now));
+            distance(self.last.timestamp, clock)
+        }
     }
 
     fn step(a: Stamp, b: Stamp) -> (u16, u32) {
@@ -242,7 +388,8 @@ mod tests {
             now = now + TICK;
         }
         for i in 0..3 {
-            stamps.push(e.relay(
+            stamps.push(relay(
+                &mut e,
                 now,
                 came(77, 65_534u16.wrapping_add(i), 4_000_000_000u32.wrapping_add(160 * u32::from(i))),
             ));
@@ -260,10 +407,10 @@ mod tests {
     #[test]
     fn a_pause_moves_the_timestamp_by_the_time_it_took_and_the_sequence_by_one() {
         let mut e = egress();
-        let a = e.relay(Mono(0), came(1, 10, 0));
+        let a = relay(&mut e, Mono(0), came(1, 10, 0));
         e.sent(160);
         e.detach();
-        let b = e.relay(Mono(0) + Duration::from_secs(3), came(1, 160, 24_000));
+        let b = relay(&mut e, Mono(0) + Duration::from_secs(3), came(1, 160, 24_000));
         assert_eq!(step(a, b), (1, 24_000));
         assert!(b.begins);
     }
@@ -271,9 +418,9 @@ mod tests {
     #[test]
     fn a_new_ssrc_goes_on_where_the_old_one_stopped() {
         let mut e = egress();
-        let a = e.relay(Mono(0), came(1, 500, 9_000));
+        let a = relay(&mut e, Mono(0), came(1, 500, 9_000));
         e.sent(160);
-        let b = e.relay(Mono(0) + TICK, came(2, 3, 70));
+        let b = relay(&mut e, Mono(0) + TICK, came(2, 3, 70));
         assert_eq!(step(a, b), (1, 160));
         assert!(b.begins);
     }
@@ -281,11 +428,11 @@ mod tests {
     #[test]
     fn loss_and_reordering_of_the_source_are_passed_on_as_they_are() {
         let mut e = egress();
-        let a = e.relay(Mono(0), came(1, 10, 1_600));
+        let a = relay(&mut e, Mono(0), came(1, 10, 1_600));
         e.sent(160);
-        let c = e.relay(Mono(0) + 2 * TICK, came(1, 12, 1_920));
-        let b = e.relay(Mono(0) + 2 * TICK, came(1, 11, 1_760));
-        let d = e.relay(Mono(0) + 3 * TICK, came(1, 13, 2_080));
+        let c = relay(&mut e, Mono(0) + 2 * TICK, came(1, 12, 1_920));
+        let b = relay(&mut e, Mono(0) + 2 * TICK, came(1, 11, 1_760));
+        let d = relay(&mut e, Mono(0) + 3 * TICK, came(1, 13, 2_080));
         assert_eq!([step(a, b), step(a, c), step(a, d)], [(1, 160), (2, 320), (3, 480)]);
         assert!(!b.begins && !c.begins && !d.begins);
     }
@@ -293,33 +440,147 @@ mod tests {
     #[test]
     fn a_source_that_restarts_its_numbers_is_joined_on() {
         let mut e = egress();
-        let a = e.relay(Mono(0), came(1, 10, 1_600));
+        let a = relay(&mut e, Mono(0), came(1, 10, 1_600));
         e.sent(160);
-        let b = e.relay(Mono(0) + TICK, came(1, 40_000, 5));
+        let b = relay(&mut e, Mono(0) + TICK, came(1, 40_000, 5));
         assert_eq!(step(a, b), (1, 160));
-        let c = e.relay(Mono(0) + 2 * TICK, came(1, 40_001, 3_000_000));
+        let c = relay(&mut e, Mono(0) + 2 * TICK, came(1, 40_001, 3_000_000));
         assert_eq!(step(b, c), (1, 160));
     }
 
     #[test]
     fn a_packet_left_out_leaves_no_gap() {
         let mut e = egress();
-        let a = e.relay(Mono(0), came(1, 10, 0));
+        let a = relay(&mut e, Mono(0), came(1, 10, 0));
         e.sent(160);
         e.skip(1, 11);
         e.skip(1, 12);
-        let b = e.relay(Mono(0) + TICK, came(1, 13, 160));
+        let b = relay(&mut e, Mono(0) + TICK, came(1, 13, 160));
         assert_eq!(step(a, b), (1, 160));
     }
 
     #[test]
     fn a_long_key_press_holds_its_timestamp() {
         let mut e = egress();
-        let a = e.relay(Mono(0), came(1, 10, 0));
+        let a = relay(&mut e, Mono(0), came(1, 10, 0));
         e.sent(160);
-        let key = |sequence| Came { audio: false, ..came(1, sequence, 160) };
-        e.relay(Mono(0) + TICK, key(11));
-        let b = e.relay(Mono(0) + Duration::from_secs(8), key(12));
+        let key = |sequence| Came { samples: None, ..came(1, sequence, 160) };
+        relay(&mut e, Mono(0) + TICK, key(11));
+        let b = relay(&mut e, Mono(0) + Duration::from_secs(8), key(12));
         assert_eq!((step(a, b), b.begins), ((2, 160), false));
+    }
+
+    #[test]
+    fn timestamps_follow_the_clock_whatever_the_source_makes_of_its_own() {
+        let jumps = [-16_000, -4_000, -800, 8_000, 32_000, 28_800_000, -28_800_000, i32::MAX, i32::MIN];
+        for jump in jumps {
+            let mut talk = Talk::begin();
+            assert_eq!(talk.run(40), 0);
+            talk.timestamp = talk.timestamp.wrapping_add_signed(jump);
+            assert!(talk.next().begins, "{jump}");
+            assert_eq!((talk.run(40), talk.ahead()), (0, 0), "{jump}");
+        }
+    }
+
+    #[test]
+    fn a_source_that_jumps_again_and_again_never_leaves_the_clock_by_a_second() {
+        for jump in [-4_000, -100, 100, 2_000, 4_000] {
+            let mut talk = Talk::begin();
+            for _ in 0..500 {
+                talk.timestamp = talk.timestamp.wrapping_add_signed(jump);
+                talk.next();
+                assert!(talk.ahead().abs() < 5_000, "{jump}: {}", talk.ahead());
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_with_the_clock_is_kept_and_nothing_begins_anew() {
+        let mut talk = Talk::begin();
+        for pause in [1u32, 10, 400, 30_000] {
+            talk.run(50);
+            talk.now = talk.now + TICK * pause;
+            talk.timestamp = talk.timestamp.wrapping_add(FRAME * pause);
+            let before = talk.last;
+            let after = talk.next();
+            assert_eq!((step(before, after), after.begins), ((1, FRAME * (pause + 1)), false));
+        }
+        assert_eq!(talk.ahead(), 0);
+    }
+
+    #[test]
+    fn a_pause_in_which_the_source_held_its_timestamps_is_made_up_for() {
+        let mut talk = Talk::begin();
+        talk.run(50);
+        talk.now = talk.now + Duration::from_secs(2);
+        assert_eq!((talk.run(10), talk.ahead()), (1, 0));
+    }
+
+    #[test]
+    fn packets_that_a_stalled_network_brings_late_keep_their_times() {
+        for stall in [20u16, 60] {
+            let mut talk = Talk::begin();
+            talk.run(50);
+            talk.now = talk.now + TICK * u32::from(stall);
+            for _ in 0..stall {
+                // A slow way lets its queue out at five times the pace.
+                talk.now = talk.now + Duration::from_millis(4);
+                (talk.sequence, talk.timestamp) =
+                    (talk.sequence.wrapping_add(1), talk.timestamp.wrapping_add(FRAME));
+                assert!(!talk.hear().begins);
+            }
+            talk.now = talk.began + TICK * (50 + u32::from(stall));
+            assert_eq!(talk.run(50), 0);
+            assert_eq!(talk.ahead(), 0, "after a stall of {stall} packets");
+        }
+    }
+
+    #[test]
+    fn two_sources_at_once_leave_no_offset_behind() {
+        let mut talk = Talk::begin();
+        for n in 0..500u16 {
+            let at = talk.now + TICK / 2;
+            talk.last = relay(&mut talk.egress, at, came(6, 9_000 + n, 160 * u32::from(n)));
+            talk.next();
+            assert!((0..=FRAME as i32 * 2).contains(&talk.ahead()), "{}", talk.ahead());
+        }
+        talk.run(200);
+        assert!((0..=FRAME as i32 * 2).contains(&talk.ahead()), "{}", talk.ahead());
+    }
+
+    #[test]
+    fn the_skew_of_a_sound_card_is_followed() {
+        for (tick, name) in [(19_996, "fast"), (20_004, "slow")] {
+            let mut talk = Talk::begin();
+            // An hour of a card that is 200 ppm off.
+            for _ in 0..180_000 {
+                talk.now = talk.now + Duration::from_micros(tick) - TICK;
+                assert!(!talk.next().begins, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_packet_from_before_a_beginning_is_too_late_for_a_number() {
+        let mut e = egress();
+        relay(&mut e, Mono(0), came(1, 10, 1_600));
+        relay(&mut e, Mono(0) + TICK, came(2, 700, 0));
+        assert_eq!(e.relay(Mono(0) + TICK, came(2, 699, u32::MAX - 159)), None);
+        relay(&mut e, Mono(0) + 2 * TICK, came(2, 701, 90_000));
+        assert_eq!(e.relay(Mono(0) + 2 * TICK, came(2, 700, 160)), None);
+        e.skip(2, 703);
+        assert_eq!(e.relay(Mono(0) + 3 * TICK, came(2, 702, 90_160)), None);
+        let after = relay(&mut e, Mono(0) + 4 * TICK, came(2, 704, 90_480));
+        assert!(!after.begins);
+    }
+
+    #[test]
+    fn a_prompt_that_was_held_up_goes_on_where_the_clock_is() {
+        let (mut e, now) = (egress(), Mono(1_000_000_000));
+        let first = e.prompt(now);
+        e.sent(160);
+        let late = e.prompt(now + Duration::from_secs(30));
+        assert_eq!((step(first, late), late.begins), ((1, 240_000), true));
+        assert_eq!(step(late, e.prompt(now + Duration::from_secs(30))), (1, FRAME));
     }
 }

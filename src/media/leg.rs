@@ -226,9 +226,10 @@ impl Leg {
                 ssrc: header.ssrc,
                 sequence: header.sequence,
                 timestamp: header.timestamp,
-                audio: audio.is_some(),
+                // One octet of G.711 is one sample.
+                samples: audio.map(|_| header.payload.len() as u32),
             },
-        );
+        )?;
         header.payload_type = payload_type;
         header.marker |= stamp.begins;
         header.sequence = stamp.sequence;
