@@ -2,6 +2,7 @@
 
 use super::configuration::{Named, NoConfig};
 use crate::config::{Authenticate, Config, Listen, Seat, Transport, Trunk};
+use crate::io::rtp::check_prompts;
 use std::collections::HashSet;
 use std::io::Write;
 
@@ -17,7 +18,11 @@ pub struct Args {
 /// # Errors
 /// One line that says how many errors there are, or that the file cannot be read.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
-    let (text, verdict) = match args.named.read() {
+    let sound = |(config, warnings)| match check_prompts(&config) {
+        Ok(()) => Ok((config, warnings)),
+        Err(errors) => Err(NoConfig::Wrong(errors)),
+    };
+    let (text, verdict) = match args.named.read().and_then(sound) {
         Ok((config, warnings)) => {
             let warned: String = warnings.iter().map(|w| format!("  warning  {w}\n")).collect();
             (summary(&args.named.name(), &config) + &warned, Ok(()))

@@ -18,6 +18,7 @@ mod log;
 mod media;
 mod name;
 mod problem;
+mod prompts;
 mod queue;
 mod seat;
 mod service;
@@ -36,6 +37,7 @@ pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use media::Media;
 pub use problem::{ConfigError, ConfigErrors};
+pub use prompts::{NamedPrompt, NamedPrompts};
 pub use queue::{Queue, RINGBACK};
 pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
@@ -84,6 +86,8 @@ pub struct Config {
     pub dial: Dial,
     /// `[codes]`
     pub codes: Codes,
+    /// The prompts all of it names.
+    pub prompts: NamedPrompts,
 }
 
 /// Every section with its keys: what the reading knows and the documentation must name.
@@ -213,6 +217,7 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         departments,
         dial,
         codes,
+        prompts: prompts::read(root, problems),
     }
 }
 

@@ -90,6 +90,10 @@ impl<'a> Problems<'a> {
         1 + before.iter().filter(|b| **b == b'\n').count()
     }
 
+    pub(super) fn file(&self) -> &str {
+        self.file
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::event::{CallEvent, CallRecord, wire};
 use crate::gateway::{BlockChange, Counts, Gateway, Input, Start};
 use crate::id::Random;
+use crate::media::prompt::Prompts;
 use crate::redact::Secret;
 use crate::sip::Transport;
 use std::net::SocketAddr;
@@ -58,6 +59,8 @@ pub type StartError = String;
 /// Starts a gateway. Must be called within a tokio runtime, which serves gRPC and HTTP.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
     let clock = Clock::new();
+    let prompts = rtp::load_prompts(config).map_err(|e| e.to_string())?;
+    let prompts_alarm = prompts.alarm();
     let state = secrets::State::open(config).map_err(|e| e.to_string())?;
     let retention = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
     let (journal, recovered) = Journal::open(&config.store.path, retention).map_err(|e| e.to_string())?;
@@ -81,7 +84,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     journal.on_failed(Box::new(move |failure| {
         let _ = back.blocking_send(Inbound::Gateway(alarm_of(failure)));
     }));
-    let (media, media_thread) = start_media(config, sender.clone())?;
+    let (media, media_thread) = start_media(config, prompts.prompts, sender.clone())?;
 
     let mut out = Vec::new();
     let start = Start {
@@ -95,6 +98,10 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let mut gateway = Gateway::new(config, start, clock.now(), &mut out);
     let blocks = journal.feed().reader().blocks().map_err(|e| e.to_string())?;
     gateway.handle(clock.now(), Input::BlockList(BlockChange::Loaded(blocks)), &mut out);
+    if let Some(reason) = prompts_alarm {
+        let alarm = Input::Alarm { alarm: "prompt_unusable", raised: true, reason };
+        gateway.handle(clock.now(), alarm, &mut out);
+    }
 
     let (counts_tx, counts) = watch::channel(gateway.counts());
     let (drained_tx, drained) = watch::channel(false);
@@ -400,9 +407,9 @@ fn alarm_of(failure: Failure) -> Input {
 
 fn start_media(
     config: &Config,
+    prompts: Prompts,
     inbox: mpsc::Sender<Inbound>,
 ) -> Result<(rtp::Commander, JoinHandle<()>), StartError> {
-    let prompts = rtp::load_prompts(config.media.prompts.as_deref()).map_err(|e| e.to_string())?;
     let on_events: rtp::OnEvents = Box::new(move |events| {
         while !events.is_empty() {
             let Ok(place) = inbox.try_reserve() else { break };

@@ -25,7 +25,14 @@ pub struct NotAPrompt(pub &'static str);
 
 impl std::fmt::Display for NotAPrompt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}; make it one with: sox in.wav -r 8000 -c 1 -e a-law out.wav", self.0)
+        write!(f, "{}; {}", self.0, self.cure())
+    }
+}
+
+impl NotAPrompt {
+    /// How to make it one.
+    pub fn cure(&self) -> &'static str {
+        "make it one with: sox in.wav -r 8000 -c 1 -e a-law out.wav"
     }
 }
 

@@ -12,7 +12,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use prompts::{PromptError, load_prompts};
+pub use prompts::{Loaded, check_prompts, load_prompts};
 
 use crate::id::Random;
 use crate::media::prompt::Prompts;
