@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::de::DeValue;
 
-pub(super) const KEYS: &[&str] = &["ports", "address", "silence", "prompts"];
+pub(super) const KEYS: &[&str] = &["ports", "address", "silence", "slot", "prompts"];
 
 /// Ports of RTP, and what is heard and not heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Media {
     pub address6: Ipv6Addr,
     /// A bridge without RTP from both sides for this long is ended.
     pub silence: Duration,
+    /// Under load packets gather for so long, so that one wake-up serves several; zero: never.
+    pub slot: Duration,
     /// A directory of WAV files that replace the built-in prompts of the same names.
     pub prompts: Option<PathBuf>,
 }
@@ -39,6 +41,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Me
         address: Ipv4Addr::UNSPECIFIED,
         address6: Ipv6Addr::UNSPECIFIED,
         silence: Duration::from_secs(60),
+        slot: Duration::from_millis(1),
         prompts: None,
     };
     let Some(t) = table else {
@@ -50,6 +53,8 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Me
     addresses(t, &mut media, problems);
     let range = Duration::from_secs(5)..=Duration::from_secs(24 * 3600);
     media.silence = t.duration("silence", range, media.silence, problems);
+    // Half a packet: a longer slot could be heard.
+    media.slot = t.duration("slot", Duration::ZERO..=Duration::from_millis(10), media.slot, problems);
     media.prompts = t.text("prompts", problems, directory);
     media
 }

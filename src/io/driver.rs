@@ -23,6 +23,13 @@ pub const INBOX: usize = 16_384;
 /// At most this many inputs are taken before the sockets get their turn again.
 const TURN: usize = 512;
 
+/// A deadline missed by this much shows that the process was stopped: what peers said meanwhile is read before anything
+/// times out. Above what a machine under load keeps a thread waiting.
+const STOPPED: Duration = Duration::from_secs(1);
+
+/// Turns in which that is read, and no more: 16,384 datagrams, beyond what the kernel keeps for us.
+const CATCH_UP: u32 = 64;
+
 /// What other tasks bring to the driver.
 pub enum Inbound {
     /// For the gateway as it is.
@@ -72,6 +79,7 @@ impl Driver {
         let (mut flood, mut work) = (Lag::default(), Lag::default());
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut unread = CATCH_UP;
         self.carry_out(&mut out);
         loop {
             let deadline = self.gateway.poll_timeout().map(|(at, _)| self.clock.instant(at));
@@ -119,11 +127,16 @@ impl Driver {
             if let Some(overloaded) = work.turned(now.mono, work_waits) {
                 self.gateway.handle(now, Input::Overloaded(overloaded), &mut out);
             }
-            if self.gateway.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+            let overdue = self.gateway.poll_timeout().filter(|(at, _)| *at <= now.mono);
+            let stopped = overdue.is_some_and(|(at, _)| now.mono.since(at) > STOPPED);
+            // An answer that lies in a socket came in time: its transaction must not time out first.
+            let reads_first = stopped && unread > 0;
+            unread = if stopped { unread.saturating_sub(1) } else { CATCH_UP };
+            if overdue.is_some() && !reads_first {
                 self.gateway.handle_timeout(now, &mut out);
             }
             self.carry_out(&mut out);
-            if more_waits {
+            if more_waits || reads_first {
                 // Otherwise sockets that always have something would keep the runtime from its own work: seeing what
                 // came on the other sockets, its clock, answers to look-ups.
                 tokio::task::yield_now().await;

@@ -168,6 +168,16 @@ impl Leg {
         quiet.is_told(now, heard)
     }
 
+    /// Its silence so far says nothing: nothing was read.
+    pub(super) fn excuse(&mut self, now: Mono) {
+        if let Some(quiet) = &mut self.quiet {
+            quiet.excuse(now);
+        }
+        if let Doing::Bridged(Bridged { watch: watch @ Watch::Since(_), .. }) = &mut self.doing {
+            *watch = Watch::Since(now);
+        }
+    }
+
     pub(super) fn peer(&self) -> Option<Key> {
         match self.doing {
             Doing::Bridged(b) => Some(b.peer),

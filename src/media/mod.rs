@@ -10,6 +10,7 @@ mod family;
 pub mod g711;
 pub mod latch;
 mod leg;
+pub mod pace;
 pub mod ports;
 mod press;
 pub mod prompt;

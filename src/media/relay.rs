@@ -31,6 +31,9 @@ const TRIES: u32 = 1_024;
 const REPORTS_AFTER: Duration = Duration::from_secs(1);
 /// How often silence and RTCP sockets are looked at, at most.
 const ROUND: Duration = Duration::from_millis(500);
+/// A round that comes this much too late shows that nothing was read meanwhile: the process was stopped. Above what a
+/// machine under load keeps a thread waiting, and well below the least `media.silence` of 5 s.
+const OVERDUE: Duration = Duration::from_secs(1);
 
 /// What the relay asks of its shell.
 #[derive(Debug, Clone, PartialEq)]
@@ -335,15 +338,20 @@ impl Relay {
         ROUND.min(self.silence / 4).max(Duration::from_millis(5))
     }
 
-    /// Looks at what the clock decides: bridges gone silent, RTCP sockets due. Prompts are in [`Relay::prompts_due`].
+    /// Looks at what the clock decides: bridges gone silent, RTCP sockets due. Prompts are in [`Relay::prompts_due`]. `now`
+    /// must be no later than the moment up to which every socket has been read.
     pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Output>) {
         if now < self.round || self.by_id.is_empty() {
             return;
         }
+        let stopped = now.since(self.round) > OVERDUE;
         self.round = now + self.period();
         for at in 0..self.legs.len() {
             let key = Key(at as u32);
             let Some(leg) = self.leg(key) else { continue };
+            if stopped {
+                leg.excuse(now);
+            }
             if let (ReportSocket::From(from), Some(remote)) = (leg.reports.socket, leg.remote)
                 && from <= now
             {

@@ -442,6 +442,21 @@ fn a_bridge_on_hold_both_ways_is_not_silent_and_gets_the_whole_time_after() {
 }
 
 #[test]
+fn a_time_in_which_nothing_was_read_is_not_silence() {
+    let mut w = World::new();
+    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
+    w.order(Command::Watch { leg: b.leg, quiet: Duration::from_secs(3) });
+    w.bridge(a, b);
+    w.speak(a, 1).unwrap();
+    w.now = w.now + SILENCE * 3;
+    w.rounds(Duration::from_secs(2));
+    let silent = |e: &Event| matches!(e, Event::Silent { .. } | Event::Quiet { .. });
+    assert!(!w.events().iter().any(silent));
+    w.rounds(SILENCE);
+    assert!(w.events().contains(&Event::Silent { a: a.leg, b: b.leg }));
+}
+
+#[test]
 fn closing_tells_the_quality_and_ends_the_bridge() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));

@@ -313,6 +313,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("seats = \"all\"", "seats = [\"1001\", \"1001\"] #!", "drop one"),
     ("seats = \"all\"", "seats = [] #!", "\"all\""),
     ("seats = \"all\"", "seats = \"some\" #!", "\"all\""),
+    ("ports = \"16384-29999\"", "slot = \"20ms\" #!", "0s to 10ms"),
     ("seats = \"all\"", "music = \"prompts/music.wav\" #!", "without directory"),
     ("seats = \"all\"", "capacity = -1 #!", "1 to"),
     ("seats = \"all\"", "[[queue]]\nname = \"water\" #!", "another one"),

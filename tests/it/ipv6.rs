@@ -45,9 +45,9 @@ async fn a_call_goes_through_over_ipv6_and_tcp() {
 }
 
 /// One side of a call with audio: its signalling, and its RTP socket.
-struct Side {
-    line: Line<Datagrams>,
-    audio: UdpSocket,
+pub struct Side {
+    pub line: Line<Datagrams>,
+    pub audio: UdpSocket,
 }
 
 impl Side {
@@ -55,6 +55,12 @@ impl Side {
         let here = socket.local_addr().unwrap();
         let fits = |a: &SocketAddr| a.is_ipv4() == here.is_ipv4();
         let to = gateway.running.sip.iter().find(|(t, a)| *t == Transport::Udp && fits(a)).unwrap().1;
+        Side::towards(to, socket, audio).await
+    }
+
+    /// Signals to this address of a gateway.
+    pub async fn towards(to: SocketAddr, socket: UdpSocket, audio: &str) -> Side {
+        let here = socket.local_addr().unwrap();
         socket.connect(to).await.unwrap();
         let audio = UdpSocket::bind((audio, 0)).await.unwrap();
         let mut line = Line::new(here, "UDP", Datagrams(socket));
@@ -63,14 +69,14 @@ impl Side {
     }
 
     /// Takes the description of the gateway's side: it is of the family of ours, at an address of this machine.
-    async fn takes(&self, described: &Message) {
+    pub async fn takes(&self, described: &Message) {
         let rtp = sdp::parse(described.body()).expect("a description").rtp;
         assert_eq!(rtp.is_ipv4(), self.line.audio.is_ipv4(), "{rtp}");
         self.audio.connect(rtp).await.unwrap();
     }
 
     /// Speaks until the other side hears it: the two are connected a moment after the last message.
-    async fn is_heard_by(&self, other: &Side, octet: u8) {
+    pub async fn is_heard_by(&self, other: &Side, octet: u8) {
         let until = Instant::now() + WITHIN;
         for sequence in 0u16.. {
             assert!(Instant::now() < until, "nothing was heard");
@@ -101,6 +107,13 @@ async fn hear_each_other(name: &str, (citizen, audio): (&str, &str), seat: &str)
     let mut citizen = Side::new(socket, &gateway, audio).await;
     let mut seat = Side::new(phone, &gateway, seat).await;
 
+    let tag = are_connected(&mut citizen, &mut seat).await;
+    hangs_up(&mut citizen, &mut seat, &tag).await;
+    gateway.stop().await;
+}
+
+/// The citizen calls, the seat answers, and they hear each other. Gives the tag of the gateway.
+pub async fn are_connected(citizen: &mut Side, seat: &mut Side) -> String {
     let offer = citizen.line.offer();
     citizen.line.send(citizen.line.request("INVITE", 1, "", &offer)).await;
     let ok = citizen.line.final_response().await;
@@ -112,14 +125,16 @@ async fn hear_each_other(name: &str, (citizen, audio): (&str, &str), seat: &str)
     seat.takes(&invite).await;
     seat.line.answer(&invite, "200 OK").await;
     seat.line.asked("ACK").await;
-    citizen.is_heard_by(&seat, 0x11).await;
-    seat.is_heard_by(&citizen, 0x22).await;
+    citizen.is_heard_by(seat, 0x11).await;
+    seat.is_heard_by(citizen, 0x22).await;
+    tag
+}
 
-    citizen.line.send(citizen.line.request("BYE", 2, &tag, "")).await;
+pub async fn hangs_up(citizen: &mut Side, seat: &mut Side, tag: &str) {
+    citizen.line.send(citizen.line.request("BYE", 2, tag, "")).await;
     let bye = seat.line.asked("BYE").await;
     seat.line.answer(&bye, "200 OK").await;
     assert_eq!(citizen.line.final_response().await.status(), Some(200));
-    gateway.stop().await;
 }
 
 #[tokio::test]

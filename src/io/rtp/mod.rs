@@ -46,10 +46,9 @@ pub struct Config {
     pub rest: Duration,
     /// A bridge without RTP from both sides for so long is told of.
     pub silence: Duration,
-    /// How long the worker lets packets gather under load, so that one wake-up serves several. Adds at most this (and the
-    /// kernel's timer slack of 50 µs) to a packet's way, and only while wake-ups are nearer to each other than twice this.
-    /// Zero: every packet wakes the worker.
-    pub gather: Duration,
+    /// How long packets gather under load, so that one wake-up serves several; see [`crate::media::pace`]. Adds at most
+    /// this (and the kernel's timer slack of 50 µs) to a packet's way. Zero: every packet wakes the worker.
+    pub slot: Duration,
 }
 
 impl Default for Config {
@@ -60,7 +59,7 @@ impl Default for Config {
             ports: 16_384..=29_999,
             rest: Duration::from_secs(5),
             silence: Duration::from_secs(60),
-            gather: Duration::from_micros(100),
+            slot: Duration::from_millis(1),
         }
     }
 }
@@ -82,6 +81,7 @@ impl From<&crate::config::Media> for Config {
             address6: media.address6,
             ports: media.ports.clone(),
             silence: media.silence,
+            slot: media.slot,
             ..Config::default()
         }
     }

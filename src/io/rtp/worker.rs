@@ -2,7 +2,8 @@
 
 use super::sockets::{Sockets, bind, bind_beside};
 use super::{Config, OnEvents, Shared};
-use crate::media::relay::{Output, Reason, Relay, Send};
+use crate::media::pace::Pace;
+use crate::media::relay::{Output, Relay, Send};
 use crate::media::{Command, Event, Family, Key, Through};
 use crate::time::{Duration, Mono};
 use mio::{Events, Interest, Poll, Token};
@@ -18,7 +19,7 @@ pub(super) const WAKER: Token = Token(usize::MAX);
 /// Octets of a datagram that are read: more than any RTP packet on an Ethernet. Longer ones are counted as bad.
 const DATAGRAM: usize = 2_048;
 /// Datagrams taken from one socket before the others have their turn: a flood at one leg must not starve the rest.
-const TURN: usize = 32;
+const TURN: u64 = 32;
 /// Ready sockets taken from the kernel at once.
 const READY: usize = 1_024;
 /// Commands obeyed before the sockets have their turn.
@@ -27,6 +28,7 @@ const COMMANDS: usize = 256;
 const UNTOLD: usize = 16_384;
 /// How soon events that were not taken are offered again.
 const OFFER_AGAIN: Duration = Duration::from_millis(2);
+
 pub(super) struct Worker {
     config: Config,
     relay: Relay,
@@ -35,6 +37,9 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     on_events: OnEvents,
     start: Instant,
+    pace: Pace,
+    /// What arrived before this has been read. Silence is judged up to here: while the process was stopped, nothing was.
+    read_to: Mono,
     sockets: Vec<Option<Sockets>>,
     /// Sockets that were not drained in their turn.
     again: Vec<(Key, Through)>,
@@ -55,6 +60,8 @@ impl Worker {
         on_events: OnEvents,
     ) -> Worker {
         Worker {
+            pace: Pace::new(config.slot),
+            read_to: Mono(0),
             config,
             relay,
             poll,
@@ -73,43 +80,41 @@ impl Worker {
 
     pub(super) fn run(mut self) {
         let mut ready = Events::with_capacity(READY);
-        let mut woke = self.now();
-        let mut pace = Pace::Idle;
         while !self.shared.ended.load(Ordering::Acquire) {
-            let Some(found) = self.wait(&mut ready, pace) else { return };
+            let Some(asked) = self.wait(&mut ready) else { return };
             let now = self.now();
-            pace = match pace {
-                Pace::Gather if !found => Pace::Idle,
-                Pace::Gather => Pace::Gather,
-                // Nearer to each other than this, there is more than one packet to gather.
-                Pace::Idle if now.since(woke) < 2 * self.config.gather => Pace::Gather,
-                Pace::Idle => Pace::Idle,
-            };
-            woke = now;
             self.obey(now);
+            let mut datagrams = 0;
             for event in &ready {
                 if event.token() != WAKER {
                     let (key, through) = place(event.token());
-                    self.drain(now, key, through);
+                    datagrams += self.drain(now, key, through);
                 }
             }
             for (key, through) in std::mem::take(&mut self.again) {
-                self.drain(now, key, through);
+                datagrams += self.drain(now, key, through);
+            }
+            self.pace.took(now, datagrams);
+            // A list that came full may not have been the whole of it.
+            if self.again.is_empty() && ready.iter().count() < READY {
+                self.read_to = asked.unwrap_or(self.read_to);
             }
             self.clock(now);
             self.tell();
         }
     }
 
-    /// Waits for something to do. Whether there is; `None` when the kernel refuses to wait.
-    fn wait(&mut self, ready: &mut Events, pace: Pace) -> Option<bool> {
-        let timeout = match pace {
-            _ if !self.again.is_empty() || self.shared.woken.load(Ordering::Acquire) => Some(Duration::ZERO),
-            Pace::Gather => {
-                std::thread::sleep(self.config.gather);
+    /// Waits for something to do. Gives when the kernel was asked what has arrived, if it was not interrupted; `None` when
+    /// it refuses to wait.
+    fn wait(&mut self, ready: &mut Events) -> Option<Option<Mono>> {
+        let waiting = !self.again.is_empty() || self.shared.woken.load(Ordering::Acquire);
+        let timeout = match self.pace.gathers() {
+            _ if waiting => Some(Duration::ZERO),
+            Some(slot) => {
+                std::thread::sleep(slot);
                 Some(Duration::ZERO)
             }
-            Pace::Idle => {
+            None => {
                 let now = self.now();
                 let due = self.relay.poll_timeout().map(|(at, _)| at.since(now));
                 if self.events.is_empty() {
@@ -119,9 +124,10 @@ impl Worker {
                 }
             }
         };
+        let asked = self.now();
         match self.poll.poll(ready, timeout) {
-            Ok(()) => Some(!ready.is_empty()),
-            Err(e) if e.kind() == ErrorKind::Interrupted => Some(false),
+            Ok(()) => Some(Some(asked)),
+            Err(e) if e.kind() == ErrorKind::Interrupted => Some(None),
             Err(e) => {
                 tracing::error!(error = %e, "the media worker cannot wait for its sockets and ends");
                 None
@@ -149,19 +155,20 @@ impl Worker {
         self.shared.woken.store(true, Ordering::Release);
     }
 
-    fn drain(&mut self, now: Mono, key: Key, through: Through) {
-        for _ in 0..TURN {
-            let Some(Some(sockets)) = self.sockets.get(key.0 as usize) else { return };
+    /// Reads what a socket has, and gives how many datagrams that were.
+    fn drain(&mut self, now: Mono, key: Key, through: Through) -> u64 {
+        for read in 0..TURN {
+            let Some(Some(sockets)) = self.sockets.get(key.0 as usize) else { return read };
             let socket = match through {
                 Through::Rtp => &sockets.rtp,
                 Through::Rtcp => match &sockets.rtcp {
                     Some(socket) => socket,
-                    None => return,
+                    None => return read,
                 },
             };
             let (length, from) = match socket.recv_from(&mut self.buffer[..]) {
                 Ok(got) => got,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return read,
                 // An earlier packet of ours found nobody there. Nothing is wrong with the socket.
                 Err(_) => continue,
             };
@@ -178,24 +185,15 @@ impl Worker {
             }
         }
         self.again.push((key, through));
+        TURN
     }
 
     fn clock(&mut self, now: Mono) {
-        let mut due = self.relay.poll_timeout();
-        if let Some((at, Reason::Prompt)) = due
-            && at <= now
-        {
-            let (sockets, unsent) = (&self.sockets, &mut self.unsent);
-            self.relay.prompts_due(now, &mut self.out, |send, packet| {
-                *unsent += u64::from(!put(sockets, send, packet))
-            });
-            due = self.relay.poll_timeout();
-        }
-        if let Some((at, _)) = due
-            && at <= now
-        {
-            self.relay.handle_timeout(now, &mut self.out);
-        }
+        let (sockets, unsent) = (&self.sockets, &mut self.unsent);
+        self.relay.prompts_due(now, &mut self.out, |send, packet| {
+            *unsent += u64::from(!put(sockets, send, packet))
+        });
+        self.relay.handle_timeout(self.read_to, &mut self.out);
         self.carry_out(now);
     }
 
@@ -287,13 +285,6 @@ impl Worker {
             self.events.push_back(event);
         }
     }
-}
-
-/// Whether the worker sleeps until something comes, or lets packets gather.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Idle,
-    Gather,
 }
 
 fn put(sockets: &[Option<Sockets>], send: Send, packet: &[u8]) -> bool {
