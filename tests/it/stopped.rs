@@ -68,8 +68,15 @@ async fn an_answer_that_came_while_the_process_was_stopped_is_in_time() {
     seat.line.answer(&invite, "200 OK").await;
     both_speak([&citizen, &seat], Duration::from_secs(4)).await;
     gateway.signal("CONT");
-    // And no CANCEL before it.
-    seat.line.asked("ACK").await;
+    // Repeats of the INVITE may stand before it, and no CANCEL.
+    let next = loop {
+        let asked = seat.line.message().await.unwrap();
+        match asked.method().map(|m| m.as_str().to_owned()) {
+            Some(method) if method == "INVITE" => {}
+            method => break method,
+        }
+    };
+    assert_eq!(next.as_deref(), Some("ACK"));
     hangs_up(&mut citizen, &mut seat, &tag).await;
     assert!(gateway.stop().success());
     gateway.check_log();
