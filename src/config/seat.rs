@@ -16,7 +16,7 @@ pub struct Seat {
     pub id: SeatId,
     /// Where it is always found. A seat with a contact does not register and is ready from the start.
     pub contact: Option<Contact>,
-    /// The digest algorithms it is challenged with, the preferred one first. Not empty.
+    /// The digest algorithms it is challenged with, one at a time, the stronger first. Not empty.
     pub algorithms: Vec<Algorithm>,
     /// Whether it is offered calls only while somebody is signed in; otherwise whenever its phone is there.
     pub sign_in: bool,
@@ -67,7 +67,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         ),
         _ => {}
     }
-    let algorithms = algorithms(t, problems);
+    let algorithms = algorithms(t, &[Algorithm::Md5], problems);
     let ids = many.or(one)?;
     let sign_in = t.flag("sign_in", false, problems);
     let dial_out = t.flag("dial_out", false, problems);
@@ -89,8 +89,8 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
     Some(Placed { seats: ids.into_iter().map(seat).collect(), at: t.span(key) })
 }
 
-/// The digest algorithms of an entry; both, the stronger first, when it names none.
-pub(super) fn algorithms(t: &Table<'_>, problems: &mut Problems<'_>) -> Vec<Algorithm> {
+/// The digest algorithms of an entry; `default` when it names none.
+pub(super) fn algorithms(t: &Table<'_>, default: &[Algorithm], problems: &mut Problems<'_>) -> Vec<Algorithm> {
     let named = t.texts("algorithms", problems, algorithm);
     if named.is_some() && t.get("algorithms").is_some_and(|(v, _)| v.as_array().is_some_and(|a| a.is_empty()))
     {
@@ -99,7 +99,7 @@ pub(super) fn algorithms(t: &Table<'_>, problems: &mut Problems<'_>) -> Vec<Algo
     }
     match named {
         Some(named) => named.into_iter().map(|(algorithm, _)| algorithm).collect(),
-        None => vec![Algorithm::Sha256, Algorithm::Md5],
+        None => default.to_vec(),
     }
 }
 

@@ -213,6 +213,30 @@ pub enum What {
         /// Why.
         reason: Arc<str>,
     },
+    /// The phone of a seat could not register, or something that claims to be it.
+    SeatRegistrationFailed {
+        /// The seat.
+        seat: SeatId,
+        /// Where the last REGISTER came from.
+        source: SocketAddr,
+        /// Why.
+        reason: RegistrationFailure,
+        /// How often for this reason since the last such event, this time included.
+        count: u32,
+    },
+    /// New calls of a trunk were refused in a second in which it brought more than agreed. They have no other record.
+    CallsShed {
+        /// The trunk.
+        trunk: TrunkId,
+        /// Why.
+        reason: RefusalReason,
+        /// The SIP status that was answered.
+        sip_code: u16,
+        /// How many INVITEs, retransmissions not counted.
+        count: u32,
+        /// From the first of them to this event.
+        span: Duration,
+    },
     /// A queue changed state.
     QueueStateChanged {
         /// The queue.

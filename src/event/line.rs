@@ -69,6 +69,12 @@ impl fmt::Display for What {
             What::SeatStateChanged { seat, from, to, reason, .. } => {
                 write!(f, "seat {seat}: {from:?} to {to:?}, {reason}")
             }
+            What::SeatRegistrationFailed { seat, source, reason, count } => {
+                write!(f, "seat {seat}: a phone at {source} cannot register: {} ({count} times)", reason.cure())
+            }
+            What::CallsShed { trunk, reason, sip_code, count, span } => {
+                write!(f, "trunk {trunk}: {count} calls refused within {span:?}: {reason:?}, {sip_code}")
+            }
             What::QueueStateChanged { queue, open, reason } => {
                 write!(f, "queue {queue} open: {open}, {reason}")
             }

@@ -262,6 +262,8 @@ impl CallRecord {
             | What::NodeStateChanged { .. }
             | What::ConfigChanged { .. }
             | What::BlockListChanged { .. }
+            | What::SeatRegistrationFailed { .. }
+            | What::CallsShed { .. }
             | What::AlarmRaised { .. } => {}
         }
     }

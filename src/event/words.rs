@@ -82,6 +82,77 @@ pub enum SeatState {
     Unreachable,
 }
 
+/// Why a seat's phone could not register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RegistrationFailure {
+    /// Its password is wrong.
+    WrongPassword,
+    /// It answered with a digest algorithm it was not asked for.
+    Algorithm,
+    /// It leaves our challenges unanswered: it has no password, does not know the algorithm, or does not hear us.
+    Unanswered,
+    /// The `uri` of its answer names another host than its request.
+    DigestUri,
+    /// Its request cannot be read, or asks for what cannot be.
+    Unreadable,
+    /// There were too many wrong passwords: it is not answered for five minutes.
+    Silenced,
+    /// It names a host that is not ours.
+    UnknownDomain,
+    /// It proved to be another seat, or wants too many contacts.
+    Forbidden,
+}
+
+impl RegistrationFailure {
+    /// All of them.
+    pub const ALL: [RegistrationFailure; 8] = [
+        RegistrationFailure::WrongPassword,
+        RegistrationFailure::Algorithm,
+        RegistrationFailure::Unanswered,
+        RegistrationFailure::DigestUri,
+        RegistrationFailure::Unreadable,
+        RegistrationFailure::Silenced,
+        RegistrationFailure::UnknownDomain,
+        RegistrationFailure::Forbidden,
+    ];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            RegistrationFailure::WrongPassword => "wrong_password",
+            RegistrationFailure::Algorithm => "algorithm",
+            RegistrationFailure::Unanswered => "unanswered",
+            RegistrationFailure::DigestUri => "digest_uri",
+            RegistrationFailure::Unreadable => "unreadable",
+            RegistrationFailure::Silenced => "silenced",
+            RegistrationFailure::UnknownDomain => "unknown_domain",
+            RegistrationFailure::Forbidden => "forbidden",
+        }
+    }
+
+    /// What is wrong, and where to look, for the log.
+    pub fn cure(self) -> &'static str {
+        match self {
+            RegistrationFailure::WrongPassword => "wrong password",
+            RegistrationFailure::Algorithm => {
+                "it answers with a digest algorithm it was not asked for: see `algorithms` of the seat"
+            }
+            RegistrationFailure::Unanswered => {
+                "it leaves our challenges unanswered: it has no password, does not know the algorithm, or does not hear us"
+            }
+            RegistrationFailure::DigestUri => {
+                "the digest uri of its answer names another host: add that host to sip.domains if it is ours"
+            }
+            RegistrationFailure::Unreadable => "its REGISTER cannot be read",
+            RegistrationFailure::Silenced => "too many wrong passwords: it is not answered for five minutes",
+            RegistrationFailure::UnknownDomain => {
+                "it names a server that is not ours: add the name its user entered to sip.domains"
+            }
+            RegistrationFailure::Forbidden => "its user and its authentication name are not the same seat",
+        }
+    }
+}
+
 /// The gateway's own state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeState {

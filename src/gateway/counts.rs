@@ -9,6 +9,7 @@ pub(super) struct Tallies {
     pub(super) strangers: u64,
     pub(super) shed_before_parsing: u64,
     pub(super) refusals: super::Refusals,
+    pub(super) registrations: super::registrations::Failed,
     received: u64,
     refused: u64,
     connected: u64,
@@ -74,6 +75,8 @@ pub struct Counts {
     pub full_total: u64,
     /// Who was turned away, by door and reason.
     pub refusals: super::Refusals,
+    /// Registrations of seats that failed, by reason; of users that are no seats, too.
+    pub registration_failures: super::RegistrationFailures,
     /// What is used of each trunk, by name.
     pub trunks: Vec<super::TrunkCounts>,
     /// Newest position in the journal.
@@ -115,6 +118,7 @@ impl Gateway {
             merged_total: sip.merged,
             full_total: sip.shed,
             refusals: self.tallies.refusals,
+            registration_failures: self.tallies.registrations.counts,
             trunks: self.trunk_counts(),
             head: self.sequence.head(),
             serving: self.duty == super::Duty::Serving,

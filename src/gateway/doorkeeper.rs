@@ -8,7 +8,11 @@ use super::refusals::{Cause, Refusals};
 use super::trunking::Trunking;
 use super::{Duty, Gateway, Output, Trunk};
 use crate::id::{CallId, LegId, TrunkId};
-use crate::sip::door::{Class, Names, Rule, Standing, allowed, class, option_tags, outside_a_dialog};
+use crate::sip::door::{
+    Class, Names, Rule, Standing, allowed, class, is_register, nonces_of_register, option_tags,
+    outside_a_dialog,
+};
+use crate::sip::registrar::named_by;
 use crate::sip::{Door, Doors, Flow, Holding, Judgement, Message, Method, Registrar, Transport, demands};
 use crate::time::{Mono, Now};
 use std::borrow::Cow;
@@ -49,6 +53,8 @@ pub(super) struct Doorkeeper<'a> {
     pub(super) refusals: &'a mut Refusals,
     pub(super) pressure: Pressure,
     pub(super) duty: Duty,
+    /// The user of a REGISTER that named a host which is not ours.
+    pub(super) misnamed: Option<String>,
 }
 
 /// Live transactions the seats behind one address may hold: those of some hundred phones that register and call in one
@@ -57,6 +63,10 @@ const SEATS_SHARE: usize = 8_192;
 
 /// Live transactions one stranger may hold: the registrations of a house full of phones that come back at once.
 const STRANGERS_SHARE: usize = 1_024;
+
+/// REGISTERs a second of all sources together that are read although their own source has no tokens left: a fleet of 200
+/// phones that comes back within a second while somebody floods in its name. Each costs a parsing and one challenge.
+pub(super) const RESERVE: u32 = 200;
 
 /// Octets a transaction of theirs may have been begun by, on average.
 const OCTETS_EACH: usize = 4_096;
@@ -116,6 +126,7 @@ impl Doorkeeper<'_> {
             return self.refuse(at, cause, status, listed(at, status));
         }
         if at != Standing::Trunk && !self.names.are_asked(flow, request) {
+            self.misnamed = (*method == Method::Register).then(|| named_by(request));
             return self.refuse(at, Cause::Host, 404, Vec::new());
         }
         // Whoever asks for what nobody here can do hears so before anything is looked up or kept.
@@ -199,7 +210,8 @@ impl Gateway {
                 (Standing::Stranger, Some(Cause::Overload))
             }
             _ => {
-                let heard = self.doors.admit(now, flow, &self.registrar);
+                let heard =
+                    self.doors.admit(now, flow, &self.registrar) || self.may_register(now, flow, bytes);
                 (Standing::Stranger, (!heard).then_some(Cause::Rate))
             }
         };
@@ -213,6 +225,20 @@ impl Gateway {
             self.allowance.earn(now, flow.remote.ip(), bytes.len());
         }
         true
+    }
+
+    /// Whether these bytes are a REGISTER that is read although its source has no tokens left: false datagrams with an
+    /// office's address must not keep its phones out. A phone's first REGISTER has the reserve of all sources; its second
+    /// has a nonce of ours for its source, which who writes a false address does not hear.
+    fn may_register(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
+        if !is_register(bytes) {
+            return false;
+        }
+        let mut nonces = nonces_of_register(bytes);
+        match nonces.any(|nonce| self.registrar.made(now, flow, nonce)) {
+            true => self.doors.admit_answer(now, flow.remote.ip()),
+            false => self.reserve.take(now),
+        }
     }
 
     /// Whether an answer may leave: to one we know always, to an unproved source within its allowance.

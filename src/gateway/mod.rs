@@ -20,6 +20,7 @@ mod ports;
 mod proving;
 mod recovery;
 mod refusals;
+mod registrations;
 mod routing;
 mod seat_door;
 mod setup;
@@ -31,6 +32,7 @@ pub use nuisance::BlockChange;
 pub use peers::Tie;
 pub use ports::{Input, Output, Reason, Start};
 pub use refusals::{Cause, Refusals};
+pub use registrations::RegistrationFailures;
 pub use trunking::TrunkCounts;
 
 use crate::acd::{self, Acd};
@@ -62,6 +64,8 @@ pub struct Gateway {
     names: crate::sip::door::Names,
     allowance: crate::sip::door::Allowance,
     pressure: doorkeeper::Pressure,
+    /// For REGISTERs of sources that have no tokens left.
+    reserve: admission::Rate,
     block_list: crate::caller::BlockList,
     acd: Acd,
     calls: HashMap<CallId, Slot>,

@@ -1,11 +1,10 @@
 //! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
 
 use super::doorkeeper::Doorkeeper;
-use super::refusals::Cause;
 use super::{Gateway, Output, Sent, Work};
 use crate::call;
+use crate::event::RegistrationFailure;
 use crate::id::{CallId, LegId};
-use crate::sip::door::Standing;
 use crate::sip::{
     Dialog, Failure, Flow, Happened, Malformed, Message, Method, Outgoing, ServerTx, Transport, keep_alive,
 };
@@ -33,9 +32,13 @@ impl Gateway {
             refusals: &mut self.tallies.refusals,
             pressure: self.pressure,
             duty: self.duty,
+            misnamed: None,
         };
         let judge = |request: &Message, holding| keeper.judge(&flow, request, holding);
         let happened = self.endpoint.receive_judged(now, flow, bytes, judge, &mut self.wire);
+        if let Some(user) = keeper.misnamed {
+            self.registration_failed(now, &flow, &user, RegistrationFailure::UnknownDomain, out);
+        }
         if let Some(happened) = happened {
             self.sip_happened(now, Some(happened), out);
         }
@@ -187,32 +190,5 @@ impl Gateway {
         let status = if ended.and_then(|leg| self.spoken.remove(&leg)).is_some() { 200 } else { 481 };
         let response = Outgoing::response(&request, status, Some(&self.random.token()));
         self.endpoint.respond(now, tx, response, &mut self.wire);
-    }
-
-    fn register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Message, out: &mut Vec<Output>) {
-        let registered = self.registrar.register(now, flow, request);
-        match registered.response {
-            Some(response) if registered.due <= now.mono => {
-                let status = response.status().unwrap_or_default();
-                self.endpoint.respond(now, tx, response, &mut self.wire);
-                if status >= 300 {
-                    // Whoever has shown nothing has no room here: a copy is answered anew.
-                    let cause = if status == 401 { Cause::Challenge } else { Cause::Registration };
-                    self.tallies.refusals.count(Standing::Stranger, cause);
-                    self.endpoint.forget(tx);
-                }
-            }
-            Some(response) => {
-                self.tallies.refusals.count(Standing::Stranger, Cause::WrongPassword);
-                if self.held.hold(registered.due, tx, response).is_err() {
-                    self.endpoint.forget(tx);
-                }
-            }
-            None => {
-                self.tallies.refusals.count(Standing::Stranger, Cause::Silence);
-                self.endpoint.forget(tx);
-            }
-        }
-        self.seats_changed(now, registered.changed, out);
     }
 }

@@ -86,7 +86,8 @@ impl Trunking {
                     algorithms: t.algorithms.iter().map(|a| (*a).into()).collect(),
                 });
             // Without its password nobody gets in: an empty guard knows no one.
-            let guard = Guard::new(config.sip.realm.clone(), account.into_iter().collect(), random.fork());
+            let accounts = account.into_iter().collect();
+            let guard = Guard::new(config.sip.realm.clone(), accounts, random.fork()).asking_all_at_once();
             guards.insert(t.name.clone(), (t.username.clone().unwrap_or_default(), guard));
         }
         Trunking { trunks, asked: HashMap::new(), guards, said: Vec::new() }
@@ -273,8 +274,9 @@ impl Gateway {
         // Whoever is asked at a trunk's door is the trunk: it has one name, and the sins of others at its address are
         // not its own.
         let (source, named) = (flow.remote.ip(), username.as_bytes());
-        let claim = Claim { source, method: b"INVITE", named, known: true };
-        let (cause, verdict) = match guard.judge(now.mono, claim, invite.headers("Authorization")) {
+        let names_it = &|uri: &[u8]| self.names.are_named_by(flow, uri, invite.uri());
+        let claim = Claim { source, names_it, method: b"INVITE", named, known: true };
+        let (cause, verdict) = match guard.judge(now.mono, claim, invite.headers("Authorization")).proof {
             Proof::Seat(_) => return true,
             Proof::Challenge(asked) => (Cause::Challenge, Some((now.mono, 401, asked))),
             Proof::Late(due, asked) => (Cause::WrongPassword, Some((due, 401, asked))),

@@ -67,6 +67,9 @@ pub fn masked(bytes: &[u8], numbers: bool) -> Vec<u8> {
         mask_passwords(line);
         if secret {
             mask_credentials(line, is_continued);
+            if numbers {
+                mask_numbers(line);
+            }
         } else if personal && numbers {
             mask_person(line);
         }
@@ -183,6 +186,11 @@ fn mask_person(line: &mut [u8]) {
             }
         }
     }
+    mask_numbers(line);
+}
+
+/// Masks every run of digits that may be a telephone number.
+fn mask_numbers(line: &mut [u8]) {
     let mut run = 0;
     for i in 0..=line.len() {
         if line.get(i).is_some_and(|b| b.is_ascii_digit()) {
@@ -299,6 +307,21 @@ mod tests {
             assert!(masked.contains(plain), "{plain}: {masked}");
         }
         assert!(shown(text, false).contains("Wang Xiao"));
+    }
+
+    #[test]
+    fn numbers_in_credentials_are_masked_where_asked_and_an_extension_is_shown() {
+        let text = "INVITE sip:h SIP/2.0\r\nProxy-Authorization: Digest username=\"+8613812341234\", realm=\"hotline\",\r\n \
+                    uri=\"sip:13800000000@h:5060\", uri=tel:13900000000, qop=auth\r\n\
+                    Authorization: Digest username=\"1001\", uri=\"sip:1002@h\"\r\n\r\n";
+        let masked = shown(text, true);
+        for personal in ["13812341234", "13800000000", "13900000000"] {
+            assert!(!masked.contains(personal), "{personal}: {masked}");
+            assert!(shown(text, false).contains(personal));
+        }
+        for plain in ["realm=\"hotline\"", "@h:5060\"", "username=\"1001\"", "uri=\"sip:1002@h\"", "qop=auth"] {
+            assert!(masked.contains(plain), "{plain}: {masked}");
+        }
     }
 
     #[test]

@@ -48,6 +48,21 @@ impl<K: Hash + Eq, V: Default> Recent<K, V> {
         }
     }
 
+    /// As [`Recent::touch`]; where there is no room, the older generation is forgotten before its time.
+    pub fn touch_or_turn(&mut self, now: Mono, key: K) -> &mut V {
+        self.turn(now);
+        if self.young.len() >= self.limit && !self.young.contains_key(&key) {
+            self.turn_early(now);
+        }
+        match self.young.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let value = self.old.remove(entry.key()).unwrap_or_default();
+                entry.insert(value)
+            }
+        }
+    }
+
     /// Forgets `key`.
     pub fn remove(&mut self, key: &K) {
         self.young.remove(key);
@@ -107,8 +122,8 @@ mod tests {
         r.touch(at(1), 2).unwrap();
         assert_eq!(r.touch(at(1), 3), Err(Full));
         assert_eq!(r.touch(at(1), 1), Ok(&mut 7));
-        r.turn_early(at(1));
-        assert!(r.touch(at(1), 3).is_ok());
+        *r.touch_or_turn(at(1), 3) = 8;
+        assert_eq!(r.peek(&3), Some(&8));
         assert_eq!(r.peek(&1), Some(&7));
     }
 }

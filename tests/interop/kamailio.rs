@@ -139,7 +139,7 @@ fn runtime(place: &Place) -> PathBuf {
 
 #[test]
 fn a_call_reaches_a_phone_behind_an_edge_by_the_path_it_registered_on() {
-    let seat = "[[seat]]\nid = \"1001\"\nalgorithms = [\"MD5\"]";
+    let seat = "[[seat]]\nid = \"1001\"";
     let trunk = "[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\n";
     let gateway = Program::with_trunks("edge", &["udp:127.0.0.1:0"], trunk, seat, "");
     let edge = Kamailio::edge(&gateway.place, "127.0.0.6", gateway.sip);

@@ -14,7 +14,7 @@ const OPERATOR: u32 = 620;
 
 /// The seat. baresip 1 gives up at a challenge it does not know, although RFC 8760 section 2.4 has it go on to the
 /// next one: it needs a seat with MD5 alone.
-const SEAT: &str = "[[seat]]\nid = \"1001\"\nalgorithms = [\"MD5\"]";
+const SEAT: &str = "[[seat]]\nid = \"1001\"";
 
 /// How long the citizen stays, and how much of it each must have heard of the other: baresip takes its time to begin.
 const HOLD: &str = "3000";

@@ -188,7 +188,7 @@ impl House {
         self.answer_to(&asked, request, user, password)
     }
 
-    fn answer_to(&mut self, asked: &Message, request: &str, user: &str, password: &str) -> Option<String> {
+    pub fn answer_to(&mut self, asked: &Message, request: &str, user: &str, password: &str) -> Option<String> {
         let (header, proof) = match asked.status() {
             Some(401) => ("WWW-Authenticate", "Authorization"),
             Some(407) => ("Proxy-Authenticate", "Proxy-Authorization"),
@@ -481,7 +481,7 @@ fn heard(answer: &Message) -> Heard {
 fn known_and_unknown_users_hear_the_same_at_the_same_instants_whatever_algorithms_they_are_asked_for() {
     let unknown: Vec<_> = (7000..7024).map(|user| wrong_passwords(&user.to_string())).collect();
     let asked = |story: &[(Duration, Vec<Heard>)]| story[0].1[0].1.clone();
-    for (known, algorithms) in [("1001", Algorithm::ALL.to_vec()), ("1009", vec![Algorithm::Md5])] {
+    for (known, algorithms) in [("1001", vec![Algorithm::Sha256]), ("1009", vec![Algorithm::Md5])] {
         let known = wrong_passwords(known);
         assert_eq!(asked(&known), algorithms);
         let alike: Vec<_> = unknown.iter().filter(|story| asked(story) == algorithms).collect();

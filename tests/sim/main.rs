@@ -1,6 +1,7 @@
 //! The control plane in virtual time: scenarios that read as sentences, and random worlds from a seed.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
+mod access;
 mod again;
 mod asked;
 mod asking;

@@ -169,7 +169,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         username: t.text("username", problems, username),
         auth_username: t.text("auth_username", problems, username),
         password_file: t.text("password_file", problems, |p| Ok(PathBuf::from(p))),
-        algorithms: algorithms(t, problems),
+        algorithms: algorithms(t, &[Algorithm::Sha256, Algorithm::Md5], problems),
         targets: list(t, "targets", problems, target::target).unwrap_or_default(),
         local: t.text("local", problems, local),
         ping: timer(t, "ping", Duration::from_secs(1), Duration::from_secs(30), problems),

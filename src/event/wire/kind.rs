@@ -33,5 +33,7 @@ pub fn kind(what: &What) -> &'static str {
         What::ConfigChanged { .. } => "ConfigChanged",
         What::BlockListChanged { .. } => "BlockListChanged",
         What::AlarmRaised { .. } => "AlarmRaised",
+        What::SeatRegistrationFailed { .. } => "SeatRegistrationFailed",
+        What::CallsShed { .. } => "CallsShed",
     }
 }

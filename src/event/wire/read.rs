@@ -215,6 +215,19 @@ fn node(payload: Payload) -> Read<What> {
             to: SeatState::read(s.to_state)?,
             reason: s.reason.into(),
         },
+        Payload::SeatRegistrationFailed(s) => What::SeatRegistrationFailed {
+            seat: s.seat.as_str().into(),
+            source: id(&s.source_address, "source_address")?,
+            reason: RegistrationFailure::read(s.reason)?,
+            count: s.count,
+        },
+        Payload::CallsShed(s) => What::CallsShed {
+            trunk: s.trunk.as_str().into(),
+            reason: RefusalReason::read(s.reason)?,
+            sip_code: code(s.sip_code)?,
+            count: s.count,
+            span: duration(s.span)?,
+        },
         Payload::QueueStateChanged(q) => {
             What::QueueStateChanged { queue: q.queue.as_str().into(), open: q.open, reason: q.reason.into() }
         }

@@ -119,6 +119,7 @@ pub fn every_kind() -> Vec<CallEvent> {
     kinds.push(of_call(What::CallRecordUpdated(Box::new(record))));
     kinds.extend(node_kinds().into_iter().map(of_node));
     kinds.extend(later_kinds().into_iter().map(of_call));
+    kinds.extend(later_node_kinds().into_iter().map(of_node));
     kinds.into_iter().zip(1..).map(|((call, what), n)| event(n, AT, call, what)).collect()
 }
 
@@ -170,6 +171,24 @@ fn later_kinds() -> Vec<What> {
             role: LegRole::ThirdParty,
             party: "Water bureau".into(),
             joined: true,
+        },
+    ]
+}
+
+fn later_node_kinds() -> Vec<What> {
+    vec![
+        What::SeatRegistrationFailed {
+            seat: "1001".into(),
+            source: "192.0.2.7:5060".parse().expect("an address"),
+            reason: RegistrationFailure::WrongPassword,
+            count: 7,
+        },
+        What::CallsShed {
+            trunk: "city".into(),
+            reason: RefusalReason::Overload,
+            sip_code: 503,
+            count: 850,
+            span: Duration::from_secs(1),
         },
     ]
 }

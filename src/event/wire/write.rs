@@ -118,7 +118,9 @@ fn payload(what: &What) -> Payload {
         | What::NodeStateChanged { .. }
         | What::ConfigChanged { .. }
         | What::BlockListChanged { .. }
-        | What::AlarmRaised { .. } => node(what),
+        | What::AlarmRaised { .. }
+        | What::SeatRegistrationFailed { .. }
+        | What::CallsShed { .. } => node(what),
     }
 }
 
@@ -217,6 +219,21 @@ fn node(what: &What) -> Payload {
                 reason: reason.to_string(),
             })
         }
+        What::SeatRegistrationFailed { seat, source, reason, count } => {
+            Payload::SeatRegistrationFailed(v1::SeatRegistrationFailed {
+                seat: seat.to_string(),
+                source_address: source.to_string(),
+                reason: reason.number(),
+                count: *count,
+            })
+        }
+        What::CallsShed { trunk, reason, sip_code, count, span } => Payload::CallsShed(v1::CallsShed {
+            trunk: trunk.to_string(),
+            reason: reason.number(),
+            sip_code: (*sip_code).into(),
+            count: *count,
+            span: Some(duration(*span)),
+        }),
         What::QueueStateChanged { queue, open, reason } => {
             Payload::QueueStateChanged(v1::QueueStateChanged {
                 queue: queue.to_string(),

@@ -237,19 +237,21 @@ mod tests {
             let account = SeatAccount { seat: "u".into(), password: "secret".into(), algorithms };
             let mut guard = Guard::new("carrier".into(), vec![account], Random::from_number(2));
             let source = "192.0.2.1".parse().unwrap();
-            let claim = Claim { source, method: b"REGISTER", named: b"u", known: false };
-            let Proof::Challenge(asked) = guard.judge(Mono(1), claim, []) else { panic!() };
+            let names_it = &|_: &[u8]| true;
+            let claim = Claim { source, names_it, method: b"REGISTER", named: b"u", known: false };
+            let Proof::Challenge(asked) = guard.judge(Mono(1), claim, []).proof else { panic!() };
             let headers: Vec<_> = asked.iter().map(|c| ("WWW-Authenticate", c.render())).collect();
             let (mut a, first) = (answering(), request());
             let again = a.answer(&response(&first, 401, &headers), &first).unwrap();
             assert_eq!(again.get("CSeq"), Some(&b"8 REGISTER"[..]));
             assert!(answer_of(&again).contains(asked[0].algorithm.name()));
-            let proof = guard.judge(Mono(2), claim, again.all("Authorization"));
+            let proof = guard.judge(Mono(2), claim, again.all("Authorization")).proof;
             assert_eq!(proof, Proof::Seat("u".into()));
             // The next request counts on with the same nonce, and is not asked again.
             let next = a.authorised(request());
             assert!(answer_of(&next).contains("nc=00000002"));
-            assert_eq!(guard.judge(Mono(3), claim, next.all("Authorization")), Proof::Seat("u".into()));
+            let proof = guard.judge(Mono(3), claim, next.all("Authorization")).proof;
+            assert_eq!(proof, Proof::Seat("u".into()));
         }
     }
 

@@ -11,6 +11,7 @@ use super::credentials::Credentials;
 use super::nonce::Nonces;
 use super::params::{NotDigest, is_plain};
 use super::strikes::{Penalty, Strikes};
+use super::turns::Turns;
 use crate::id::{Random, SeatId};
 use crate::redact::Secret;
 use crate::sip::origin::Origin;
@@ -31,7 +32,7 @@ pub struct SeatAccount {
     pub seat: SeatId,
     /// Its password.
     pub password: Secret<String>,
-    /// The algorithms it is challenged with; empty stands for all. Offered strongest first whatever the order.
+    /// The algorithms it is challenged with; empty stands for all. The strongest comes first whatever the order.
     pub algorithms: Vec<Algorithm>,
 }
 
@@ -40,7 +41,8 @@ pub struct SeatAccount {
 pub enum Proof {
     /// It comes from this seat.
     Seat(SeatId),
-    /// Nothing yet: to be answered with these challenges, strongest first.
+    /// Nothing yet: to be answered with these challenges, strongest first; with one where the guard asks for one algorithm
+    /// at a time.
     Challenge(Vec<Challenge>),
     /// Nothing, and its password was wrong once too often: the challenges are due at that instant, not before.
     Late(Mono, Vec<Challenge>),
@@ -50,11 +52,39 @@ pub enum Proof {
     Silence,
 }
 
+/// Why a peer that means to prove something did not, for the people who look after its phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The password is wrong.
+    WrongPassword,
+    /// The answer uses an algorithm that was not asked for.
+    Algorithm,
+    /// The challenges are not answered: the phone has no password, does not know the algorithm, or does not hear us.
+    Unanswered,
+    /// The `uri` of the answer names another host than the request.
+    Uri,
+    /// The answer cannot be read.
+    Malformed,
+    /// There were too many wrong passwords: nothing is answered for [`super::SILENCE`].
+    Silenced,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// What it proves.
+    pub proof: Proof,
+    /// What is wrong, where it proves nothing and a first challenge does not mend it.
+    pub fault: Option<Fault>,
+}
+
 /// The request to be judged, in plain values.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Claim<'a> {
     /// Where it came from.
     pub source: IpAddr,
+    /// Whether the `uri` of an answer, as it stands there, names what the request asks for (RFC 7616 section 3.4.6).
+    pub names_it: &'a dyn Fn(&[u8]) -> bool,
     /// Its method, in capitals.
     pub method: &'a [u8],
     /// The user it speaks of (To in a REGISTER, From elsewhere), who is challenged when nobody answers.
@@ -85,21 +115,32 @@ pub struct Guard {
     nobody: Account,
     nonces: Nonces,
     strikes: Strikes,
+    asking: Asking,
+}
+
+/// How many algorithms are asked for in one answer.
+#[derive(Debug, Clone)]
+enum Asking {
+    /// One. Whose turn it is.
+    OneAtATime(Turns),
+    /// All of the user's list, each in a challenge of its own (RFC 8760 section 2.3).
+    AllAtOnce,
 }
 
 impl Guard {
     /// A guard for `realm` over these accounts. A realm is plain text: quotes, backslashes and controls are
-    /// left out of it. Of two accounts for one seat the later counts.
+    /// left out of it. Of two accounts for one seat the later counts. One algorithm is asked for at a time.
     pub fn new(realm: String, seats: Vec<SeatAccount>, mut random: Random) -> Guard {
         let realm: String = realm.chars().filter(|c| is_plain(c.to_string().as_bytes())).collect();
-        let nobody =
-            Account::new(None, &realm, b"", &Secret::new(random.token() + &random.token()), &Algorithm::ALL);
+        let secret = Secret::new(random.token() + &random.token());
+        let nobody = Account::new(None, &realm, b"", &secret, &[Algorithm::Md5]);
         let mut guard = Guard {
             decoy_key: [0; 32],
             accounts: Vec::new(),
             by_user: HashMap::new(),
             nonces: Nonces::new(random),
             strikes: Strikes::default(),
+            asking: Asking::OneAtATime(Turns::default()),
             realm,
             nobody,
         };
@@ -115,9 +156,21 @@ impl Guard {
         guard
     }
 
+    /// The same guard, which asks for all algorithms of a user at once: for carriers and PBXs, which know RFC 8760 or pass
+    /// over what they do not know.
+    #[must_use]
+    pub fn asking_all_at_once(self) -> Guard {
+        Guard { asking: Asking::AllAtOnce, ..self }
+    }
+
     /// The realm the passwords are for.
     pub fn realm(&self) -> &str {
         &self.realm
+    }
+
+    /// Whether a nonce was made here for this source and is young enough. Costs one HMAC and keeps nothing.
+    pub fn made(&self, now: Mono, source: IpAddr, nonce: &[u8]) -> bool {
+        self.nonces.made(now, source, nonce)
     }
 
     /// Judges a request by its `Authorization` values.
@@ -126,15 +179,24 @@ impl Guard {
         now: Mono,
         claim: Claim<'_>,
         authorization: impl IntoIterator<Item = &'m [u8]>,
-    ) -> Proof {
+    ) -> Judged {
         let origin = Origin::from(claim.source);
         if !claim.known && self.strikes.is_source_silenced(now, origin) {
-            return Proof::Silence;
+            return Judged::fault(Proof::Silence, Fault::Silenced);
         }
         match self.pick(authorization) {
+            Ok(Some(answer)) if !(claim.names_it)(answer.uri) => {
+                // Asked before the password: the answer is the same for users that do not exist.
+                Judged::fault(Proof::Malformed("the uri of the answer names another host"), Fault::Uri)
+            }
             Ok(Some(answer)) => self.weigh(now, claim, origin, &answer),
-            Ok(None) => Proof::Challenge(self.challenges(now, claim.source, claim.named, false)),
-            Err(reason) => Proof::Malformed(reason),
+            Ok(None) => {
+                let left = claim.method == b"REGISTER" && self.is_left_unanswered(now, origin, claim.named);
+                let nth = self.turn(origin, claim.named);
+                let asked = self.challenges(now, claim.source, claim.named, (false, nth));
+                Judged { proof: Proof::Challenge(asked), fault: left.then_some(Fault::Unanswered) }
+            }
+            Err(reason) => Judged::fault(Proof::Malformed(reason), Fault::Malformed),
         }
     }
 
@@ -161,36 +223,49 @@ impl Guard {
         broken.map_or(Ok(None), Err)
     }
 
-    fn weigh(&mut self, now: Mono, claim: Claim<'_>, origin: Origin, answer: &Credentials<'_>) -> Proof {
+    fn weigh(&mut self, now: Mono, claim: Claim<'_>, origin: Origin, answer: &Credentials<'_>) -> Judged {
         let user = answer.username.as_slice();
         // Only the user that is known here escapes the silence of the source, not whoever else it names.
         let source_closed = user != claim.named && self.strikes.is_source_silenced(now, origin);
         if source_closed || self.strikes.is_pair_closed(now, origin, user) {
-            return Proof::Silence;
+            return Judged::fault(Proof::Silence, Fault::Silenced);
         }
         let right = self.is_right(user, claim.method, answer);
+        // What a phone answers it is asked for again; what it was not to answer has no place in the list.
+        let answered = self.place(user, answer.algorithm);
+        if let (Asking::OneAtATime(turns), Some(nth)) = (&mut self.asking, answered) {
+            turns.answered(now, origin, user, nth);
+        }
+        let nth = answered.unwrap_or_else(|| self.turn(origin, user));
         let Some(unspent) = self.nonces.judge(now, claim.source, answer.nonce, answer.nonce_use()) else {
-            return Proof::Challenge(self.challenges(now, claim.source, user, true));
+            let asked = self.challenges(now, claim.source, user, (true, nth));
+            return Judged { proof: Proof::Challenge(asked), fault: None };
         };
         if let Some(seat) = right {
             self.nonces.spend(now, unspent);
             self.strikes.right(origin, user);
-            return Proof::Seat(seat);
+            self.keep_the_stronger(&seat, answer.algorithm);
+            return Judged { proof: Proof::Seat(seat), fault: None };
         }
+        let fault = if answered.is_some() { Fault::WrongPassword } else { Fault::Algorithm };
         match self.strikes.wrong(now, origin, user) {
-            Penalty::Forgiven => Proof::Challenge(self.challenges(now, claim.source, user, false)),
-            Penalty::Wait(at) => Proof::Late(at, self.challenges(at, claim.source, user, false)),
-            Penalty::Silence => Proof::Silence,
+            Penalty::Forgiven => {
+                let asked = self.challenges(now, claim.source, user, (false, nth));
+                Judged::fault(Proof::Challenge(asked), fault)
+            }
+            Penalty::Wait(at) => {
+                let asked = self.challenges(at, claim.source, user, (false, nth));
+                Judged::fault(Proof::Late(at, asked), fault)
+            }
+            Penalty::Silence => Judged::fault(Proof::Silence, fault),
         }
     }
 
     /// The seat, if its password made this answer. Hashes and compares as much for a user that is not there.
     fn is_right(&self, user: &[u8], method: &[u8], answer: &Credentials<'_>) -> Option<SeatId> {
-        let stand_in = self.stand_in(user);
         let account = self.account(user).unwrap_or(&self.nobody);
-        let allowed = if account.seat.is_some() { &account.algorithms } else { stand_in };
         let algorithm = answer.algorithm.unwrap_or(Algorithm::Sha256);
-        let offered = answer.algorithm.is_some_and(|a| allowed.contains(&a));
+        let offered = self.place(user, answer.algorithm).is_some();
         let ha1 = match algorithm {
             Algorithm::Sha256 => &account.sha256,
             Algorithm::Md5 => &account.md5,
@@ -200,10 +275,46 @@ impl Guard {
         if bool::from(equal & Choice::from(u8::from(offered))) { account.seat.clone() } else { None }
     }
 
-    fn challenges(&mut self, now: Mono, source: IpAddr, user: &[u8], stale: bool) -> Vec<Challenge> {
+    /// A seat that has answered the strongest of its algorithms is not asked for a weaker one again: nobody between it and
+    /// us can talk it down. Whom those who do not exist are mistaken for changes with it.
+    fn keep_the_stronger(&mut self, seat: &SeatId, answered: Option<Algorithm>) {
+        if matches!(self.asking, Asking::OneAtATime(_))
+            && answered == Some(Algorithm::Sha256)
+            && let Some(account) = self.by_user.get(seat).and_then(|i| self.accounts.get_mut(*i))
+        {
+            account.algorithms.retain(|a| *a == Algorithm::Sha256);
+        }
+    }
+
+    /// Whether a REGISTER without an answer follows a challenge that was never answered.
+    fn is_left_unanswered(&mut self, now: Mono, origin: Origin, user: &[u8]) -> bool {
+        match &mut self.asking {
+            Asking::OneAtATime(turns) => turns.unanswered(now, origin, user),
+            Asking::AllAtOnce => false,
+        }
+    }
+
+    /// Which algorithm of its list a user is asked for.
+    fn turn(&self, origin: Origin, user: &[u8]) -> usize {
+        match &self.asking {
+            Asking::OneAtATime(turns) => turns.of(origin, user, self.algorithms(user).len()),
+            Asking::AllAtOnce => 0,
+        }
+    }
+
+    /// The place of an algorithm in a user's list.
+    fn place(&self, user: &[u8], algorithm: Option<Algorithm>) -> Option<usize> {
+        self.algorithms(user).iter().position(|a| Some(*a) == algorithm)
+    }
+
+    fn challenges(&mut self, now: Mono, source: IpAddr, user: &[u8], of: (bool, usize)) -> Vec<Challenge> {
+        let (stale, nth) = of;
         let nonce = self.nonces.issue(now, source);
-        let stand_in = self.stand_in(user);
-        let algorithms = self.account(user).map_or(stand_in, |a| &a.algorithms);
+        let algorithms = self.algorithms(user);
+        let asked = match self.asking {
+            Asking::OneAtATime(_) => algorithms.get(nth..).unwrap_or(algorithms).get(..1),
+            Asking::AllAtOnce => Some(algorithms),
+        };
         let challenge = |algorithm: &Algorithm| Challenge {
             realm: self.realm.clone(),
             nonce: nonce.clone(),
@@ -212,7 +323,13 @@ impl Guard {
             stale,
             opaque: None,
         };
-        algorithms.iter().map(challenge).collect()
+        asked.unwrap_or_default().iter().map(challenge).collect()
+    }
+
+    /// The algorithms of a user, whether it is there or not. Both are looked for each time.
+    fn algorithms(&self, user: &[u8]) -> &[Algorithm] {
+        let stand_in = self.stand_in(user);
+        self.account(user).map_or(stand_in, |account| &account.algorithms)
     }
 
     fn account(&self, user: &[u8]) -> Option<&Account> {
@@ -231,6 +348,12 @@ impl Guard {
         }
         let account = pick.checked_rem(self.accounts.len()).and_then(|i| self.accounts.get(i));
         &account.unwrap_or(&self.nobody).algorithms
+    }
+}
+
+impl Judged {
+    fn fault(proof: Proof, fault: Fault) -> Judged {
+        Judged { proof, fault: Some(fault) }
     }
 }
 
@@ -253,251 +376,4 @@ impl Account {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::nonce::NONCE_LIFE;
-    use super::super::strikes::SILENCE;
-    use super::*;
-    use crate::time::Duration;
-
-    const T0: Mono = Mono(1_000_000_000_000);
-    const URI: &str = "sip:Gateway.example;transport=UDP";
-
-    struct Office {
-        guard: Guard,
-        now: Mono,
-        source: IpAddr,
-        known: bool,
-    }
-
-    impl Office {
-        fn new() -> Office {
-            let seat = |name: &str, algorithms: &[Algorithm]| SeatAccount {
-                seat: name.into(),
-                password: format!("password of {name}").as_str().into(),
-                algorithms: algorithms.to_vec(),
-            };
-            let seats = vec![seat("1001", &[]), seat("1002", &[Algorithm::Md5])];
-            let guard = Guard::new("hotline".into(), seats, Random::from_number(3));
-            Office { guard, now: T0, source: "192.0.2.1".parse().unwrap(), known: false }
-        }
-
-        fn ask(&mut self, named: &str, authorization: &[&str]) -> Proof {
-            let claim = Claim {
-                source: self.source,
-                method: b"REGISTER",
-                named: named.as_bytes(),
-                known: self.known,
-            };
-            self.guard.judge(self.now, claim, authorization.iter().map(|a| a.as_bytes()))
-        }
-
-        fn challenges(&mut self, user: &str) -> Vec<Challenge> {
-            match self.ask(user, &[]) {
-                Proof::Challenge(list) => list,
-                other => panic!("expected a challenge, got {other:?}"),
-            }
-        }
-
-        fn try_password(&mut self, user: &str, password: &str) -> Proof {
-            let challenge = self.challenges(user).remove(0);
-            self.ask(user, &[&answer(&challenge, user, password, 1)])
-        }
-    }
-
-    fn answer(challenge: &Challenge, user: &str, password: &str, count: u32) -> String {
-        challenge.answer(user, &password.into(), "REGISTER", URI, (count, "c"))
-    }
-
-    fn names(challenges: &[Challenge]) -> Vec<&'static str> {
-        challenges.iter().map(|c| c.algorithm.name()).collect()
-    }
-
-    fn is_stale(proof: &Proof) -> bool {
-        matches!(proof, Proof::Challenge(list) if list.iter().all(|c| c.stale))
-    }
-
-    #[test]
-    fn sha_256_is_offered_first_and_a_seat_has_its_own_list() {
-        let mut o = Office::new();
-        assert_eq!(names(&o.challenges("1001")), ["SHA-256", "MD5"]);
-        assert_eq!(names(&o.challenges("1002")), ["MD5"]);
-    }
-
-    #[test]
-    fn the_right_password_opens_with_either_algorithm_and_without_qop() {
-        let mut o = Office::new();
-        for challenge in o.challenges("1001") {
-            let proof = o.ask("1001", &[&answer(&challenge, "1001", "password of 1001", 1)]);
-            // Both algorithms share one nonce, so the second needs the next count.
-            let proof = match proof {
-                Proof::Seat(_) => proof,
-                _ => o.ask("1001", &[&answer(&challenge, "1001", "password of 1001", 2)]),
-            };
-            assert_eq!(proof, Proof::Seat("1001".into()));
-        }
-        let legacy = Challenge { auth: false, ..o.challenges("1002").remove(0) };
-        let text = answer(&legacy, "1002", "password of 1002", 1);
-        assert_eq!(o.ask("1002", &[&text]), Proof::Seat("1002".into()));
-        assert!(is_stale(&o.ask("1002", &[&text])), "good once");
-    }
-
-    #[test]
-    fn an_algorithm_that_was_not_offered_is_a_wrong_answer() {
-        let mut o = Office::new();
-        let mut challenge = o.challenges("1002").remove(0);
-        challenge.algorithm = Algorithm::Sha256;
-        let proof = o.ask("1002", &[&answer(&challenge, "1002", "password of 1002", 1)]);
-        assert!(matches!(&proof, Proof::Challenge(list) if names(list) == ["MD5"]), "{proof:?}");
-    }
-
-    #[test]
-    fn a_replay_is_refused_as_stale_and_the_next_count_passes() {
-        let mut o = Office::new();
-        let challenge = o.challenges("1001").remove(0);
-        let first = answer(&challenge, "1001", "password of 1001", 1);
-        assert_eq!(o.ask("1001", &[&first]), Proof::Seat("1001".into()));
-        assert!(is_stale(&o.ask("1001", &[&first])));
-        assert_eq!(
-            o.ask("1001", &[&answer(&challenge, "1001", "password of 1001", 2)]),
-            Proof::Seat("1001".into())
-        );
-    }
-
-    #[test]
-    fn an_old_nonce_and_one_given_to_another_address_are_stale() {
-        let mut o = Office::new();
-        let challenge = o.challenges("1001").remove(0);
-        let right = answer(&challenge, "1001", "password of 1001", 1);
-        o.source = "192.0.2.99".parse().unwrap();
-        assert!(is_stale(&o.ask("1001", &[&right])));
-        o.source = "192.0.2.1".parse().unwrap();
-        o.now = T0 + NONCE_LIFE;
-        assert!(is_stale(&o.ask("1001", &[&right])));
-    }
-
-    #[test]
-    fn a_nonce_that_is_not_ours_tells_nothing_about_the_password() {
-        let mut o = Office::new();
-        let foreign = Challenge { nonce: "chosen".into(), ..o.challenges("1001").remove(0) };
-        for password in ["password of 1001", "wrong"] {
-            for _ in 0..50 {
-                assert!(is_stale(&o.ask("1001", &[&answer(&foreign, "1001", password, 1)])));
-            }
-        }
-        assert_eq!(o.guard.remembered(), (0, 0), "and nothing is remembered of it");
-    }
-
-    #[test]
-    fn an_answer_is_found_among_other_realms_and_schemes() {
-        let mut o = Office::new();
-        let ours = o.challenges("1001").remove(0);
-        let other = Challenge { realm: "elsewhere".into(), ..ours.clone() };
-        let values = [
-            "Bearer x".to_owned(),
-            answer(&other, "1001", "password of 1001", 1),
-            answer(&ours, "1001", "password of 1001", 1),
-        ];
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        assert_eq!(o.ask("1001", &values), Proof::Seat("1001".into()));
-        assert!(matches!(o.ask("1001", &values[..2]), Proof::Challenge(_)));
-        assert!(matches!(o.ask("1001", &["Digest nonsense"]), Proof::Malformed(_)));
-    }
-
-    /// The shape of a proof with what must differ (nonces) taken out.
-    fn shape(proof: Proof) -> Proof {
-        let blank = |list: Vec<Challenge>| {
-            list.into_iter().map(|c| Challenge { nonce: String::new(), ..c }).collect::<Vec<_>>()
-        };
-        match proof {
-            Proof::Challenge(list) => Proof::Challenge(blank(list)),
-            Proof::Late(at, list) => Proof::Late(at, blank(list)),
-            other => other,
-        }
-    }
-
-    #[test]
-    fn an_unknown_user_gets_the_answers_of_a_known_one_from_the_first_to_the_last() {
-        // One world in which 1001 exists, one in which it does not: from outside they are the same.
-        let run = |user: &str| {
-            let mut o = Office::new();
-            let mut shapes = vec![shape(o.ask(user, &[]))];
-            for n in 0..12 {
-                let nonce = o.guard.nonces.issue(o.now, o.source);
-                let challenge = Challenge {
-                    realm: "hotline".into(),
-                    nonce,
-                    algorithm: Algorithm::ALL[n % 2],
-                    auth: n % 3 != 0,
-                    stale: false,
-                    opaque: None,
-                };
-                let proof = shape(o.ask(user, &[&answer(&challenge, user, "guess", 1)]));
-                if let Proof::Late(at, _) = &proof {
-                    o.now = *at;
-                }
-                shapes.push(proof);
-                shapes.push(shape(o.ask(user, &["Digest broken"])));
-            }
-            shapes
-        };
-        let guard = Office::new().guard;
-        let both_lists = |n: &u32| guard.stand_in(n.to_string().as_bytes()).len() == 2;
-        let unknown = (5000..6000).find(both_lists).unwrap();
-        assert_eq!(run("1001"), run(&unknown.to_string()));
-    }
-
-    #[test]
-    fn the_list_offered_to_an_unknown_user_is_that_of_some_seat_and_survives_a_restart() {
-        let (mut o, mut again) = (Office::new(), Office::new());
-        again.guard = {
-            let fresh = Office::new().guard;
-            Guard { nonces: Nonces::new(Random::from_number(99)), ..fresh }
-        };
-        let mut lists = Vec::new();
-        for user in 5000..5100 {
-            let list = o.challenges(&user.to_string());
-            assert_eq!(names(&list), names(&again.challenges(&user.to_string())));
-            lists.push(list.len());
-        }
-        assert!(lists.contains(&1) && lists.contains(&2), "both lists in use are met");
-    }
-
-    #[test]
-    fn a_brute_force_is_slowed_and_then_silent_even_for_the_right_password() {
-        let mut o = Office::new();
-        let mut seen = Vec::new();
-        for _ in 0..60 {
-            let proof = o.try_password("1001", "guess");
-            if let Proof::Late(at, _) = proof {
-                assert!(matches!(o.try_password("1001", "parallel"), Proof::Silence), "none in parallel");
-                o.now = at;
-            }
-            seen.push(matches!(proof, Proof::Silence));
-        }
-        assert_eq!(seen.iter().filter(|silent| !**silent).count(), 9);
-        assert_eq!(o.try_password("1001", "password of 1001"), Proof::Silence);
-        o.now = o.now + SILENCE;
-        assert_eq!(o.try_password("1001", "password of 1001"), Proof::Seat("1001".into()));
-    }
-
-    #[test]
-    fn going_through_users_silences_the_source_but_not_a_seat_registered_there() {
-        let mut o = Office::new();
-        for n in 0..60 {
-            o.now = o.now + Duration::from_millis(1);
-            o.try_password(&format!("user{n}"), "guess");
-        }
-        assert_eq!(o.ask("1001", &[]), Proof::Silence);
-        o.known = true;
-        assert_eq!(o.try_password("1001", "password of 1001"), Proof::Seat("1001".into()));
-        let md5 = o.challenges("1001").remove(1);
-        let other = answer(&md5, "1002", "password of 1002", 1);
-        assert_eq!(o.ask("1001", &[&other]), Proof::Silence, "naming a known one helps no other");
-    }
-
-    #[test]
-    fn a_realm_cannot_break_out_of_its_quotes() {
-        let g = Guard::new("hot\"line\r\\".into(), Vec::new(), Random::from_number(1));
-        assert_eq!(g.realm(), "hotline");
-    }
-}
+mod tests;

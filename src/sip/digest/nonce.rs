@@ -116,11 +116,7 @@ impl Nonces {
     /// Whether `nonce` was made here for `source`, is young enough, and was not used this way before.
     /// `None` means stale: the peer deserves a new nonce and no verdict about its password.
     pub fn judge(&self, now: Mono, source: IpAddr, nonce: &[u8], this: Use) -> Option<Unspent> {
-        let id = self.read(source, nonce)?;
-        let young = id.made <= now && now.since(id.made) < NONCE_LIFE;
-        if !young || self.floor.is_some_and(|floor| id.made <= floor) {
-            return None;
-        }
+        let id = self.young(now, source, nonce)?;
         let new = match (self.used.get(&id), this) {
             (_, Use::Counted(0)) => false,
             (None, _) => true,
@@ -128,6 +124,17 @@ impl Nonces {
             (Some(_), _) => false,
         };
         new.then_some(Unspent { id, this })
+    }
+
+    /// Whether `nonce` was made here for `source` and is young enough, used or not.
+    pub fn made(&self, now: Mono, source: IpAddr, nonce: &[u8]) -> bool {
+        self.young(now, source, nonce).is_some()
+    }
+
+    fn young(&self, now: Mono, source: IpAddr, nonce: &[u8]) -> Option<Id> {
+        let id = self.read(source, nonce)?;
+        let young = id.made <= now && now.since(id.made) < NONCE_LIFE;
+        (young && self.floor.is_none_or(|floor| id.made > floor)).then_some(id)
     }
 
     /// Remembers a use, so that it is never accepted again.

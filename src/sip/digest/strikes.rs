@@ -64,7 +64,8 @@ struct Count {
     silent: Mono,
 }
 
-type Pair = (Origin, Box<[u8]>);
+/// A source and the user it claims.
+pub(super) type Pair = (Origin, Box<[u8]>);
 
 /// The counts. See the module.
 #[derive(Debug, Clone)]
@@ -124,23 +125,17 @@ impl Strikes {
     }
 }
 
-fn pair(origin: Origin, user: &[u8]) -> Pair {
+pub(super) fn pair(origin: Origin, user: &[u8]) -> Pair {
     (origin, user.iter().copied().take(USER_OCTETS).collect())
 }
 
-fn strike<K: std::hash::Hash + Eq + Clone>(
+fn strike<K: std::hash::Hash + Eq>(
     counts: &mut Recent<K, Count>,
     now: Mono,
     key: K,
     steps: &Steps,
 ) -> Penalty {
-    if counts.touch(now, key.clone()).is_err() {
-        counts.turn_early(now);
-    }
-    match counts.touch(now, key) {
-        Ok(count) => count.strike(now, steps),
-        Err(_) => Penalty::Silence,
-    }
+    counts.touch_or_turn(now, key).strike(now, steps)
 }
 
 impl Count {

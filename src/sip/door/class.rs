@@ -42,6 +42,25 @@ pub fn class(bytes: &[u8]) -> Class {
     }
 }
 
+/// Most nonces looked at in one REGISTER: one for each realm and algorithm a phone may answer.
+const NONCES: usize = 4;
+
+/// Whether these bytes claim to be a REGISTER.
+pub fn is_register(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"REGISTER ")
+}
+
+/// The nonces a REGISTER answers, told from its first bytes alone.
+pub fn nonces_of_register(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let head = bytes.get(..bytes.len().min(LOOKED_AT)).unwrap_or_default();
+    let values = head.split(|b| *b == b'"');
+    let named = values.clone().zip(values.skip(1)).filter(|(name, _)| {
+        let (before, last) = name.split_at(name.len().saturating_sub(b"nonce=".len()));
+        last.eq_ignore_ascii_case(b"nonce=") && !before.last().is_some_and(u8::is_ascii_alphanumeric)
+    });
+    named.map(|(_, value)| value).take(NONCES)
+}
+
 /// Whether a To line has a tag.
 fn names_a_dialog(head: &[u8]) -> bool {
     let mut lines = head.split(|b| *b == b'\n');
@@ -79,6 +98,17 @@ mod tests {
         ] {
             assert_eq!(class(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_nonces_of_a_register_are_found_and_no_cnonce_is_taken_for_one() {
+        let found = |text: &'static str| nonces_of_register(text.as_bytes()).collect::<Vec<_>>();
+        let text = "REGISTER sip:a SIP/2.0\r\nAuthorization: Digest username=\"u\", cnonce=\"c\", nonce=\"one\"\r\n\
+                    Authorization: Digest Nonce=\"two\", qop=auth\r\n\r\n";
+        assert_eq!(found(text), [b"one", b"two"]);
+        assert_eq!(found("\r\nREGISTER sip:a SIP/2.0\r\nAuthorization:Digest nonce=\"x\""), [b"x"]);
+        assert!(is_register(b"\r\nREGISTER sip:a SIP/2.0") && !is_register(b"INVITE sip:a SIP/2.0"));
+        assert!(found("REGISTER sip:a SIP/2.0\r\nAuthorization: Digest nonce=x").is_empty());
     }
 
     #[test]

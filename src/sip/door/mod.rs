@@ -17,7 +17,7 @@ mod tests;
 
 pub use allowance::{Allowance, FACTOR};
 pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
-pub use class::{Class, class};
+pub use class::{Class, class, is_register, nonces_of_register};
 pub use methods::{Rule, Standing, allowed, inside_a_dialog, option_tags, outside_a_dialog};
 pub use names::Names;
 pub use source::{Prefix, Source};
@@ -61,7 +61,18 @@ struct Certified {
     sources: Vec<Source>,
 }
 
-/// The seats' bucket: see [`bucket::SEATS`].
+/// The buckets of those nobody knows.
+#[derive(Debug, Clone, Default)]
+struct Unproved {
+    /// Datagrams: anybody can write any address on them.
+    datagrams: Bucket,
+    /// Connections: a peer that has one is where it says, so that false datagrams take nothing from it.
+    streams: Bucket,
+    /// Requests with a nonce of ours for their source, which only a peer that hears our answers has.
+    answers: SeatBucket,
+}
+
+/// A bucket for the seats at one address: see [`bucket::SEATS`].
 #[derive(Debug, Clone)]
 struct SeatBucket(Bucket);
 
@@ -71,14 +82,14 @@ impl Default for SeatBucket {
     }
 }
 
-/// All doors. Bounded by the configuration, but for the strangers' [`Bucket`].
+/// All doors. Bounded by the configuration, but for the [`Bucket`]s of unknown sources.
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
     /// Places of a single address, by it, the narrowest first.
     single: HashMap<IpAddr, Vec<Place>>,
     /// Places of whole blocks, the narrowest first.
     blocks: Vec<Place>,
-    strangers: Bucket,
+    unproved: Unproved,
     seats: SeatBucket,
     certificates: Certificates,
     certified: Vec<Certified>,
@@ -118,10 +129,22 @@ impl Doors {
         }
     }
 
-    /// Whether a message on `flow` is to be looked at: always from those we know; from a stranger while its
-    /// source has tokens. To be asked before parsing.
+    /// Whether a message or a connection on `flow` is to be looked at: always from those we know; from a stranger while
+    /// its source has tokens, of datagrams or of streams. To be asked before parsing.
     pub fn admit(&mut self, now: Mono, flow: &Flow, registrar: &Registrar) -> bool {
-        self.knows(flow, registrar) || self.strangers.take(now, flow.remote.ip())
+        if self.knows(flow, registrar) {
+            return true;
+        }
+        let bucket = match flow.transport.is_reliable() {
+            true => &mut self.unproved.streams,
+            false => &mut self.unproved.datagrams,
+        };
+        bucket.take(now, flow.remote.ip())
+    }
+
+    /// Whether a request that carries a nonce of ours is to be looked at although its source has no tokens left.
+    pub fn admit_answer(&mut self, now: Mono, source: IpAddr) -> bool {
+        self.unproved.answers.0.take(now, source)
     }
 
     /// Whether a seat's request that begins something is to be looked at: while its source has tokens. To be asked
@@ -185,7 +208,7 @@ impl Doors {
 
     /// How many strangers' sources are told apart at present.
     pub fn strangers(&self) -> usize {
-        self.strangers.sources()
+        self.unproved.datagrams.sources() + self.unproved.streams.sources()
     }
 
     fn resolve(&self, flow: &Flow, registrar: &Registrar, user: Option<&str>) -> Door {

@@ -42,9 +42,6 @@ impl ShedLately {
     }
 
     pub(super) fn note(&mut self, now: Mono, mark: u64) {
-        if self.0.touch(now, mark).is_err() {
-            self.0.turn_early(now);
-            let _ = self.0.touch(now, mark);
-        }
+        self.0.touch_or_turn(now, mark);
     }
 }

@@ -18,8 +18,10 @@ pub use binding::Binding;
 pub use held::{HELD, Held};
 pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
 
-use super::digest::{Claim, Guard, Proof, SeatAccount};
+use super::digest::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
+use super::door::Names;
 use super::{Flow, Message, Origin, Outgoing, Scheme, Uri};
+use crate::event::RegistrationFailure;
 use crate::id::{Random, SeatId};
 use crate::time::{Duration, Mono, Now, Timers};
 use binding::{Bindings, Cause};
@@ -45,6 +47,8 @@ pub struct Registered {
     pub due: Mono,
     /// The seats that came or went, at most one.
     pub changed: Vec<(SeatId, Change)>,
+    /// Why the phone is not registered, where the answer is not the first challenge.
+    pub failed: Option<RegistrationFailure>,
 }
 
 /// How often a phone that keeps its flow says something on it (RFC 5626 section 4.4). A stream that is silent for a
@@ -72,6 +76,8 @@ pub struct Registrar {
     by_id: HashMap<SeatId, usize>,
     on_flow: HashMap<Flow, Vec<usize>>,
     lapses: Timers<usize>,
+    /// By which hosts we may be asked: what the `uri` of an answer may name.
+    names: Names,
     /// Seats whose contacts may have changed since their owner last asked.
     touched: Vec<SeatId>,
     random: Random,
@@ -85,6 +91,7 @@ impl Registrar {
             by_id: HashMap::new(),
             on_flow: HashMap::new(),
             lapses: Timers::default(),
+            names: Names::default(),
             touched: Vec::new(),
             guard: Guard::new(realm, seats.clone(), random.fork()),
             random,
@@ -99,33 +106,44 @@ impl Registrar {
         registrar
     }
 
+    /// The same registrar, known by these names.
+    #[must_use]
+    pub fn known_by(self, names: Names) -> Registrar {
+        Registrar { names, ..self }
+    }
+
     /// Handles one REGISTER that came on `flow`.
     pub fn register(&mut self, now: Now, flow: Flow, request: &Message) -> Registered {
         if !matches!(request.to().parsed_uri(), Ok(Uri { scheme: Scheme::Sip | Scheme::Sips, .. })) {
             // No address of record, and that whoever asks.
-            return self.answer(now.mono, request, 400);
+            return self.refused(now.mono, request, 400, RegistrationFailure::Unreadable);
         }
-        let named = request.to().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default();
+        let named = named_by(request);
         let claim = Claim {
             source: flow.remote.ip(),
+            names_it: &|uri| self.names.are_named_by(&flow, uri, request.uri()),
             method: b"REGISTER",
             named: named.as_bytes(),
             known: self.is_registered_from(&named, flow),
         };
-        let challenges = match self.guard.judge(now.mono, claim, request.headers("Authorization")) {
+        let Judged { proof, fault } =
+            self.guard.judge(now.mono, claim, request.headers("Authorization"));
+        let failed = fault.map(RegistrationFailure::from);
+        let (due, challenges) = match proof {
             Proof::Seat(seat) => return self.proved(now, flow, request, &seat, &named),
-            Proof::Malformed(_) => return self.answer(now.mono, request, 400),
-            Proof::Silence => return Registered { response: None, due: now.mono, changed: Vec::new() },
-            Proof::Challenge(challenges) => (now.mono, challenges),
-            Proof::Late(due, challenges) => (due, challenges),
+            Proof::Malformed(_) => (now.mono, Err(400)),
+            Proof::Silence => {
+                return Registered { response: None, due: now.mono, changed: Vec::new(), failed };
+            }
+            Proof::Challenge(challenges) => (now.mono, Ok(challenges)),
+            Proof::Late(due, challenges) => (due, Ok(challenges)),
         };
-        let (due, challenges) = challenges;
-        let mut registered = self.answer(due, request, 401);
-        for challenge in challenges {
+        let mut registered = self.answer(due, request, challenges.as_ref().err().map_or(401, |s| *s));
+        for challenge in challenges.unwrap_or_default() {
             let value = challenge.render();
             registered.response = registered.response.map(|r| r.with("WWW-Authenticate", value));
         }
-        registered
+        Registered { failed, ..registered }
     }
 
     /// Judges a request other than REGISTER that came on `flow` and says it is from `user`, by its
@@ -133,11 +151,17 @@ impl Registrar {
     pub fn judge(&mut self, now: Mono, flow: Flow, request: &Message, user: &str) -> Proof {
         let claim = Claim {
             source: flow.remote.ip(),
+            names_it: &|uri| self.names.are_named_by(&flow, uri, request.uri()),
             method: request.method().map_or(b"", |m| m.as_str().as_bytes()),
             named: user.as_bytes(),
             known: self.is_registered_from(user, flow),
         };
-        self.guard.judge(now, claim, request.headers("Proxy-Authorization"))
+        self.guard.judge(now, claim, request.headers("Proxy-Authorization")).proof
+    }
+
+    /// Whether a nonce was made here for the source of `flow`, not long ago.
+    pub fn made(&self, now: Mono, flow: &Flow, nonce: &[u8]) -> bool {
+        self.guard.made(now, flow.remote.ip(), nonce)
     }
 
     /// Whether a seat registers here.
@@ -206,6 +230,11 @@ impl Registrar {
             Err(Refusal::Late) => 500,
         };
         let mut registered = self.answer(now.mono, request, status);
+        registered.failed = match &granted {
+            Ok(_) | Err(Refusal::TooBrief | Refusal::Late) => None,
+            Err(Refusal::Forbidden) => Some(RegistrationFailure::Forbidden),
+            Err(Refusal::Bad(_) | Refusal::NotOutbound) => Some(RegistrationFailure::Unreadable),
+        };
         registered.response = registered.response.map(|response| match &granted {
             Ok((_, route)) => told(request, route, self.listed(now, seat, response)),
             Err(Refusal::TooBrief) => response.with("Min-Expires", SHORTEST.as_secs().to_string()),
@@ -281,7 +310,29 @@ impl Registrar {
 
     fn answer(&mut self, due: Mono, request: &Message, status: u16) -> Registered {
         let response = Outgoing::response(request, status, Some(&self.random.token()));
-        Registered { response: Some(response), due, changed: Vec::new() }
+        Registered { response: Some(response), due, changed: Vec::new(), failed: None }
+    }
+
+    fn refused(&mut self, now: Mono, request: &Message, status: u16, why: RegistrationFailure) -> Registered {
+        Registered { failed: Some(why), ..self.answer(now, request, status) }
+    }
+}
+
+/// The user a REGISTER is for.
+pub fn named_by(request: &Message) -> String {
+    request.to().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default()
+}
+
+impl From<Fault> for RegistrationFailure {
+    fn from(fault: Fault) -> RegistrationFailure {
+        match fault {
+            Fault::WrongPassword => RegistrationFailure::WrongPassword,
+            Fault::Algorithm => RegistrationFailure::Algorithm,
+            Fault::Unanswered => RegistrationFailure::Unanswered,
+            Fault::Uri => RegistrationFailure::DigestUri,
+            Fault::Malformed => RegistrationFailure::Unreadable,
+            Fault::Silenced => RegistrationFailure::Silenced,
+        }
     }
 }
 

@@ -112,10 +112,11 @@ impl Office {
     fn registers(&mut self, phone: &mut Phone) -> Registered {
         let first = phone.request("");
         let Some(challenged) = self.receive(phone.flow, &first).response else {
-            return Registered { response: None, due: self.now.mono, changed: Vec::new() };
+            return Registered { response: None, due: self.now.mono, changed: Vec::new(), failed: None };
         };
         assert_eq!(challenged.status(), Some(401));
-        let challenge = challenges(&challenged).remove(phone.algorithm);
+        let algorithm = Algorithm::ALL[phone.algorithm];
+        let challenge = Challenge { algorithm, ..challenges(&challenged).remove(0) };
         let second = phone.request(&phone.answer(&challenge, 1));
         self.receive(phone.flow, &second)
     }
