@@ -75,10 +75,15 @@ pub fn received(
         caller: caller::identify(invite, identity),
         service_number: ServiceNumber::from(identity.stripped(service_number(invite).as_str())),
         leg,
-        sip_call_id: Arc::from(invite.call_id()),
+        sip_call_id: told_call_id(invite),
         source: flow.remote,
         headers: caller::selected_headers_where(invite, |name| identity.keeps(name)),
     }
+}
+
+/// The SIP Call-ID as the event tells it: its first 256 octets, more than any phone or PBX writes.
+pub(super) fn told_call_id(invite: &Message) -> Arc<str> {
+    Arc::from(caller::capped(invite.call_id(), 256))
 }
 
 /// Whether the INVITE is for a URI of a scheme we speak: to be asked before what it names is looked for (RFC 3261 section

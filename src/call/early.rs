@@ -108,6 +108,11 @@ impl EarlyDialogs {
         self.0.iter_mut().find(|e| e.dialog.remote_tag() == tag).map(|e| &mut e.dialog)
     }
 
+    /// The same, to be looked at.
+    pub fn get(&self, tag: &str) -> Option<&Dialog> {
+        self.0.iter().find(|e| e.dialog.remote_tag() == tag).map(|e| &e.dialog)
+    }
+
     /// The INVITE is asked anew: nothing of the first counts.
     pub fn clear(&mut self) {
         self.0.clear();

@@ -46,6 +46,7 @@ pub use machine::Call;
 pub use media_addresses::MediaAddresses;
 pub use outcome::q850;
 pub use own_call::{Dialled, placed};
+pub use paths::Peer;
 pub use reoffer::{Ask, Wanted};
 pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};
 pub use story::{Cx, Story};

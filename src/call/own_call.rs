@@ -51,7 +51,7 @@ pub fn placed(
         caller: Caller { raw: seat.as_str().into(), source: IdentitySource::None, ..Caller::default() },
         service_number: ServiceNumber::from(name),
         leg,
-        sip_call_id: Arc::from(invite.call_id()),
+        sip_call_id: super::arrival::told_call_id(invite),
         source: flow.remote,
         headers: Vec::new(),
     }

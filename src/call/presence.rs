@@ -13,7 +13,7 @@ use crate::acd;
 use crate::event::{EndReason, EndedBy, What};
 use crate::id::{LegId, SeatId};
 use crate::media;
-use crate::sip::{Inside, Method, Way};
+use crate::sip::{Flow, Inside, Method, Way};
 use crate::time::{Duration, Mono};
 
 /// A seat that sent nothing for this long in a talk is asked whether it is there. Shorter than that, a burst of loss
@@ -168,6 +168,18 @@ impl Call {
             let Some(presence) = self.presence_on(leg).filter(|p| p.way == *way) else { continue };
             presence.path = Path::Lost;
             self.missing(leg, "phone does not answer", cx);
+        }
+    }
+
+    /// The seat that talks on `leg` was heard by this path: where it is reached by the path it is heard by, its liveness is
+    /// that of this one from here on.
+    pub(super) fn phone_moved(&mut self, leg: LegId, flow: Flow) {
+        if let Some(presence) = self.presence_on(leg)
+            && presence.inside == Inside::ByFlow
+            && presence.way.flow != flow
+        {
+            presence.way = Way { flow, behind: None };
+            presence.path = Path::Open;
         }
     }
 

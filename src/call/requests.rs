@@ -35,6 +35,7 @@ impl Call {
         if let Err(status) = accepted {
             return respond(tx, Outgoing::response(request, status, None), cx);
         }
+        self.phone_moved(leg, flow);
         if let Rule::Refuse(status) = inside_a_dialog(self.standing(leg), method) {
             let refused = Outgoing::response(request, status, None).with("Allow", self.allow(leg));
             return respond(tx, refused, cx);

@@ -51,7 +51,7 @@ pub fn uri_user(number: &str) -> String {
 }
 
 /// The longest beginning of `text` that is at most `limit` bytes and ends at a character.
-pub(super) fn capped(text: &str, limit: usize) -> &str {
+pub fn capped(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
 }
 

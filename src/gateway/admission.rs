@@ -9,7 +9,7 @@ use crate::caller::HistoryKey;
 use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::door::Standing;
-use crate::sip::{Door, Flow, Message, Outgoing, ServerTx};
+use crate::sip::{Door, Flow, Message, Outgoing, ServerTx, Shedding};
 use crate::time::{Duration, Mono, Now};
 
 /// New calls a second on one trunk: a token bucket one second deep.
@@ -45,7 +45,7 @@ impl Rate {
 }
 
 /// New calls a second of one trunk that are read: four times what it may bring, and never fewer than what costs
-/// little. Between its rate and this each is refused with a record; beyond it they are lost as if on the way.
+/// little. Between its rate and this each is refused and counted in a record; beyond it they are lost as if on the way.
 pub(super) fn readable(calls_per_second: u32) -> u32 {
     calls_per_second.saturating_mul(4).max(1_000)
 }
@@ -79,6 +79,11 @@ impl Gateway {
         if !self.trunk_proved(now, tx, &flow, &invite, &trunk) {
             return;
         }
+        let objection = self.objects_to_proved(now, &trunk);
+        if objection == Some(Cause::CallRate) {
+            self.count_shed(now, &trunk);
+            return self.turn_away(now, tx, &invite, Refusal::new(RefusalReason::Overload, 503));
+        }
         let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
         let leg = LegId::new(now.wall, &mut self.random);
         let received = call::received(&invite, flow, &trunk, identity, leg);
@@ -86,7 +91,8 @@ impl Gateway {
         let history = HistoryKey::of(&received.caller, &self.history_key);
         let peer = self.rules.trunk(&trunk);
         let welcome = self.nuisance(now, &received.caller, history, out);
-        let welcome = welcome.and_then(|()| self.within_rate(now, &trunk));
+        let overload = || Refusal::new(RefusalReason::Overload, 503);
+        let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
         let admitted = welcome.and_then(|()| call::read_scheme(&invite));
         let admitted = admitted.and_then(|()| self.admit(&trunk, &received));
         let admitted = admitted.and_then(|()| call::read_arrival(&invite, &peer, &self.rules));
@@ -100,15 +106,16 @@ impl Gateway {
         }
     }
 
-    /// The rate of a trunk whose calls must be proved is that of its proved calls; the doorkeeper has asked the others.
-    fn within_rate(&mut self, now: Now, trunk: &TrunkId) -> Result<(), Refusal> {
+    /// What speaks against a call that has proved to be its trunk's. The rate of such a trunk is that of its proved calls;
+    /// calls of other trunks were judged before they had a transaction.
+    fn objects_to_proved(&mut self, now: Now, trunk: &TrunkId) -> Option<Cause> {
         if !self.trunking.asks_password(trunk) {
-            return Ok(());
+            return None;
         }
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
-        let Some(cause) = self.pressure.objects(within) else { return Ok(()) };
+        let cause = self.pressure.objects(within)?;
         self.tallies.refusals.count(Standing::Trunk, cause);
-        Err(Refusal::new(RefusalReason::Overload, 503))
+        Some(cause)
     }
 
     /// What only the gateway as a whole can tell.
@@ -137,18 +144,25 @@ impl Gateway {
         Ok(())
     }
 
-    /// An INVITE that was shed: of a trunk's there is a record as of every other; a stranger's is only answered.
+    /// An INVITE that was shed: a trunk's has a record of its own, or is counted in one of many; that of a source nobody
+    /// knows, or of a trunk that has yet to prove itself, is only answered.
     pub(super) fn shed(
         &mut self,
         now: Now,
         flow: Flow,
         invite: &Message,
-        answer: crate::sip::Output,
+        (answer, told): (crate::sip::Output, Shedding),
         out: &mut Vec<Output>,
     ) {
-        let Door::Trunk(trunk) = self.doors.who_says(&flow, &self.registrar, &user_of(invite)) else {
+        let door = self.doors.who_says(&flow, &self.registrar, &user_of(invite));
+        let Door::Trunk(trunk) = door else { return self.wire.push(answer) };
+        if self.trunking.asks_password(&trunk) {
             return self.wire.push(answer);
-        };
+        }
+        if told == Shedding::InBulk {
+            self.count_shed(now, &trunk);
+            return self.wire.push(answer);
+        }
         let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
         let leg = LegId::new(now.wall, &mut self.random);
         let received = call::received(invite, flow, &trunk, identity, leg);
@@ -192,18 +206,20 @@ impl Gateway {
         }
     }
 
-    /// The whole story of a call that was turned away: refused, and its record.
+    /// The whole story of a call that was turned away: refused, and its record. Of its headers nothing is kept: a peer
+    /// that has calls refused writes no more of them to the disk than who called whom.
     pub(super) fn record_refusal(
         &mut self,
         now: Now,
         call: CallId,
-        (received, history): (CallReceived, Option<HistoryKey>),
+        (mut received, history): (CallReceived, Option<HistoryKey>),
         (reason, sip_code): (RefusalReason, u16),
         out: &mut Vec<Output>,
     ) {
         if let Some(trunk) = self.trunks.get_mut(&received.trunk) {
             trunk.count_refusal(reason);
         }
+        received.headers.clear();
         let outbound = received.direction == Direction::Outbound;
         let summary = Summary {
             state: CallState::Refused,

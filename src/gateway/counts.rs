@@ -11,7 +11,7 @@ pub(super) struct Tallies {
     pub(super) refusals: super::Refusals,
     pub(super) registrations: super::registrations::Failed,
     received: u64,
-    refused: u64,
+    pub(super) refused: u64,
     connected: u64,
     ended: u64,
 }

@@ -3,17 +3,19 @@
 //! The rules are elsewhere: who stands at a door in `sip::door`, which methods it hears in its table of methods,
 //! how many calls a trunk may bring in its profile. Here they are asked in order.
 
-use super::codes::Spoken;
+use super::inside::{Comes, Peers};
 use super::refusals::{Cause, Refusals};
 use super::trunking::Trunking;
 use super::{Duty, Gateway, Output, Trunk};
-use crate::id::{CallId, LegId, TrunkId};
+use crate::id::TrunkId;
 use crate::sip::door::{
     Class, Names, Rule, Standing, allowed, class, is_register, nonces_of_register, option_tags,
     outside_a_dialog,
 };
 use crate::sip::registrar::named_by;
-use crate::sip::{Door, Doors, Flow, Holding, Judgement, Message, Method, Registrar, Transport, demands};
+use crate::sip::{
+    Door, Flow, Holding, Judged, Judgement, Message, Method, Shedding, Transport, demands,
+};
 use crate::time::{Mono, Now};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -43,11 +45,8 @@ impl Pressure {
 /// The parts of the gateway that judge a request.
 pub(super) struct Doorkeeper<'a> {
     pub(super) now: Now,
-    pub(super) doors: &'a Doors,
-    pub(super) registrar: &'a Registrar,
+    pub(super) peers: Peers<'a>,
     pub(super) names: &'a Names,
-    pub(super) legs: &'a HashMap<LegId, CallId>,
-    pub(super) spoken: &'a Spoken,
     pub(super) trunks: &'a mut HashMap<TrunkId, Trunk>,
     pub(super) trunking: &'a Trunking,
     pub(super) refusals: &'a mut Refusals,
@@ -78,13 +77,26 @@ fn trunks_share(calls_per_second: u32) -> usize {
 }
 
 impl Doorkeeper<'_> {
-    /// What becomes of a request whose source holds so much already.
-    pub(super) fn judge(&mut self, flow: &Flow, request: &Message, holding: Holding) -> Judgement {
+    /// What becomes of a request.
+    pub(super) fn judge(&mut self, flow: &Flow, request: &Message, judged: Judged) -> Judgement {
         let Some(method) = request.method() else { return Judgement::Admit };
-        let door = self.doors.who_says(flow, self.registrar, &user_of(request));
-        match self.judge_for(&door, flow, method, request) {
-            Judgement::Admit => self.within_share(&door, request, holding),
-            judgement => judgement,
+        let door = self.peers.doors.who_says(flow, self.peers.registrar, &user_of(request));
+        let at = Standing::from(&door);
+        match judged {
+            Judged::New(holding) => match self.judge_for(&door, flow, method, request) {
+                Judgement::Admit => self.within_share(&door, request, holding),
+                judgement => judgement,
+            },
+            // An ACK cannot be asked for a password, nor answered; what it acknowledges is repeated until the peer's comes.
+            Judged::Ack => match self.peers.inside(flow, request) {
+                Some(Comes::FromPeer) | None => Judgement::Admit,
+                Some(Comes::Unproved(_) | Comes::FromElsewhere) => {
+                    self.refusals.count(at, Cause::Source);
+                    Judgement::PassOver
+                }
+            },
+            Judged::Cancel(invited) if self.peers.may_cancel(flow, &invited) => Judgement::Admit,
+            Judged::Cancel(_) => self.refuse(at, Cause::Source, 481, Vec::new()),
         }
     }
 
@@ -104,21 +116,19 @@ impl Doorkeeper<'_> {
         }
         self.refusals.count(Standing::from(door), Cause::Share);
         match request.method() {
-            Some(Method::Invite) if begins => Judgement::Shed,
+            Some(Method::Invite) if begins => Judgement::Shed(Shedding::Singly),
             _ => Judgement::PassOver,
         }
     }
 
     fn judge_for(&mut self, door: &Door, flow: &Flow, method: &Method, request: &Message) -> Judgement {
         let at = Standing::from(door);
-        if let Some(tag) = request.to_tag() {
-            let leg = tag.parse().ok();
-            let is_ours =
-                leg.is_some_and(|leg: LegId| self.legs.contains_key(&leg) || self.spoken.contains_key(&leg));
-            return match is_ours {
-                true => Judgement::Admit,
+        if request.to_tag().is_some() {
+            return match self.peers.inside(flow, request) {
+                Some(Comes::FromPeer | Comes::Unproved(_)) => Judgement::Admit,
+                Some(Comes::FromElsewhere) => self.refuse(at, Cause::Source, 481, Vec::new()),
                 // Nothing is kept of a question about a dialog that is not ours, whoever asks.
-                false => self.refuse(at, Cause::Dialog, 481, Vec::new()),
+                None => self.refuse(at, Cause::Dialog, 481, Vec::new()),
             };
         }
         if let Rule::Refuse(status) = outside_a_dialog(at, method) {
@@ -147,17 +157,13 @@ impl Doorkeeper<'_> {
         }
     }
 
-    /// A new call of a trunk: within its rate it is served; above it is shed, and recorded.
+    /// A new call of a trunk: within its rate it is served, above it is shed.
     fn judge_call(&mut self, trunk: &TrunkId) -> Judgement {
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(self.now.mono));
         let Some(cause) = self.pressure.objects(within) else { return Judgement::Admit };
-        if cause == Cause::CallRate && self.pressure.journal_backed_up {
-            // What a flood would write must not push what calls already in write out of the journal's queue.
-            self.refusals.count(Standing::Trunk, Cause::Rate);
-            return Judgement::PassOver;
-        }
         self.refusals.count(Standing::Trunk, cause);
-        Judgement::Shed
+        // What a trunk brings beyond its rate, or a sender in its name, must not fill the disk.
+        Judgement::Shed(if within { Shedding::Singly } else { Shedding::InBulk })
     }
 
     fn refuse(

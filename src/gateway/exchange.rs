@@ -316,6 +316,7 @@ impl Gateway {
     pub(super) fn drained(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.duty == Duty::Draining && self.calls.is_empty() && self.awaiting.len() == 0 {
             self.duty = Duty::Done;
+            self.tell_shed(now, out);
             let reason = Arc::from("drained");
             self.tell(now, What::NodeStateChanged { state: NodeState::Stopped, reason }, out);
             out.push(Output::Drained);

@@ -13,6 +13,7 @@ mod directory;
 mod doorkeeper;
 mod durable;
 mod exchange;
+mod inside;
 mod nuisance;
 mod peers;
 mod phones;
@@ -24,6 +25,7 @@ mod registrations;
 mod routing;
 mod seat_door;
 mod setup;
+mod shedding;
 pub mod trace;
 mod trunking;
 
@@ -89,6 +91,8 @@ pub struct Gateway {
     phones: Phones,
     /// Answers to wrong passwords, which are slow.
     held: Held,
+    /// Calls of trunks that were refused and only counted.
+    shed: shedding::Shed,
     sequence: Sequence,
     random: Random,
     duty: Duty,
@@ -222,7 +226,10 @@ impl Gateway {
             Input::StopTrace(trace) => self.stop_trace(trace),
             Input::Drain => self.drain(now, out),
             Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
-            Input::Stop => self.tell_all_calls(|| call::Input::Stop),
+            Input::Stop => {
+                self.tell_shed(now, out);
+                self.tell_all_calls(|| call::Input::Stop);
+            }
         }
         self.run(now, out);
         self.drained(now, out);
@@ -240,6 +247,7 @@ impl Gateway {
             self.call_timers.next().map(|(at, call)| (at, Reason::Call(call))),
             self.awaiting.deadline().map(|at| (at, Reason::DiskHangs)),
             self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
+            self.shed.deadline().map(|at| (at, Reason::CallsShed)),
         ]
         .into_iter()
         .flatten()
@@ -268,6 +276,7 @@ impl Gateway {
         self.trunks_due(now, out);
         self.disk_hangs(now, out);
         self.traces_lapse(now, out);
+        self.shed_due(now, out);
         self.run(now, out);
         while let Some(call) = self.call_timers.pop_due(now.mono) {
             self.step(now, call, None, out);

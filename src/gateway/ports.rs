@@ -158,6 +158,8 @@ pub enum Reason {
     DiskHangs,
     /// A trace's time is up.
     TraceEnds,
+    /// Calls that were shed are to be written down.
+    CallsShed,
 }
 
 /// What a gateway starts from, beside its configuration.

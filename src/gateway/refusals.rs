@@ -33,11 +33,13 @@ pub enum Cause {
     Registration,
     /// It holds its share of the transactions already.
     Share,
+    /// Inside a dialog, and from where its peer is not known to be.
+    Source,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 14] = [
+    pub const ALL: [Cause; 15] = [
         Cause::Rate,
         Cause::Method,
         Cause::Host,
@@ -52,6 +54,7 @@ impl Cause {
         Cause::Blocked,
         Cause::Registration,
         Cause::Share,
+        Cause::Source,
     ];
 
     /// Its name in metrics.
@@ -71,6 +74,7 @@ impl Cause {
             Cause::Blocked => "blocked",
             Cause::Registration => "registration",
             Cause::Share => "share",
+            Cause::Source => "source",
         }
     }
 }
@@ -116,7 +120,7 @@ mod tests {
             }
         }
         let counted: Vec<u64> = refusals.all().map(|(_, _, n)| n).collect();
-        let expected: Vec<u64> = (0..3).flat_map(|i| (0..14).map(move |j| i * 100 + j + 1)).collect();
+        let expected: Vec<u64> = (0..3).flat_map(|i| (0..15).map(move |j| i * 100 + j + 1)).collect();
         assert_eq!(counted, expected);
     }
 }

@@ -1,6 +1,7 @@
 //! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
 
 use super::doorkeeper::Doorkeeper;
+use super::inside::Peers;
 use super::{Gateway, Output, Sent, Work};
 use crate::call;
 use crate::event::RegistrationFailure;
@@ -22,11 +23,15 @@ impl Gateway {
         self.tap(now, false, &flow, &bytes, out);
         let mut keeper = Doorkeeper {
             now,
-            doors: &self.doors,
-            registrar: &self.registrar,
+            peers: Peers {
+                doors: &self.doors,
+                registrar: &self.registrar,
+                calls: &self.calls,
+                legs: &self.legs,
+                outward: &self.outward,
+                spoken: &self.spoken,
+            },
             names: &self.names,
-            legs: &self.legs,
-            spoken: &self.spoken,
             trunks: &mut self.trunks,
             trunking: &self.trunking,
             refusals: &mut self.tallies.refusals,
@@ -34,7 +39,7 @@ impl Gateway {
             duty: self.duty,
             misnamed: None,
         };
-        let judge = |request: &Message, holding| keeper.judge(&flow, request, holding);
+        let judge = |request: &Message, judged| keeper.judge(&flow, request, judged);
         let happened = self.endpoint.receive_judged(now, flow, bytes, judge, &mut self.wire);
         if let Some(user) = keeper.misnamed {
             self.registration_failed(now, &flow, &user, RegistrationFailure::UnknownDomain, out);
@@ -89,7 +94,9 @@ impl Gateway {
             }
             match happened {
                 Happened::Request { tx, flow, request } => self.requested(now, tx, flow, request, out),
-                Happened::Shed { flow, request, answer } => self.shed(now, flow, &request, answer, out),
+                Happened::Shed { flow, request, answer, told } => {
+                    self.shed(now, flow, &request, (answer, told), out)
+                }
                 Happened::Cancelled { tx, cause } => {
                     self.tell_asked(tx, |leg| call::Input::Cancelled { leg, cause });
                 }
@@ -166,6 +173,9 @@ impl Gateway {
 
     fn requested(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Message, out: &mut Vec<Output>) {
         if let Some((call, leg)) = self.named_by(&request) {
+            if !self.is_the_peers(now, tx, &flow, &request) {
+                return;
+            }
             if request.method() == Some(&Method::Invite) {
                 self.asked_by(call, leg, tx);
             }

@@ -43,7 +43,18 @@ impl Gateway {
                 return Verdict::Seat(seat);
             }
         }
-        let (verdict, cause) = match self.registrar.judge(now.mono, *flow, request, &user) {
+        self.ask_password(now, flow, request, (Standing::Seat, &user))
+    }
+
+    /// What a request proves by the password in it. Counts what it turns away.
+    pub(super) fn ask_password(
+        &mut self,
+        now: Now,
+        flow: &Flow,
+        request: &Message,
+        (at, user): (Standing, &str),
+    ) -> Verdict {
+        let (verdict, cause) = match self.registrar.judge(now.mono, *flow, request, user) {
             Proof::Seat(seat) => return Verdict::Seat(seat),
             Proof::Malformed(_) => {
                 (Verdict::Challenge(self.answer_to(request, 400, Vec::new())), Cause::Challenge)
@@ -56,7 +67,7 @@ impl Gateway {
             }
             Proof::Silence => (Verdict::Silence, Cause::Silence),
         };
-        self.tallies.refusals.count(Standing::Seat, cause);
+        self.tallies.refusals.count(at, cause);
         verdict
     }
 
@@ -73,7 +84,13 @@ impl Gateway {
         flow: &Flow,
         request: &Message,
     ) -> Option<SeatId> {
-        match self.authenticate(now, flow, request) {
+        let verdict = self.authenticate(now, flow, request);
+        self.settle(now, tx, verdict)
+    }
+
+    /// The seat that was proved; else answers what is to be answered.
+    pub(super) fn settle(&mut self, now: Now, tx: ServerTx, verdict: Verdict) -> Option<SeatId> {
+        match verdict {
             Verdict::Seat(seat) => return Some(seat),
             Verdict::Challenge(answer) => self.endpoint.respond(now, tx, answer, &mut self.wire),
             Verdict::Hold { due, answer } => {

@@ -62,6 +62,7 @@ impl Gateway {
             spoken: HashMap::new(),
             picking: None,
             held: Held::default(),
+            shed: Default::default(),
             sequence: Sequence::new(start.head, random.fork()),
             random,
             duty: Duty::Serving,

@@ -113,13 +113,30 @@ impl Dialog {
     }
 
     /// A request of the peer inside this dialog came by `flow`: who has a new connection, or a new address at its NAT, is
-    /// reached by that one.
+    /// reached by that one. A registered phone is reached wherever it has proved to be, by whatever transport.
     pub fn came_by(&mut self, flow: Flow) {
-        let is_alike = self.flow.connection.is_some() == flow.connection.is_some();
-        let follows = self.flow.connection.is_some() || self.inside == Inside::ByFlow;
-        if follows && is_alike && flow.transport == self.flow.transport {
+        let is_alike = flow.connection.is_some() && flow.transport == self.flow.transport;
+        if self.inside == Inside::ByFlow || self.flow.connection.is_some() && is_alike {
             self.flow = flow;
         }
+    }
+
+    /// Whether a request that came by `flow` comes from where the peer is known to be: from the end of its path, or from an
+    /// address it has named in its Contact or Record-Route. Names of hosts are not looked up for it.
+    pub fn has_peer_at(&self, flow: &Flow) -> bool {
+        let names = |uri: Option<Uri>| {
+            let address = uri.and_then(|uri| uri.socket_addr(5060));
+            address.is_some_and(|at| at.ip().to_canonical() == flow.remote.ip().to_canonical())
+        };
+        let route = |route: &Vec<u8>| NameAddr::parse(route.clone()).ok().and_then(|r| r.parsed_uri().ok());
+        self.flow.ends_where(flow)
+            || names(Uri::parse(&self.target).ok())
+            || self.routes.iter().any(|r| names(route(r)))
+    }
+
+    /// The path the peer was last heard by, or is called by.
+    pub fn path(&self) -> &Flow {
+        &self.flow
     }
 
     /// The same dialog, once `early` was spoken in before: its numbers go on.

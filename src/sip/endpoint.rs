@@ -13,7 +13,7 @@ mod tests;
 
 pub use address::{Advertised, contact, contact_answering, contact_asking, host, in_uri};
 pub use held::Holding;
-pub use judgement::Judgement;
+pub use judgement::{Judged, Judgement, Shedding};
 
 use self::clients::{Clients, Found, Sending};
 use self::judgement::ShedLately;
@@ -78,6 +78,8 @@ pub enum Happened {
         request: Message,
         /// 503 with Retry-After, to be sent when the user has noted what it must note.
         answer: Output,
+        /// How it is to be noted.
+        told: Shedding,
     },
     /// A CANCEL for this INVITE came and was answered 200; its user answers the INVITE with 487. Said once.
     Cancelled {
@@ -195,13 +197,14 @@ impl Endpoint {
     }
 
     /// As [`Endpoint::receive`], but `judge` says what becomes of each request that is new, before anything is
-    /// kept of it, given what its source holds already. It is not asked about ACK and CANCEL, copies of what is in a transaction, and merged requests.
+    /// kept of it, and whether an ACK and a CANCEL come from where they may. It is not asked about copies of what is in a
+    /// transaction, merged requests, and a CANCEL of nothing.
     pub fn receive_judged(
         &mut self,
         now: Now,
         flow: Flow,
         bytes: Bytes,
-        judge: impl FnOnce(&Message, Holding) -> Judgement,
+        judge: impl FnOnce(&Message, Judged) -> Judgement,
         out: &mut Vec<Output>,
     ) -> Option<Happened> {
         if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
@@ -218,12 +221,25 @@ impl Endpoint {
             return self.response_received(now, flow, message, out);
         };
         if method == Method::Ack {
+            if judge(&message, Judged::Ack) != Judgement::Admit {
+                self.counts.stray += 1;
+                return None;
+            }
             return self.ack_received(now, flow, message, out);
         }
         let known = self.servers.recognise(&message, &method, out);
         if method == Method::Cancel
             && let Known::New(names) = known
         {
+            // Its branch names the transaction; a proxy or a log may have told it others (RFC 3261 section 9.1).
+            if let Some(invited) = self.servers.cancels(&message)
+                && judge(&message, Judged::Cancel(invited)) != Judgement::Admit
+            {
+                self.counts.stray += 1;
+                message.note_source(flow.remote);
+                self.answer_statelessly(&flow, &message, 481, out);
+                return None;
+            }
             return self.cancel_received(now, flow, message, names, out);
         }
         let names = match known {
@@ -247,8 +263,8 @@ impl Endpoint {
             return None;
         }
         let judgement = match self.is_full(&message, &method) {
-            true => Judgement::Shed,
-            false => judge(&message, self.servers.held_by(flow.remote.ip())),
+            true => Judgement::Shed(Shedding::InBulk),
+            false => judge(&message, Judged::New(self.servers.held_by(flow.remote.ip()))),
         };
         match judgement {
             Judgement::Admit => {}
@@ -260,13 +276,13 @@ impl Endpoint {
                 out.push(stateless_way(&flow, &message, &answer));
                 return None;
             }
-            Judgement::Shed => {
+            Judgement::Shed(told) => {
                 self.counts.shed += 1;
                 if method == Method::Invite {
                     let answer = stateless_way(&flow, &message, &self.stateless(&message, 503));
                     if begins {
                         self.shed_lately.note(now.mono, mark);
-                        return Some(Happened::Shed { flow, request: message, answer });
+                        return Some(Happened::Shed { flow, request: message, answer, told });
                     }
                     out.push(answer);
                 }

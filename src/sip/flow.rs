@@ -72,6 +72,18 @@ pub struct Flow {
     pub connection: Option<u64>,
 }
 
+impl Flow {
+    /// Whether what came by `other` comes from the end of this path: by its connection or from its very address, or from
+    /// another port of it where the path is UDP, because a NAT may have mapped it anew, and because who can write an address
+    /// on datagrams can write a port as well.
+    pub fn ends_where(&self, other: &Flow) -> bool {
+        let is_same_host = self.remote.ip().to_canonical() == other.remote.ip().to_canonical();
+        let is_same_end = self.transport == other.transport && self.remote.port() == other.remote.port();
+        self.connection.is_some() && self.connection == other.connection
+            || is_same_host && (self.transport == Transport::Udp || is_same_end)
+    }
+}
+
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.transport, self.remote)

@@ -44,7 +44,7 @@ pub use cause::Cause;
 pub use dialog::{Dialog, Inside};
 pub use door::{Door, Doors};
 pub use endpoint::{
-    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judgement, Output,
+    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judgement, Judged, Output, Shedding,
     contact, contact_answering, contact_asking, host, in_uri,
 };
 pub use flow::{Flow, Transport};

@@ -1,7 +1,7 @@
 //! Phones that register, and those that cannot: what is told of them, and that nobody keeps them out.
 
-use crate::doors::{House, PHONE, STRANGER, flow};
-use hotline_gateway::event::{RegistrationFailure, What};
+use crate::doors::{House, OTHER_TRUNK, PHONE, STRANGER, flow};
+use hotline_gateway::event::{RegistrationFailure, What, wire};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::digest::{Algorithm, Challenge, UNANSWERED};
 use hotline_gateway::sip::{Flow, Message, Transport};
@@ -110,6 +110,30 @@ fn a_phone_that_knows_md5_alone_registers_at_a_seat_that_prefers_sha_256() {
     let (_, asked) = house.hears(phone, invite).pop().expect("a challenge");
     let md5 = Challenge::choose(asked.headers("Proxy-Authenticate")).expect("a challenge");
     assert_eq!(md5.algorithm, Algorithm::Md5, "its calls are asked for the same");
+}
+
+#[test]
+fn a_trunk_that_brings_900_calls_a_second_does_not_fill_the_disk() {
+    let mut house = House::new();
+    let fat: String = (0..4).map(|n| format!("History-Info: <sip:{n}@{}>\r\n", "x".repeat(1_000))).collect();
+    let (mut served, calls) = (0, 60 * 900);
+    for _ in 0..calls {
+        house.waits(Duration::from_nanos(1_000_000_000 / 900));
+        let invite = house.invite("13800000000", &fat);
+        served += usize::from(house.statuses(OTHER_TRUNK, &invite).contains(&200));
+    }
+    house.waits(Duration::from_secs(1));
+    let singly = house.refusals().len();
+    assert_eq!(served + singly + house.shed(), calls, "each is in exactly one record");
+    assert_eq!(house.gateway.counts().refused_total as usize, calls - served);
+    assert!(served + singly <= 61 * 50, "{served} and {singly}: the trunk may bring 50 a second");
+    let of_shed = house.events.iter().filter(|e| matches!(e.what, What::CallsShed { .. })).count();
+    assert!(of_shed <= 61, "{of_shed}");
+    let bytes: usize = house.events.iter().map(|e| wire::encode(e).len()).sum();
+    println!("{} events, {bytes} octets for {calls} INVITEs in a minute", house.events.len());
+    assert!(house.events.len() < 2 * singly + 30 * served + 61, "{}", house.events.len());
+    // A minute of the worst costs what a hundred bytes for each INVITE would.
+    assert!(bytes < 100 * calls, "{bytes}");
 }
 
 /// Datagrams with false ports in the name of an office's address: each millisecond as many.

@@ -11,6 +11,7 @@ mod desk;
 mod desks;
 mod doors;
 mod early;
+mod inside;
 mod keys;
 mod malice;
 mod nuisance;

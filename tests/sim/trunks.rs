@@ -271,7 +271,7 @@ fn who_has_not_proved_to_be_a_trunk_spends_nothing_of_its_rate_and_leaves_no_rec
 }
 
 #[test]
-fn a_proved_call_above_the_rate_is_refused_with_a_record() {
+fn a_proved_call_above_the_rate_is_refused_and_counted() {
     let keys = "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"\ncalls_per_second = 1";
     let mut w = world(9, keys);
     w.peers.insert(at(FIRST), None);
@@ -283,8 +283,9 @@ fn a_proved_call_above_the_rate_is_refused_with_a_record() {
         w.run(MS(20));
     }
     assert_eq!((answered(&w, "one").unwrap().0, answered(&w, "two").unwrap().0), (200, 503));
-    let refused = w.journal.iter().filter(|e| matches!(e.what, What::CallRefused(_))).count();
-    assert_eq!(refused, 1);
+    w.run(S(1));
+    let shed = w.journal.iter().filter(|e| matches!(e.what, What::CallsShed { count: 1, .. })).count();
+    assert_eq!(shed, 1);
 }
 
 #[test]

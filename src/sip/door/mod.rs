@@ -200,6 +200,17 @@ impl Doors {
         self.certified_by(self.certificates.proved(flow), flow).or_else(by_address)
     }
 
+    /// Whether a flow is a trunk's: it comes from one of its sources, or shows its certificate where it is known by one.
+    pub fn is_of(&self, trunk: &TrunkId, flow: &Flow) -> bool {
+        self.certified(flow) == Some(trunk) || self.places(flow).any(|p| p.trunk.as_ref() == Some(trunk))
+    }
+
+    /// Whether the peer of a connection has proved one of the names the peer of another has or had.
+    pub fn has_same_certificate(&self, of: &Flow, flow: &Flow) -> bool {
+        let shown = self.certificates.names(flow);
+        self.certificates.proved(of).iter().any(|name| shown.contains(name))
+    }
+
     /// Whether a flow comes from one of the sources of a trunk.
     pub fn comes_from(&self, trunk: &TrunkId, flow: &Flow) -> bool {
         let certified = self.certified.iter().filter(|c| c.trunk == *trunk).flat_map(|c| &c.sources);

@@ -1,5 +1,7 @@
 //! What becomes of a request before anything is kept of it, and the memory that a shed INVITE is shed once.
 
+use super::held::Holding;
+use crate::sip::Flow;
 use crate::sip::recent::Recent;
 use crate::time::{Duration, Mono};
 use std::borrow::Cow;
@@ -14,9 +16,29 @@ pub enum Judgement {
     Answer(u16, Vec<(&'static str, Cow<'static, str>)>),
     /// There is too much to do: an INVITE gets 503 with Retry-After and its user hears that it was shed; of any
     /// other request nothing more is heard.
-    Shed,
+    Shed(Shedding),
     /// It is passed over in silence, as if it had been lost: its sender will repeat it.
     PassOver,
+}
+
+/// What is to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// A request that is new, from a source that holds so much already.
+    New(Holding),
+    /// An ACK: it may be passed over.
+    Ack,
+    /// A CANCEL of an INVITE that came by this path: it may be answered.
+    Cancel(Flow),
+}
+
+/// How an INVITE that was shed is told to its user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shedding {
+    /// As a call that was refused.
+    Singly,
+    /// As one of many, to be counted: there may be more of them than can be written down.
+    InBulk,
 }
 
 /// How long a copy of a shed INVITE may still come: 64*T1, until timer B of its sender.

@@ -221,6 +221,16 @@ impl Servers {
         tx
     }
 
+    /// The path of the INVITE a CANCEL names.
+    pub(super) fn cancels(&mut self, cancel: &Message) -> Option<Flow> {
+        key::transaction(cancel, &Method::Invite, &mut self.wanted);
+        let tx = self.by_key.get(self.wanted.as_slice())?;
+        match &self.live.get(tx)?.machine {
+            Machine::Invite(machine) => Some(machine.flow()),
+            Machine::Other(_) => None,
+        }
+    }
+
     /// What a CANCEL means; `tag` is a new one, for an answer to it where the INVITE has none yet.
     pub(super) fn cancelled(&mut self, cancel: &Message, tag: String) -> Cancelled {
         key::transaction(cancel, &Method::Invite, &mut self.wanted);

@@ -180,6 +180,11 @@ impl ServerInvite {
         matches!(self.state, State::Accepted { .. })
     }
 
+    /// Where responses go.
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
+    }
+
     /// Sends further responses by `flow`: the old path is gone.
     pub(crate) fn reroute(&mut self, old: &Flow, flow: Flow) {
         if self.flow == *old {

@@ -38,7 +38,7 @@ fn a_shed_invite_is_told_once_and_its_copies_get_the_same_answer_even_when_there
         (happened, s.sent_statuses())
     };
     assert!(
-        matches!(hears("x", "one", Judgement::Shed), (Some(Happened::Shed { .. }), sent) if sent.is_empty())
+        matches!(hears("x", "one", Judgement::Shed(Shedding::Singly)), (Some(Happened::Shed { .. }), sent) if sent.is_empty())
     );
     for _ in 0..3 {
         assert!(matches!(hears("x", "one", Judgement::Admit), (None, sent) if sent == [503]));
@@ -164,7 +164,8 @@ fn what_a_source_holds_is_told_to_whoever_judges_and_is_nothing_when_its_request
     let mut held = Vec::new();
     for (branch, call) in [("a", "one"), ("b", "two"), ("c", "three")] {
         let bytes = Bytes::from(request("OPTIONS", branch, call));
-        let judge = |_: &Message, holding: Holding| {
+        let judge = |_: &Message, judged: Judged| {
+            let Judged::New(holding) = judged else { panic!("{judged:?}") };
             held.push(holding.transactions);
             assert_eq!(holding.octets > 0, holding.transactions > 0);
             Judgement::Admit
@@ -179,7 +180,8 @@ fn what_a_source_holds_is_told_to_whoever_judges_and_is_nothing_when_its_request
         s.now,
         udp(),
         bytes,
-        |_, holding| {
+        |_, judged| {
+            let Judged::New(holding) = judged else { panic!("{judged:?}") };
             held.push(holding.transactions);
             Judgement::PassOver
         },

@@ -1,0 +1,62 @@
+//! Calls of trunks that are refused by number: beyond its rate, one record a second says how many there were.
+
+use super::{Gateway, Output};
+use crate::event::{RefusalReason, What};
+use crate::id::TrunkId;
+use crate::time::{Duration, Mono, Now};
+use std::collections::BTreeMap;
+
+/// How long calls are counted before their record is written.
+const SPAN: Duration = Duration::from_secs(1);
+
+/// What was shed since the last record. One entry for each trunk at most.
+#[derive(Debug, Default)]
+pub(super) struct Shed {
+    since: Mono,
+    calls: BTreeMap<TrunkId, u32>,
+}
+
+impl Shed {
+    fn note(&mut self, now: Mono, trunk: &TrunkId) {
+        if self.calls.is_empty() {
+            self.since = now;
+        }
+        match self.calls.get_mut(trunk) {
+            Some(n) => *n = n.saturating_add(1),
+            None => drop(self.calls.insert(trunk.clone(), 1)),
+        }
+    }
+
+    /// When the record is due.
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        (!self.calls.is_empty()).then(|| self.since + SPAN)
+    }
+}
+
+impl Gateway {
+    /// One more call of a trunk was shed. Its answer does not wait for the record: retransmissions of a second would be more
+    /// than the calls themselves.
+    pub(super) fn count_shed(&mut self, now: Now, trunk: &TrunkId) {
+        if let Some(kept) = self.trunks.get_mut(trunk) {
+            kept.count_refusal(RefusalReason::Overload);
+        }
+        self.tallies.refused += 1;
+        self.shed.note(now.mono, trunk);
+    }
+
+    /// Writes the records that are due.
+    pub(super) fn shed_due(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.shed.deadline().is_some_and(|at| at <= now.mono) {
+            self.tell_shed(now, out);
+        }
+    }
+
+    /// Writes down what was shed since the last record.
+    pub(super) fn tell_shed(&mut self, now: Now, out: &mut Vec<Output>) {
+        let span = now.mono.since(self.shed.since);
+        for (trunk, count) in std::mem::take(&mut self.shed.calls) {
+            let what = What::CallsShed { trunk, reason: RefusalReason::Overload, sip_code: 503, count, span };
+            self.tell(now, what, out);
+        }
+    }
+}
