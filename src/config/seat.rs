@@ -90,7 +90,11 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
 }
 
 /// The digest algorithms of an entry; `default` when it names none.
-pub(super) fn algorithms(t: &Table<'_>, default: &[Algorithm], problems: &mut Problems<'_>) -> Vec<Algorithm> {
+pub(super) fn algorithms(
+    t: &Table<'_>,
+    default: &[Algorithm],
+    problems: &mut Problems<'_>,
+) -> Vec<Algorithm> {
     let named = t.texts("algorithms", problems, algorithm);
     if named.is_some() && t.get("algorithms").is_some_and(|(v, _)| v.as_array().is_some_and(|a| a.is_empty()))
     {

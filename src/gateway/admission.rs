@@ -144,8 +144,8 @@ impl Gateway {
         Ok(())
     }
 
-    /// An INVITE that was shed: a trunk's has a record of its own, or is counted in one of many; that of a source nobody
-    /// knows, or of a trunk that has yet to prove itself, is only answered.
+    /// An INVITE that was shed: a trunk's has a record of its own, or is counted in one of many; that of an unknown
+    /// source, or of a trunk that has yet to prove itself, is only answered.
     pub(super) fn shed(
         &mut self,
         now: Now,

@@ -13,9 +13,7 @@ use crate::sip::door::{
     outside_a_dialog,
 };
 use crate::sip::registrar::named_by;
-use crate::sip::{
-    Door, Flow, Holding, Judged, Judgement, Message, Method, Shedding, Transport, demands,
-};
+use crate::sip::{Door, Flow, Holding, Judged, Judgement, Message, Method, Shedding, Transport, demands};
 use crate::time::{Mono, Now};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -64,7 +62,7 @@ const SEATS_SHARE: usize = 8_192;
 const STRANGERS_SHARE: usize = 1_024;
 
 /// REGISTERs a second of all sources together that are read although their own source has no tokens left: a fleet of 200
-/// phones that comes back within a second while somebody floods in its name. Each costs a parsing and one challenge.
+/// phones that comes back within a second during a flood in its name. Each costs a parsing and one challenge.
 pub(super) const RESERVE: u32 = 200;
 
 /// Octets a transaction of theirs may have been begun by, on average.

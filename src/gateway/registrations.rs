@@ -1,6 +1,6 @@
 //! REGISTER: handed to the registrar, answered, and where it fails, told to the people who look after the phones.
 //!
-//! Anybody can send a REGISTER for a seat, so what is told is bounded by the seats and by time. A user that is no seat is
+//! Any source can send a REGISTER for a seat, so what is told is bounded by the seats and by time. A user that is no seat is
 //! counted and told nowhere.
 
 use super::refusals::Cause;
@@ -81,7 +81,7 @@ impl Gateway {
                 let status = response.status().unwrap_or_default();
                 self.endpoint.respond(now, tx, response, &mut self.wire);
                 if status >= 300 {
-                    // Whoever has shown nothing has no room here: a copy is answered anew.
+                    // A sender that has proved nothing has no room here: a copy is answered anew.
                     let cause = if status == 401 { Cause::Challenge } else { Cause::Registration };
                     self.tallies.refusals.count(Standing::Stranger, cause);
                     self.endpoint.forget(tx);
@@ -131,7 +131,7 @@ mod tests {
             .filter_map(|s| failed.note(start + Duration::from_secs(s), Some(&seat), WrongPassword))
             .collect();
         assert_eq!(told, [1, 600, 600, 600, 600]);
-        assert_eq!(failed.note(start, Some(&seat), Algorithm), Some(1), "each reason by itself");
+        assert_eq!(failed.note(start, Some(&seat), Algorithm), Some(1), "each reason alone");
         assert_eq!(failed.counts.of(WrongPassword), 3_000);
     }
 

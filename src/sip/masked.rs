@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_in_credentials_are_masked_where_asked_and_an_extension_is_shown() {
+    fn numbers_in_credentials_are_masked_where_asked_and_extensions_shown() {
         let text = "INVITE sip:h SIP/2.0\r\nProxy-Authorization: Digest username=\"+8613812341234\", realm=\"hotline\",\r\n \
                     uri=\"sip:13800000000@h:5060\", uri=tel:13900000000, qop=auth\r\n\
                     Authorization: Digest username=\"1001\", uri=\"sip:1002@h\"\r\n\r\n";
@@ -319,7 +319,8 @@ mod tests {
             assert!(!masked.contains(personal), "{personal}: {masked}");
             assert!(shown(text, false).contains(personal));
         }
-        for plain in ["realm=\"hotline\"", "@h:5060\"", "username=\"1001\"", "uri=\"sip:1002@h\"", "qop=auth"] {
+        for plain in ["realm=\"hotline\"", "@h:5060\"", "username=\"1001\"", "uri=\"sip:1002@h\"", "qop=auth"]
+        {
             assert!(masked.contains(plain), "{plain}: {masked}");
         }
     }

@@ -44,8 +44,8 @@ pub use cause::Cause;
 pub use dialog::{Dialog, Inside};
 pub use door::{Door, Doors};
 pub use endpoint::{
-    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judgement, Judged, Output, Shedding,
-    contact, contact_answering, contact_asking, host, in_uri,
+    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judged, Judgement,
+    Output, Shedding, contact, contact_answering, contact_asking, host, in_uri,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};

@@ -1,4 +1,4 @@
-//! Phones that register, and those that cannot: what is told of them, and that nobody keeps them out.
+//! Phones that register, and those that cannot: what is told of them, and that no flood keeps them out.
 
 use crate::doors::{House, OTHER_TRUNK, PHONE, STRANGER, flow};
 use hotline_gateway::event::{RegistrationFailure, What, wire};
@@ -66,7 +66,8 @@ fn each_reason_a_phone_cannot_register_for_is_told() {
     let phone = flow(Transport::Udp, PHONE);
     let (register, asked) = house.asked(phone, "1009");
     let sha = Challenge { algorithm: Algorithm::Sha256, ..challenge(&asked) };
-    let answer = |c: &Challenge, uri: &str| c.answer("1009", &Secret::new("right".into()), "REGISTER", uri, (1, "c"));
+    let answer =
+        |c: &Challenge, uri: &str| c.answer("1009", &Secret::new("right".into()), "REGISTER", uri, (1, "c"));
     let with = |n: u32, value: String| {
         let fresh = register.replace("branch=z9hG4bK", &format!("branch=z9hG4bKx{n}"));
         fresh.replace("Contact:", &format!("Authorization: {value}\r\nContact:"))
@@ -164,7 +165,7 @@ fn forged_datagrams_of_an_office_s_address_keep_none_of_its_phones_out() {
 }
 
 #[test]
-fn a_phone_with_a_nonce_of_ours_passes_any_flood_and_its_own_flood_passes_no_limit() {
+fn a_phone_with_a_nonce_of_ours_passes_any_flood_and_floods_nothing() {
     let mut house = House::new();
     let phone = flow(Transport::Udp, STRANGER);
     let (register, asked) = house.asked(phone, "1001");
@@ -176,7 +177,7 @@ fn a_phone_with_a_nonce_of_ours_passes_any_flood_and_its_own_flood_passes_no_lim
     assert!(house.hears(phone, without).is_empty(), "the flood has taken the reserve");
     let proved = house.answer_to(&asked, &register, "1001", "right").expect("an answer");
     assert_eq!(house.hears(phone, proved).pop().and_then(|(_, m)| m.status()), Some(200));
-    // Whoever has a nonce sends it as often as he likes, and is read a hundred times a second.
+    // A source with a nonce may send it as often as it likes, and is read a hundred times a second.
     let (register, asked) = house.asked(flow(Transport::Udp, "198.51.100.7:5060"), "1009");
     let guess = house.answer_to(&asked, &register, "1009", "wrong").expect("an answer");
     let shed = house.gateway.counts().shed_total;

@@ -181,7 +181,9 @@ impl House {
     /// How many calls were refused by number.
     pub fn shed(&self) -> usize {
         let shed = self.events.iter().filter_map(|e| match &e.what {
-            What::CallsShed { count, reason: RefusalReason::Overload, sip_code: 503, .. } => Some(*count as usize),
+            What::CallsShed { count, reason: RefusalReason::Overload, sip_code: 503, .. } => {
+                Some(*count as usize)
+            }
             _ => None,
         });
         shed.sum()
@@ -197,7 +199,13 @@ impl House {
         self.answer_to(&asked, request, user, password)
     }
 
-    pub fn answer_to(&mut self, asked: &Message, request: &str, user: &str, password: &str) -> Option<String> {
+    pub fn answer_to(
+        &mut self,
+        asked: &Message,
+        request: &str,
+        user: &str,
+        password: &str,
+    ) -> Option<String> {
         let (header, proof) = match asked.status() {
             Some(401) => ("WWW-Authenticate", "Authorization"),
             Some(407) => ("Proxy-Authenticate", "Proxy-Authorization"),

@@ -10,7 +10,8 @@ use hotline_gateway::time::Duration;
 /// Where a phone is after it has changed its network.
 const MOVED: &str = "198.51.100.77:4444";
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.51\r\ns=-\r\nc=IN IP4 192.0.2.51\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+const SDP: &str =
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.51\r\ns=-\r\nc=IN IP4 192.0.2.51\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 
 /// One side of a dialog as its peer writes requests in it: our tag, its own, and its Call-ID.
 #[derive(Debug, Clone)]
@@ -46,7 +47,8 @@ fn text(value: &[u8]) -> String {
 /// A call of a trunk that was answered, and what went out with the answer.
 fn answered(house: &mut House, trunk: &str) -> (Side, Vec<(Flow, Message)>) {
     let invite = house.invite("13800000000", "Content-Type: application/sdp\r\n");
-    let invite = invite.replace("Content-Length: 0\r\n\r\n", &format!("Content-Length: {}\r\n\r\n{SDP}", SDP.len()));
+    let invite =
+        invite.replace("Content-Length: 0\r\n\r\n", &format!("Content-Length: {}\r\n\r\n{SDP}", SDP.len()));
     let sent = house.hears(flow(Transport::Udp, trunk), invite);
     let ok = sent.iter().find(|(_, m)| m.status() == Some(200)).expect("an answer").1.clone();
     let side = Side {
@@ -73,7 +75,8 @@ fn talk(house: &mut House, phone: Flow) -> (Side, Side) {
     let (citizen, mut sent) = answered(house, OTHER_TRUNK);
     acknowledge(house, &citizen, OTHER_TRUNK);
     sent.extend(house.waits(Duration::from_secs(1)));
-    let rung = sent.iter().find(|(to, m)| *to == phone && m.status().is_none()).expect("the seat rings").1.clone();
+    let rung =
+        sent.iter().find(|(to, m)| *to == phone && m.status().is_none()).expect("the seat rings").1.clone();
     let via = text(rung.header("Via").expect("a Via"));
     let (from, to) = (text(rung.from().raw()), format!("{};tag=phone", text(rung.to().raw())));
     let ok = format!(
@@ -114,7 +117,9 @@ fn a_bye_or_an_offer_from_elsewhere_gets_481_though_it_knows_all_tags() {
 
 #[test]
 fn an_address_a_dialog_has_named_is_its_peer_s() {
-    for named in ["Contact: <sip:c@198.51.100.8:5070>", "Record-Route: <sip:198.51.100.8;lr>\r\nContact: <sip:c@h>"] {
+    for named in
+        ["Contact: <sip:c@198.51.100.8:5070>", "Record-Route: <sip:198.51.100.8;lr>\r\nContact: <sip:c@h>"]
+    {
         let mut house = House::new();
         let invite = house.invite("13800000000", "").replace("Contact: <sip:13800000000@h>", named);
         let sent = house.hears(flow(Transport::Udp, OTHER_TRUNK), invite);
@@ -147,11 +152,13 @@ fn an_ack_from_elsewhere_acknowledges_nothing() {
 
 #[test]
 fn a_cancel_from_elsewhere_cancels_nothing() {
-    let mut house = House::with("", "[[service]]\nnumber = \"67890\"\nqueue = \"main\"\nanswer_delay = \"10s\"\n");
+    let mut house =
+        House::with("", "[[service]]\nnumber = \"67890\"\nqueue = \"main\"\nanswer_delay = \"10s\"\n");
     let invite = house.request("INVITE", "sip:67890@hotline.example", "13800000000", "");
     let n = house.count;
     assert_eq!(house.statuses(OTHER_TRUNK, &invite)[..1], [100]);
-    let cancel = invite.replace("INVITE sip", "CANCEL sip").replace(&format!("{n} INVITE"), &format!("{n} CANCEL"));
+    let cancel =
+        invite.replace("INVITE sip", "CANCEL sip").replace(&format!("{n} INVITE"), &format!("{n} CANCEL"));
     for elsewhere in [STRANGER, TRUNK, PHONE] {
         assert_eq!(house.statuses(elsewhere, &cancel), [481], "from {elsewhere}");
     }
@@ -180,15 +187,18 @@ fn a_phone_that_changed_its_network_proves_itself_and_stays_in_its_call() {
     let bye = citizen.request(&mut house, "BYE", "");
     let sent = house.hears(flow(Transport::Udp, OTHER_TRUNK), bye);
     let mut told = sent.iter().filter(|(_, m)| m.status().is_none()).map(|(to, _)| to.remote.to_string());
-    assert_eq!(told.next().or_else(|| {
-        // Our BYE waits for the ACK of the re-INVITE, or the end of waiting for it.
-        let later = house.waits(Duration::from_secs(40));
-        later.iter().find(|(_, m)| m.status().is_none()).map(|(to, _)| to.remote.to_string())
-    }), Some(MOVED.to_owned()));
+    assert_eq!(
+        told.next().or_else(|| {
+            // Our BYE waits for the ACK of the re-INVITE, or the end of waiting for it.
+            let later = house.waits(Duration::from_secs(40));
+            later.iter().find(|(_, m)| m.status().is_none()).map(|(to, _)| to.remote.to_string())
+        }),
+        Some(MOVED.to_owned())
+    );
 }
 
 #[test]
-fn a_seat_s_new_connection_is_taken_when_it_has_registered_and_asked_before() {
+fn a_seat_s_new_connection_is_asked_until_it_has_registered() {
     let mut house = House::new();
     let (_, phone) = talk(&mut house, flow(Transport::Tcp, PHONE));
     let other = Flow { connection: Some(8), ..flow(Transport::Tcp, "192.0.2.51:49999") };

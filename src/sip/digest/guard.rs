@@ -275,8 +275,8 @@ impl Guard {
         if bool::from(equal & Choice::from(u8::from(offered))) { account.seat.clone() } else { None }
     }
 
-    /// A seat that has answered the strongest of its algorithms is not asked for a weaker one again: nobody between it and
-    /// us can talk it down. Whom those who do not exist are mistaken for changes with it.
+    /// A seat that has answered the strongest of its algorithms is not asked for a weaker one again: an attacker between it
+    /// and us cannot talk it down. Whom those who do not exist are mistaken for changes with it.
     fn keep_the_stronger(&mut self, seat: &SeatId, answered: Option<Algorithm>) {
         if matches!(self.asking, Asking::OneAtATime(_))
             && answered == Some(Algorithm::Sha256)

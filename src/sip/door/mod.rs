@@ -61,10 +61,10 @@ struct Certified {
     sources: Vec<Source>,
 }
 
-/// The buckets of those nobody knows.
+/// The buckets of unknown sources.
 #[derive(Debug, Clone, Default)]
 struct Unproved {
-    /// Datagrams: anybody can write any address on them.
+    /// Datagrams: any sender can write any address on them.
     datagrams: Bucket,
     /// Connections: a peer that has one is where it says, so that false datagrams take nothing from it.
     streams: Bucket,
@@ -129,8 +129,8 @@ impl Doors {
         }
     }
 
-    /// Whether a message or a connection on `flow` is to be looked at: always from those we know; from a stranger while
-    /// its source has tokens, of datagrams or of streams. To be asked before parsing.
+    /// Whether a message or a connection on `flow` is to be looked at: always from those we know; from an unknown source
+    /// while it has tokens, of datagrams or of streams. To be asked before parsing.
     pub fn admit(&mut self, now: Mono, flow: &Flow, registrar: &Registrar) -> bool {
         if self.knows(flow, registrar) {
             return true;

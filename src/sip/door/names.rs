@@ -35,7 +35,7 @@ impl Names {
     /// Whether the `uri` of a digest answer names what a request for `asked` that came on `flow` asks for (RFC 7616
     /// section 3.4.6, RFC 3261 section 22.4 item 5): it has the host of the Request-URI, or one of ours, because a proxy
     /// may have rewritten the Request-URI on the way. User, port and parameters are not compared: phones differ in them.
-    /// A number without a host (`tel:`) names nobody else; of any other scheme it must be the Request-URI itself.
+    /// A number without a host (`tel:`) names no other host; of any other scheme it must be the Request-URI itself.
     pub fn are_named_by(&self, flow: &Flow, uri: &[u8], asked: &[u8]) -> bool {
         if uri == asked {
             return true;

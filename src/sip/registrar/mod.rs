@@ -126,8 +126,7 @@ impl Registrar {
             named: named.as_bytes(),
             known: self.is_registered_from(&named, flow),
         };
-        let Judged { proof, fault } =
-            self.guard.judge(now.mono, claim, request.headers("Authorization"));
+        let Judged { proof, fault } = self.guard.judge(now.mono, claim, request.headers("Authorization"));
         let failed = fault.map(RegistrationFailure::from);
         let (due, challenges) = match proof {
             Proof::Seat(seat) => return self.proved(now, flow, request, &seat, &named),

@@ -114,8 +114,7 @@ fn each_fault_is_told_from_the_others() {
     let challenge = o.challenges("1001").remove(0);
     let wrong = answer(&challenge, "1001", "guess", 1);
     let md5 = answer(&o.challenges("1002").remove(0), "1002", "password of 1002", 1);
-    let elsewhere =
-        challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", (1, "c"));
+    let elsewhere = challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", (1, "c"));
     for (text, fault) in [
         (wrong, Some(Fault::WrongPassword)),
         (md5.replace("MD5", "SHA-512-256"), Some(Fault::Algorithm)),
@@ -129,7 +128,7 @@ fn each_fault_is_told_from_the_others() {
 }
 
 #[test]
-fn an_answer_made_for_another_host_proves_nothing_though_the_password_is_right() {
+fn an_answer_for_another_host_proves_nothing_with_the_right_password() {
     let mut o = Office::new();
     let challenge = o.challenges("1001").remove(0);
     let text = challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", (1, "c"));
