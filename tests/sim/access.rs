@@ -118,9 +118,9 @@ fn a_trunk_that_brings_900_calls_a_second_does_not_fill_the_disk() {
     let mut house = House::new();
     let fat: String = (0..4).map(|n| format!("History-Info: <sip:{n}@{}>\r\n", "x".repeat(1_000))).collect();
     let (mut served, calls) = (0, 60 * 900);
-    for _ in 0..calls {
+    for n in 0..calls {
         house.waits(Duration::from_nanos(1_000_000_000 / 900));
-        let invite = house.invite("13800000000", &fat);
+        let invite = house.invite(&format!("138{n:08}"), &fat);
         served += usize::from(house.statuses(OTHER_TRUNK, &invite).contains(&200));
     }
     house.waits(Duration::from_secs(1));
