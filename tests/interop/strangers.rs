@@ -5,7 +5,7 @@ use crate::program::Program;
 use std::process::Command;
 use std::time::Duration;
 
-/// These tools know no SHA-256; and two phones so that one may be attacked.
+/// Several seats, so that one may be attacked.
 const SEATS: &str = "[[seat]]\nrange = \"1001-1005\"";
 
 /// A server that does not defend itself answers sixty guesses in a fraction of this.
