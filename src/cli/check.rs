@@ -72,7 +72,8 @@ fn summary(name: &str, c: &Config) -> String {
     for s in &c.services {
         line("service", format!("{} leads to {}", s.number, s.queue));
     }
-    for note in notes(c) {
+    let shortage = crate::io::descriptors::shortage(c).map(|shortage| shortage.to_string());
+    for note in notes(c).into_iter().chain(shortage) {
         line("note", note);
     }
     text

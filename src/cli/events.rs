@@ -259,7 +259,8 @@ mod tests {
         journal.close();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = Gateway::at(listener.local_addr().unwrap(), token_file);
-        let server = tokio::spawn(grpc::serve(listener, services, std::future::pending()));
+        let web = crate::io::web::Web::grpc(&crate::config::Config::embedded());
+        let server = tokio::spawn(grpc::serve(listener, services, web, std::future::pending()));
         let args = Args {
             gateway,
             follow: false,

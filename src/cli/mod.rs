@@ -75,10 +75,15 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Threads for reads of the store beside the gateway's own: a disk serves no more at a time, and each may hold a connection to
+/// the store with its files.
+const READING: usize = 8;
+
 /// Runs a command that waits. Two threads: gRPC and HTTP beside the gateway's own.
 fn on_runtime(command: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(READING)
         .enable_all()
         .build()
         .map_err(|e| format!("cannot start threads: {e}: raise the process limit"))?;

@@ -7,6 +7,7 @@
 mod address;
 mod check;
 mod department;
+pub mod descriptors;
 mod dial;
 mod directory;
 pub mod duration;

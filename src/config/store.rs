@@ -4,7 +4,7 @@ use super::problem::{Problems, fault};
 use super::table::Table;
 use std::path::{Path, PathBuf};
 
-pub(super) const KEYS: &[&str] = &["path", "retention_days"];
+pub(super) const KEYS: &[&str] = &["path", "retention_days", "free_space_mib"];
 
 /// Where the journal is kept, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Store {
     pub path: PathBuf,
     /// After how many days events may be forgotten.
     pub retention_days: u32,
+    /// Fewer free MiB than this on its disk raise an alarm; 0 for never.
+    pub free_space_mib: u32,
 }
 
 impl Store {
@@ -26,7 +28,8 @@ impl Store {
 }
 
 pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Store {
-    let mut store = Store { path: PathBuf::from("var/hotline.db"), retention_days: 365 };
+    let mut store =
+        Store { path: PathBuf::from("var/hotline.db"), retention_days: 365, free_space_mib: 1_024 };
     let Some(t) = table else {
         return store;
     };
@@ -42,6 +45,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> St
     if let Some(path) = path {
         store.path = path;
     }
+    store.free_space_mib = t.number("free_space_mib", 0..=1_000_000_000, store.free_space_mib, problems);
     store.retention_days = t.number("retention_days", 1..=36_500, store.retention_days, problems);
     store
 }

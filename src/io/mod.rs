@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod clock;
+pub mod descriptors;
 pub mod dns;
 pub mod driver;
 pub mod grpc;
@@ -15,3 +16,4 @@ pub mod store;
 pub mod stream;
 pub mod trace;
 pub mod udp;
+pub mod web;

@@ -3,10 +3,13 @@
 
 use super::clock::Clock;
 use super::driver::{Driver, INBOX, Inbound};
+use super::store::space::{self, Change, FreeSpace};
 use super::store::{Failure, Journal};
 use super::udp::Listeners;
-use super::{dns, grpc, http, rtp, secrets, stream};
+use super::web::Web;
+use super::{descriptors, dns, grpc, http, rtp, secrets, stream};
 use crate::config::Config;
+use crate::config::descriptors::fit;
 use crate::event::{CallEvent, CallRecord, wire};
 use crate::gateway::{BlockChange, Counts, Gateway, Input, Start};
 use crate::id::Random;
@@ -41,6 +44,7 @@ pub struct Running {
     /// Figures, once a second.
     pub counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
+    web: [Arc<Web>; 2],
     inbox: mpsc::Sender<Inbound>,
     drained: watch::Receiver<bool>,
     drain_limit: Duration,
@@ -59,6 +63,9 @@ pub type StartError = String;
 /// Starts a gateway. Must be called within a tokio runtime, which serves gRPC and HTTP.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
     let clock = Clock::new();
+    let mut config = config.clone();
+    let shortage = fit(&mut config, descriptors::raise());
+    let config = &config;
     let prompts = rtp::load_prompts(config).map_err(|e| e.to_string())?;
     let prompts_alarm = prompts.alarm();
     let state = secrets::State::open(config).map_err(|e| e.to_string())?;
@@ -69,8 +76,8 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let tls = stream::Tls::load(&config.sip.tls)?;
     let (sip, config) = bind_sip(config)?;
     let config = &config;
-    let grpc_listener = bind_tcp("grpc.listen", config.grpc.listen).await?;
-    let http_listener = bind_tcp("http.listen", config.http.listen).await?;
+    let grpc_listener = bind_web("grpc.listen", config.grpc.listen)?;
+    let http_listener = bind_web("http.listen", config.http.listen)?;
 
     let back = sender.clone();
     journal.on_durable(Box::new(move |position| {
@@ -84,6 +91,10 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     journal.on_failed(Box::new(move |failure| {
         let _ = back.blocking_send(Inbound::Gateway(alarm_of(failure)));
     }));
+    if let Some(shortage) = shortage {
+        let input = Input::Alarm { alarm: "descriptors", raised: true, reason: shortage.to_string() };
+        let _ = sender.try_send(Inbound::Gateway(input));
+    }
     let (media, media_thread) = start_media(config, prompts.prompts, sender.clone())?;
 
     let mut out = Vec::new();
@@ -157,16 +168,20 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         secret: state.history_secret(),
         tell: Box::new(move |change| back.try_send(Inbound::Gateway(Input::BlockList(change))).is_ok()),
     });
-    tokio::spawn(grpc::serve(grpc_listener, services.clone(), stopped(stopping.clone())));
+    let web = [Web::http(config), Web::grpc(config)];
+    tokio::spawn(grpc::serve(grpc_listener, services.clone(), web[1].clone(), stopped(stopping.clone())));
+    tokio::spawn(watch_space(config.store.clone(), sender.clone(), stopped(stopping.clone())));
     let relay = media.clone();
     let relay: http::MediaCounts = Arc::new(move || relay.counts());
-    tokio::spawn(http::serve(http_listener, counts.clone(), setting.clone(), relay, stopped(stopping)));
+    let (figures, streams) = (counts.clone(), setting.clone());
+    tokio::spawn(http::serve(http_listener, figures, streams, relay, web.clone(), stopped(stopping)));
     Ok(Running {
         sip: addresses,
         grpc,
         http,
         counts,
         streams: setting,
+        web,
         inbox: sender,
         drained,
         drain_limit: config.limits.drain,
@@ -194,6 +209,16 @@ impl Running {
     /// How many connections are open, and how many were turned away or cut, by reason.
     pub fn streams(&self) -> &stream::Counts {
         &self.streams.counts
+    }
+
+    /// The connections of HTTP, and what became of those that were turned away or cut.
+    pub fn http_connections(&self) -> &Web {
+        &self.web[0]
+    }
+
+    /// Those of gRPC.
+    pub fn grpc_connections(&self) -> &Web {
+        &self.web[1]
     }
 
     /// Takes no new calls from here on.
@@ -379,10 +404,39 @@ fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
     Ok((bound, config))
 }
 
-async fn bind_tcp(key: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
+fn bind_web(key: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    stream::bind_web(address)
+        .and_then(TcpListener::from_std)
         .map_err(|e| format!("{key} {address}: {e}: stop the other program or choose another port"))
+}
+
+/// Looks at the space on the disk of the journal until `stop` is done.
+async fn watch_space(
+    store: crate::config::Store,
+    inbox: mpsc::Sender<Inbound>,
+    stop: impl Future<Output = ()>,
+) {
+    let mut space = FreeSpace::below(store.free_space_mib);
+    let mut stop = std::pin::pin!(stop);
+    let mut look = tokio::time::interval(space::LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            _ = look.tick() => {}
+        }
+        let directory = store.state_directory().to_owned();
+        // The call waits as long as the disk hangs: apart from the async threads.
+        let free = tokio::task::spawn_blocking(move || space::free(&directory)).await;
+        let Some(change) = free.ok().flatten().and_then(|free| space.sampled(free)) else { continue };
+        let (raised, reason) = match change {
+            Change::Low(reason) => (true, reason),
+            Change::Enough(reason) => (false, reason),
+        };
+        let alarm = Input::Alarm { alarm: "disk_space", raised, reason };
+        if inbox.send(Inbound::Gateway(alarm)).await.is_err() {
+            return;
+        }
+    }
 }
 
 fn alarm_of(failure: Failure) -> Input {

@@ -168,6 +168,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("listen = [\"udp:127.0.0.1:5060\"]", "realm = \"a\\\"b\" #!", "without quotes"),
     ("listen = \"127.0.0.1:50051\"", "listen = \"127.0.0.1\" #!", "127.0.0.1:50051"),
     ("listen = \"127.0.0.1:8080\"", "listen = \"0.0.0.0:50051\" #!", "another port"),
+    ("listen = \"127.0.0.1:50051\"", "connections = 0 #!", "1 to 60000"),
+    ("listen = \"127.0.0.1:8080\"", "connections_per_source = 70000 #!", "1 to 60000"),
     // Media, store, log.
     ("ports = \"16384-29999\"", "ports = \"29999-16384\" #!", "lower port first"),
     ("ports = \"16384-29999\"", "ports = \"16384-16386\" #!", "wider"),
@@ -180,6 +182,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("ports = \"16384-29999\"", "silence = \"1s\" #!", "5s to 24h"),
     ("path = \"var/hotline.db\"", "path = \"var/\" #!", "journal's file"),
     ("path = \"var/hotline.db\"", "retention_days = 0 #!", "1 to"),
+    ("path = \"var/hotline.db\"", "free_space_mib = -1 #!", "0 to 1000000000"),
     ("level = \"info\"", "level = \"wran\" #!", "`warn`"),
     // Trunks.
     ("name = \"pbx\"", "trusted = true", "name ="),

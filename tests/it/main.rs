@@ -17,6 +17,7 @@ mod names;
 mod programme;
 mod prompts;
 mod serving;
+mod silent;
 mod slow;
 mod soak;
 mod stopped;

@@ -1,6 +1,9 @@
-//! The bearer token: compared in constant time, asked for by every method but health.
+//! The bearer token: compared in constant time, asked for by every method but health. A connection on which it was shown
+//! is one we know.
 
+use super::super::web::Line;
 use crate::redact::Secret;
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Status};
@@ -24,6 +27,9 @@ pub(super) fn check(token: Secret<String>) -> impl Check {
         let expected = token.expose().as_bytes();
         // An empty token would let everyone in.
         if !expected.is_empty() && bool::from(given.ct_eq(expected)) {
+            if let Some(line) = request.extensions().get::<Arc<Line>>() {
+                line.prove();
+            }
             Ok(request)
         } else {
             Err(Status::unauthenticated(

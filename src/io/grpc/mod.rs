@@ -7,6 +7,7 @@ mod calls;
 mod convert;
 mod events;
 mod filter;
+mod health;
 mod lease;
 mod start;
 mod stream;
@@ -20,6 +21,7 @@ pub use blocks::BlockListParts;
 
 use super::store::{Feed, Journal};
 use super::trace::Traces;
+use super::web::{self, Web};
 use crate::event::wire::{self, v1};
 use crate::id::LogId;
 use crate::redact::Secret;
@@ -29,8 +31,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
 use v1::block_list_service_server::BlockListServiceServer;
 use v1::call_event_service_server::CallEventServiceServer;
 use v1::call_record_service_server::CallRecordServiceServer;
@@ -39,16 +41,8 @@ use v1::trace_service_server::TraceServiceServer;
 
 /// At most this many event streams at once; further ones are refused with RESOURCE_EXHAUSTED.
 pub const STREAMS: usize = 256;
-/// At most this many requests at once on one connection.
-const REQUESTS_PER_CONNECTION: u32 = 128;
 /// A request is at most this long: a filter with a thousand call ids fits.
 const REQUEST_BYTES: usize = 128 * 1024;
-/// Headers of a request are at most this long.
-const HEADER_BYTES: u32 = 16 * 1024;
-/// A connection that is silent this long is asked whether it lives, and closed when it does not answer in time.
-const KEEPALIVE: Duration = Duration::from_secs(20);
-/// When the gateway stops, streams get this long to take what is left.
-const LAST_READS: Duration = Duration::from_secs(3);
 
 /// Whether the gateway goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,15 +124,26 @@ impl Services {
     }
 }
 
-/// Serves on `listener` until `stop` is done, then gives streams a moment to take what is left.
+/// Serves on `listener`, within the limits of `web`, until `stop` is done, then gives streams a moment to take what is left.
 pub async fn serve(
     listener: TcpListener,
     services: Services,
+    web: Arc<Web>,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), tonic::transport::Error> {
+) {
     let shared = services.shared;
+    let phase = shared.phase.clone();
+    let stop = async move {
+        stop.await;
+        phase.send_replace(Phase::Stopping);
+    };
+    let routes = routes(&shared).await;
+    web::serve(listener, web, routes.into_axum_router(), stop).await;
+}
+
+async fn routes(shared: &Arc<Shared>) -> Routes {
     let check = auth::check(shared.token.clone());
-    let (health, health_service) = tonic_health::server::health_reporter();
+    let health = HealthReporter::new();
     health.set_serving::<CallEventServiceServer<events::Events>>().await;
     health.set_serving::<SubscriptionServiceServer<subscriptions::Subscriptions>>().await;
     health.set_serving::<CallRecordServiceServer<calls::Calls>>().await;
@@ -158,33 +163,17 @@ pub async fn serve(
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
-    let mut server = Server::builder()
-        .max_concurrent_streams(REQUESTS_PER_CONNECTION)
-        .http2_max_header_list_size(HEADER_BYTES)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
-        .tcp_nodelay(true);
-    let mut router = server
-        .add_service(health_service)
+    let routes = Routes::new(health::limited(health))
         .add_service(auth::guarded(events, check.clone()))
         .add_service(auth::guarded(subscriptions, check.clone()))
         .add_service(auth::guarded(calls, check.clone()))
         .add_service(auth::guarded(blocks, check.clone()))
         .add_service(auth::guarded(traces, check.clone()));
     match reflection {
-        Ok(reflection) => router = router.add_service(auth::guarded(reflection, check)),
-        Err(e) => tracing::error!("no gRPC reflection: {e}"),
-    }
-    let (stopped, told) = tokio::sync::oneshot::channel();
-    let phase = shared.phase.clone();
-    let stop = async move {
-        stop.await;
-        phase.send_replace(Phase::Stopping);
-        let _ = stopped.send(());
-    };
-    let serving = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop);
-    tokio::select! {
-        served = serving => served,
-        () = async { let _ = told.await; tokio::time::sleep(LAST_READS).await } => Ok(()),
+        Ok(reflection) => routes.add_service(auth::guarded(reflection, check)),
+        Err(e) => {
+            tracing::error!("no gRPC reflection: {e}");
+            routes
+        }
     }
 }

@@ -46,10 +46,10 @@ async fn served_on(place: Place) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = serve(listener, services.clone(), async {
+    let web = Web::grpc(&crate::config::Config::embedded());
+    let server = tokio::spawn(serve(listener, services.clone(), web, async {
         let _ = stopped.await;
-    });
-    let server = tokio::spawn(async move { serving.await.unwrap() });
+    }));
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     Served { _place: place, journal, services, channel, stop: Some(stop), server }
 }

@@ -3,6 +3,7 @@
 mod trunks;
 
 use super::stream;
+use super::web::{self, Web};
 use crate::gateway::Counts;
 use axum::Router;
 use axum::extract::State;
@@ -11,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::fmt::Write as _;
 use std::future::Future;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -26,13 +26,14 @@ pub async fn serve(
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
     media: MediaCounts,
+    [http, grpc]: [Arc<Web>; 2],
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) {
     let router = Router::new().route("/health", get(health)).route("/metrics", get(metrics));
     let heard = Arc::new(Mutex::new(Instant::now()));
     tokio::spawn(listen(counts.clone(), heard.clone()));
-    let router = router.with_state(Told { counts, streams, media, heard });
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let router = router.with_state(Told { counts, streams, media, web: [http.clone(), grpc], heard });
+    web::serve(listener, http, router, shutdown).await;
 }
 
 /// Notes when figures came, until nobody is left to bring them.
@@ -51,6 +52,7 @@ struct Told {
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
     media: MediaCounts,
+    web: [Arc<Web>; 2],
     /// When the newest figures came.
     heard: Arc<Mutex<Instant>>,
 }
@@ -71,6 +73,12 @@ impl Told {
         let ended =
             streams.counters().map(|(name, value, help)| Figure { name, kind: "counter", value, help });
         figures.extend(ended);
+        for web in &self.web {
+            let (name, value, help) = web.open();
+            figures.push(Figure { name, kind: "gauge", value, help });
+            let counters = web.counters();
+            figures.extend(counters.map(|(name, value, help)| Figure { name, kind: "counter", value, help }));
+        }
         figures.extend(media_figures(&(self.media)()));
         (counts, figures)
     }
@@ -179,7 +187,9 @@ mod tests {
             inbox: tokio::sync::mpsc::channel(1).0,
         });
         let heard = Arc::new(Mutex::new(Instant::now()));
-        (sender, Told { counts, streams, media: Arc::new(Default::default), heard })
+        let config = crate::config::Config::embedded();
+        let web = [Web::http(&config), Web::grpc(&config)];
+        (sender, Told { counts, streams, media: Arc::new(Default::default), web, heard })
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ mod rest;
 mod retention;
 mod rows;
 mod schema;
+pub mod space;
 mod subscriptions;
 mod writer;
 

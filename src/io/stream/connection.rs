@@ -73,7 +73,7 @@ pub(super) struct Line {
 
 /// A connection a peer made, until it ends.
 pub(super) async fn accepted(stream: TcpStream, mut line: Line) {
-    set(&stream);
+    small_messages_leave_at_once(&stream);
     let ended = answer(stream, &mut line).await.unwrap_or_else(|ended| ended);
     gone(line, ended).await;
 }
@@ -90,7 +90,7 @@ async fn gone(line: Line, ended: Ended) {
 }
 
 /// Small messages leave at once, and a peer that vanished is noticed although nobody speaks.
-fn set(stream: &TcpStream) {
+pub(in crate::io) fn small_messages_leave_at_once(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
@@ -137,12 +137,12 @@ async fn open(line: &mut Line, hosts: &[String]) -> Result<Ended, Ended> {
     let connect = async { connected(line.flow.local.ip(), remote).await.map_err(|_| Ended::Unreachable) };
     if line.flow.transport != Transport::Tls {
         let stream = timeout(OPEN_WITHIN, connect).await.unwrap_or(Err(Ended::Unreachable))?;
-        set(&stream);
+        small_messages_leave_at_once(&stream);
         return bytes(stream, Vec::new(), line).await;
     }
     let secure = async {
         let stream = connect.await?;
-        set(&stream);
+        small_messages_leave_at_once(&stream);
         let (connector, name) = setting.tls.connector(hosts, remote.ip()).map_err(|_| Ended::NoHandshake)?;
         connector.connect(name, stream).await.map_err(|_| Ended::NoHandshake)
     };

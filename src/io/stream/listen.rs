@@ -36,11 +36,21 @@ impl Accepted {
 /// A listener, bound but on no runtime yet. One on `[::]` takes IPv6 alone, so that 0.0.0.0 can be listened on too
 /// and nobody's address has two forms.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    bound(address, |socket| if address.is_ipv6() { socket.set_only_v6(true) } else { Ok(()) })
+}
+
+/// As [`bind`], for HTTP and gRPC; on `[::]` it takes IPv4 too where the system does so.
+pub fn bind_web(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    bound(address, |_| Ok(()))
+}
+
+fn bound(
+    address: SocketAddr,
+    set: impl FnOnce(&socket2::Socket) -> io::Result<()>,
+) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
+    set(&socket)?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;

@@ -19,9 +19,10 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
+pub(super) use connection::small_messages_leave_at_once;
 pub use counts::{Counts, Ended};
 pub use limits::Limits;
-pub use listen::{Accepted, accept, bind};
+pub use listen::{Accepted, accept, bind, bind_web};
 pub use tls::{Tls, watch};
 pub use websocket::fuzz;
 
