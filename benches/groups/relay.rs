@@ -6,17 +6,18 @@ use hotline_gateway::media::ports::Ports;
 use hotline_gateway::media::prompt::Prompts;
 use hotline_gateway::media::relay::{Output, Relay};
 use hotline_gateway::media::rtp::Header;
-use hotline_gateway::media::{Command, Family, Key, Remote, Through, g711};
+use hotline_gateway::media::{Bound, Command, Family, Key, Remote, Sources, Through, Towards, g711};
 use hotline_gateway::sdp::{Codec, Direction};
 use hotline_gateway::time::{Duration, Mono, Wall};
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 const LENGTH: usize = 172;
 
 /// A relay with `calls` bridges; the second leg of each speaks `codec`.
 fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
-    let ports = Ports::new(10_000..=30_000, Duration::from_secs(5), 0);
+    let ports = Ports::new(10_000..=30_000, Duration::from_secs(5));
     let mut relay = Relay::new(ports, Duration::from_secs(60), Prompts::default(), Random::from_number(1));
     let mut random = Random::from_number(2);
     let mut places = Vec::new();
@@ -28,7 +29,7 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
             let Some(Output::Bind(key, _, port)) = out.pop() else {
                 unreachable!("the range is wide enough")
             };
-            relay.bound(Mono(0), key, true, &mut out);
+            relay.bound(Mono(0), key, Bound::Ours, &mut out);
             let rtp = SocketAddr::from(([192, 0, 2, 1], port));
             let remote = Remote {
                 rtp,
@@ -40,7 +41,8 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
                 direction: Direction::SendRecv,
                 ptime_ms: 20,
             };
-            relay.handle(Mono(0), Command::Remote { leg, remote }, &mut out);
+            let sources = Sources { signalled: rtp.ip(), listed: Arc::from([]), towards: Towards::Source };
+            relay.handle(Mono(0), Command::Remote { leg, remote, sources }, &mut out);
             places.push((key, rtp));
         }
         relay.handle(Mono(0), Command::Bridge { a: legs[0], b: legs[1] }, &mut out);

@@ -6,6 +6,7 @@ use crate::id::LegId;
 use crate::media::{self, Family};
 use crate::sdp::{Author, Codec, Description, Direction, Negotiated, NoCommonCodec};
 use crate::sip::{Flow, Message, Outgoing};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The Warning of an offer whose audio is in a family of addresses we cannot reach (RFC 3261 section 20.43).
@@ -60,6 +61,8 @@ pub struct Agreement {
     pub agreed: Option<Negotiated>,
     /// How its peer is dealt with.
     pub peer: Arc<PeerRules>,
+    /// Where its peer's signalling comes from: its media may come from there too.
+    signalled: IpAddr,
     /// What we send and take, as far as it is up to us. Changed to put the peer on hold.
     pub wish: Direction,
     author: Option<Author>,
@@ -67,8 +70,13 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// For a leg whose port is asked for by [`Agreement::opening`].
-    pub fn new(leg: LegId, family: Family, session_id: u64, peer: Arc<PeerRules>) -> Agreement {
+    /// For a leg whose port is asked for by [`Agreement::opening`]; its peer's path is `flow`.
+    pub fn new(
+        leg: LegId,
+        family: Family,
+        session_id: u64,
+        (peer, flow): (Arc<PeerRules>, &Flow),
+    ) -> Agreement {
         // RFC 8866 section 5.2: numeric; kept below 2^62 because many phones read it as signed.
         Agreement {
             leg,
@@ -76,10 +84,16 @@ impl Agreement {
             side: MediaSide::Opening,
             agreed: None,
             peer,
+            signalled: flow.remote.ip().to_canonical(),
             wish: Direction::SendRecv,
             author: None,
             session_id: session_id >> 2,
         }
+    }
+
+    /// A request of the peer came by this path.
+    pub fn came_by(&mut self, flow: &Flow) {
+        self.signalled = flow.remote.ip().to_canonical();
     }
 
     /// Asks for the port.
@@ -145,7 +159,12 @@ impl Agreement {
             ptime_ms: negotiated.ptime_ms,
         };
         self.agreed = Some(negotiated);
-        media::Command::Remote { leg: self.leg, remote }
+        let sources = media::Sources {
+            signalled: self.signalled,
+            listed: self.peer.media_sources.clone(),
+            towards: self.peer.towards,
+        };
+        media::Command::Remote { leg: self.leg, remote, sources }
     }
 
     /// Asks for the port back, once. `None` when that was done before.

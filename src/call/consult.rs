@@ -32,7 +32,7 @@ impl Call {
         }
         cx.out.push(Output::LegUp(leg));
         let family = cx.rules.media.family(Some(&asked.offer), &asked.flow);
-        let media = Agreement::new(leg, family, cx.random.bits(), cx.rules.seat.clone());
+        let media = Agreement::new(leg, family, cx.random.bits(), (cx.rules.seat.clone(), &asked.flow));
         cx.out.push(Output::Media(media.opening()));
         let mut conduct = Conduct::new(cx.rules.seat.clone(), cx.random.bits());
         conduct.learn(&asked.invite);

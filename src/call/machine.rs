@@ -154,7 +154,7 @@ impl Call {
         cx.out.push(Output::LegUp(leg));
         story.tell(cx, What::CallReceived(received));
         let family = cx.rules.media.family(offer.as_ref(), &flow);
-        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
+        let media = Agreement::new(leg, family, cx.random.bits(), (peer.clone(), &flow));
         cx.out.push(Output::Media(media.opening()));
         let mut deadlines = Timers::default();
         let look_up = if history.is_some() {

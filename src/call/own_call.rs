@@ -82,7 +82,7 @@ impl Call {
         story.tell(cx, What::CallReceived(received));
         let peer = cx.rules.seat.clone();
         let family = cx.rules.media.family(Some(&offer), &flow);
-        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
+        let media = Agreement::new(leg, family, cx.random.bits(), (peer.clone(), &flow));
         cx.out.push(Output::Media(media.opening()));
         cx.out.push(Output::Acd(acd::Input::Occupy { seat: seat.clone(), call }));
         let mut conduct = Conduct::new(peer, cx.random.bits());

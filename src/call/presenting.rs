@@ -78,11 +78,12 @@ impl Call {
         reached: Reached,
         cx: &mut Cx<'_>,
     ) {
-        let family = match &reached {
-            Reached::At(phones) => phones.first().map(|phone| cx.rules.media.family(None, &phone.way.flow)),
-            Reached::Asked(asked) => Some(cx.rules.media.family(Some(&asked.offer), &asked.flow)),
+        let path = match &reached {
+            Reached::At(phones) => phones.first().map(|phone| (phone.way.flow, None)),
+            Reached::Asked(asked) => Some((asked.flow, Some(&*asked.offer))),
         };
-        let Some(family) = family else { return };
+        let Some((flow, offer)) = path else { return };
+        let family = cx.rules.media.family(offer, &flow);
         let (presence, signalling, others) = match reached {
             Reached::At(phones) => {
                 let Some(Phone { way, others }) = phones.into_iter().next() else { return };
@@ -106,7 +107,7 @@ impl Call {
         let trunk = third.and_then(|e| e.to.trunk.clone());
         let peer = trunk.as_ref().map_or_else(|| cx.rules.seat.clone(), |trunk| cx.rules.trunk(trunk));
         cx.out.push(Output::LegUp(leg));
-        let media = Agreement::new(leg, family, cx.random.bits(), peer.clone());
+        let media = Agreement::new(leg, family, cx.random.bits(), (peer.clone(), &flow));
         cx.out.extend(trunk.map(|trunk| Output::ChannelTaken { leg, trunk }));
         cx.out.push(Output::Media(media.opening()));
         self.seats.push(SeatLeg {

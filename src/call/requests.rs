@@ -27,7 +27,10 @@ impl Call {
     ) {
         let Some(method) = request.method() else { return };
         let accepted = match self.parts_of(leg, request.from_tag()) {
-            Some(parts) => parts.dialog.receive(request).map(|()| parts.dialog.came_by(flow)),
+            Some(parts) => parts.dialog.receive(request).map(|()| {
+                parts.dialog.came_by(flow);
+                parts.media.came_by(&flow);
+            }),
             // Our BYE is out, or the dialog is still early: only a BYE still means something.
             None if *method == Method::Bye => Ok(()),
             None => Err(481),

@@ -1,8 +1,9 @@
 //! The part of the configuration a call lives by, shared by all calls and never changed in place.
 
 use super::media_addresses::MediaAddresses;
-use crate::config::{Dtmf, Reliable};
+use crate::config::{Dtmf, Prefix, Reliable};
 use crate::id::{QueueId, ServiceNumber, TrunkId};
+use crate::media::Towards;
 use crate::sdp::Codec;
 use crate::sip::door::Standing;
 use crate::sip::{Flow, Message};
@@ -60,6 +61,10 @@ pub struct PeerRules {
     pub reliable: Reliable,
     /// Whether there is sound before the answer: ours for who calls us, the peer's for who is called.
     pub early_media: bool,
+    /// Where else its media comes from than its description or its signalling say.
+    pub media_sources: Arc<[Prefix]>,
+    /// Where its media is sent.
+    pub towards: Towards,
     /// The host in From and P-Asserted-Identity of calls to it: what is configured, or that of the registrar we sign in at,
     /// where we do; a carrier takes its own customers' calls alone. `None`: ours.
     pub domain: Option<Arc<str>>,
@@ -78,6 +83,8 @@ impl Default for PeerRules {
             session_expires: Duration::from_secs(1800),
             reliable: Reliable::Supported,
             early_media: false,
+            media_sources: Arc::from([]),
+            towards: Towards::Source,
             domain: None,
             contact: None,
         }

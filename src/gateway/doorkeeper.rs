@@ -23,6 +23,8 @@ use std::collections::HashMap;
 pub(super) struct Pressure {
     /// More comes than can be read.
     pub(super) flooded: bool,
+    /// No media socket can be opened.
+    pub(super) media_short: bool,
     /// The event loop is behind with what those we know bring.
     pub(super) overloaded: bool,
     /// The journal is behind.

@@ -7,6 +7,7 @@ use super::{Gateway, Output, Work};
 use crate::call;
 use crate::event::What;
 use crate::id::CallId;
+use crate::media::Shortage;
 use crate::sip::{Outgoing, ServerTx};
 use crate::time::{Duration, Mono, Now};
 use std::collections::VecDeque;
@@ -135,6 +136,29 @@ impl Gateway {
             "the gateway has caught up: new calls are taken again"
         };
         self.alarm(now, "overloaded", overloaded, reason, out);
+    }
+
+    /// No media socket can be opened, for want of this, or one was.
+    pub(super) fn media_short(&mut self, now: Now, of: Option<Shortage>, out: &mut Vec<Output>) {
+        if self.pressure.media_short == of.is_some() {
+            return;
+        }
+        self.pressure.media_short = of.is_some();
+        let reason = match of {
+            Some(Shortage::Descriptors) => {
+                "no file descriptor is left for a media socket: calls are refused; a call with a seat takes four: raise \
+                 LimitNOFILE of the unit (ulimit -n), or fs.file-max where the machine has none left"
+            }
+            Some(Shortage::Memory) => {
+                "the kernel has no memory for a media socket: calls are refused; free memory, or raise \
+                 fs.epoll.max_user_watches where that is what is full"
+            }
+            Some(Shortage::Address) => {
+                "no media socket can be opened at media.address: calls are refused; see that this machine has the address"
+            }
+            None => "media sockets can be opened again",
+        };
+        self.alarm(now, "media_sockets", of.is_some(), reason, out);
     }
 
     fn act_on(&mut self, now: Now, then: Then) {

@@ -6,7 +6,7 @@ use crate::acd;
 use crate::call::{self, Call, Cx};
 use crate::event::{CallEvent, NodeState, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
-use crate::media;
+use crate::media::{self, OpenFailure};
 use crate::room::give_back;
 use crate::sip::{Change, ClientTx, ServerTx};
 use crate::time::Now;
@@ -41,7 +41,14 @@ impl Gateway {
         self.work.push_back(Work::Call(call, input));
     }
 
-    pub(super) fn media_event(&mut self, event: media::Event) {
+    pub(super) fn media_event(&mut self, now: Now, event: media::Event, out: &mut Vec<Output>) {
+        match event {
+            media::Event::Opened { .. } => self.media_short(now, None, out),
+            media::Event::OpenFailed { why: OpenFailure::Short(of), .. } => {
+                self.media_short(now, Some(of), out)
+            }
+            _ => {}
+        }
         if let Some(call) = self.legs.get(&leg_of(&event)) {
             self.push_call(*call, call::Input::Media(event));
         }

@@ -213,7 +213,7 @@ impl Gateway {
             Input::Connected { flow, certificate_names } => self.doors.connected(flow, certificate_names),
             Input::FlowFailed { flow } => self.flow_failed(now, flow, out),
             Input::FlowRefused { flow } => self.flow_refused(now, flow, out),
-            Input::Media(event) => self.media_event(event),
+            Input::Media(event) => self.media_event(now, event, out),
             Input::Durable { position } => self.durable(now, position, out),
             Input::Flooded(flooded) => self.flooded(now, flooded, out),
             Input::Overloaded(overloaded) => self.overloaded(now, overloaded, out),

@@ -13,6 +13,7 @@ use crate::caller::TrunkIdentity;
 use crate::config::{Authenticate, Config, RINGBACK};
 use crate::event::Sequence;
 use crate::id::{QueueId, SeatId};
+use crate::media::Towards;
 use crate::sdp::Codec;
 use crate::sip::registrar::Held;
 use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Inside, Registrar, Transport};
@@ -129,6 +130,8 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         session_expires: trunk.session_expires,
         reliable: trunk.reliable,
         early_media: trunk.early_media,
+        media_sources: Arc::from(trunk.media_sources.as_slice()),
+        towards: if trunk.symmetric_rtp { Towards::Source } else { Towards::Description },
         domain: match (&trunk.domain, &trunk.register) {
             (Some(domain), _) => Some(Arc::from(crate::sip::in_uri(domain))),
             (None, Some(registrar)) => Some(Arc::from(registrar.uri_host())),

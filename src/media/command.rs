@@ -4,6 +4,7 @@
 //! is ignored, because the control plane may ask for a thing while `Closed` is on its way to it.
 
 use super::Family;
+use super::latch::Sources;
 use crate::event::MediaQuality;
 use crate::id::LegId;
 use crate::sdp::{Codec, Direction};
@@ -28,6 +29,8 @@ pub enum Command {
         leg: LegId,
         /// Where the peer is and what it takes.
         remote: Remote,
+        /// Where else its packets may come from.
+        sources: Sources,
     },
     /// Play a prompt to the leg, in place of whatever was playing. Nothing is played while the leg is
     /// bridged; a prompt that is running when the bridge comes ends there.
@@ -99,6 +102,39 @@ impl Command {
     }
 }
 
+/// What came of binding a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The port is ours.
+    Ours,
+    /// Another program holds this port.
+    Taken,
+    /// No port can be bound.
+    Short(Shortage),
+}
+
+/// Why a leg got no ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenFailure {
+    /// Every pair of the range is in use or rests.
+    NoneFree,
+    /// Other programs hold all that were tried.
+    AllTaken,
+    /// No port can be bound.
+    Short(Shortage),
+}
+
+/// What is missing for a socket, whatever its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// File descriptors: the limit of the process or of the machine.
+    Descriptors,
+    /// Memory of the kernel.
+    Memory,
+    /// The configured address, or whatever else the kernel will not give.
+    Address,
+}
+
 /// The far end of a leg as negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remote {
@@ -134,8 +170,8 @@ pub enum Event {
     OpenFailed {
         /// The leg.
         leg: LegId,
-        /// Why, for the log.
-        reason: &'static str,
+        /// Why.
+        why: OpenFailure,
     },
     /// The first RTP packet of the leg's peer was accepted. Once for each [`Command::Remote`].
     Heard {

@@ -1,85 +1,105 @@
-//! Whose media a leg takes: the address its peer really sends from, learned once and then held to.
+//! Whose media a leg takes: the address its peer really sends from, learned by time and proof and then held to.
 //!
-//! Peers behind address translation send from elsewhere than their SDP says, so the source is learned
-//! from the packets; but a stranger must not be able to put himself in. Each description from the peer
-//! opens the learning once. The address of the description is taken first; another port at its IP next;
-//! another IP only if the described one is private (it cannot be reached from outside, so it may be
-//! translated) and nothing came from it. Once learned, everything else is refused.
+//! A peer behind address translation sends from elsewhere than its description says, so the source is learned from the
+//! packets. Whatever address has no proof is refused from the first packet to the last. Proof is to be the address of the
+//! description (a packet from exactly there ends the learning), the address the leg's signalling comes from, or one that
+//! the configuration lists for the trunk. How many packets come counts for nothing: who is allowed but not described must
+//! go on while the described one stays silent. Each description of the peer opens the learning once.
 
+use crate::config::Prefix;
+use crate::time::{Duration, Mono};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
-/// Packets from a source other than the described one before it is held to: half a second of audio, in which
-/// the described address may still come and take its place.
-const PATIENCE: u16 = 25;
-/// As [`PATIENCE`], for the former source after the description has moved: its old stream may run on for a while
-/// beside the new one, which must still be heard when it begins. Five seconds of audio.
-const PATIENCE_AFTER_MOVE: u16 = 250;
+/// How long a better source must be silent before another one takes its place: 25 packets of 20 ms. A sender's start and a
+/// short loss are shorter, and nobody misses half a second of the way back.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// From the first packet on: in this time the described address takes the leg back whoever has it. It is also how long the
+/// former source may run on beside a new description.
+const OPEN: Duration = Duration::from_secs(5);
 
-/// How well a source fits the description. Later is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    /// It was the source before the description changed, and would not be accepted anew.
-    Former,
-    /// Another IP, while the described one is private.
-    Translated,
-    /// The described IP, another port.
-    Host,
-    /// Exactly the described address.
-    Exact,
+/// Who may send to a leg beside the address its peer describes, and where the leg sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources {
+    /// Where the leg's signalling comes from.
+    pub signalled: IpAddr,
+    /// What the configuration lists for the trunk.
+    pub listed: Arc<[Prefix]>,
+    /// Where the leg sends.
+    pub towards: Towards,
 }
 
-/// What a leg knows of its peer's media address.
-#[derive(Debug, Clone, Copy, Default)]
-pub enum Latch {
-    /// No description yet: nobody is heard.
-    #[default]
-    Deaf,
-    /// Described, and the source not certain yet.
-    Learning(Learning),
-    /// The source is certain.
-    Held {
-        /// What the description said.
-        described: SocketAddr,
-        /// The one source heard.
-        source: SocketAddr,
-    },
+/// Where a leg sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Towards {
+    /// Where the peer's packets come from (RFC 4961).
+    Source,
+    /// Where the description says, whatever comes from elsewhere.
+    Description,
+}
+
+/// What a leg knows of its peer's media address. Without a description no source is heard.
+#[derive(Debug, Clone, Default)]
+pub struct Latch(Option<Box<Peer>>);
+
+#[derive(Debug, Clone)]
+struct Peer {
+    /// The last description that can be reached: what its source is learned by.
+    described: SocketAddr,
+    /// The description as it stands.
+    said: SocketAddr,
+    sources: Sources,
+    state: State,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    /// The source is not certain yet.
+    Learning(Box<Learning>),
+    /// The one source heard.
+    Held(SocketAddr),
+}
+
+/// How well a source fits the description, the later the better. Exactly the described address is none of these: it is
+/// held to at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// It was the source before this description.
+    Former,
+    /// Another address: the signalling's, or a listed one.
+    Other,
+    /// The described address, another port.
+    Host,
 }
 
 /// A source being learned.
-#[derive(Debug, Clone, Copy)]
-pub struct Learning {
-    described: SocketAddr,
-    best: Option<Candidate>,
-    /// Where to send meanwhile.
-    target: Option<SocketAddr>,
+#[derive(Debug, Clone, Default)]
+struct Learning {
+    /// The sources that are heard, one for each [`Fit`].
+    heard: [Option<Candidate>; 3],
+    /// The one that is sent to and heard alone, unless a better one comes or it falls silent.
+    taken: Option<Fit>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     source: SocketAddr,
-    fit: Fit,
-    age: Age,
-    /// Packets still to come from it before it is held to.
-    patience: u16,
+    first: Mono,
+    last: Mono,
 }
 
-/// Since when a candidate is the source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Age {
-    /// Since before the present description; not heard since.
-    Waiting,
-    /// Since before the present description, and heard since.
-    Former,
-    /// Learned under the present description.
-    Fresh,
+impl Candidate {
+    fn new(source: SocketAddr, now: Mono) -> Candidate {
+        Candidate { source, first: now, last: now }
+    }
 }
 
 /// What a new description means for the leg's socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Described {
-    /// The source stays certain.
-    Held,
-    /// The source is learned anew: the socket must hear everyone again.
+    /// Nothing new: the source stays as certain as it was.
+    AsBefore,
+    /// The source is learned anew: the socket must hear every address again.
     Relearn,
 }
 
@@ -90,104 +110,174 @@ pub enum Verdict {
     Refused,
     /// From our peer.
     Accepted,
-    /// From our peer, and from here on nobody else is heard: the socket may be connected to it.
+    /// From our peer, and from here on no other source is heard: the socket may be connected to it.
     Held(SocketAddr),
 }
 
 impl Latch {
-    /// Takes a new description of the peer's RTP address.
-    pub fn describe(&mut self, described: SocketAddr) -> Described {
-        let (before, source) = match *self {
-            Latch::Deaf => (None, None),
-            Latch::Learning(l) => (Some(l.described), l.best.map(|c| c.source)),
-            Latch::Held { described, source } => (Some(described), Some(source)),
+    /// Takes a new description of the peer's RTP address. One that cannot be reached (hold by `0.0.0.0`) changes no source.
+    pub fn describe(&mut self, now: Mono, said: SocketAddr, sources: Sources) -> Described {
+        let Some(peer) = &mut self.0 else {
+            let state = State::Learning(Box::default());
+            self.0 = Some(Box::new(Peer { described: said, said, sources, state }));
+            return Described::Relearn;
         };
-        let moved = before != Some(described);
-        if !moved && source == Some(described) && matches!(self, Latch::Held { .. }) {
-            return Described::Held;
+        let described = if is_reachable(&said) { said } else { peer.described };
+        let moved = peer.described != described || peer.sources.signalled != sources.signalled;
+        let source = peer.state.source();
+        (peer.described, peer.said, peer.sources) = (described, said, sources);
+        if !moved && (matches!(peer.state, State::Learning(_)) || source == Some(described)) {
+            return Described::AsBefore;
         }
-        let translated = source.zip(before).is_some_and(|(s, d)| s.ip() != d.ip());
-        let stay = source.is_some() && (!moved || translated && is_private(described.ip()));
-        let target = if stay { source } else { Some(described) };
-        let best = source.map(|source| Candidate {
-            source,
-            fit: fit(described, source).unwrap_or(Fit::Former),
-            age: Age::Waiting,
-            patience: if moved { PATIENCE_AFTER_MOVE } else { PATIENCE },
-        });
-        *self = Latch::Learning(Learning { described, best, target: target.filter(is_reachable) });
+        let mut learning = Box::<Learning>::default();
+        if let Some(source) = source {
+            learning.heard[Fit::Former as usize] = Some(Candidate::new(source, now));
+            learning.taken = (!moved).then_some(Fit::Former);
+        }
+        peer.state = State::Learning(learning);
         Described::Relearn
     }
 
     /// Judges the source of a packet that is RTP, and learns from it.
-    pub fn hear(&mut self, from: SocketAddr) -> Verdict {
-        let verdict = match self {
-            Latch::Deaf => Verdict::Refused,
-            Latch::Held { source, .. } if *source == from => Verdict::Accepted,
-            Latch::Held { .. } => Verdict::Refused,
-            Latch::Learning(learning) => learning.hear(from),
+    pub fn hear(&mut self, now: Mono, from: SocketAddr) -> Verdict {
+        let Some(peer) = &mut self.0 else { return Verdict::Refused };
+        let verdict = match &mut peer.state {
+            State::Held(source) if *source == from => Verdict::Accepted,
+            State::Held(_) => Verdict::Refused,
+            State::Learning(_) if from == peer.described => Verdict::Held(from),
+            State::Learning(learning) => learning.hear(now, from, &peer.described, &peer.sources),
         };
-        if let (Verdict::Held(source), Latch::Learning(learning)) = (verdict, *self) {
-            *self = Latch::Held { described: learning.described, source };
+        if let Verdict::Held(source) = verdict {
+            peer.state = State::Held(source);
         }
         verdict
     }
 
     /// Where to send, `None` before a description and while the peer is described as unreachable (`0.0.0.0`, port 0).
     pub fn target(&self) -> Option<SocketAddr> {
-        match self {
-            Latch::Deaf => None,
-            Latch::Learning(learning) => learning.target,
-            Latch::Held { source, .. } => Some(*source),
+        let Peer { described, said, sources, state } = self.0.as_deref()?;
+        if !is_reachable(said) {
+            return None;
         }
+        let learned = match (sources.towards, state) {
+            (Towards::Description, _) => None,
+            (Towards::Source, State::Held(source)) => Some(*source),
+            (Towards::Source, State::Learning(learning)) => learning.target(described, sources),
+        };
+        learned.or(Some(*described))
     }
 
     /// Whether `ip` may send reports (RTCP) to this leg: that of the source, or of the description before one is known.
     pub fn knows(&self, ip: IpAddr) -> bool {
+        self.0.as_ref().is_some_and(|peer| match &peer.state {
+            State::Held(source) => source.ip() == ip,
+            State::Learning(learning) => {
+                peer.described.ip() == ip || learning.heard.iter().flatten().any(|c| c.source.ip() == ip)
+            }
+        })
+    }
+}
+
+impl State {
+    /// The source, or the likeliest.
+    fn source(&self) -> Option<SocketAddr> {
         match self {
-            Latch::Deaf => false,
-            Latch::Learning(l) => l.described.ip() == ip || l.best.is_some_and(|c| c.source.ip() == ip),
-            Latch::Held { source, .. } => source.ip() == ip,
+            State::Held(source) => Some(*source),
+            State::Learning(learning) => {
+                let taken = learning.taken.and_then(|fit| learning.at(fit));
+                taken.or(learning.heard.iter().rev().flatten().next()).map(|c| c.source)
+            }
         }
     }
 }
 
 impl Learning {
-    fn hear(&mut self, from: SocketAddr) -> Verdict {
-        if let Some(best) = &mut self.best
-            && best.source == from
-        {
-            best.patience = best.patience.saturating_sub(1);
-            if best.age == Age::Waiting {
-                best.age = Age::Former;
-            }
-            let certain = best.fit == Fit::Exact || best.fit > Fit::Former && best.patience == 0;
-            return if certain { Verdict::Held(from) } else { Verdict::Accepted };
-        }
-        let Some(fit) = fit(self.described, from) else { return Verdict::Refused };
-        let better = self.best.is_none_or(|best| match best.age {
-            Age::Waiting => true,
-            Age::Former => fit >= best.fit,
-            Age::Fresh => fit > best.fit,
-        });
-        if !better {
+    fn at(&self, fit: Fit) -> Option<&Candidate> {
+        self.heard[fit as usize].as_ref()
+    }
+
+    fn is_live(&self, now: Mono, fit: Fit) -> bool {
+        self.at(fit).is_some_and(|candidate| now.since(candidate.last) < PATIENCE)
+    }
+
+    fn hear(&mut self, now: Mono, from: SocketAddr, described: &SocketAddr, sources: &Sources) -> Verdict {
+        let proof = sources.fit(described, from);
+        let is_former = self.at(Fit::Former).is_some_and(|former| former.source == from);
+        let Some(fit) = is_former.then_some(Fit::Former).or(proof) else { return Verdict::Refused };
+        if self.taken.is_some_and(|taken| self.shuts_out(now, taken, fit)) {
             return Verdict::Refused;
         }
-        self.best = Some(Candidate { source: from, fit, age: Age::Fresh, patience: PATIENCE });
-        self.target = Some(from);
-        if fit == Fit::Exact { Verdict::Held(from) } else { Verdict::Accepted }
+        let Some(candidate) = self.note(now, fit, from) else { return Verdict::Refused };
+        let heard_for = now.since(candidate.first);
+        if is_former && proof.is_none() {
+            // Its last packets are on the way; without a proof it is heard no longer than that.
+            return if heard_for < OPEN { Verdict::Accepted } else { Verdict::Refused };
+        }
+        let of_private = is_private(described.ip());
+        let is_proven = match fit {
+            // The description moved and came to nothing: the old stream goes on.
+            Fit::Former => heard_for >= OPEN,
+            Fit::Host => heard_for >= PATIENCE || of_private && from.ip() == sources.signalled,
+            Fit::Other => !self.is_live(now, Fit::Host) && (heard_for >= PATIENCE || of_private),
+        };
+        if is_proven {
+            self.taken = Some(fit);
+        }
+        if self.taken == Some(fit) && heard_for >= OPEN { Verdict::Held(from) } else { Verdict::Accepted }
+    }
+
+    /// Whether a source is not heard beside the one that is taken.
+    fn shuts_out(&self, now: Mono, taken: Fit, fit: Fit) -> bool {
+        let is_better = fit > taken && taken != Fit::Former;
+        fit != taken && !is_better && self.is_live(now, taken)
+    }
+
+    /// Notes a packet. `None` while another source of that fit is heard: the first one keeps its place until it is silent.
+    fn note(&mut self, now: Mono, fit: Fit, from: SocketAddr) -> Option<Candidate> {
+        let is_live = self.is_live(now, fit);
+        let place = &mut self.heard[fit as usize];
+        match place {
+            Some(candidate) if candidate.source == from => {
+                // A burst and a word five seconds later are no stream: what is taken is held to when it goes on.
+                if self.taken == Some(fit) && !is_live {
+                    candidate.first = now;
+                }
+                candidate.last = now;
+            }
+            Some(_) if is_live => return None,
+            _ => {
+                *place = Some(Candidate::new(from, now));
+                self.taken = self.taken.filter(|taken| *taken != fit);
+            }
+        }
+        *place
+    }
+
+    /// Where to send before the source is certain; `None`: where the description says.
+    fn target(&self, described: &SocketAddr, sources: &Sources) -> Option<SocketAddr> {
+        // Behind a translated address the described one leads nowhere: the former way is kept until a better one is known.
+        let kept = || {
+            let former = self.at(Fit::Former).map(|c| c.source)?;
+            let is_translated =
+                is_private(described.ip()) && sources.fit(described, former) == Some(Fit::Other);
+            is_translated.then_some(former)
+        };
+        let taken = self.taken.and_then(|taken| self.at(taken));
+        taken.or(self.at(Fit::Host)).map(|c| c.source).or_else(kept)
     }
 }
 
-fn fit(described: SocketAddr, source: SocketAddr) -> Option<Fit> {
-    if source == described {
-        Some(Fit::Exact)
-    } else if source.ip() == described.ip() {
-        Some(Fit::Host)
-    } else if is_private(described.ip()) {
-        Some(Fit::Translated)
-    } else {
-        None
+impl Sources {
+    /// How well a source other than the described one fits; `None`: it has no proof.
+    fn fit(&self, described: &SocketAddr, from: SocketAddr) -> Option<Fit> {
+        let ip = from.ip();
+        if ip == described.ip() {
+            Some(Fit::Host)
+        } else if ip == self.signalled || self.listed.iter().any(|prefix| prefix.contains(ip)) {
+            Some(Fit::Other)
+        } else {
+            None
+        }
     }
 }
 
@@ -207,128 +297,5 @@ pub fn is_private(ip: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> SocketAddr {
-        text.parse().unwrap()
-    }
-
-    fn described(text: &str) -> Latch {
-        let mut latch = Latch::default();
-        latch.describe(at(text));
-        latch
-    }
-
-    #[test]
-    fn nobody_is_heard_before_a_description() {
-        assert_eq!(Latch::default().hear(at("192.0.2.1:4000")), Verdict::Refused);
-        assert_eq!(Latch::default().target(), None);
-    }
-
-    #[test]
-    fn the_described_address_is_held_at_its_first_packet() {
-        let mut latch = described("192.0.2.1:4000");
-        assert_eq!(latch.target(), Some(at("192.0.2.1:4000")));
-        assert_eq!(latch.hear(at("192.0.2.1:4000")), Verdict::Held(at("192.0.2.1:4000")));
-        assert_eq!(latch.hear(at("192.0.2.1:4002")), Verdict::Refused);
-        assert_eq!(latch.hear(at("192.0.2.1:4000")), Verdict::Accepted);
-    }
-
-    #[test]
-    fn another_port_of_the_host_is_learned_and_answered() {
-        let mut latch = described("192.0.2.1:4000");
-        assert_eq!(latch.hear(at("192.0.2.1:5000")), Verdict::Accepted);
-        assert_eq!(latch.target(), Some(at("192.0.2.1:5000")));
-        assert_eq!(latch.hear(at("192.0.2.1:6000")), Verdict::Refused);
-        for _ in 2..PATIENCE {
-            assert_eq!(latch.hear(at("192.0.2.1:5000")), Verdict::Accepted);
-        }
-        latch.hear(at("192.0.2.1:5000"));
-        assert_eq!(latch.hear(at("192.0.2.1:5000")), Verdict::Held(at("192.0.2.1:5000")));
-        assert_eq!(latch.hear(at("192.0.2.1:4000")), Verdict::Refused);
-    }
-
-    #[test]
-    fn the_described_address_takes_over_from_a_stray_that_came_first() {
-        let mut latch = described("192.0.2.1:4000");
-        latch.hear(at("192.0.2.1:5000"));
-        assert_eq!(latch.hear(at("192.0.2.1:4000")), Verdict::Held(at("192.0.2.1:4000")));
-        assert_eq!(latch.hear(at("192.0.2.1:5000")), Verdict::Refused);
-    }
-
-    #[test]
-    fn another_ip_is_refused_when_the_described_one_is_public() {
-        let mut latch = described("192.0.2.1:4000");
-        assert_eq!(latch.hear(at("198.51.100.7:4000")), Verdict::Refused);
-    }
-
-    #[test]
-    fn another_ip_is_learned_when_the_described_one_is_private_and_silent() {
-        let mut latch = described("192.168.1.5:4000");
-        assert_eq!(latch.hear(at("198.51.100.7:9000")), Verdict::Accepted);
-        assert_eq!(latch.target(), Some(at("198.51.100.7:9000")));
-        assert_eq!(latch.hear(at("203.0.113.9:9000")), Verdict::Refused);
-        let mut latch = described("192.168.1.5:4000");
-        latch.hear(at("192.168.1.5:4002"));
-        assert_eq!(latch.hear(at("198.51.100.7:9000")), Verdict::Refused);
-    }
-
-    #[test]
-    fn a_new_description_allows_one_new_source() {
-        let mut latch = described("192.0.2.1:4000");
-        latch.hear(at("192.0.2.1:4000"));
-        assert_eq!(latch.describe(at("192.0.2.2:4000")), Described::Relearn);
-        assert_eq!(latch.target(), Some(at("192.0.2.2:4000")));
-        assert_eq!(
-            latch.hear(at("192.0.2.1:4000")),
-            Verdict::Accepted,
-            "its last packets are still on the way"
-        );
-        assert_eq!(latch.hear(at("203.0.113.9:4000")), Verdict::Refused);
-        assert_eq!(latch.hear(at("192.0.2.2:4000")), Verdict::Held(at("192.0.2.2:4000")));
-        assert_eq!(latch.hear(at("192.0.2.1:4000")), Verdict::Refused);
-    }
-
-    #[test]
-    fn the_same_description_again_changes_nothing_for_its_own_address() {
-        let mut latch = described("192.0.2.1:4000");
-        latch.hear(at("192.0.2.1:4000"));
-        assert_eq!(latch.describe(at("192.0.2.1:4000")), Described::Held);
-        assert_eq!(latch.hear(at("192.0.2.1:4002")), Verdict::Refused);
-    }
-
-    #[test]
-    fn a_translated_peer_keeps_its_path_over_a_new_private_description() {
-        let mut latch = described("10.0.0.5:4000");
-        for _ in 0..=PATIENCE {
-            latch.hear(at("198.51.100.7:9000"));
-        }
-        assert!(matches!(latch, Latch::Held { .. }));
-        latch.describe(at("10.0.0.5:4010"));
-        assert_eq!(latch.target(), Some(at("198.51.100.7:9000")));
-        assert_eq!(latch.hear(at("198.51.100.7:9010")), Verdict::Accepted);
-        assert_eq!(latch.target(), Some(at("198.51.100.7:9010")));
-    }
-
-    #[test]
-    fn a_former_source_that_goes_on_is_held_again() {
-        let mut latch = described("192.0.2.1:4000");
-        for _ in 0..=PATIENCE {
-            latch.hear(at("192.0.2.1:5000"));
-        }
-        latch.describe(at("192.0.2.1:4000"));
-        let held =
-            (0..PATIENCE).map(|_| latch.hear(at("192.0.2.1:5000"))).filter(|v| matches!(v, Verdict::Held(_)));
-        assert_eq!(held.count(), 1);
-        assert_eq!(latch.hear(at("192.0.2.1:4000")), Verdict::Refused);
-    }
-
-    #[test]
-    fn nothing_is_sent_to_an_address_that_means_hold() {
-        let mut latch = described("0.0.0.0:4000");
-        assert_eq!(latch.target(), None);
-        latch.describe(at("192.0.2.1:0"));
-        assert_eq!(latch.target(), None);
-    }
-}
+#[path = "latch_tests.rs"]
+mod tests;

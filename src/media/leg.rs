@@ -124,7 +124,7 @@ impl Leg {
             family,
             port,
             remote: None,
-            latch: Latch::Deaf,
+            latch: Latch::default(),
             reports: Reports { socket: ReportSocket::Settled, source: None, passed: None, round_trip: None },
             heard: Heard::NotYet,
             egress,
@@ -148,9 +148,11 @@ impl Leg {
         if remote.rtcp_mux {
             return Some((self.latch.target()?, Through::Rtp));
         }
-        let described = Some(remote.rtcp)
-            .filter(|a| a.port() != 0 && self.latch.target().is_some_and(|t| t.ip() == a.ip()));
-        Some((self.reports.source.or(described)?, Through::Rtcp))
+        let target = self.latch.target()?;
+        // Where reports came from counts while it is the host RTP is sent to.
+        let described = Some(remote.rtcp).filter(|a| a.port() != 0);
+        let places = [self.reports.source, described].into_iter().flatten();
+        Some((places.into_iter().find(|place| place.ip() == target.ip())?, Through::Rtcp))
     }
 
     /// Whether to tell now that the leg, which is watched, fell silent.

@@ -25,6 +25,7 @@ mod wheel;
 #[cfg(test)]
 mod relay_tests;
 
-pub use command::{Command, Event, Remote};
+pub use command::{Bound, Command, Event, OpenFailure, Remote, Shortage};
 pub use family::Family;
+pub use latch::{Sources, Towards};
 pub use leg::{Key, Through};

@@ -3,82 +3,58 @@
 //! A port given back rests before it is taken again: the former peer may still be sending to it, and its
 //! voice must not be heard in another call. Nothing is bound here.
 
+use crate::id::Random;
 use crate::time::{Duration, Mono};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-/// The pairs of a range, used in turn.
+/// The pairs of a range, drawn by lot: whoever knows the ports of some calls cannot tell that of the next.
 #[derive(Debug)]
 pub struct Ports {
-    /// Never used so far: `count` pairs beginning at `next`, going round inside the range.
-    fresh: Fresh,
+    /// The even ports that may be taken; at most 32,767.
+    free: Vec<u16>,
     /// Given back, the earliest first, with the time from which each may be taken again.
     resting: VecDeque<(Mono, u16)>,
     rest: Duration,
-    taken: usize,
-}
-
-#[derive(Debug)]
-struct Fresh {
-    first: u16,
-    pairs: u16,
-    next: u16,
-    left: u16,
+    total: usize,
 }
 
 impl Ports {
-    /// The pairs wholly inside `range`, taken from the one numbered `start` (modulo their count) on. A start that
-    /// differs from run to run keeps peers of a gateway that crashed out of the next one's first calls.
-    pub fn new(range: RangeInclusive<u16>, rest: Duration, start: u64) -> Ports {
+    /// The pairs wholly inside `range`.
+    pub fn new(range: RangeInclusive<u16>, rest: Duration) -> Ports {
         // Port 0 would mean any port.
         let first = range.start().checked_add(range.start() % 2).unwrap_or(u16::MAX).max(2);
-        let pairs = (u32::from(*range.end()) + 1).saturating_sub(u32::from(first)) / 2;
-        let pairs = u16::try_from(pairs).unwrap_or(u16::MAX / 2);
-        let next = if pairs == 0 { 0 } else { (start % u64::from(pairs)) as u16 };
-        let fresh = Fresh { first, pairs, next, left: pairs };
-        Ports { fresh, resting: VecDeque::new(), rest, taken: 0 }
+        let free: Vec<u16> = (first..*range.end()).step_by(2).collect();
+        Ports { total: free.len(), free, resting: VecDeque::new(), rest }
     }
 
     /// Takes a pair and gives its even port; `None` when every pair is taken or still rests.
-    pub fn take(&mut self, now: Mono) -> Option<u16> {
-        let port = match self.fresh.take() {
-            Some(port) => port,
-            None => {
-                let &(from, port) = self.resting.front()?;
-                if from > now {
-                    return None;
-                }
-                self.resting.pop_front();
-                port
-            }
-        };
-        self.taken += 1;
-        Some(port)
+    pub fn take(&mut self, now: Mono, random: &mut Random) -> Option<u16> {
+        while let Some((_, port)) = self.resting.pop_front_if(|(from, _)| *from <= now) {
+            self.free.push(port);
+        }
+        let lot = random.below(self.free.len() as u64) as usize;
+        (lot < self.free.len()).then(|| self.free.swap_remove(lot))
     }
 
     /// Gives a pair back to rest. Only ports that were taken may be given back, once.
     pub fn give(&mut self, now: Mono, port: u16) {
-        self.taken = self.taken.saturating_sub(1);
         self.resting.push_back((now + self.rest, port));
+    }
+
+    /// Gives a pair back that was never bound: it needs no rest.
+    pub fn untake(&mut self, port: u16) {
+        self.free.push(port);
     }
 
     /// How many pairs are taken.
     pub fn taken(&self) -> usize {
-        self.taken
+        self.total - self.free.len() - self.resting.len()
     }
 
     /// How many pairs there are.
     pub fn total(&self) -> usize {
-        usize::from(self.fresh.pairs)
-    }
-}
-
-impl Fresh {
-    fn take(&mut self) -> Option<u16> {
-        self.left = self.left.checked_sub(1)?;
-        let port = self.first + 2 * self.next;
-        self.next = (self.next + 1) % self.pairs;
-        Some(port)
+        self.total
     }
 }
 
@@ -88,10 +64,16 @@ mod tests {
 
     const REST: Duration = Duration::from_secs(5);
 
+    fn drawn(ports: &mut Ports, seed: u64) -> Vec<u16> {
+        let mut random = Random::from_number(seed);
+        std::iter::from_fn(|| ports.take(Mono(0), &mut random)).collect()
+    }
+
     #[test]
     fn pairs_are_even_and_inside_the_range() {
-        let mut ports = Ports::new(10_001..=10_007, REST, 0);
-        let all: Vec<u16> = std::iter::from_fn(|| ports.take(Mono(0))).collect();
+        let mut ports = Ports::new(10_001..=10_007, REST);
+        let mut all = drawn(&mut ports, 1);
+        all.sort_unstable();
         assert_eq!(all, [10_002, 10_004, 10_006]);
         assert_eq!(ports.taken(), 3);
         for (range, pairs) in [
@@ -101,20 +83,40 @@ mod tests {
             (65_535..=65_535, 0),
             (0..=65_535, 32_767),
         ] {
-            assert_eq!(Ports::new(range.clone(), REST, 3).total(), pairs, "{range:?}");
+            assert_eq!(Ports::new(range.clone(), REST).total(), pairs, "{range:?}");
         }
     }
 
     #[test]
+    fn the_next_port_cannot_be_told_from_the_last() {
+        let draw = |seed| drawn(&mut Ports::new(10_000..=19_999, REST), seed);
+        let ports = draw(1);
+        assert_ne!(ports, draw(2));
+        let foretold = ports.windows(2).filter(|pair| pair[0] + 2 == pair[1]).count();
+        assert!(foretold < 10, "{foretold} of 5,000 were the last one and 2");
+    }
+
+    #[test]
     fn a_port_rests_before_it_is_taken_again() {
-        let mut ports = Ports::new(10_000..=10_003, REST, 1);
-        let (a, b) = (ports.take(Mono(0)).unwrap(), ports.take(Mono(0)).unwrap());
-        assert_eq!((a, b), (10_002, 10_000));
+        let mut random = Random::from_number(1);
+        let mut ports = Ports::new(10_000..=10_003, REST);
+        let (a, b) = (ports.take(Mono(0), &mut random).unwrap(), ports.take(Mono(0), &mut random).unwrap());
+        assert_ne!(a, b);
         ports.give(Mono(10), b);
         ports.give(Mono(20), a);
-        assert_eq!(ports.take(Mono(10) + REST - Duration::from_nanos(1)), None);
-        assert_eq!(ports.take(Mono(10) + REST), Some(b));
-        assert_eq!(ports.take(Mono(10) + REST), None);
-        assert_eq!(ports.take(Mono(20) + REST), Some(a));
+        assert_eq!(ports.taken(), 0);
+        assert_eq!(ports.take(Mono(10) + REST - Duration::from_nanos(1), &mut random), None);
+        assert_eq!(ports.take(Mono(10) + REST, &mut random), Some(b));
+        assert_eq!(ports.take(Mono(10) + REST, &mut random), None);
+        assert_eq!(ports.take(Mono(20) + REST, &mut random), Some(a));
+    }
+
+    #[test]
+    fn a_port_that_was_never_bound_needs_no_rest() {
+        let mut random = Random::from_number(1);
+        let mut ports = Ports::new(10_000..=10_001, REST);
+        let port = ports.take(Mono(0), &mut random).unwrap();
+        ports.untake(port);
+        assert_eq!((ports.taken(), ports.take(Mono(0), &mut random)), (0, Some(port)));
     }
 }

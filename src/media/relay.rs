@@ -4,9 +4,9 @@
 //! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
 use super::Family;
-use super::command::{Command, Event, Remote};
+use super::command::{Bound, Command, Event, OpenFailure, Remote};
 use super::egress::Egress;
-use super::latch::{Described, Verdict};
+use super::latch::{Described, Sources, Verdict};
 use super::leg::carries;
 use super::leg::{Bridged, Carries, Doing, Heard, Key, Leg, Playing, ReportSocket, Through, Watch};
 use super::ports::Ports;
@@ -22,10 +22,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Ports tried for one leg before it is refused: some may be held by other programs, and a neighbour that takes its ports
-/// in turn, such as another gateway, holds hundreds in a row. A try costs microseconds, and whoever comes next begins
-/// behind the ports that were tried.
-const TRIES: u32 = 1_024;
+/// Ports tried for one leg before it is refused: some may be held by other programs. Each is drawn by lot, so that where
+/// nine of ten are held one leg in 700,000 is refused. A try costs microseconds.
+const TRIES: u32 = 128;
 /// How long a leg lives before its RTCP socket is opened. The first report is due 2.5 s after the first packet (half of RFC 3550's
 /// least interval of 5 s), and most legs of refused or short calls never get that far.
 const REPORTS_AFTER: Duration = Duration::from_secs(1);
@@ -40,7 +39,7 @@ const OVERDUE: Duration = Duration::from_secs(1);
 pub enum Output {
     /// Bind this port of the family for the leg, hearing everyone. Answered by [`Relay::bound`].
     Bind(Key, Family, u16),
-    /// Bind the leg's RTCP port, in the same family. If that fails the leg lives without.
+    /// Bind the leg's RTCP port, in the same family. Answered by [`Relay::bound_reports`]; without it the leg lives on.
     BindReports(Key, u16),
     /// Hear only this source from here on: the RTP socket may be connected to it.
     Hold(Key, SocketAddr),
@@ -139,7 +138,7 @@ impl Relay {
         let Some(&key) = self.by_id.get(&command.leg()) else { return };
         match command {
             Command::Open { .. } => {}
-            Command::Remote { remote, .. } => self.remote(now, key, remote, out),
+            Command::Remote { remote, sources, .. } => self.remote(now, key, (remote, sources), out),
             Command::Play { prompt, repeat, play, .. } => self.play(now, key, (&prompt, repeat, play), out),
             Command::Stop { .. } => self.stop(key, out),
             Command::Press { key: pressed, held, .. } => self.press(now, key, pressed, held),
@@ -183,7 +182,9 @@ impl Relay {
         if self.by_id.contains_key(&id) {
             return;
         }
-        let Some(port) = self.ports.take(now) else { return self.refuse(id, "no media port is free", out) };
+        let Some(port) = self.ports.take(now, &mut self.random) else {
+            return self.refuse(id, OpenFailure::NoneFree, out);
+        };
         let leg = Leg::new(id, family, port, Egress::new(&mut self.random));
         let key = match self.free.pop() {
             Some(key) => key,
@@ -202,34 +203,49 @@ impl Relay {
         out.push(Output::Bind(key, family, port));
     }
 
-    /// What came of [`Output::Bind`]. A port that is held by another program is left to rest and the next one is tried.
-    pub fn bound(&mut self, now: Mono, key: Key, bound: bool, out: &mut Vec<Output>) {
+    /// What came of [`Output::Bind`]. A port that is held by another program is left to rest and another one is tried;
+    /// where no port can be bound the leg is refused and its port stays as it was.
+    pub fn bound(&mut self, now: Mono, key: Key, bound: Bound, out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
         let Doing::Binding { tried } = &mut leg.doing else { return };
         let (id, family, port) = (leg.id, leg.family, leg.port);
-        if bound {
-            leg.doing = Doing::Idle;
-            leg.reports.socket = ReportSocket::From(now + REPORTS_AFTER);
-            out.push(Output::Event(Event::Opened { leg: id, port }));
-            return;
-        }
         *tried += 1;
         let again = *tried <= TRIES;
-        self.ports.give(now, port);
-        if again && let Some(port) = self.ports.take(now) {
-            if let Some(leg) = self.leg(key) {
-                leg.port = port;
+        let why = match bound {
+            Bound::Ours => {
+                leg.doing = Doing::Idle;
+                leg.reports.socket = ReportSocket::From(now + REPORTS_AFTER);
+                return out.push(Output::Event(Event::Opened { leg: id, port }));
             }
-            out.push(Output::Bind(key, family, port));
-        } else {
-            self.forget(key, id);
-            self.refuse(id, "no media port could be bound", out);
+            Bound::Short(shortage) => {
+                self.ports.untake(port);
+                OpenFailure::Short(shortage)
+            }
+            Bound::Taken => {
+                self.ports.give(now, port);
+                if again && let Some(port) = self.ports.take(now, &mut self.random) {
+                    if let Some(leg) = self.leg(key) {
+                        leg.port = port;
+                    }
+                    return out.push(Output::Bind(key, family, port));
+                }
+                OpenFailure::AllTaken
+            }
+        };
+        self.forget(key, id);
+        self.refuse(id, why, out);
+    }
+
+    /// What came of [`Output::BindReports`]. A port of another program is not tried again; in a shortage the next round is.
+    pub fn bound_reports(&mut self, key: Key, bound: Bound) {
+        if let (Bound::Short(_), Some(leg)) = (bound, self.leg(key)) {
+            leg.reports.socket = ReportSocket::From(Mono(0));
         }
     }
 
-    fn refuse(&mut self, leg: LegId, reason: &'static str, out: &mut Vec<Output>) {
+    fn refuse(&mut self, leg: LegId, why: OpenFailure, out: &mut Vec<Output>) {
         self.counts.refused += 1;
-        out.push(Output::Event(Event::OpenFailed { leg, reason }));
+        out.push(Output::Event(Event::OpenFailed { leg, why }));
     }
 
     fn forget(&mut self, key: Key, id: LegId) -> Option<Leg> {
@@ -238,9 +254,10 @@ impl Relay {
         self.legs.get_mut(key.0 as usize)?.take()
     }
 
-    fn remote(&mut self, now: Mono, key: Key, remote: Remote, out: &mut Vec<Output>) {
+    fn remote(&mut self, now: Mono, key: Key, about: (Remote, Sources), out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
-        if leg.latch.describe(remote.rtp) == Described::Relearn {
+        let (remote, sources) = about;
+        if leg.latch.describe(now, remote.rtp, sources) == Described::Relearn {
             leg.reports.source = None;
             out.push(Output::Relearn(key));
         }
@@ -499,7 +516,7 @@ impl Relay {
         out: &mut Vec<Output>,
     ) -> Option<Send> {
         let leg = self.legs.get_mut(key.0 as usize)?.as_mut()?;
-        match leg.latch.hear(from) {
+        match leg.latch.hear(now, from) {
             Verdict::Refused => {
                 self.counts.strays += 1;
                 return None;

@@ -1,7 +1,8 @@
 //! The relay in virtual time, without sockets.
 
 use super::Family;
-use super::command::{Command, Event, Remote};
+use super::command::{Bound, Command, Event, Remote};
+use super::latch::{Sources, Towards};
 use super::leg::{Key, Through};
 use super::ports::Ports;
 use super::prompt::{Prompt, Prompts};
@@ -13,6 +14,9 @@ use crate::sdp::{Codec, Direction};
 use crate::time::{Duration, Mono, Wall};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+mod ports;
+mod takeover;
 
 const TICK: Duration = Duration::from_millis(20);
 const SILENCE: Duration = Duration::from_secs(60);
@@ -42,7 +46,7 @@ struct Sent {
 
 impl World {
     fn new() -> World {
-        World::with(Ports::new(10_000..=10_199, Duration::from_secs(5), 0))
+        World::with(Ports::new(10_000..=10_199, Duration::from_secs(5)))
     }
 
     fn with(ports: Ports) -> World {
@@ -68,7 +72,7 @@ impl World {
         let Some(Output::Bind(key, _, port)) = self.out.pop() else {
             return None;
         };
-        self.relay.bound(self.now, key, true, &mut self.out);
+        self.relay.bound(self.now, key, Bound::Ours, &mut self.out);
         assert_eq!(self.out.pop(), Some(Output::Event(Event::Opened { leg, port })));
         Some((leg, key, port))
     }
@@ -82,18 +86,11 @@ impl World {
     }
 
     fn describe(&mut self, phone: Phone, change: impl FnOnce(&mut Remote)) {
-        let mut remote = Remote {
-            rtp: phone.at,
-            rtcp: SocketAddr::new(phone.at.ip(), phone.at.port() + 1),
-            rtcp_mux: false,
-            codec: Codec::Pcma,
-            payload_type: 8,
-            telephone_event: Some(101),
-            direction: Direction::SendRecv,
-            ptime_ms: 20,
-        };
+        let mut remote = remote(phone.at);
         change(&mut remote);
-        self.order(Command::Remote { leg: phone.leg, remote });
+        let signalled = phone.at.ip();
+        let sources = Sources { signalled, listed: Arc::from([]), towards: Towards::Source };
+        self.order(Command::Remote { leg: phone.leg, remote, sources });
     }
 
     fn bridge(&mut self, a: Phone, b: Phone) {
@@ -155,6 +152,19 @@ impl World {
     fn events(&mut self) -> Vec<Event> {
         let told = std::mem::take(&mut self.out).into_iter();
         told.filter_map(|o| if let Output::Event(e) = o { Some(e) } else { None }).collect()
+    }
+}
+
+fn remote(rtp: SocketAddr) -> Remote {
+    Remote {
+        rtp,
+        rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1),
+        rtcp_mux: false,
+        codec: Codec::Pcma,
+        payload_type: 8,
+        telephone_event: Some(101),
+        direction: Direction::SendRecv,
+        ptime_ms: 20,
     }
 }
 
@@ -251,7 +261,7 @@ fn a_leg_is_sent_to_where_its_peer_really_is() {
     let (a, b) = (w.phone(1, |r| r.rtp = "10.0.0.5:4000".parse().unwrap()), w.phone(2, |_| {}));
     w.bridge(a, b);
     assert_eq!(w.speak(b, 1).unwrap().to, "10.0.0.5:4000".parse().unwrap());
-    let outside = "198.51.100.7:33000".parse().unwrap();
+    let outside = SocketAddr::new(a.at.ip(), 33_000);
     assert!(w.rtp(a, outside, audio(8, 1, 5), &[1; 160]).is_some());
     assert_eq!(w.speak(b, 2).unwrap().to, outside);
 }
@@ -476,81 +486,6 @@ fn closing_tells_the_quality_and_ends_the_bridge() {
     let counts = w.relay.counts();
     assert_eq!((counts.legs, counts.ports), (0, 0));
     assert_eq!(w.relay.poll_timeout(), None);
-}
-
-#[test]
-fn an_exhausted_range_refuses_and_ports_rest_before_they_serve_again() {
-    let mut w = World::with(Ports::new(10_000..=10_003, Duration::from_secs(5), 0));
-    let (first, _, port) = w.open().unwrap();
-    w.open().unwrap();
-    assert!(w.open().is_none());
-    w.order(Command::Close { leg: first });
-    w.out.clear();
-    w.now = w.now + Duration::from_secs(4);
-    assert!(w.open().is_none());
-    assert_eq!(w.relay.counts().refused, 2);
-    w.now = w.now + Duration::from_secs(1);
-    assert_eq!(w.open().unwrap().2, port);
-}
-
-#[test]
-fn a_port_held_by_another_program_is_passed_over() {
-    let mut w = World::new();
-    let leg = LegId::new(Wall(0), &mut w.random);
-    w.order(Command::Open { leg, family: Family::V4 });
-    let Some(Output::Bind(key, Family::V4, 10_000)) = w.out.pop() else { panic!() };
-    w.relay.bound(w.now, key, false, &mut w.out);
-    assert_eq!(w.out.pop(), Some(Output::Bind(key, Family::V4, 10_002)));
-    for _ in 0..100 {
-        w.relay.bound(w.now, key, false, &mut w.out);
-    }
-    let failed = w.events();
-    assert_eq!(failed, [Event::OpenFailed { leg, reason: "no media port could be bound" }]);
-    assert_eq!((w.relay.counts().legs, w.relay.counts().ports), (0, 0));
-}
-
-#[test]
-fn a_neighbour_that_holds_hundreds_of_ports_in_a_row_costs_no_call() {
-    let mut w = World::with(Ports::new(10_000..=13_999, Duration::from_secs(5), 0));
-    let leg = LegId::new(Wall(0), &mut w.random);
-    w.order(Command::Open { leg, family: Family::V4 });
-    for held in 0..600 {
-        let Some(Output::Bind(key, _, port)) = w.out.pop() else { panic!("refused after {held} ports") };
-        assert_eq!(port, 10_000 + 2 * held);
-        w.relay.bound(w.now, key, false, &mut w.out);
-    }
-    let Some(Output::Bind(key, _, port)) = w.out.pop() else { panic!("refused at a free port") };
-    w.relay.bound(w.now, key, true, &mut w.out);
-    assert_eq!(w.events(), [Event::Opened { leg, port }]);
-}
-
-#[test]
-fn a_range_that_others_hold_to_the_end_of_the_tries_refuses_the_leg() {
-    let mut w = World::with(Ports::new(10_000..=19_999, Duration::from_secs(5), 0));
-    let leg = LegId::new(Wall(0), &mut w.random);
-    w.order(Command::Open { leg, family: Family::V4 });
-    let mut tried = 0;
-    while let Some(Output::Bind(key, ..)) = w.out.pop() {
-        tried += 1;
-        w.relay.bound(w.now, key, false, &mut w.out);
-        if !matches!(w.out.last(), Some(Output::Bind(..))) {
-            break;
-        }
-    }
-    assert_eq!(w.events(), [Event::OpenFailed { leg, reason: "no media port could be bound" }]);
-    assert_eq!((tried, w.relay.counts().ports), (1_024, 0));
-}
-
-#[test]
-fn rtcp_gets_its_socket_after_a_second_and_not_when_it_shares_the_port() {
-    let mut w = World::new();
-    let a = w.phone(1, |_| {});
-    w.phone(2, |r| r.rtcp_mux = true);
-    w.out.clear();
-    w.rounds(Duration::from_millis(600));
-    assert_eq!(w.out, []);
-    w.rounds(Duration::from_secs(3));
-    assert_eq!(w.out, [Output::BindReports(a.key, 10_001)]);
 }
 
 #[test]

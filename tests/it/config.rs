@@ -250,6 +250,14 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "choose from rfc4733",
     ),
     ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nreliable = \"always\" #!", "required"),
+    ("name = \"pbx\"", "name = \"pbx\"\nmedia_sources = [\"udp:192.0.2.1\"] #!", "any port is taken"),
+    ("name = \"pbx\"", "name = \"pbx\"\nmedia_sources = [\"192.0.2.1:4000\"] #!", "any port is taken"),
+    (
+        "name = \"pbx\"",
+        "name = \"pbx\"\nmedia_sources = [\"192.0.2.1/24\"] #!",
+        "first address of the prefix",
+    ),
+    ("name = \"pbx\"", "name = \"pbx\"\nsymmetric_rtp = \"no\" #!", "true or false"),
     ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nheaders = [\"From\"] #!", "X-Case-Id"),
     ("sources = [\"192.0.2.0/28\"]", "sources = [\"192.0.2.0/28\"]\nstrip = \"abc\" #!", "digits"),
     // Seats.

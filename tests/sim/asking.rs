@@ -156,21 +156,21 @@ fn a_department_that_is_lost_in_a_consultation_leaves_the_citizen_with_his_opera
 fn a_seat_that_dials_while_no_media_port_is_free_is_told_so() {
     let mut w = hotline(5, 2);
     talking(&mut w, HangUp::AfterAnswer(S(30)));
-    w.no_ports = true;
+    w.no_ports = Some(media::OpenFailure::NoneFree);
     let second = w.seat_dials(1001, "601", HangUp::Never);
     w.run(S(1));
     assert_eq!(told(&w, second), ["refused 503"]);
-    w.no_ports = false;
+    w.no_ports = None;
     w.seat_does(1002, WhenRung::Rings, None);
     w.citizen_calls("13899999999", HangUp::AfterAnswer(S(30)));
     w.run(S(1));
     w.seat_dials(1002, "*131", HangUp::Never);
     w.run(S(20));
-    w.no_ports = true;
+    w.no_ports = Some(media::OpenFailure::NoneFree);
     let picks = w.seat_dials(1002, "*8", HangUp::Never);
     w.run(S(1));
     assert_eq!(told(&w, picks), ["refused 503"]);
-    w.no_ports = false;
+    w.no_ports = None;
     settle(&mut w);
 }
 

@@ -14,6 +14,7 @@ mod early;
 mod inside;
 mod keys;
 mod malice;
+mod media_access;
 mod nuisance;
 mod outward;
 mod peer;

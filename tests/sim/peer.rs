@@ -68,6 +68,11 @@ impl Peer {
         }
     }
 
+    /// From here on it speaks from this address.
+    pub fn moves(&mut self, at: &str) {
+        self.at = at.parse().unwrap();
+    }
+
     /// Sends a request: the next in the dialog. Gives its CSeq number.
     pub fn asks(&mut self, w: &mut World, method: &str, headers: &str, body: &str) -> u32 {
         self.cseq += 1;

@@ -75,7 +75,7 @@ pub struct World {
     pub traced: Vec<hotline_gateway::gateway::trace::Traced>,
     pub open_ports: BTreeMap<hotline_gateway::id::LegId, u16>,
     /// The media plane has no port left.
-    pub no_ports: bool,
+    pub no_ports: Option<media::OpenFailure>,
     /// Trunks' far ends: each answers every request with this status, or is silent.
     pub peers: BTreeMap<SocketAddr, Option<u16>>,
     /// What came to them.
@@ -133,7 +133,7 @@ impl World {
             overheard: None,
             traced: Vec::new(),
             open_ports: BTreeMap::new(),
-            no_ports: false,
+            no_ports: None,
             peers: BTreeMap::new(),
             to_peers: Vec::new(),
             config,
@@ -438,9 +438,8 @@ impl World {
         self.commands.push(command.clone());
         let soon = Duration::from_micros(100);
         match command {
-            media::Command::Open { leg, .. } if self.no_ports => {
-                let failed = media::Event::OpenFailed { leg, reason: "no port is free" };
-                self.after(soon, Delivery::Media(failed));
+            media::Command::Open { leg, .. } if let Some(why) = self.no_ports => {
+                self.after(soon, Delivery::Media(media::Event::OpenFailed { leg, why }));
             }
             media::Command::Open { leg, .. } => {
                 let port = 20_000 + (self.next % 10_000) as u16 * 2;

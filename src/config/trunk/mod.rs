@@ -7,6 +7,7 @@ mod target;
 pub use source::Source;
 pub use target::Target;
 
+use super::address::Prefix;
 use super::duration;
 use super::name;
 use super::problem::{Fault, Problems, Span, fault};
@@ -45,6 +46,8 @@ pub(super) const KEYS: &[&str] = &[
     "session_expires",
     "reliable",
     "early_media",
+    "media_sources",
+    "symmetric_rtp",
 ];
 
 /// Who brings calls, and how it behaves.
@@ -104,6 +107,10 @@ pub struct Trunk {
     pub reliable: Reliable,
     /// Whether the caller hears us before the call is answered.
     pub early_media: bool,
+    /// Where its media may come from, beside the address it describes and the one its signalling comes from.
+    pub media_sources: Vec<Prefix>,
+    /// Whether media is sent where its packets come from; otherwise always where it describes.
+    pub symmetric_rtp: bool,
 }
 
 /// What a trunk must prove, besides coming from its sources.
@@ -191,6 +198,8 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         session_expires: timer(t, "session_expires", Duration::from_secs(90), Duration::ZERO, problems),
         reliable: t.text("reliable", problems, reliable).unwrap_or(Reliable::Supported),
         early_media: t.flag("early_media", false, problems),
+        media_sources: list(t, "media_sources", problems, source::media_source).unwrap_or_default(),
+        symmetric_rtp: t.flag("symmetric_rtp", true, problems),
         certificates: certificates.unwrap_or_default(),
     };
     proven(&trunk, t, problems);

@@ -78,6 +78,17 @@ pub(super) fn source(text: &str) -> Result<Source, Fault> {
     Ok(Source { net, transport, port })
 }
 
+/// `192.0.2.10`, `192.0.2.0/28`, `2001:db8::/32`: media has neither a transport nor a fixed port.
+pub(super) fn media_source(text: &str) -> Result<Prefix, Fault> {
+    match source(text)? {
+        Source { net, transport: None, port: None } => Ok(net),
+        _ => Err(fault(
+            format!("`{text}` is more than an address"),
+            "leave transport and port out: any port is taken",
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

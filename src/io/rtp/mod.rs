@@ -165,8 +165,8 @@ pub fn spawn(
 ) -> io::Result<(Commander, JoinHandle<()>)> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| io::Error::other(e.to_string()))?;
-    let mut random = Random::from_seed(seed);
-    let ports = Ports::new(config.ports.clone(), config.rest, random.bits());
+    let random = Random::from_seed(seed);
+    let ports = Ports::new(config.ports.clone(), config.rest);
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), worker::WAKER)?;
     let (queue, commands) = sync_channel(QUEUE);

@@ -1,10 +1,16 @@
 //! The sockets of one leg.
 
-use crate::media::Through;
+use crate::media::{Bound, Shortage, Through};
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+
+/// No file descriptor is left on the machine, or in this process; no buffer is left. The numbers of Linux (errno(3)): the
+/// standard library has no names for them.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const ENOBUFS: i32 = 105;
 
 /// A leg's RTP socket, and its RTCP socket once it has one.
 #[derive(Debug)]
@@ -31,6 +37,20 @@ impl Sockets {
             Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => once(),
             sent => sent,
         }
+    }
+}
+
+/// What an attempt to bind a port came to. Only what is said of this port lets another one be tried: whatever else stands
+/// in the way stands in the way of every port.
+pub(super) fn outcome(bound: io::Result<()>) -> Bound {
+    let Err(e) = bound else { return Bound::Ours };
+    match (e.kind(), e.raw_os_error()) {
+        (io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied, _) => Bound::Taken,
+        (_, Some(ENFILE | EMFILE)) => Bound::Short(Shortage::Descriptors),
+        (io::ErrorKind::OutOfMemory, _) | (_, Some(ENOBUFS)) => Bound::Short(Shortage::Memory),
+        // A new socket found no room among those that are watched.
+        (io::ErrorKind::StorageFull, _) => Bound::Short(Shortage::Memory),
+        _ => Bound::Short(Shortage::Address),
     }
 }
 
@@ -61,4 +81,28 @@ fn open(address: SocketAddr, beside: bool) -> io::Result<UdpSocket> {
     }
     socket.bind(&address.into())?;
     Ok(UdpSocket::from_std(socket.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_of_the_port_lets_another_port_be_tried() {
+        let of = |code| outcome(Err(io::Error::from_raw_os_error(code)));
+        let [eacces, eaddrinuse, eaddrnotavail] = [13, 98, 99];
+        let [enomem, enospc, eafnosupport] = [12, 28, 97];
+        assert_eq!(outcome(Ok(())), Bound::Ours);
+        assert_eq!([of(eaddrinuse), of(eacces)], [Bound::Taken; 2]);
+        assert_eq!([of(EMFILE), of(ENFILE)], [Bound::Short(Shortage::Descriptors); 2]);
+        assert_eq!([of(ENOBUFS), of(enomem), of(enospc)], [Bound::Short(Shortage::Memory); 3]);
+        assert_eq!([of(eaddrnotavail), of(eafnosupport)], [Bound::Short(Shortage::Address); 2]);
+    }
+
+    #[test]
+    fn a_port_of_another_socket_is_taken_and_not_a_shortage() {
+        let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let second = bind(first.local_addr().unwrap());
+        assert_eq!(outcome(second.map(drop)), Bound::Taken);
+    }
 }

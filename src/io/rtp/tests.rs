@@ -4,7 +4,7 @@ use super::{Commander, Config, spawn};
 use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
-use crate::media::{Command, Event, Family, Remote};
+use crate::media::{Command, Event, Family, OpenFailure, Remote, Shortage, Sources, Towards};
 use crate::sdp::{Codec, Direction};
 use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
@@ -79,6 +79,12 @@ impl Gateway {
     }
 
     fn describe(&self, phone: &Phone, change: impl FnOnce(&mut Remote)) {
+        let signalled = phone.at().ip();
+        let sources = Sources { signalled, listed: Arc::from([]), towards: Towards::Source };
+        self.describe_with(phone, sources, change);
+    }
+
+    fn describe_with(&self, phone: &Phone, sources: Sources, change: impl FnOnce(&mut Remote)) {
         let at = phone.at();
         let mut remote = Remote {
             rtp: at,
@@ -91,7 +97,7 @@ impl Gateway {
             ptime_ms: 20,
         };
         change(&mut remote);
-        self.commander.send(Command::Remote { leg: phone.leg, remote });
+        self.commander.send(Command::Remote { leg: phone.leg, remote, sources });
     }
 
     /// A leg that was opened and described before this has been obeyed: commands are obeyed in order.
@@ -252,6 +258,142 @@ fn a_third_party_is_not_heard() {
     a.socket.send_to(b"noise", a.gateway).unwrap();
     a.speak(2);
     assert_eq!(b.hear().1[0], 2, "the forged packets came first and were not passed on");
+}
+
+/// An attacker: at an address of its own, and what it tries.
+struct Attacker(UdpSocket);
+
+impl Attacker {
+    fn at(address: &str) -> Attacker {
+        let socket = UdpSocket::bind((address, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Attacker(socket)
+    }
+
+    /// 26 small packets and 26 whole ones in one burst.
+    fn bursts(&self, at: SocketAddr) {
+        let mut packet = vec![0; 172];
+        for n in 0..52 {
+            let length = if n < 26 { 13 } else { 172 };
+            let (payload_type, marker) = (8, false);
+            let header =
+                Header { payload_type, marker, sequence: n, timestamp: 0, ssrc: 0xbad, payload: 12..length };
+            packet[12..].fill(66);
+            header.write(&mut packet);
+            self.0.send_to(&packet[..length], at).unwrap();
+        }
+    }
+
+    fn heard_nothing(&self) -> bool {
+        self.0.recv(&mut [0; 2_048]).is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock)
+    }
+}
+
+/// The gateway on all of loopback, so that peers may be at addresses of their own.
+fn on_all_loopback() -> Gateway {
+    Gateway::start(|c| c.address = Ipv4Addr::UNSPECIFIED)
+}
+
+#[test]
+fn a_burst_from_elsewhere_before_the_first_packet_gets_nothing() {
+    let mut gateway = on_all_loopback();
+    for _ in 0..20 {
+        let (mut a, mut b) = (gateway.phone(), gateway.phone());
+        gateway.bridge(&a, &b);
+        let attacker = Attacker::at("127.0.0.66");
+        attacker.bursts(a.gateway);
+        b.speak(9);
+        assert_eq!(a.hear().1, [9; 160], "the way back goes to the peer");
+        for n in 1..30 {
+            a.speak(n);
+            assert_eq!(b.hear().1, [n; 160]);
+            attacker.bursts(a.gateway);
+            b.speak(n);
+            assert_eq!(a.hear().1, [n; 160]);
+        }
+        assert!(attacker.heard_nothing());
+    }
+}
+
+#[test]
+fn a_burst_in_mid_call_after_the_port_has_moved_gets_nothing() {
+    let mut gateway = on_all_loopback();
+    for _ in 0..8 {
+        let (mut a, mut b) = (gateway.phone(), gateway.phone());
+        gateway.bridge(&a, &b);
+        a.speak(1);
+        assert_eq!(b.hear().1, [1; 160]);
+        a.socket = UdpSocket::bind((HERE, 0)).unwrap();
+        a.socket.set_read_timeout(Some(LIMIT)).unwrap();
+        gateway.describe(&a, |_| {});
+        gateway.settled();
+        // One elsewhere, one at the peer's own host: the described port takes the leg back from either.
+        let attackers = [Attacker::at("127.0.0.66"), Attacker::at("127.0.0.1")];
+        attackers.iter().for_each(|attacker| attacker.bursts(a.gateway));
+        a.speak(2);
+        while b.hear().1 != [2; 160] {}
+        for n in 3..30 {
+            attackers.iter().for_each(|attacker| attacker.bursts(a.gateway));
+            a.speak(n);
+            assert_eq!(b.hear().1, [n; 160]);
+            b.speak(n);
+            assert_eq!(a.hear().1, [n; 160]);
+        }
+        assert!(attackers.iter().all(Attacker::heard_nothing));
+    }
+}
+
+#[test]
+fn a_phone_behind_translation_has_no_dead_air_and_no_other_host_gets_in() {
+    let mut gateway = on_all_loopback();
+    let (mut a, mut b) = (gateway.phone(), gateway.phone());
+    // It describes its address inside; its signalling comes from where its translation puts it.
+    a.socket = UdpSocket::bind(("127.0.0.2", 0)).unwrap();
+    a.socket.set_read_timeout(Some(LIMIT)).unwrap();
+    gateway.describe(&a, |r| r.rtp = "10.255.255.5:4000".parse().unwrap());
+    gateway.bridge(&a, &b);
+    let attacker = Attacker::at("127.0.0.66");
+    attacker.bursts(a.gateway);
+    a.speak(1);
+    assert_eq!(b.hear().1, [1; 160], "heard from the first packet");
+    b.speak(1);
+    assert_eq!(a.hear().1, [1; 160], "and hears from then on");
+    for n in 2..30 {
+        attacker.bursts(a.gateway);
+        a.speak(n);
+        assert_eq!(b.hear().1, [n; 160]);
+        b.speak(n);
+        assert_eq!(a.hear().1, [n; 160]);
+    }
+    assert!(attacker.heard_nothing());
+}
+
+#[test]
+fn a_peer_without_symmetric_rtp_is_sent_to_where_it_describes() {
+    let mut gateway = on_all_loopback();
+    let (mut a, mut b) = (gateway.phone(), gateway.phone());
+    let sender = UdpSocket::bind((HERE, 0)).unwrap();
+    let sources = Sources { signalled: HERE, listed: Arc::from([]), towards: Towards::Description };
+    gateway.describe_with(&a, sources, |_| {});
+    gateway.bridge(&a, &b);
+    for n in 1..5 {
+        let packet = a.packet(8, &[n; 160]);
+        sender.send_to(&packet, a.gateway).unwrap();
+        assert_eq!(b.hear().1, [n; 160]);
+        b.speak(n);
+        assert_eq!(a.hear().1, [n; 160]);
+    }
+}
+
+#[test]
+fn an_address_this_machine_has_not_refuses_at_once_and_is_named() {
+    let mut gateway = Gateway::start(|c| c.address = Ipv4Addr::new(192, 0, 2, 99));
+    for _ in 0..3 {
+        let leg = LegId::new(Wall(0), &mut gateway.random);
+        gateway.commander.send(Command::Open { leg, family: Family::V4 });
+        let failed = gateway.until(|e| matches!(e, Event::OpenFailed { .. }));
+        assert_eq!(failed, Event::OpenFailed { leg, why: OpenFailure::Short(Shortage::Address) });
+    }
 }
 
 #[test]

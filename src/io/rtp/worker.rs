@@ -1,6 +1,6 @@
 //! The worker's loop: wait, drain what is ready, play what is due, tell what happened.
 
-use super::sockets::{Sockets, bind, bind_beside};
+use super::sockets::{Sockets, bind, bind_beside, outcome};
 use super::{Config, OnEvents, Shared};
 use crate::media::pace::Pace;
 use crate::media::relay::{Output, Relay, Send};
@@ -41,6 +41,8 @@ pub(super) struct Worker {
     /// What arrived before this has been read. Silence is judged up to here: while the process was stopped, nothing was.
     read_to: Mono,
     sockets: Vec<Option<Sockets>>,
+    /// Legs whose RTP socket still hears the former source alone, in want of a new one; at most all of them.
+    unrenewed: Vec<Key>,
     /// Sockets that were not drained in their turn.
     again: Vec<(Key, Through)>,
     buffer: Box<[u8; DATAGRAM]>,
@@ -70,6 +72,7 @@ impl Worker {
             on_events,
             start: Instant::now(),
             sockets: Vec::new(),
+            unrenewed: Vec::new(),
             again: Vec::new(),
             buffer: Box::new([0; DATAGRAM]),
             out: Vec::new(),
@@ -194,6 +197,10 @@ impl Worker {
             *unsent += u64::from(!put(sockets, send, packet))
         });
         self.relay.handle_timeout(self.read_to, &mut self.out);
+        // One in a turn: while there is no descriptor for it, there is none for the next.
+        if let Some(key) = self.unrenewed.pop() {
+            self.relearn(now, key);
+        }
         self.carry_out(now);
     }
 
@@ -205,11 +212,13 @@ impl Worker {
                 match output {
                     Output::Event(event) => self.note(event),
                     Output::Bind(key, family, port) => {
-                        let bound = self.open(key, family, port).is_ok();
+                        let bound = outcome(self.open(key, family, port));
                         self.relay.bound(now, key, bound, &mut self.out);
                     }
-                    // Held by another program: the leg goes without reports.
-                    Output::BindReports(key, port) => drop(self.open_reports(key, port)),
+                    Output::BindReports(key, port) => {
+                        let bound = outcome(self.open_reports(key, port));
+                        self.relay.bound_reports(key, bound);
+                    }
                     Output::Hold(key, source) => self.hold(key, source),
                     Output::Relearn(key) => self.relearn(now, key),
                     Output::Release(key) => {
@@ -254,8 +263,8 @@ impl Worker {
     fn relearn(&mut self, now: Mono, key: Key) {
         // What is already there came from the former source, and is heard.
         self.drain(now, key, Through::Rtp);
-        if let Err(e) = self.disconnect(key) {
-            tracing::warn!(error = %e, "a media socket could not be renewed; a new media address of its peer is not heard");
+        if self.disconnect(key).is_err() && !self.unrenewed.contains(&key) {
+            self.unrenewed.push(key);
         }
     }
 
