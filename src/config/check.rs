@@ -90,15 +90,10 @@ pub(super) fn addresses(
 fn readable_on_the_way(grpc: &Grpc, http: &Http, places: &Places, problems: &mut Problems<'_>) {
     let beyond = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
     if beyond(grpc.listen) && !grpc.allow_plaintext {
-        let what = format!("grpc.listen: {} is beyond loopback, where gRPC goes without TLS", grpc.listen);
-        let cure = "listen at 127.0.0.1 behind a proxy that has TLS, or add `allow_plaintext = true` to [grpc] where \
-                    nobody else reads the network";
-        problems.add(&places.grpc, fault(what, cure));
-    } else if beyond(grpc.listen) {
         let what =
             format!("grpc.listen: at {} the API token and callers' numbers go without TLS", grpc.listen);
-        let cure =
-            "keep every other machine off that port, or listen at 127.0.0.1 behind a proxy that has TLS";
+        let cure = "listen at 127.0.0.1 behind a proxy that has TLS, or say with `allow_plaintext = true` in [grpc] that \
+                    no other party reads that network";
         problems.warn(&places.grpc, fault(what, cure));
     }
     if beyond(http.listen) {

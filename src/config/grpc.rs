@@ -12,7 +12,7 @@ pub(super) const KEYS: &[&str] = &["listen", "allow_plaintext", "connections", "
 pub struct Grpc {
     /// The listening point. Port 0 lets the system choose one.
     pub listen: SocketAddr,
-    /// Whether it may lie beyond loopback: what goes over gRPC is not encrypted.
+    /// Whether it lies beyond loopback on purpose: what goes over gRPC is not encrypted.
     pub allow_plaintext: bool,
     /// Connections at one time.
     pub connections: u32,
