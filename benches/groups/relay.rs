@@ -7,7 +7,7 @@ use hotline_gateway::media::prompt::Prompts;
 use hotline_gateway::media::relay::{Output, Relay};
 use hotline_gateway::media::rtp::Header;
 use hotline_gateway::media::{Bound, Command, Family, Key, Remote, Sources, Through, Towards, g711};
-use hotline_gateway::sdp::{Codec, Direction};
+use hotline_gateway::sdp::{Codec, Direction, Numbers};
 use hotline_gateway::time::{Duration, Mono, Wall};
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -38,6 +38,7 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
                 codec,
                 payload_type: codec.static_payload_type(),
                 telephone_event: Some(101),
+                receive: Numbers { audio: codec.static_payload_type(), telephone_event: Some(101) },
                 direction: Direction::SendRecv,
                 ptime_ms: 20,
             };

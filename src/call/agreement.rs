@@ -4,7 +4,7 @@ use super::rules::{PeerRules, Rules};
 use crate::config::Dtmf;
 use crate::id::LegId;
 use crate::media::{self, Family};
-use crate::sdp::{Author, Codec, Description, Direction, Negotiated, NoCommonCodec};
+use crate::sdp::{Author, Codec, Description, Direction, Negotiated, NoCommonCodec, Offered};
 use crate::sip::{Flow, Message, Outgoing};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -101,17 +101,19 @@ impl Agreement {
         media::Command::Open { leg: self.leg, family: self.family }
     }
 
-    /// Our next offer of `codecs`. `None` while there is no port.
-    pub fn offer(&mut self, rules: &Rules, flow: Flow, codecs: &[Codec]) -> Option<String> {
+    /// Our next offer of `codecs`, with what it says we take. `None` while there is no port.
+    pub fn offer(&mut self, rules: &Rules, flow: Flow, codecs: &[Codec]) -> Option<(String, Offered)> {
         let wish = self.wish;
         Some(self.author(rules, flow)?.offer(codecs, wish))
     }
 
-    /// What we said last as an offer, with the codec it stands for: nothing changes.
-    pub fn said_again(&mut self, rules: &Rules, flow: Flow) -> Option<(String, Vec<Codec>)> {
-        let agreed = self.agreed?.codec;
+    /// What we said last as an offer, with what it stands for: nothing changes.
+    pub fn said_again(&mut self, rules: &Rules, flow: Flow) -> Option<(String, Offered)> {
+        let Negotiated { codec, receive, .. } = self.agreed?;
         let said = self.author(rules, flow)?.said()?.to_owned();
-        Some((said, vec![agreed]))
+        let offered =
+            Offered { codecs: vec![(codec, receive.audio)], telephone_event: receive.telephone_event };
+        Some((said, offered))
     }
 
     /// Our answer to the peer's offer, with what it comes to: our codecs in our order. `None` while there is no port. The
@@ -155,6 +157,7 @@ impl Agreement {
             codec: negotiated.codec,
             payload_type: negotiated.payload_type,
             telephone_event: negotiated.telephone_event,
+            receive: negotiated.receive,
             direction: negotiated.direction,
             ptime_ms: negotiated.ptime_ms,
         };

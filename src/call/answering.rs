@@ -10,7 +10,7 @@ use super::story::Cx;
 use crate::acd;
 use crate::event::{CallState, EndReason, EndedBy, RefusalReason, What};
 use crate::id::LegId;
-use crate::sdp::{self, Codec};
+use crate::sdp::{self, Offered};
 use crate::sip::reliable::{self, Carries};
 use crate::sip::{Dialog, Message, Outgoing, ServerTx, option_tag};
 
@@ -32,8 +32,8 @@ pub enum Said {
     Unreliably(String),
     /// Our answer, or our offer and the peer's answer: the 200 OK says nothing of it.
     Reliably,
-    /// Our offer of these codecs; the answer comes in the PRACK.
-    Offered(Vec<Codec>),
+    /// Our offer; the answer comes in the PRACK.
+    Offered(Offered),
 }
 
 impl Call {
@@ -69,8 +69,9 @@ impl Call {
             },
             None => {
                 let codecs = caller.conduct.peer.codecs.clone();
-                body = caller.media.offer(cx.rules, *flow, &codecs);
-                said = Said::Offered(codecs);
+                let Some((text, offered)) = caller.media.offer(cx.rules, *flow, &codecs) else { return };
+                body = Some(text);
+                said = Said::Offered(offered);
             }
         }
         let tag = caller.id.to_string();
@@ -142,10 +143,10 @@ impl Call {
                 None => return,
             },
             (Said::Nothing, None) => {
-                let offered = caller.conduct.peer.codecs.clone();
-                let body = caller.media.offer(cx.rules, flow, &offered);
+                let codecs = caller.conduct.peer.codecs.clone();
+                let Some((body, offered)) = caller.media.offer(cx.rules, flow, &codecs) else { return };
                 awaited = Awaited::Answer { cseq, offered };
-                body
+                Some(body)
             }
         };
         let tag = caller.id.to_string();
@@ -212,11 +213,11 @@ impl Call {
             return respond(tx, Outgoing::response(prack, 200, None), cx);
         };
         cx.out.extend(next.map(|response| Output::Respond { tx: *invite, response }));
-        let described = arrival::described(prack);
+        let described = arrival::described(prack, *flow);
         let mut ok = Outgoing::response(prack, 200, None);
         let agreed = match (&early.said, described) {
-            (Said::Offered(codecs), answer) => {
-                let answer = answer.and_then(|answer| sdp::accepted(codecs, &answer).ok());
+            (Said::Offered(offered), answer) => {
+                let answer = answer.and_then(|answer| sdp::accepted(offered, &answer).ok());
                 if answer.is_none() {
                     respond(tx, Outgoing::response(prack, 488, None), cx);
                     return self.refuse(RefusalReason::BadMedia, 488, cx);

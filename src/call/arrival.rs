@@ -98,7 +98,7 @@ pub fn read_scheme(invite: &Message) -> Result<(), Refusal> {
 /// Checks what only the INVITE itself can tell. RFC 3261 sections 8.2.2.3 (Require), 8.2.3 (content), 13.3.1; RFC 4028
 /// section 9 (422). Audio in a family of addresses we have no media in is refused as such (RFC 3261 section 20.43).
 pub fn read_arrival(
-    invite: &Message,
+    (invite, flow): (&Message, &Flow),
     peer: &PeerRules,
     rules: &Rules,
 ) -> Result<Option<Description>, Refusal> {
@@ -126,7 +126,8 @@ pub fn read_arrival(
         return Err(bad(406));
     }
     let Some(body) = description(invite)? else { return Ok(None) };
-    let offer = sdp::parse(body).map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;
+    let offer = sdp::parse_from(body, flow.remote.ip())
+        .map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;
     if !offer.codecs.iter().any(|(c, _)| peer.codecs.contains(c)) {
         return Err(Refusal::new(RefusalReason::BadMedia, 488));
     }
@@ -137,13 +138,14 @@ pub fn read_arrival(
     Ok(Some(offer))
 }
 
-/// The session description of a response, an ACK or a PRACK: what cannot be read there cannot be refused either.
-pub fn described(message: &Message) -> Option<Description> {
+/// The session description of a response, an ACK or a PRACK of the dialog on `flow`: what cannot be read there cannot be
+/// refused either.
+pub fn described(message: &Message, flow: Flow) -> Option<Description> {
     let body = match message.header("Content-Type") {
         Some(_) => description(message).ok()??,
         None => message.body(),
     };
-    sdp::parse(body).ok()
+    sdp::parse_from(body, flow.remote.ip()).ok()
 }
 
 /// The session description a message carries, if it carries one. A body we cannot read is refused with 415 and what we

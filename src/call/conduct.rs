@@ -5,12 +5,13 @@ use super::pace::Pace;
 use super::reoffer::Reoffer;
 use super::rules::PeerRules;
 use crate::config::Reliable;
-use crate::sdp::Codec;
+use crate::sdp::Offered;
 use crate::sip::door::{Standing, allowed};
 use crate::sip::reliable::{self, Provisionals};
 use crate::sip::session_timer::{self, SessionTimer};
-use crate::sip::{Message, Outgoing, option_tag};
+use crate::sip::{KeyPress, Message, Outgoing, option_tag};
 use crate::time::Mono;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// How a leg deals with its peer.
@@ -28,8 +29,8 @@ pub struct Conduct {
     pub ack: Awaited,
     /// What we ask the peer inside the dialog.
     pub reoffer: Reoffer,
-    /// INFOs of ours that wait for their answer.
-    pub keys_out: u8,
+    /// Keys for the peer by INFO: the first was sent and is not answered yet.
+    pub keys: VecDeque<KeyPress>,
     /// How much the peer may ask.
     pub pace: Pace,
 }
@@ -55,12 +56,12 @@ pub enum Awaited {
         /// The CSeq number of the INVITE.
         cseq: u32,
     },
-    /// One that brings the answer to our offer of these codecs.
+    /// One that brings the answer to our offer.
     Answer {
         /// The CSeq number of the INVITE.
         cseq: u32,
         /// What we offered.
-        offered: Vec<Codec>,
+        offered: Offered,
     },
 }
 
@@ -84,7 +85,7 @@ impl Conduct {
             provisionals: Provisionals::new(bits),
             ack: Awaited::Nothing,
             reoffer: Reoffer::default(),
-            keys_out: 0,
+            keys: VecDeque::new(),
             pace: Pace::default(),
             peer,
         }

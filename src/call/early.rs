@@ -3,7 +3,7 @@
 //! description each gave. A part of any leg that calls somebody.
 
 use super::arrival;
-use crate::sdp::{self, Codec, Negotiated};
+use crate::sdp::{self, Negotiated, Offered};
 use crate::sip::reliable::{Heard, Order};
 use crate::sip::{Dialog, Flow, Inside, Message, Method, Outgoing};
 
@@ -19,8 +19,20 @@ pub struct EarlyDialogs(Vec<Early>);
 struct Early {
     dialog: Dialog,
     heard: Heard,
-    /// The answer a reliable response brought: no later one counts (RFC 3261 section 13.2.1).
-    settled: Option<Negotiated>,
+    answer: Answer,
+}
+
+/// The peer's answer to the offer of our INVITE, as far as one early dialog has brought it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// None yet.
+    #[default]
+    Owed,
+    /// An unreliable response described this last. It stands when the 2xx says nothing of the media; a description of the
+    /// 2xx takes its place: carriers that send an announcement before the answer move the audio there.
+    Told(Negotiated),
+    /// A reliable response brought this: no later one counts (RFC 3261 section 13.2.1).
+    Settled(Negotiated),
 }
 
 /// What a provisional response brings.
@@ -35,11 +47,11 @@ pub struct Progress {
 }
 
 impl EarlyDialogs {
-    /// Takes a provisional response to `invite`, which offered `codecs`.
+    /// Takes a provisional response to `invite`, which made this offer.
     pub fn hear(
         &mut self,
         invite: &Outgoing,
-        codecs: &[Codec],
+        offered: &Offered,
         (flow, inside): (Flow, Inside),
         response: &Message,
     ) -> Progress {
@@ -51,7 +63,7 @@ impl EarlyDialogs {
                 let dialog = Dialog::uac(invite, flow, response).filter(|_| self.0.len() < MOST);
                 let Some(dialog) = dialog else { return news };
                 let dialog = dialog.going(inside);
-                self.0.push(Early { dialog, heard: Heard::default(), settled: None });
+                self.0.push(Early { dialog, heard: Heard::default(), answer: Answer::Owed });
                 self.0.len() - 1
             }
         };
@@ -60,11 +72,16 @@ impl EarlyDialogs {
         if order == Order::Ignored {
             return Progress::default();
         }
-        let answer = arrival::described(response).and_then(|a| sdp::accepted(codecs, &a).ok());
-        let described = if early.settled.is_none() { answer } else { None };
+        let answer = arrival::described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok());
+        let described = if matches!(early.answer, Answer::Settled(_)) { None } else { answer };
+        if let Some(described) = described {
+            early.answer = match order {
+                Order::Next(_) => Answer::Settled(described),
+                Order::Unreliable | Order::Ignored => Answer::Told(described),
+            };
+        }
         let prack = match order {
             Order::Next(rack) => {
-                early.settled = early.settled.or(answer);
                 let request = early.dialog.request(Method::Prack).with("RAck", rack);
                 Some((early.dialog.flow(), request))
             }
@@ -73,33 +90,34 @@ impl EarlyDialogs {
         Progress { is_new: true, prack, described }
     }
 
-    /// The dialog a 2xx to `invite` begins, and the answer that was settled before it.
+    /// The dialog a 2xx to `invite` begins, and what that dialog has brought of the answer before: the description of
+    /// another phone behind the address is not its (RFC 3261 section 12.1.2).
     pub fn confirm(
         &mut self,
         invite: &Outgoing,
         (flow, inside): (Flow, Inside),
         response: &Message,
-    ) -> Option<(Dialog, Option<Negotiated>)> {
+    ) -> Option<(Dialog, Answer)> {
         let confirmed = Dialog::uac(invite, flow, response)?.going(inside);
         let at = self.0.iter().position(|e| Some(e.dialog.remote_tag()) == response.to_tag());
         Some(match at {
             Some(at) => {
                 let early = self.0.swap_remove(at);
-                (confirmed.continuing(&early.dialog), early.settled)
+                (confirmed.continuing(&early.dialog), early.answer)
             }
-            None => (confirmed, None),
+            None => (confirmed, Answer::Owed),
         })
     }
 
     /// Whether the peer that has this tag still owes the answer to the offer of our INVITE.
     pub fn owes_answer(&self, tag: &str) -> bool {
-        self.0.iter().any(|e| e.dialog.remote_tag() == tag && e.settled.is_none())
+        self.0.iter().any(|e| e.dialog.remote_tag() == tag && !matches!(e.answer, Answer::Settled(_)))
     }
 
     /// What an UPDATE of that peer came to: it is what counts when the answer says nothing of the media.
     pub fn settle(&mut self, tag: &str, agreed: Negotiated) {
         if let Some(early) = self.0.iter_mut().find(|e| e.dialog.remote_tag() == tag) {
-            early.settled = Some(agreed);
+            early.answer = Answer::Settled(agreed);
         }
     }
 
@@ -119,7 +137,17 @@ impl EarlyDialogs {
     }
 }
 
-/// The answer in a 2xx to an INVITE of ours that offered `codecs`; one settled before wins.
-pub fn answer_of(settled: Option<Negotiated>, codecs: &[Codec], response: &Message) -> Option<Negotiated> {
-    settled.or_else(|| arrival::described(response).and_then(|a| sdp::accepted(codecs, &a).ok()))
+/// The answer that counts when a 2xx comes to an INVITE of ours that made this offer.
+pub fn answer_of(
+    before: Answer,
+    offered: &Offered,
+    (flow, response): (Flow, &Message),
+) -> Option<Negotiated> {
+    match before {
+        Answer::Settled(agreed) => Some(agreed),
+        Answer::Told(agreed) if response.body().is_empty() => Some(agreed),
+        Answer::Told(_) | Answer::Owed => {
+            arrival::described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok())
+        }
+    }
 }

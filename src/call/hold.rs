@@ -33,8 +33,11 @@ impl Call {
             let least = session_timer::LEAST.as_secs().to_string();
             return respond(tx, answer(422).with("Min-SE", least), cx);
         }
+        let Some(flow) = self.parts_of(leg, request.from_tag()).map(|parts| parts.dialog.flow()) else {
+            return respond(tx, answer(481), cx);
+        };
         let offer = match description(request) {
-            Ok(body) => body.map(sdp::parse).transpose(),
+            Ok(body) => body.map(|body| sdp::parse_from(body, flow.remote.ip())).transpose(),
             Err(refusal) => {
                 let refused =
                     refusal.header.into_iter().fold(answer(refusal.status), |r, (n, v)| r.with(n, v));
@@ -45,10 +48,7 @@ impl Call {
             Ok(offer) => offer,
             Err(e) => return respond(tx, answer(e.status()), cx),
         };
-        let Some(Parts { dialog, media, conduct }) = self.parts_of(leg, request.from_tag()) else {
-            return respond(tx, answer(481), cx);
-        };
-        let flow = dialog.flow();
+        let Some(Parts { media, conduct, .. }) = self.parts_of(leg, request.from_tag()) else { return };
         let invites = request.method() == Some(&Method::Invite);
         let cseq = request.cseq().0;
         let (body, agreed, awaited) = match offer {
@@ -59,9 +59,9 @@ impl Call {
             },
             // A re-INVITE without an offer asks for ours: all we can, in the direction we wish for.
             None if invites => {
-                let offered = media.codecs_like(&conduct.peer);
-                match media.offer(cx.rules, flow, &offered) {
-                    Some(body) => (Some(body), None, Awaited::Answer { cseq, offered }),
+                let codecs = media.codecs_like(&conduct.peer);
+                match media.offer(cx.rules, flow, &codecs) {
+                    Some((body, offered)) => (Some(body), None, Awaited::Answer { cseq, offered }),
                     None => return respond(tx, answer(500), cx),
                 }
             }

@@ -12,21 +12,12 @@ use crate::id::LegId;
 use crate::media;
 use crate::sip::{KeyPress, Message, Method, Outgoing, ServerTx};
 
-/// At most this many INFOs of one leg wait for their answer; a key pressed past them is lost. Nobody presses more in
-/// the half second after which a request that got lost is repeated.
-const UNANSWERED: u8 = 8;
+/// At most this many keys wait for the answer to the INFO of the one before; more are dropped. A number with its area code
+/// has twelve.
+const WAITING: usize = 32;
 
 /// What an INFO may carry.
 pub(super) const ACCEPT: &str = "application/dtmf-relay, application/dtmf";
-
-/// Which way a key came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
-    /// In the audio; the media plane passes it on by itself to a leg that takes it so.
-    Audio,
-    /// By INFO.
-    Signalling,
-}
 
 impl Call {
     /// An INFO inside the dialog of `leg`: a key, a sign of life, or nothing we know.
@@ -39,8 +30,9 @@ impl Call {
         match KeyPress::read(request) {
             Ok(press) => {
                 respond(tx, answer(200).with("Allow", self.allow(leg)), cx);
-                if let Some(press) = press {
-                    self.key_pressed(leg, press, Way::Signalling, cx);
+                // The media plane hears what comes in the audio, and tells one press from two.
+                if let (Some(KeyPress { key, held }), Some(_)) = (press, self.hears(leg)) {
+                    cx.out.push(Output::Media(media::Command::Pressed { leg, key, held }));
                 }
             }
             Err(415) => respond(tx, answer(415).with("Accept", ACCEPT), cx),
@@ -48,29 +40,43 @@ impl Call {
         }
     }
 
-    /// A key was pressed on `leg`: the other side of the conversation gets it, in its way.
-    pub(super) fn key_pressed(&mut self, leg: LegId, press: KeyPress, way: Way, cx: &mut Cx<'_>) {
+    /// A key was pressed on `leg`, as the media plane understood it: the other side of the conversation gets it by INFO if it
+    /// takes keys so. As events it has it from the media plane.
+    pub(super) fn key_pressed(&mut self, leg: LegId, press: KeyPress, cx: &mut Cx<'_>) {
         let Some(other) = self.hears(leg) else { return };
-        let Some(Parts { dialog, media, conduct }) = self.parts_of(other, None) else { return };
+        let Some(Parts { media, conduct, .. }) = self.parts_of(other, None) else { return };
         let takes_events = media.agreed.is_some_and(|agreed| agreed.telephone_event.is_some());
         let by_info = conduct.peer.dtmf == Dtmf::Info || !takes_events && conduct.can.takes_info;
-        if by_info {
-            if conduct.keys_out < UNANSWERED {
-                conduct.keys_out += 1;
-                let flow = dialog.flow();
-                let request = dialog.request(Method::Info).body("application/dtmf-relay", press.relay_body());
-                cx.out.push(Output::Request { leg: other, flow, request });
+        if by_info && conduct.keys.len() <= WAITING {
+            conduct.keys.push_back(press);
+            if conduct.keys.len() == 1 {
+                self.pass_key(other, cx);
             }
-        } else if way == Way::Signalling && takes_events {
-            let KeyPress { key, held } = press;
-            cx.out.push(Output::Media(media::Command::Press { leg: other, key, held }));
         }
     }
 
-    /// An INFO of ours was answered, or never will be.
-    pub(super) fn key_passed(&mut self, leg: LegId) {
+    /// Sends the INFO of the first key that waits. One at a time: two on their way at once may arrive the wrong way round, and
+    /// the peer then refuses the first (RFC 3261 section 12.2.2).
+    fn pass_key(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        let Some(Parts { dialog, conduct, .. }) = self.parts_of(leg, None) else { return };
+        let Some(press) = conduct.keys.front() else { return };
+        let flow = dialog.flow();
+        let request = dialog.request(Method::Info).body("application/dtmf-relay", press.relay_body());
+        cx.out.push(Output::Request { leg, flow, request });
+    }
+
+    /// An INFO of ours was answered: it is the next key's turn.
+    pub(super) fn key_passed(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         if let Some(Parts { conduct, .. }) = self.parts_of(leg, None) {
-            conduct.keys_out = conduct.keys_out.saturating_sub(1);
+            conduct.keys.pop_front();
+            self.pass_key(leg, cx);
+        }
+    }
+
+    /// An INFO of ours was never answered: the keys that wait come too late.
+    pub(super) fn keys_lost(&mut self, leg: LegId) {
+        if let Some(Parts { conduct, .. }) = self.parts_of(leg, None) {
+            conduct.keys.clear();
         }
     }
 

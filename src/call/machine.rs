@@ -6,7 +6,6 @@ use super::conduct::Conduct;
 use super::ending::{self, Ending};
 use super::fork::Fork;
 use super::inputs::{Input, Output, Reason};
-use super::keys::Way;
 use super::presence::{Broken, Owner};
 use super::rules::{QueueVoice, ServiceRules};
 use super::seat_leg::{SeatLeg, SeatSignalling};
@@ -367,8 +366,9 @@ impl Call {
                     self.story.tell(cx, What::MediaQuality(quality));
                 }
             }
-            media::Event::Digit { leg, digit } => {
-                self.key_pressed(leg, KeyPress::of(digit), Way::Audio, cx);
+            media::Event::Digit { leg, digit, held } => {
+                let usual = KeyPress::of(digit);
+                self.key_pressed(leg, KeyPress { held: held.unwrap_or(usual.held), ..usual }, cx);
             }
             media::Event::Quiet { leg } => self.seat_quiet(leg, cx),
             media::Event::Heard { .. } => {}

@@ -143,9 +143,10 @@ impl Call {
         for leg in self.seats.iter_mut().filter(|s| s.part == Part::Offered) {
             let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
             let target = target.clone();
-            let Some(invite) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else { continue };
+            let Some((invite, offered)) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else {
+                continue;
+            };
             cx.out.push(Output::Request { leg: leg.id, flow: target.flow, request: invite.clone() });
-            let offered = codecs.clone();
             leg.signalling =
                 SeatSignalling::Inviting { invite: Box::new(invite), target, offered, rang: None };
             rung.push(leg.id);
@@ -361,7 +362,7 @@ impl Call {
                     );
                 };
                 send_ack(leg, &dialog, response, cx);
-                let agreed = early::answer_of(settled, &offered, response);
+                let agreed = early::answer_of(settled, &offered, (flow, response));
                 seat.conduct.learn(response);
                 seat.conduct.timer.answered(cx.now.mono, response);
                 let rang = rang.map_or(Duration::ZERO, |r| cx.now.mono.since(r));
@@ -487,7 +488,7 @@ impl Call {
         match method {
             Method::Invite | Method::Bye => self.leg_failed(leg, cx),
             Method::Notify => self.notify_over(leg, 408, cx),
-            Method::Info => self.key_passed(leg),
+            Method::Info => self.keys_lost(leg),
             Method::Options => self.seat_untold(leg, cx),
             _ => {}
         }

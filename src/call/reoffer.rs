@@ -11,7 +11,7 @@ use super::story::Cx;
 use super::{agreement::Agreement, arrival, conduct::Conduct};
 use crate::event::{EndReason, EndedBy};
 use crate::id::{LegId, Random};
-use crate::sdp::{self, Codec};
+use crate::sdp::{self, Offered};
 use crate::sip::session_timer::Failed;
 use crate::sip::{Dialog, Message, Method};
 use crate::time::{Duration, Mono};
@@ -81,7 +81,7 @@ enum Out {
     #[default]
     Idle,
     /// A request is out.
-    Asked { ask: Ask, method: Method, cseq: u32, offered: Option<Vec<Codec>> },
+    Asked { ask: Ask, method: Method, cseq: u32, offered: Option<Offered> },
     /// After a glare.
     BackOff { until: Mono },
 }
@@ -192,7 +192,7 @@ impl Call {
             (_, Wanted::Refresh) => media.said_again(cx.rules, flow),
             (_, Wanted::Offer) => {
                 let codecs = media.codecs_like(&conduct.peer);
-                media.offer(cx.rules, flow, &codecs).map(|body| (body, codecs))
+                media.offer(cx.rules, flow, &codecs)
             }
         };
         if method == Method::Invite && described.is_none() {
@@ -208,9 +208,9 @@ impl Call {
         }
         let cseq = request.cseq();
         let mut offered = None;
-        if let Some((body, codecs)) = described {
+        if let Some((body, said)) = described {
             request = request.body("application/sdp", body);
-            offered = Some(codecs);
+            offered = Some(said);
         }
         conduct.reoffer.out = Out::Asked { ask, method, cseq, offered };
         cx.out.push(Output::Request { leg, flow, request });
@@ -266,9 +266,11 @@ impl Call {
     }
 
     /// The peer took our offer, and says what it makes of it. One it makes nothing of leaves the media as it is.
-    fn settled(&mut self, leg: LegId, offered: Option<Vec<Codec>>, response: &Message, cx: &mut Cx<'_>) {
-        let Some(codecs) = offered else { return };
-        let answer = arrival::described(response).and_then(|a| sdp::accepted(&codecs, &a).ok());
+    fn settled(&mut self, leg: LegId, offered: Option<Offered>, response: &Message, cx: &mut Cx<'_>) {
+        let Some(offered) = offered else { return };
+        let Some(Parts { dialog, .. }) = self.parts_of(leg, None) else { return };
+        let answer =
+            arrival::described(response, dialog.flow()).and_then(|a| sdp::accepted(&offered, &a).ok());
         if let Some(agreed) = answer {
             self.agree(leg, agreed, cx);
         }

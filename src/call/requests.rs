@@ -102,7 +102,7 @@ impl Call {
         }
         let again = *response.cseq().1 == Method::Invite && (200..300).contains(&status);
         match response.cseq().1 {
-            Method::Info if status >= 200 => self.key_passed(leg),
+            Method::Info if status >= 200 => self.key_passed(leg, cx),
             // Our ACK for a re-INVITE was lost.
             Method::Invite if again && leg == self.caller.id => {
                 if let Some(parts) = self.parts_of(leg, None) {
@@ -122,7 +122,9 @@ impl Call {
         match std::mem::replace(&mut parts.conduct.ack, Awaited::Nothing) {
             Awaited::Answer { cseq, offered } if cseq == ack.cseq().0 => {
                 let known = parts.media.agreed.is_some();
-                match arrival::described(ack).and_then(|answer| sdp::accepted(&offered, &answer).ok()) {
+                match arrival::described(ack, parts.dialog.flow())
+                    .and_then(|answer| sdp::accepted(&offered, &answer).ok())
+                {
                     Some(agreed) => self.agree(leg, agreed, cx),
                     // Inside a call what was agreed before still stands.
                     None if known => {}

@@ -9,7 +9,7 @@ use super::presence::Presence;
 use super::rules::Rules;
 use crate::caller;
 use crate::id::{CallId, LegId, PresentationId, SeatId};
-use crate::sdp::Codec;
+use crate::sdp::{Codec, Offered};
 use crate::sip::{Cause, Dialog, Method, Outgoing, Uri};
 use crate::time::Mono;
 
@@ -68,8 +68,8 @@ pub enum SeatSignalling {
         invite: Box<Outgoing>,
         /// Where it went.
         target: Target,
-        /// The codecs we offered.
-        offered: Vec<Codec>,
+        /// What we offered.
+        offered: Offered,
         /// The first 18x was seen at this moment.
         rang: Option<Mono>,
     },
@@ -145,8 +145,8 @@ pub fn invite(
     intro: &Introduction,
     codecs: &[Codec],
     rules: &Rules,
-) -> Option<Outgoing> {
-    let body = leg.media.offer(rules, target.flow, codecs)?;
+) -> Option<(Outgoing, Offered)> {
+    let (body, offered) = leg.media.offer(rules, target.flow, codecs)?;
     let host = intro.host.as_deref().unwrap_or(&rules.domain);
     let address = format!("<sip:{}@{host}>", caller::uri_user(&intro.number));
     let from = match intro.display.as_str() {
@@ -181,7 +181,7 @@ pub fn invite(
         true => invite.with("Privacy", "id"),
         false => invite.with("P-Asserted-Identity", address),
     };
-    Some(leg.conduct.ask(invite).body("application/sdp", body))
+    Some((leg.conduct.ask(invite).body("application/sdp", body), offered))
 }
 
 /// A URI as it may stand in To: without port and parameters (RFC 3261 table 1).

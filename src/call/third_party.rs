@@ -191,10 +191,11 @@ impl Call {
         }
         let mut codecs = third.conduct.peer.codecs.clone();
         codecs.sort_by_key(|c| Some(*c) != liked);
-        let Some(invite) = seat_leg::invite(third, &target, &intro, &codecs, cx.rules) else { return };
+        let Some((invite, offered)) = seat_leg::invite(third, &target, &intro, &codecs, cx.rules) else {
+            return;
+        };
         cx.out.push(Output::Request { leg, flow: target.flow, request: invite.clone() });
-        third.signalling =
-            SeatSignalling::Inviting { invite: Box::new(invite), target, offered: codecs, rang: None };
+        third.signalling = SeatSignalling::Inviting { invite: Box::new(invite), target, offered, rang: None };
         self.await_word(leg, cx);
     }
 

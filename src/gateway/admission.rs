@@ -95,7 +95,7 @@ impl Gateway {
         let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
         let admitted = welcome.and_then(|()| call::read_scheme(&invite));
         let admitted = admitted.and_then(|()| self.admit(&trunk, &received));
-        let admitted = admitted.and_then(|()| call::read_arrival(&invite, &peer, &self.rules));
+        let admitted = admitted.and_then(|()| call::read_arrival((&invite, &flow), &peer, &self.rules));
         match admitted {
             Ok(offer) => {
                 let marks = self.marks_of(now, history);

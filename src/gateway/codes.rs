@@ -72,7 +72,7 @@ impl Gateway {
         asked: Asked,
         out: &mut Vec<Output>,
     ) {
-        let offer = match call::read_arrival(&asked.invite, &self.rules.seat, &self.rules) {
+        let offer = match call::read_arrival((&asked.invite, &asked.flow), &self.rules.seat, &self.rules) {
             Ok(Some(offer)) => offer,
             Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
@@ -116,7 +116,7 @@ impl Gateway {
             return false;
         }
         let Asked { tx, flow, invite } = asked;
-        let offer = match call::read_arrival(invite, &self.rules.seat, &self.rules) {
+        let offer = match call::read_arrival((invite, flow), &self.rules.seat, &self.rules) {
             Ok(offer) => offer,
             Err(refusal) => {
                 self.turn_away(now, *tx, invite, refusal);
@@ -130,7 +130,7 @@ impl Gateway {
         let codecs = &self.rules.seat.codecs;
         let body = match &offer {
             Some(offer) => author.answer(offer, codecs, sdp::Direction::Inactive).ok().map(|(body, _)| body),
-            None => Some(author.offer(codecs, sdp::Direction::Inactive)),
+            None => Some(author.offer(codecs, sdp::Direction::Inactive).0),
         };
         let leg = LegId::new(now.wall, &mut self.random);
         let contact = self.rules.contact(flow, invite);

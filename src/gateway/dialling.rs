@@ -63,7 +63,7 @@ impl Gateway {
                 return self.refuse_seat(now, &asked, status, why);
             }
         };
-        let offer = match call::read_arrival(&asked.invite, &self.rules.seat, &self.rules) {
+        let offer = match call::read_arrival((&asked.invite, &asked.flow), &self.rules.seat, &self.rules) {
             Ok(Some(offer)) => offer,
             Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),

@@ -7,7 +7,7 @@ use super::Family;
 use super::latch::Sources;
 use crate::event::MediaQuality;
 use crate::id::LegId;
-use crate::sdp::{Codec, Direction};
+use crate::sdp::{Codec, Direction, Numbers};
 use crate::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,9 +49,9 @@ pub enum Command {
         /// The leg.
         leg: LegId,
     },
-    /// Press a key towards the leg as telephone-events (RFC 4733), after those pressed before. Ignored when the leg
-    /// takes none.
-    Press {
+    /// A key was pressed on the leg, as its signalling tells. Unless its RTP told of the same press, that is answered by
+    /// [`Event::Digit`], and the leg it is bridged with hears the key when it takes telephone-events (RFC 4733).
+    Pressed {
         /// The leg.
         leg: LegId,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
@@ -95,7 +95,7 @@ impl Command {
             | Command::Remote { leg, .. }
             | Command::Play { leg, .. }
             | Command::Stop { leg }
-            | Command::Press { leg, .. }
+            | Command::Pressed { leg, .. }
             | Command::Watch { leg, .. }
             | Command::Close { leg } => *leg,
         }
@@ -146,10 +146,12 @@ pub struct Remote {
     pub rtcp_mux: bool,
     /// The codec in use.
     pub codec: Codec,
-    /// The RTP payload type of that codec, the same both ways.
+    /// The RTP payload type it takes that codec under.
     pub payload_type: u8,
-    /// The RTP payload type of telephone-event (RFC 4733), when negotiated.
+    /// The RTP payload type it takes telephone-event under (RFC 4733), when it does.
     pub telephone_event: Option<u8>,
+    /// The RTP payload types we said we take.
+    pub receive: Numbers,
     /// Our direction: what we may send to this leg and take from it.
     pub direction: Direction,
     /// Milliseconds of audio per packet.
@@ -187,12 +189,15 @@ pub enum Event {
         /// Whether it was played to its end.
         complete: bool,
     },
-    /// A key was pressed (RFC 4733), once for each press.
+    /// A key was pressed, once for each press, by whichever carriage it came: as telephone-events (RFC 4733), or by
+    /// [`Command::Pressed`].
     Digit {
         /// The leg.
         leg: LegId,
         /// `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
+        /// How long it is held, where that is known already.
+        held: Option<Duration>,
     },
     /// Neither leg of a bridge sent RTP for the configured time, although one of them may. Once for each bridge, until
     /// a new [`Command::Remote`] starts the time anew.

@@ -1,129 +1,280 @@
-//! Key presses from telephone-event packets (RFC 4733 section 2.3), each told once.
+//! The keys a leg's peer presses, each understood once however it is said: as telephone-events in the leg's RTP (RFC 4733
+//! section 2), by INFO, or both ways for one press.
 //!
 //! Tones inside the audio are not listened for here.
+
+use super::rtp::Header;
+use crate::time::{Duration, Mono};
+use std::collections::VecDeque;
+
+/// How long the second carriage of a press may come after the first: an INFO that was lost three times is sent again until
+/// 3.5 s (RFC 3261 section 17.1.2.2).
+const PAIRED: Duration = Duration::from_secs(4);
+/// Presses that may wait for their second carriage; past it the oldest counts as said one way only. Eight keys a second
+/// is as fast as dialling by machine gets.
+const UNPAIRED: usize = 32;
+/// How long packets may be late, and the numbers of a source tell which press one belongs to.
+const MEMORY: Duration = Duration::from_secs(2);
+/// Sequence numbers a packet may be late (RFC 3550 appendix A.1, MAX_MISORDER).
+const MISORDER: i16 = 100;
+/// Sequence numbers between two packets that end one press, when one between them is lost.
+const REPEATED: i16 = 2;
+/// How far, in samples, the next segment of a long press may begin past the end we know of. One packet may be lost.
+const SLACK: u32 = 400;
+/// Samples a press lasts at least before a new timestamp may be its next segment: one second. Senders begin another segment
+/// after 65,535 (section 2.5.1.3).
+const SEGMENT: u16 = 8_000;
+/// The number of the last key, `D`; events past it are no keys (section 3.2).
+const LAST_KEY: u8 = 15;
+
+/// How long a key is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// It is still down.
+    Down,
+    /// It was down for so many samples.
+    For(u16),
+}
+
+impl Held {
+    /// How long, when it is known.
+    pub(super) fn length(self) -> Option<Duration> {
+        match self {
+            Held::Down => None,
+            Held::For(samples) => Some(Duration::from_millis(u64::from(samples) / 8)),
+        }
+    }
+}
+
+/// What is learned of a press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// A press begins: its number (RFC 4733 section 3.2), `0` to `15`.
+    Begins(u8, Held),
+    /// The press told last goes on, or ends.
+    Goes(Held),
+}
+
+/// The carriage a press came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Events,
+    Info,
+}
+
+/// A press heard by one carriage alone so far.
+#[derive(Debug, Clone, Copy)]
+struct Unpaired {
+    event: u8,
+    way: Way,
+    /// When it was heard last.
+    at: Mono,
+}
+
+/// The presses of one leg's peer.
+#[derive(Debug, Default)]
+pub(super) struct Presses {
+    last: Option<Press>,
+    unpaired: VecDeque<Unpaired>,
+}
+
+/// The press of the latest telephone-event.
+#[derive(Debug, Clone, Copy)]
+struct Press {
+    ssrc: u32,
+    sequence: u16,
+    event: u8,
+    /// The timestamp it began with.
+    start: u32,
+    /// The latest timestamp known to belong to it.
+    end: u32,
+    duration: u16,
+    key: KeyIs,
+    telling: Telling,
+    at: Mono,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyIs {
+    Down,
+    Up,
+}
+
+/// Whether what becomes of the press is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    On,
+    /// An INFO told of it before, or it is no key.
+    Off,
+}
 
 /// A telephone-event payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Payload {
     event: u8,
-    end: bool,
+    key: KeyIs,
     duration: u16,
 }
 
-/// The presses of one RTP source.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Presses {
-    last: Option<Press>,
+impl Payload {
+    fn read(payload: &[u8]) -> Option<Payload> {
+        let &[event, flags, high, low, ..] = payload else { return None };
+        let key = if flags & 0x80 == 0 { KeyIs::Down } else { KeyIs::Up };
+        Some(Payload { event, key, duration: u16::from_be_bytes([high, low]) })
+    }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Press {
-    timestamp: u32,
-    event: u8,
-    ended: bool,
-    duration: u16,
+/// What a packet is to the press before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Late, or sent twice.
+    Old,
+    /// It goes on, or is ended once more.
+    Next,
+    /// Another press.
+    Other,
+}
+
+impl Press {
+    fn part(&self, now: Mono, header: &Header, payload: Payload) -> Part {
+        // Events may come under an SSRC of their own: the numbers of the audio between them say nothing here.
+        if header.ssrc != self.ssrc {
+            return Part::Other;
+        }
+        let step = header.sequence.wrapping_sub(self.sequence) as i16;
+        let recent = now.since(self.at) <= MEMORY;
+        let after = header.timestamp.wrapping_sub(self.end) as i32 > 0;
+        if recent && (-MISORDER..=0).contains(&step) && !after {
+            return Part::Old;
+        }
+        let same = payload.event == self.event
+            && match self.key {
+                KeyIs::Down => self.goes_on(recent, header, payload),
+                KeyIs::Up => self.is_ended_again(recent, step, header, payload),
+            };
+        if same { Part::Next } else { Part::Other }
+    }
+
+    /// Whether a packet in order belongs to the press, whose key is down.
+    fn goes_on(&self, recent: bool, header: &Header, payload: Payload) -> bool {
+        if header.timestamp == self.start {
+            return true;
+        }
+        let reach = self.end.wrapping_sub(self.start).saturating_add(SLACK);
+        let near = header.timestamp.wrapping_sub(self.start) <= reach;
+        // A duration that falls begins a press, whose forerunner's end was lost, or the next segment of a long one, which
+        // has no marker (section 2.5.1.3). One that grows while the timestamp moves is a sender that moves both.
+        let falls = payload.duration < self.duration || header.marker && payload.duration == self.duration;
+        let segment = self.duration >= SEGMENT && !header.marker;
+        recent && near && (!falls || segment)
+    }
+
+    /// Whether a packet in order says the end of the press once more.
+    fn is_ended_again(&self, recent: bool, step: i16, header: &Header, payload: Payload) -> bool {
+        if payload.key == KeyIs::Down {
+            return header.timestamp == self.start && !header.marker;
+        }
+        // Some senders move the timestamp while they repeat the end (against section 2.5.1.4): it lies within the press,
+        // or the packet follows at once and tells the same duration.
+        let within = header.timestamp.wrapping_sub(self.start) <= self.end.wrapping_sub(self.start);
+        let follows = step <= REPEATED && payload.duration == self.duration;
+        header.timestamp == self.start || recent && (within || follows)
+    }
 }
 
 impl Presses {
-    /// Takes one telephone-event packet; the digit when a press begins.
-    ///
-    /// A press is told by the first packet of it that arrives, whichever that is. Its further packets, the
-    /// repeats of its end, late packets of an earlier press and the segments of a press longer than
-    /// 65,535 samples (section 2.5.1.3) tell nothing new.
-    pub fn hear(&mut self, timestamp: u32, payload: &[u8]) -> Option<char> {
-        let now = read(payload)?;
-        let begun = match self.last {
-            None => true,
-            Some(last) if timestamp == last.timestamp => false,
-            Some(last) => {
-                let later = timestamp.wrapping_sub(last.timestamp);
-                if later > u32::MAX / 2 {
+    /// Takes one telephone-event packet. A press is told by the first packet of it that arrives, whichever that is.
+    pub(super) fn hear(&mut self, now: Mono, header: &Header, payload: &[u8]) -> Option<Told> {
+        let payload = Payload::read(payload)?;
+        let end = header.timestamp.wrapping_add(u32::from(payload.duration));
+        let part = self.last.as_ref().map_or(Part::Other, |last| last.part(now, header, payload));
+        match (part, &mut self.last) {
+            (Part::Next, Some(last)) => {
+                let was = last.key;
+                last.sequence = header.sequence;
+                last.at = now;
+                if end.wrapping_sub(last.end) as i32 > 0 {
+                    last.end = end;
+                }
+                if was == KeyIs::Up {
                     return None;
                 }
-                let segment =
-                    !last.ended && now.event == last.event && later <= u32::from(last.duration) + SLACK;
-                !segment
+                last.key = payload.key;
+                last.duration = last.duration.max(payload.duration);
+                let (event, telling, duration) = (last.event, last.telling, last.duration);
+                if telling == Telling::Off {
+                    return None;
+                }
+                self.still_unpaired(now, event);
+                Some(Told::Goes(held(payload.key, duration)))
             }
-        };
-        let ended = now.end || !begun && self.last.is_some_and(|l| l.timestamp == timestamp && l.ended);
-        self.last = Some(Press { timestamp, event: now.event, ended, duration: now.duration });
-        if begun { digit(now.event) } else { None }
+            (Part::Old, Some(_)) => None,
+            _ => {
+                let is_news = payload.event <= LAST_KEY && self.is_news(now, payload.event, Way::Events);
+                self.last = Some(Press {
+                    ssrc: header.ssrc,
+                    sequence: header.sequence,
+                    event: payload.event,
+                    start: header.timestamp,
+                    end,
+                    duration: payload.duration,
+                    key: payload.key,
+                    telling: if is_news { Telling::On } else { Telling::Off },
+                    at: now,
+                });
+                is_news.then(|| Told::Begins(payload.event, held(payload.key, payload.duration)))
+            }
+        }
     }
 
-    /// Forgets the last press: the source is a new one with timestamps of its own.
-    pub fn restart(&mut self) {
-        self.last = None;
+    /// Takes a press told by INFO.
+    pub(super) fn told(&mut self, now: Mono, key: char, length: Duration) -> Option<Told> {
+        let event = event(key)?;
+        let samples = length.as_millis().saturating_mul(8).min(u128::from(u16::MAX));
+        self.is_news(now, event, Way::Info).then_some(Told::Begins(event, Held::For(samples as u16)))
+    }
+
+    /// Whether the other carriage has not told of this press. Two presses of one key by one carriage stay two.
+    fn is_news(&mut self, now: Mono, event: u8, way: Way) -> bool {
+        self.unpaired.retain(|u| now.since(u.at) <= PAIRED);
+        if let Some(at) = self.unpaired.iter().position(|u| u.event == event && u.way != way) {
+            self.unpaired.remove(at);
+            return false;
+        }
+        if self.unpaired.len() >= UNPAIRED {
+            self.unpaired.pop_front();
+        }
+        self.unpaired.push_back(Unpaired { event, way, at: now });
+        true
+    }
+
+    /// The press is held still: its INFO may come at its end.
+    fn still_unpaired(&mut self, now: Mono, event: u8) {
+        let latest = self.unpaired.iter_mut().rev().find(|u| u.way == Way::Events);
+        if let Some(latest) = latest.filter(|u| u.event == event) {
+            latest.at = now;
+        }
     }
 }
 
-/// How far, in samples, the next segment of a long press may begin past the end we know of. One packet may be lost.
-const SLACK: u32 = 400;
-
-fn read(payload: &[u8]) -> Option<Payload> {
-    let &[event, flags, high, low, ..] = payload else { return None };
-    Some(Payload { event, end: flags & 0x80 != 0, duration: u16::from_be_bytes([high, low]) })
+fn held(key: KeyIs, duration: u16) -> Held {
+    match key {
+        KeyIs::Down => Held::Down,
+        KeyIs::Up => Held::For(duration),
+    }
 }
 
-fn digit(event: u8) -> Option<char> {
-    const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
+const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
+
+/// The sign of a key's event.
+pub(super) fn sign(event: u8) -> Option<char> {
     KEYS.get(usize::from(event)).copied()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packet(event: u8, end: bool, duration: u16) -> [u8; 4] {
-        let [high, low] = duration.to_be_bytes();
-        [event, u8::from(end) << 7 | 10, high, low]
-    }
-
-    #[test]
-    fn a_press_of_many_packets_is_one_digit() {
-        let mut presses = Presses::default();
-        let mut told = Vec::new();
-        for duration in (160..=800).step_by(160) {
-            told.extend(presses.hear(1000, &packet(5, false, duration)));
-        }
-        for _ in 0..3 {
-            told.extend(presses.hear(1000, &packet(5, true, 800)));
-        }
-        told.extend(presses.hear(3000, &packet(11, false, 160)));
-        assert_eq!(told, ['5', '#']);
-    }
-
-    #[test]
-    fn a_press_is_told_when_only_its_last_packet_arrives() {
-        assert_eq!(Presses::default().hear(1, &packet(10, true, 800)), Some('*'));
-    }
-
-    #[test]
-    fn the_same_key_twice_is_two_digits() {
-        let mut presses = Presses::default();
-        assert_eq!(presses.hear(1000, &packet(1, true, 800)), Some('1'));
-        assert_eq!(presses.hear(2600, &packet(1, false, 160)), Some('1'));
-    }
-
-    #[test]
-    fn a_late_packet_of_an_earlier_press_tells_nothing() {
-        let mut presses = Presses::default();
-        presses.hear(1000, &packet(1, true, 800));
-        presses.hear(2600, &packet(2, false, 160));
-        assert_eq!(presses.hear(1000, &packet(1, true, 800)), None);
-    }
-
-    #[test]
-    fn a_press_longer_than_its_counter_is_one_digit() {
-        let mut presses = Presses::default();
-        assert_eq!(presses.hear(0, &packet(3, false, 65_535)), Some('3'));
-        assert_eq!(presses.hear(65_535, &packet(3, false, 160)), None);
-        assert_eq!(presses.hear(65_535, &packet(3, true, 800)), None);
-    }
-
-    #[test]
-    fn what_is_no_key_is_no_digit() {
-        let mut presses = Presses::default();
-        assert_eq!(presses.hear(1, &packet(16, false, 160)), None);
-        assert_eq!(presses.hear(2, &[1, 2]), None);
-    }
+fn event(key: char) -> Option<u8> {
+    KEYS.iter().position(|k| *k == key).map(|at| at as u8)
 }
+
+#[cfg(test)]
+#[path = "dtmf_tests.rs"]
+mod tests;

@@ -13,7 +13,7 @@ use super::quiet::Quiet;
 use super::rtp::{HEADER, Header};
 use crate::event::MediaQuality;
 use crate::id::LegId;
-use crate::sdp::Codec;
+use crate::sdp::{Codec, Numbers};
 use crate::time::{Duration, Mono};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,9 +34,9 @@ pub(super) struct Leg {
     pub heard: Heard,
     pub egress: Egress,
     pub reception: Reception,
-    pub presses: Presses,
+    pub presses: Box<Presses>,
     pub doing: Doing,
-    /// Keys being pressed towards it.
+    /// Keys being said to it.
     pub pressing: Option<Box<Pressing>>,
     /// Its silence alone is told of.
     pub quiet: Option<Quiet>,
@@ -129,7 +129,7 @@ impl Leg {
             heard: Heard::NotYet,
             egress,
             reception: Reception::default(),
-            presses: Presses::default(),
+            presses: Box::default(),
             doing: Doing::Binding { tried: 1 },
             pressing: None,
             quiet: None,
@@ -218,19 +218,16 @@ impl Leg {
         if self.pressing.is_some() {
             return None;
         }
-        let (payload_type, audio) = match carries {
-            Carries::Audio(_) if header.payload.is_empty() => (None, None),
-            Carries::Audio(codec) => (Some(remote.payload_type), Some((codec, remote.codec))),
-            Carries::Press => (remote.telephone_event, None),
-            Carries::Other => (None, None),
+        let codec = match carries {
+            Carries::Audio(codec) if !header.payload.is_empty() => codec,
+            // A press is said anew: see `press`.
+            Carries::Audio(_) | Carries::Press | Carries::Other => {
+                self.egress.skip(header.ssrc, header.sequence);
+                return None;
+            }
         };
-        let Some(payload_type) = payload_type else {
-            self.egress.skip(header.ssrc, header.sequence);
-            return None;
-        };
-        if let Some((codec, wanted)) = audio {
-            g711::convert(buffer.get_mut(header.payload.clone())?, codec, wanted);
-        }
+        let payload_type = remote.payload_type;
+        g711::convert(buffer.get_mut(header.payload.clone())?, codec, remote.codec);
         let stamp = self.egress.relay(
             now,
             Came {
@@ -239,7 +236,7 @@ impl Leg {
                 sequence: header.sequence,
                 timestamp: header.timestamp,
                 // One octet of G.711 is one sample.
-                samples: audio.map(|_| header.payload.len() as u32),
+                samples: Some(header.payload.len() as u32),
             },
         )?;
         header.payload_type = payload_type;
@@ -262,16 +259,20 @@ pub enum Through {
     Rtcp,
 }
 
-/// What a payload type means to the leg. Both laws of G.711 are understood by their static numbers (RFC 3551), since
-/// some peers change between them without a word.
+/// What a payload type means to the leg. Its peer sends under the numbers we said we take (RFC 3264 section 5.1); some send
+/// under those they take themselves, which is understood where ours do not say otherwise. Both laws of G.711 are understood
+/// by their static numbers (RFC 3551), since some peers change between them without a word.
 pub(super) fn carries(remote: &Remote, payload_type: u8) -> Carries {
-    if remote.payload_type == payload_type {
-        Carries::Audio(remote.codec)
-    } else if remote.telephone_event == Some(payload_type) {
-        Carries::Press
-    } else {
-        Codec::of_static(payload_type).map_or(Carries::Other, Carries::Audio)
+    let theirs = Numbers { audio: remote.payload_type, telephone_event: remote.telephone_event };
+    for numbers in [remote.receive, theirs] {
+        if numbers.audio == payload_type {
+            return Carries::Audio(remote.codec);
+        }
+        if numbers.telephone_event == Some(payload_type) {
+            return Carries::Press;
+        }
     }
+    Codec::of_static(payload_type).map_or(Carries::Other, Carries::Audio)
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub mod rtp;
 mod wheel;
 
 #[cfg(test)]
+mod relay_key_tests;
+#[cfg(test)]
 mod relay_tests;
 
 pub use command::{Bound, Command, Event, OpenFailure, Remote, Shortage};

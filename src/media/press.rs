@@ -1,6 +1,8 @@
-//! Keys pressed by us towards a leg, as telephone-events in its stream (RFC 4733 section 2.5.1): one after the other,
-//! each of packets with one timestamp and a growing duration, its end said three times.
+//! Keys said anew towards a leg, as telephone-events in its stream (RFC 4733 section 2.5.1): one after the other, each of
+//! packets with one timestamp and a growing duration, its end said three times. A key that is down is said to be while it
+//! is, not only once it is up.
 
+use super::dtmf::{Held, Told};
 use super::egress::{Egress, FRAME, Stamp};
 use super::leg::{Doing, Leg};
 use super::rtp::{HEADER, Header};
@@ -11,26 +13,59 @@ use std::net::SocketAddr;
 /// At most this many keys wait for a leg; more are dropped. A number with its area code has twelve.
 const WAITING: usize = 32;
 
-/// Packets between two keys, so that receivers that watch the tone and not the timestamp tell them apart.
-const PAUSE: u8 = 3;
-
-/// How often the end of a press is said (section 2.5.1.4).
+/// How often the end of a press is said (section 2.5.1.4). The 60 ms it takes are the pause before the next key, for receivers
+/// that watch the tone and not the timestamp.
 const ENDS: u8 = 3;
 
 /// 10 dBm0 below full, as telephones have it.
 const VOLUME: u8 = 10;
 
-/// The keys being pressed towards one leg. Gone when the last is done.
+/// The longest press, in samples: six seconds. Audio waits for its end, and whoever holds a key longer means nothing by it.
+const LONGEST: u16 = 48_000;
+
+/// How long a key is taken to be down without a packet that says so: then its end was lost. Senders say it every 20 to 50 ms.
+const LOST: Duration = Duration::from_millis(200);
+
+/// The keys said to one leg. Gone when the last is done.
 #[derive(Debug)]
 pub(super) struct Pressing {
-    event: u8,
-    held: u16,
+    now: Key,
     duration: u16,
     /// Packets of the end that are still to be sent.
     ends: u8,
-    /// Packets of the pause that are still to be left out.
-    pause: u8,
-    waiting: VecDeque<(u8, u16)>,
+    waiting: VecDeque<Key>,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    event: u8,
+    down: Down,
+}
+
+/// How long it is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Down {
+    /// Still, when it was heard last.
+    Still(Mono),
+    /// For so many samples.
+    For(u16),
+}
+
+impl Key {
+    fn new(now: Mono, event: u8, held: Held) -> Key {
+        let mut key = Key { event, down: Down::Still(now) };
+        key.goes(now, held);
+        key
+    }
+
+    fn goes(&mut self, now: Mono, held: Held) {
+        self.down = match (held, self.down) {
+            (Held::Down, Down::Still(_)) => Down::Still(now),
+            (Held::For(samples), Down::Still(_)) => Down::For(samples.min(LONGEST)),
+            (_, Down::For(samples)) => Down::For(samples),
+        };
+    }
 }
 
 /// What a beat brings.
@@ -38,90 +73,82 @@ pub(super) struct Pressing {
 pub(super) enum Beat {
     /// A packet with this payload.
     Packet(Stamp, [u8; 4]),
-    /// Nothing, in a pause.
-    Pause,
     /// Nothing any more.
     Done,
 }
 
-/// The number of a key (RFC 4733 section 3.2) and its length in samples.
-fn event(key: char, held: Duration) -> Option<(u8, u16)> {
-    let event = match key {
-        '0'..='9' => key as u8 - b'0',
-        '*' => 10,
-        '#' => 11,
-        'A'..='D' => key as u8 - b'A' + 12,
-        _ => return None,
-    };
-    let samples = held.as_millis().saturating_mul(8).min(u128::from(u16::MAX - FRAME as u16));
-    Some((event, samples as u16))
-}
-
 impl Pressing {
-    /// Begins with this key; `None` when it is none.
-    pub(super) fn begin(key: char, held: Duration) -> Option<Pressing> {
-        let (event, held) = event(key, held)?;
-        Some(Pressing { event, held, duration: 0, ends: ENDS, pause: 0, waiting: VecDeque::new() })
+    fn begin(now: Mono, event: u8, held: Held) -> Pressing {
+        let key = Key::new(now, event, held);
+        Pressing { now: key, duration: 0, ends: ENDS, waiting: VecDeque::new() }
     }
 
-    /// One more key after those that wait.
-    pub(super) fn add(&mut self, key: char, held: Duration) {
+    /// One more key after those that wait. The one before it is up.
+    fn add(&mut self, now: Mono, event: u8, held: Held) {
+        let so_far = if self.waiting.is_empty() { self.duration } else { 0 };
+        self.goes(now, Held::For(so_far));
         if self.waiting.len() < WAITING {
-            self.waiting.extend(event(key, held));
+            self.waiting.push_back(Key::new(now, event, held));
         }
+    }
+
+    /// The key pressed last goes on, or is up.
+    fn goes(&mut self, now: Mono, held: Held) {
+        self.waiting.back_mut().unwrap_or(&mut self.now).goes(now, held);
     }
 
     /// The next packet, one for each 20 ms.
     pub(super) fn beat(&mut self, now: Mono, egress: &mut Egress) -> Beat {
-        if self.pause > 0 {
-            self.pause -= 1;
-            return Beat::Pause;
-        }
         if self.ends == 0 {
-            let Some((event, held)) = self.waiting.pop_front() else { return Beat::Done };
-            *self = Pressing {
-                event,
-                held,
-                duration: 0,
-                ends: ENDS,
-                pause: 0,
-                waiting: std::mem::take(&mut self.waiting),
-            };
+            let Some(key) = self.waiting.pop_front() else { return Beat::Done };
+            (self.now, self.duration, self.ends) = (key, 0, ENDS);
         }
-        let stamp = egress.press(now, self.duration == 0);
-        let ended = self.duration >= self.held;
-        if ended {
+        let begins = self.duration == 0;
+        let held = match self.now.down {
+            Down::Still(heard) if now.since(heard) <= LOST => LONGEST,
+            Down::Still(_) => {
+                self.now.down = Down::For(self.duration);
+                self.duration
+            }
+            Down::For(samples) => samples,
+        };
+        let up = !begins && self.duration >= held;
+        if up {
             self.ends -= 1;
-            self.pause = if self.ends == 0 { PAUSE } else { 0 };
         } else {
-            self.duration = self.duration.saturating_add(FRAME as u16).min(self.held.max(FRAME as u16));
+            self.duration = self.duration.saturating_add(FRAME as u16).min(held.max(FRAME as u16));
         }
+        let stamp = egress.press(now, begins);
         let [high, low] = self.duration.to_be_bytes();
-        Beat::Packet(stamp, [self.event, u8::from(ended) << 7 | VOLUME, high, low])
+        Beat::Packet(stamp, [self.now.event, u8::from(up) << 7 | VOLUME, high, low])
     }
 }
 
 impl Leg {
-    /// Presses a key towards the leg if it takes telephone-events and hears no prompt. Gives whether a beat of 20 ms must
-    /// begin for it.
-    pub(super) fn press(&mut self, key: char, held: Duration) -> bool {
+    /// Says to the leg what its bridge's other side pressed, if it takes telephone-events and hears no prompt. Gives whether a
+    /// beat of 20 ms must begin for it.
+    pub(super) fn press(&mut self, now: Mono, told: Told) -> bool {
         let takes = self.target().is_some_and(|(_, remote)| remote.telephone_event.is_some());
         if !takes || matches!(self.doing, Doing::Playing(_) | Doing::Binding { .. }) {
             return false;
         }
-        if let Some(pressing) = &mut self.pressing {
-            pressing.add(key, held);
-            return false;
+        match (&mut self.pressing, told) {
+            (Some(pressing), Told::Begins(event, held)) => pressing.add(now, event, held),
+            (Some(pressing), Told::Goes(held)) => pressing.goes(now, held),
+            (None, Told::Begins(event, held)) => {
+                self.pressing = Some(Box::new(Pressing::begin(now, event, held)));
+                return true;
+            }
+            // It began before the bridge, or was too long.
+            (None, Told::Goes(_)) => {}
         }
-        self.pressing = Pressing::begin(key, held).map(Box::new);
-        self.pressing.is_some()
+        false
     }
 
     /// The packet of this beat and where it goes.
     pub(super) fn press_packet(&mut self, now: Mono) -> Option<(SocketAddr, [u8; HEADER + 4])> {
         let (stamp, payload) = match self.pressing.as_mut()?.beat(now, &mut self.egress) {
             Beat::Packet(stamp, payload) => (stamp, payload),
-            Beat::Pause => return None,
             Beat::Done => {
                 self.pressing = None;
                 return None;
@@ -149,29 +176,44 @@ impl Leg {
 mod tests {
     use super::*;
     use crate::id::Random;
-    use crate::media::dtmf::Presses;
+    use crate::media::dtmf::{Presses, sign};
 
-    fn packets(pressing: &mut Pressing) -> Vec<(Stamp, [u8; 4])> {
+    const START: Mono = Mono(1_000_000_000);
+    const FRAMES: Duration = Duration::from_millis(20);
+
+    fn samples(ms: u16) -> Held {
+        Held::For(ms * 8)
+    }
+
+    /// What is sent until it is done; before each beat `does` may say more.
+    fn packets(
+        pressing: &mut Pressing,
+        mut does: impl FnMut(u32, Mono, &mut Pressing),
+    ) -> Vec<(Stamp, [u8; 4])> {
         let mut egress = Egress::new(&mut Random::from_number(1));
         let mut all = Vec::new();
-        for n in 0..1_000_u64 {
-            match pressing.beat(Mono(1_000_000_000 + n * 20_000_000), &mut egress) {
+        for n in 0..10_000 {
+            let now = START + FRAMES * n;
+            does(n, now, pressing);
+            match pressing.beat(now, &mut egress) {
                 Beat::Packet(stamp, payload) => {
                     egress.sent(payload.len());
                     all.push((stamp, payload));
                 }
-                Beat::Pause => {}
                 Beat::Done => return all,
             }
         }
         panic!("it never ends");
     }
 
+    fn durations(all: &[(Stamp, [u8; 4])]) -> Vec<u16> {
+        all.iter().map(|(_, p)| u16::from_be_bytes([p[2], p[3]])).collect()
+    }
+
     #[test]
     fn a_press_is_packets_of_one_timestamp_that_grow_and_end_three_times() {
-        let all = packets(&mut Pressing::begin('#', Duration::from_millis(80)).unwrap());
-        let durations: Vec<u16> = all.iter().map(|(_, p)| u16::from_be_bytes([p[2], p[3]])).collect();
-        assert_eq!(durations, [160, 320, 480, 640, 640, 640, 640]);
+        let all = packets(&mut Pressing::begin(START, 11, samples(80)), |_, _, _| {});
+        assert_eq!(durations(&all), [160, 320, 480, 640, 640, 640, 640]);
         let ends: Vec<bool> = all.iter().map(|(_, p)| p[1] & 0x80 != 0).collect();
         assert_eq!(ends, [false, false, false, false, true, true, true]);
         assert!(all.iter().all(|(s, p)| s.timestamp == all[0].0.timestamp && p[0] == 11));
@@ -180,26 +222,53 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_down_is_said_to_be_until_it_is_up() {
+        let all = packets(&mut Pressing::begin(START, 5, Held::Down), |n, now, pressing| match n {
+            0..40 => pressing.goes(now, Held::Down),
+            40 => pressing.goes(now, Held::For(6_480)),
+            _ => {}
+        });
+        assert_eq!(durations(&all[..3]), [160, 320, 480], "it is told while it is down");
+        assert_eq!(durations(&all[38..]), [6_240, 6_400, 6_480, 6_480, 6_480, 6_480]);
+    }
+
+    #[test]
+    fn a_key_whose_end_is_lost_is_up_after_200_ms_and_no_press_lasts_longer_than_six_seconds() {
+        let lost = packets(&mut Pressing::begin(START, 5, Held::Down), |_, _, _| {});
+        assert_eq!(durations(&lost)[lost.len() - 3..], [1_760; 3]);
+        let held = packets(&mut Pressing::begin(START, 5, Held::Down), |_, now, p| p.goes(now, Held::Down));
+        assert_eq!(durations(&held)[held.len() - 3..], [LONGEST; 3]);
+        let claimed = packets(&mut Pressing::begin(START, 5, Held::For(u16::MAX)), |_, _, _| {});
+        assert_eq!(durations(&claimed)[claimed.len() - 3..], [LONGEST; 3]);
+    }
+
+    #[test]
     fn keys_that_wait_come_one_after_the_other_and_are_heard_as_themselves() {
-        let mut pressing = Pressing::begin('1', Duration::from_millis(40)).unwrap();
-        for key in ['1', 'D', '*'] {
-            pressing.add(key, Duration::from_millis(100));
+        let mut pressing = Pressing::begin(START, 1, Held::Down);
+        for event in [1, 15, 10] {
+            pressing.add(START, event, samples(100));
         }
-        let mut heard = Presses::default();
-        let told: String =
-            packets(&mut pressing).iter().filter_map(|(s, p)| heard.hear(s.timestamp, p)).collect();
+        let (mut heard, mut told) = (Presses::default(), String::new());
+        for (n, (stamp, payload)) in packets(&mut pressing, |_, _, _| {}).into_iter().enumerate() {
+            let Stamp { sequence, timestamp, begins } = stamp;
+            let header =
+                Header { payload_type: 101, marker: begins, sequence, timestamp, ssrc: 1, payload: 12..16 };
+            if let Some(Told::Begins(event, _)) = heard.hear(START + FRAMES * n as u32, &header, &payload) {
+                told.extend(sign(event));
+            }
+        }
         assert_eq!(told, "11D*");
     }
 
     #[test]
-    fn what_is_no_key_is_not_pressed_and_too_many_are_dropped() {
-        assert!(Pressing::begin('x', Duration::ZERO).is_none());
-        let mut pressing = Pressing::begin('1', Duration::ZERO).unwrap();
+    fn too_many_keys_are_dropped_and_the_shortest_has_a_packet() {
+        let mut pressing = Pressing::begin(START, 1, Held::For(0));
         for _ in 0..100 {
-            pressing.add('2', Duration::ZERO);
+            pressing.add(START, 2, Held::For(0));
         }
         assert_eq!(pressing.waiting.len(), WAITING);
-        let all = packets(&mut pressing);
-        assert!(all.iter().all(|(_, p)| u16::from_be_bytes([p[2], p[3]]) <= 160));
+        let all = packets(&mut pressing, |_, _, _| {});
+        assert_eq!(all.len(), (1 + WAITING) * 4);
+        assert!(durations(&all).iter().all(|d| *d == 160));
     }
 }

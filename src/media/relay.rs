@@ -5,13 +5,13 @@
 
 use super::Family;
 use super::command::{Bound, Command, Event, OpenFailure, Remote};
+use super::dtmf::{self, Told};
 use super::egress::Egress;
 use super::latch::{Described, Sources, Verdict};
 use super::leg::carries;
 use super::leg::{Bridged, Carries, Doing, Heard, Key, Leg, Playing, ReportSocket, Through, Watch};
 use super::ports::Ports;
 use super::prompt::{FRAME, Prompts};
-use super::quality::Continuity;
 use super::quiet::Quiet;
 use super::rtcp::{LONGEST, Report};
 use super::rtp::{self, HEADER, Header};
@@ -141,7 +141,12 @@ impl Relay {
             Command::Remote { remote, sources, .. } => self.remote(now, key, (remote, sources), out),
             Command::Play { prompt, repeat, play, .. } => self.play(now, key, (&prompt, repeat, play), out),
             Command::Stop { .. } => self.stop(key, out),
-            Command::Press { key: pressed, held, .. } => self.press(now, key, pressed, held),
+            Command::Pressed { key: pressed, held, .. } => {
+                if let Some(told) = self.leg(key).and_then(|leg| leg.presses.told(now, pressed, held)) {
+                    self.tell_press(key, told, out);
+                    self.press(now, key, told);
+                }
+            }
             Command::Bridge { b, .. } => {
                 if let Some(&b) = self.by_id.get(&b) {
                     self.bridge(now, key, b, out);
@@ -293,9 +298,22 @@ impl Relay {
         self.wheel.remove(key);
     }
 
-    fn press(&mut self, now: Mono, key: Key, pressed: char, held: Duration) {
-        if self.leg(key).is_some_and(|leg| leg.press(pressed, held)) {
-            self.wheel.add(now, key);
+    /// Tells the control plane of a press on the leg.
+    fn tell_press(&mut self, key: Key, told: Told, out: &mut Vec<Output>) {
+        let Some(leg) = self.leg(key) else { return };
+        if let Told::Begins(event, held) = told
+            && let Some(digit) = dtmf::sign(event)
+        {
+            let held = held.length();
+            out.push(Output::Event(Event::Digit { leg: leg.id, digit, held }));
+        }
+    }
+
+    /// Says a press on the leg to the other leg of its bridge.
+    fn press(&mut self, now: Mono, key: Key, told: Told) {
+        let Some(peer) = self.leg(key).and_then(|leg| leg.peer()) else { return };
+        if self.leg(peer).is_some_and(|leg| leg.press(now, told)) {
+            self.wheel.add(now, peer);
         }
     }
 
@@ -532,21 +550,28 @@ impl Relay {
         }
         leg.heard = Heard::At(now);
         let audio = matches!(carries, Carries::Audio(_));
-        let continuity = leg.reception.hear(now, header.ssrc, header.sequence, header.timestamp, audio);
-        if continuity == Continuity::New {
-            leg.presses.restart();
+        // Events that come between the audio under an SSRC of their own are no new source of it.
+        if audio || leg.reception.ssrc().is_none_or(|ssrc| ssrc == header.ssrc) {
+            leg.reception.hear(now, header.ssrc, header.sequence, header.timestamp, audio);
         }
-        if carries == Carries::Press
-            && let Some(digit) = leg.presses.hear(header.timestamp, &buffer[header.payload.clone()])
-        {
-            out.push(Output::Event(Event::Digit { leg: leg.id, digit }));
+        let told = match carries {
+            Carries::Press => leg.presses.hear(now, &header, buffer.get(header.payload.clone())?),
+            Carries::Audio(_) | Carries::Other => None,
+        };
+        let peer = leg.peer();
+        if let Some(told) = told {
+            self.tell_press(key, told, out);
         }
-        let peer = leg.peer()?;
+        let peer = peer?;
         let to = self.leg(peer)?;
         if !receive {
             to.egress.detach();
             return None;
         }
+        if let Some(told) = told {
+            self.press(now, key, told);
+        }
+        let to = self.leg(peer)?;
         let send = to.forward(now, (key, carries), &mut header, buffer);
         if send.is_some() {
             self.counts.relayed += 1;

@@ -16,13 +16,19 @@ pub(super) struct Audio {
     pub rtcp_mux: bool,
     pub codecs: Vec<(Codec, u8)>,
     pub telephone_event: Option<u8>,
+    pub named: u128,
     pub direction: Direction,
     pub ptime: Option<u32>,
     pub maxptime: Option<u32>,
 }
 
-/// Reads one media line. `Err(None)` when it is no audio at all; a reason when it is audio we cannot speak.
-pub(super) fn read(session: &Session, media: &Media) -> Result<Audio, Option<SdpError>> {
+/// Reads one media line. `Err(None)` when it is no audio at all; a reason when it is audio we cannot speak. A host name stands
+/// for `stand_in`.
+pub(super) fn read(
+    session: &Session,
+    media: &Media,
+    stand_in: Option<IpAddr>,
+) -> Result<Audio, Option<SdpError>> {
     if !media.media.eq_ignore_ascii_case("audio") {
         return Err(None);
     }
@@ -33,7 +39,7 @@ pub(super) fn read(session: &Session, media: &Media) -> Result<Audio, Option<Sdp
     if !is_plain_rtp(&media.proto) {
         return unacceptable("the audio is not plain RTP");
     }
-    let (codecs, telephone_event) = formats(media);
+    let Formats { codecs, telephone_event, named } = formats(media);
     if codecs.is_empty() {
         return unacceptable("neither PCMA nor PCMU");
     }
@@ -41,7 +47,9 @@ pub(super) fn read(session: &Session, media: &Media) -> Result<Audio, Option<Sdp
     let Some(connection) = connection else {
         return Err(Some(SdpError::Malformed("audio without an address")));
     };
-    let Some(ip) = numeric(&connection.nettype.to_string(), &connection.connection_address) else {
+    let (nettype, address) = (connection.nettype.to_string(), connection.connection_address.as_str());
+    let host = stand_in.filter(|_| nettype.eq_ignore_ascii_case("IN") && is_host_name(address));
+    let Some(ip) = numeric(&nettype, address).or(host) else {
         return unacceptable("the address is not a numeric unicast address");
     };
     let said = direction(&media.attributes).or_else(|| direction(&session.attributes)).unwrap_or_default();
@@ -53,6 +61,7 @@ pub(super) fn read(session: &Session, media: &Media) -> Result<Audio, Option<Sdp
         rtcp_mux: values(&media.attributes, "rtcp-mux").next().is_some(),
         codecs,
         telephone_event,
+        named,
         direction: said.and(listens),
         ptime: milliseconds(&media.attributes, "ptime"),
         maxptime: milliseconds(&media.attributes, "maxptime"),
@@ -96,13 +105,23 @@ impl Format {
     }
 }
 
-/// The codecs we know with their payload types, each once, in the peer's order; and telephone-event.
-fn formats(media: &Media) -> (Vec<(Codec, u8)>, Option<u8>) {
+/// The formats of a media line.
+struct Formats {
+    /// The codecs we know with their payload types, each once, in the peer's order.
+    codecs: Vec<(Codec, u8)>,
+    telephone_event: Option<u8>,
+    /// Every payload type that is mapped or listed, one bit each.
+    named: u128,
+}
+
+fn formats(media: &Media) -> Formats {
     let mut mapped = [None; 128];
+    let mut named = 0_u128;
     for value in values(&media.attributes, "rtpmap") {
         let Some((number, encoding)) = value.split_once(char::is_whitespace) else { continue };
-        let slot = number.parse::<usize>().ok().and_then(|n| mapped.get_mut(n));
-        if let Some(slot) = slot {
+        let Ok(number) = number.parse::<u8>() else { continue };
+        if let Some(slot) = mapped.get_mut(usize::from(number)) {
+            named |= 1 << number;
             slot.get_or_insert(Format::of_rtpmap(encoding.trim()));
         }
     }
@@ -111,6 +130,7 @@ fn formats(media: &Media) -> (Vec<(Codec, u8)>, Option<u8>) {
     for format in media.fmt.split_whitespace().take(FORMATS_READ) {
         let Ok(number) = format.parse::<u8>() else { continue };
         let Some(map) = mapped.get(usize::from(number)) else { continue };
+        named |= 1 << number;
         let standard = || Codec::of_static(number).map_or(Format::Unknown, Format::Audio);
         match map.unwrap_or_else(standard) {
             Format::Audio(codec) if !codecs.iter().any(|(c, _)| *c == codec) => codecs.push((codec, number)),
@@ -118,15 +138,23 @@ fn formats(media: &Media) -> (Vec<(Codec, u8)>, Option<u8>) {
             Format::Audio(_) | Format::Unknown => {}
         }
     }
-    (codecs, telephone_event)
+    Formats { codecs, telephone_event, named }
 }
 
 fn direction(attributes: &[Attribute]) -> Option<Direction> {
     attributes.iter().find_map(|a| Direction::of_name(a.attribute.trim()))
 }
 
-/// A numeric address that one host can have, or the unspecified one. Names are not resolved: that could take
-/// seconds, and no telephone needs it.
+/// Whether it can be the name of a host (RFC 1123 section 2.1): its last label is not all digits, as that of an address is.
+fn is_host_name(address: &str) -> bool {
+    let labels = address.strip_suffix('.').unwrap_or(address);
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let all = labels.split('.').all(|label| (1..=63).contains(&label.len()) && label.chars().all(fits));
+    let last = labels.rsplit('.').next().unwrap_or_default();
+    labels.len() <= 253 && all && !last.chars().all(|c| c.is_ascii_digit())
+}
+
+/// A numeric address that one host can have, or the unspecified one.
 fn numeric(nettype: &str, address: &str) -> Option<IpAddr> {
     let ip: IpAddr = address.parse().ok()?;
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());

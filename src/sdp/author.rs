@@ -1,31 +1,33 @@
 //! The author of our descriptions in one dialog: remembers what was said, so that the next one fits it.
 
-use super::offer_answer::{TELEPHONE_EVENT, answer, offer_again, offer_with};
-use super::{Codec, Description, Direction, Local, MediaLine, Negotiated, NoCommonCodec};
+use super::numbering::Numbering;
+use super::offer_answer::{answer, offer_again, offer_with};
+use super::{Codec, Description, Direction, Local, MediaLine, Negotiated, NoCommonCodec, Offered};
 use std::net::IpAddr;
 
 /// Writes our descriptions of one dialog. The version of `o=` goes up by one exactly when the text changes, and
-/// a later offer names the media lines spoken of before in the same order (RFC 3264 section 8).
+/// a later offer names the media lines spoken of before in the same order (RFC 3264 section 8), under the payload types
+/// they had (section 8.3.2).
 #[derive(Debug, Clone)]
 pub struct Author {
     local: Local,
     said: Option<Box<str>>,
     media: Vec<MediaLine>,
     audio: usize,
-    keys: Option<u8>,
+    numbering: Numbering,
 }
 
 impl Author {
     /// For a dialog in which nothing was said yet.
     pub fn new(address: IpAddr, port: u16, session_id: u64) -> Author {
         let local = Local { address, port, session_id, version: 1 };
-        Author { local, said: None, media: Vec::new(), audio: 0, keys: Some(TELEPHONE_EVENT) }
+        Author { local, said: None, media: Vec::new(), audio: 0, numbering: Numbering::default() }
     }
 
     /// The same author, whose offers leave telephone-event out: keys go another way.
     #[must_use]
     pub fn without_keys(self) -> Author {
-        Author { keys: None, ..self }
+        Author { numbering: self.numbering.without_keys(), ..self }
     }
 
     /// Our side as last said.
@@ -43,15 +45,16 @@ impl Author {
         self.said.as_deref()
     }
 
-    /// Our next offer; see [`super::offer`].
-    pub fn offer(&mut self, codecs: &[Codec], direction: Direction) -> String {
-        let (media, audio, keys) = (std::mem::take(&mut self.media), self.audio, self.keys);
+    /// Our next offer, and what it says we take; see [`super::offer`].
+    pub fn offer(&mut self, codecs: &[Codec], direction: Direction) -> (String, Offered) {
+        let offered = self.numbering.offer(codecs);
+        let (media, audio) = (std::mem::take(&mut self.media), self.audio);
         let text = self.say(|local| match media.is_empty() {
-            true => offer_with(local, codecs, direction, keys),
-            false => offer_again(local, codecs, direction, keys, (&media, audio)),
+            true => offer_with(local, &offered, direction),
+            false => offer_again(local, &offered, direction, (&media, audio)),
         });
         self.media = media;
-        text
+        (text, offered)
     }
 
     /// Our answer to `peer`; see [`super::answer`]. Nothing is remembered of an offer we cannot answer.
@@ -63,6 +66,7 @@ impl Author {
     ) -> Result<(String, Negotiated), NoCommonCodec> {
         let (_, negotiated) = answer(peer, &self.local, codecs, direction)?;
         let text = self.say(|local| answer(peer, local, codecs, direction).map_or(String::new(), |(t, _)| t));
+        self.numbering.learn(peer);
         self.media = peer.media.clone();
         self.audio = peer.audio;
         Ok((text, negotiated))

@@ -5,7 +5,7 @@
 
 use super::audio::{self, Audio};
 use super::{Codec, Direction, SdpError};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The longest body looked at, in bytes. A telephone's is under 1 KiB, a browser's with many candidates 8 KiB.
 pub const BODY_LIMIT: usize = 16 * 1024;
@@ -16,7 +16,8 @@ pub const MEDIA_LIMIT: usize = 16;
 /// What a peer said of itself (RFC 8866), reduced to its first audio stream that we can speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// Where it takes RTP. Unspecified (`0.0.0.0`, `::`) when it is on hold the old way.
+    /// Where it takes RTP. Unspecified (`0.0.0.0`, `::`) when it is on hold the old way. In place of a host name stands the
+    /// address its signalling came from.
     pub rtp: SocketAddr,
     /// Where it takes RTCP when the port is not shared: `a=rtcp` (RFC 3605), or the port after RTP's.
     pub rtcp: SocketAddr,
@@ -26,6 +27,8 @@ pub struct Description {
     pub codecs: Vec<(Codec, u8)>,
     /// Its payload type for telephone-event at 8000 Hz (RFC 4733).
     pub telephone_event: Option<u8>,
+    /// The payload types it gives a meaning to, known to us or not: one bit each.
+    pub named: u128,
     /// Its direction, seen from the peer; an unspecified address counts as not listening.
     pub direction: Direction,
     /// Milliseconds per packet it would like to get.
@@ -64,13 +67,23 @@ impl Description {
 /// Errors: longer than [`BODY_LIMIT`] (413); not a description (400); more than [`MEDIA_LIMIT`] media lines, or
 /// no stream of plain RTP audio with a codec we know at a numeric address (488).
 pub fn parse(body: &[u8]) -> Result<Description, SdpError> {
+    read(body, None)
+}
+
+/// As [`parse`], of a description whose signalling came from `sender`: that stands for a host name in `c=`. Names are not
+/// resolved: nothing here waits for a name server, and the latch learns where the audio really is.
+pub fn parse_from(body: &[u8], sender: IpAddr) -> Result<Description, SdpError> {
+    read(body, Some(sender.to_canonical()))
+}
+
+fn read(body: &[u8], stand_in: Option<IpAddr>) -> Result<Description, SdpError> {
     let (text, origin) = wanted_lines(body)?;
     let session = sdp_types::Session::parse(text.as_bytes()).map_err(malformed)?;
     if session.medias.len() > MEDIA_LIMIT {
         return Err(SdpError::Unacceptable("more media lines than an answer may have"));
     }
-    let (index, audio) = first_usable(&session)?;
-    let Audio { rtp, rtcp, rtcp_mux, codecs, telephone_event, direction, ptime, maxptime } = audio;
+    let (index, audio) = first_usable(&session, stand_in)?;
+    let Audio { rtp, rtcp, rtcp_mux, codecs, telephone_event, named, direction, ptime, maxptime } = audio;
     let media = session.medias.into_iter().map(|m| MediaLine {
         media: m.media.into(),
         proto: m.proto.into(),
@@ -82,6 +95,7 @@ pub fn parse(body: &[u8]) -> Result<Description, SdpError> {
         rtcp_mux,
         codecs,
         telephone_event,
+        named,
         direction,
         ptime,
         maxptime,
@@ -91,10 +105,10 @@ pub fn parse(body: &[u8]) -> Result<Description, SdpError> {
     })
 }
 
-fn first_usable(session: &sdp_types::Session) -> Result<(usize, Audio), SdpError> {
+fn first_usable(session: &sdp_types::Session, stand_in: Option<IpAddr>) -> Result<(usize, Audio), SdpError> {
     let mut worst = None;
     for (index, media) in session.medias.iter().enumerate() {
-        match audio::read(session, media) {
+        match audio::read(session, media, stand_in) {
             Ok(audio) => return Ok((index, audio)),
             // The fault of the first audio line tells more than that of a video line after it.
             Err(e) => worst = worst.or(e),

@@ -8,15 +8,18 @@ mod codec;
 mod description;
 mod direction;
 mod error;
+mod numbering;
 mod offer_answer;
 
 pub use author::Author;
 pub use body::{BodyError, find};
 pub use codec::Codec;
-pub use description::{BODY_LIMIT, Description, MEDIA_LIMIT, MediaLine, parse};
+pub use description::{BODY_LIMIT, Description, MEDIA_LIMIT, MediaLine, parse, parse_from};
 pub use direction::Direction;
 pub use error::{NoCommonCodec, SdpError};
-pub use offer_answer::{Local, Negotiated, PTIME_MS, TELEPHONE_EVENT, accepted, answer, offer};
+pub use offer_answer::{
+    Local, Negotiated, Numbers, Offered, PTIME_MS, TELEPHONE_EVENT, accepted, answer, offer,
+};
 
 #[cfg(test)]
 mod fuzz;

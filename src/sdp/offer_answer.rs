@@ -24,6 +24,32 @@ pub struct Local {
     pub version: u64,
 }
 
+/// The payload types of one direction (RFC 3264 section 5.1): those of a description are what its author takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    /// The codec in use.
+    pub audio: u8,
+    /// Telephone-event; `None` when it is not taken.
+    pub telephone_event: Option<u8>,
+}
+
+/// What an offer of ours says we take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Codecs in the order we like them, each with its payload type.
+    pub codecs: Vec<(Codec, u8)>,
+    /// The payload type of telephone-event; `None` when keys go another way.
+    pub telephone_event: Option<u8>,
+}
+
+impl Offered {
+    /// The usual numbers, where none was spoken of before.
+    pub fn usual(codecs: &[Codec], telephone_event: Option<u8>) -> Offered {
+        let codecs = codecs.iter().map(|c| (*c, c.static_payload_type())).collect();
+        Offered { codecs, telephone_event }
+    }
+}
+
 /// What both sides agreed on, seen from us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Negotiated {
@@ -39,6 +65,8 @@ pub struct Negotiated {
     pub payload_type: u8,
     /// The payload type we send telephone-event under; `None` when the peer does not take it.
     pub telephone_event: Option<u8>,
+    /// The payload types we take: those of our own description.
+    pub receive: Numbers,
     /// Ours: what we may send and what we get.
     pub direction: Direction,
     /// Milliseconds per packet the peer would like: a multiple of 10, from 10 to 60.
@@ -47,25 +75,24 @@ pub struct Negotiated {
 
 /// Our offer: `codecs` in the order we like them, telephone-event, and `direction`.
 pub fn offer(local: &Local, codecs: &[Codec], direction: Direction) -> String {
-    offer_with(local, codecs, direction, Some(TELEPHONE_EVENT))
+    offer_with(local, &Offered::usual(codecs, Some(TELEPHONE_EVENT)), direction)
 }
 
-/// As [`offer`], with this payload type for telephone-event, or without it.
-pub(super) fn offer_with(local: &Local, codecs: &[Codec], direction: Direction, keys: Option<u8>) -> String {
-    write(local, vec![offered_audio(local.port, "RTP/AVP", codecs, direction, keys)])
+/// As [`offer`], with these payload types.
+pub(super) fn offer_with(local: &Local, offered: &Offered, direction: Direction) -> String {
+    write(local, vec![offered_audio(local.port, "RTP/AVP", offered, direction)])
 }
 
 /// Our offer inside a dialog where `media` lines were already spoken of: the same lines in the same order
 /// (RFC 3264 section 8), all but the one at `audio` switched off.
 pub(super) fn offer_again(
     local: &Local,
-    codecs: &[Codec],
+    offered: &Offered,
     direction: Direction,
-    keys: Option<u8>,
     (media, audio): (&[MediaLine], usize),
 ) -> String {
     let lines = media.iter().enumerate().map(|(i, line)| match i == audio {
-        true => offered_audio(local.port, &line.proto, codecs, direction, keys),
+        true => offered_audio(local.port, &line.proto, offered, direction),
         false => refused(line),
     });
     write(local, lines.collect())
@@ -81,7 +108,9 @@ pub fn answer(
 ) -> Result<(String, Negotiated), NoCommonCodec> {
     let (codec, payload_type) = common(codecs, offer)?;
     let direction = direction.and(offer.direction.reversed());
-    let negotiated = negotiated(offer, codec, payload_type, direction);
+    // Our answer repeats the offer's numbers: they hold both ways.
+    let receive = Numbers { audio: payload_type, telephone_event: offer.telephone_event };
+    let negotiated = negotiated(offer, (codec, payload_type), receive, direction);
     let lines = offer.media.iter().enumerate().map(|(i, line)| {
         if i != offer.audio {
             return refused(line);
@@ -96,15 +125,21 @@ pub fn answer(
     Ok((write(local, lines.collect()), negotiated))
 }
 
-/// What the peer's answer to our offer of `offered` comes to.
-pub fn accepted(offered: &[Codec], answer: &Description) -> Result<Negotiated, NoCommonCodec> {
-    let (codec, payload_type) = common(offered, answer)?;
+/// What the peer's answer to our offer of `offered` comes to. It may name other numbers than the offer: those are what
+/// the peer takes, and those of the offer are what it sends (RFC 3264 section 6.1).
+pub fn accepted(offered: &Offered, answer: &Description) -> Result<Negotiated, NoCommonCodec> {
+    let codecs: Vec<Codec> = offered.codecs.iter().map(|(codec, _)| *codec).collect();
+    let (codec, payload_type) = common(&codecs, answer)?;
+    let ours = offered.codecs.iter().find(|(c, _)| *c == codec).map_or(payload_type, |(_, number)| *number);
+    let receive = Numbers { audio: ours, telephone_event: offered.telephone_event };
     // We never offer a shared port, so the peer cannot have accepted one.
     let direction = answer.direction.reversed();
     Ok(Negotiated {
         rtcp: answer.rtcp,
         rtcp_mux: false,
-        ..negotiated(answer, codec, payload_type, direction)
+        // What was not offered cannot be accepted.
+        telephone_event: answer.telephone_event.filter(|_| offered.telephone_event.is_some()),
+        ..negotiated(answer, (codec, payload_type), receive, direction)
     })
 }
 
@@ -112,7 +147,12 @@ fn common(ours: &[Codec], theirs: &Description) -> Result<(Codec, u8), NoCommonC
     theirs.codecs.iter().copied().find(|(codec, _)| ours.contains(codec)).ok_or(NoCommonCodec)
 }
 
-fn negotiated(peer: &Description, codec: Codec, payload_type: u8, direction: Direction) -> Negotiated {
+fn negotiated(
+    peer: &Description,
+    (codec, payload_type): (Codec, u8),
+    receive: Numbers,
+    direction: Direction,
+) -> Negotiated {
     Negotiated {
         rtp: peer.rtp,
         rtcp: if peer.rtcp_mux { peer.rtp } else { peer.rtcp },
@@ -120,6 +160,7 @@ fn negotiated(peer: &Description, codec: Codec, payload_type: u8, direction: Dir
         codec,
         payload_type,
         telephone_event: peer.telephone_event,
+        receive,
         direction,
         ptime_ms: packet_length(peer),
     }
@@ -132,9 +173,8 @@ fn packet_length(peer: &Description) -> u32 {
     (wish / 10 * 10).clamp(10, 60)
 }
 
-fn offered_audio(port: u16, proto: &str, codecs: &[Codec], direction: Direction, keys: Option<u8>) -> Media {
-    let formats: Vec<_> = codecs.iter().map(|c| (*c, c.static_payload_type())).collect();
-    audio(port, proto, &formats, keys, direction)
+fn offered_audio(port: u16, proto: &str, offered: &Offered, direction: Direction) -> Media {
+    audio(port, proto, &offered.codecs, offered.telephone_event, direction)
 }
 
 fn audio(

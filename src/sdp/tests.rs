@@ -9,6 +9,11 @@ fn local() -> Local {
     Local { address: [192, 0, 2, 1].into(), port: 16384, session_id: 77, version: 1 }
 }
 
+/// What our first offer of these codecs says.
+fn ours(codecs: &[Codec]) -> Offered {
+    Offered::usual(codecs, Some(TELEPHONE_EVENT))
+}
+
 /// A description with these lines after the usual beginning.
 fn body(lines: &[&str]) -> String {
     let mut text =
@@ -148,6 +153,7 @@ fn an_answer_is_written_exactly_so() {
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(96),
+        receive: Numbers { audio: 8, telephone_event: Some(96) },
         direction: Direction::SendRecv,
         ptime_ms: 30,
     };
@@ -217,7 +223,7 @@ fn a_late_offer_is_answered_in_the_ack() {
     let text = offer(&local(), &BOTH, Direction::SendRecv);
     let heard = parse(text.as_bytes()).unwrap();
     let (reply, theirs) = answer(&heard, &local(), &[Codec::Pcmu], Direction::SendRecv).unwrap();
-    let ours = accepted(&BOTH, &parse(reply.as_bytes()).unwrap()).unwrap();
+    let ours = accepted(&ours(&BOTH), &parse(reply.as_bytes()).unwrap()).unwrap();
     assert_eq!((ours.codec, ours.payload_type), (Codec::Pcmu, 0));
     assert_eq!((ours.telephone_event, ours.direction), (Some(101), Direction::SendRecv));
     assert_eq!(ours, theirs);
@@ -225,18 +231,18 @@ fn a_late_offer_is_answered_in_the_ack() {
 
 #[test]
 fn an_answer_with_nothing_we_offered_is_not_accepted() {
-    assert_eq!(accepted(&[Codec::Pcma], &read(&["m=audio 4000 RTP/AVP 0"])), Err(NoCommonCodec));
+    assert_eq!(accepted(&ours(&[Codec::Pcma]), &read(&["m=audio 4000 RTP/AVP 0"])), Err(NoCommonCodec));
 }
 
 #[test]
 fn a_shared_port_nobody_offered_is_not_accepted() {
-    let agreed = accepted(&BOTH, &read(&["m=audio 4000 RTP/AVP 8", "a=rtcp-mux"])).unwrap();
+    let agreed = accepted(&ours(&BOTH), &read(&["m=audio 4000 RTP/AVP 8", "a=rtcp-mux"])).unwrap();
     assert_eq!((agreed.rtcp_mux, agreed.rtcp), (false, at("198.51.100.7:4001")));
 }
 
 #[test]
 fn a_peer_that_holds_in_its_answer_is_sent_nothing() {
-    let agreed = accepted(&BOTH, &read(&["m=audio 4000 RTP/AVP 8", "a=sendonly"])).unwrap();
+    let agreed = accepted(&ours(&BOTH), &read(&["m=audio 4000 RTP/AVP 8", "a=sendonly"])).unwrap();
     assert_eq!(agreed.direction, Direction::RecvOnly);
 }
 
@@ -327,6 +333,27 @@ fn what_is_no_description_is_400_and_what_we_cannot_speak_is_488() {
 }
 
 #[test]
+fn a_host_name_stands_for_where_the_signalling_came_from() {
+    let sender = "198.51.100.9".parse().unwrap();
+    let of = |address: &str| {
+        let text =
+            format!("v=0\r\nc=IN {address}\r\nm=audio 4000 RTP/AVP 8\r\na=rtcp:4009 IN IP4 x.example\r\n");
+        parse_from(text.as_bytes(), sender).map(|d| (d.rtp, d.rtcp, d.direction))
+    };
+    let there = Ok((at("198.51.100.9:4000"), at("198.51.100.9:4001"), Direction::SendRecv));
+    for name in ["IP4 pbx.example.com", "IP4 PBX-1_a.example.com.", "IP4 localhost", "IP6 v6.example.com"] {
+        assert_eq!(of(name), there, "{name}");
+    }
+    assert_eq!(of("IP4 192.0.2.7").map(|d| d.0), Ok(at("192.0.2.7:4000")), "a number counts");
+    assert_eq!(of("IP4 0.0.0.0").map(|d| d.2), Ok(Direction::SendOnly), "so does a hold");
+    for none in
+        ["IP4 224.2.1.1/127", "IP4 999.1.1.1", "IP4 1.2.3", "IP4 a..b", "IP4 a%00.example", "IP4 224.0.0.1"]
+    {
+        assert_eq!(of(none).map_err(SdpError::status), Err(488), "{none}");
+    }
+}
+
+#[test]
 fn the_fault_told_is_that_of_the_audio() {
     let error = parse(body(&["m=video 4000 RTP/AVP 96", "m=audio 4000 RTP/SAVP 8"]).as_bytes()).unwrap_err();
     assert_eq!(error, SdpError::Unacceptable("the audio is not plain RTP"));
@@ -363,7 +390,7 @@ fn the_version_goes_up_when_the_text_changes_and_only_then() {
     assert_eq!(say(&offered).replace(" 3 IN", " 1 IN"), first);
     author.move_to([192, 0, 2, 2].into(), 16390);
     assert_eq!(author.local().version, 3);
-    assert!(author.offer(&[Codec::Pcma], Direction::SendRecv).contains("o=- 77 4 IN IP4 192.0.2.2"));
+    assert!(author.offer(&[Codec::Pcma], Direction::SendRecv).0.contains("o=- 77 4 IN IP4 192.0.2.2"));
 }
 
 #[test]
@@ -371,7 +398,7 @@ fn a_later_offer_of_ours_names_the_same_lines() {
     let mut author = Author::new([192, 0, 2, 1].into(), 16384, 77);
     let offered = read(&["m=video 5000 RTP/AVP 96", "m=audio 4000 RTP/AVP 8"]);
     author.answer(&offered, &BOTH, Direction::SendRecv).unwrap();
-    let text = author.offer(&[Codec::Pcma], Direction::SendRecv);
+    let (text, _) = author.offer(&[Codec::Pcma], Direction::SendRecv);
     let lines: Vec<&str> = media_of(&text).into_iter().filter(|l| l.starts_with("m=")).collect();
     assert_eq!(lines, ["m=video 0 RTP/AVP 96", "m=audio 16384 RTP/AVP 8 101"]);
 }

@@ -4,6 +4,7 @@
 use crate::peer::*;
 use crate::world::World;
 use hotline_gateway::event::{RefusalReason, What};
+use hotline_gateway::media::Command;
 use hotline_gateway::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -164,6 +165,39 @@ fn a_re_invite_without_an_offer_gets_ours_and_the_answer_in_the_ack_counts() {
 }
 
 #[test]
+fn our_offer_inside_a_call_gives_no_payload_type_another_meaning() {
+    let mut w = world(15, "", "", false);
+    let mut pbx = Peer::trunk();
+    let of = |formats: &str, maps: &str| {
+        format!(
+            "v=0\r\no=pbx 1 1 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP {formats}\r\n{maps}"
+        )
+    };
+    let wideband = "a=rtpmap:101 opus/48000/2\r\n";
+    let cseq = pbx.asks(&mut w, "INVITE", "", &of("101 8", wideband));
+    pbx.hears(&mut w, "200 INVITE");
+    pbx.acks(&mut w, cseq, "");
+    w.run(S(1));
+    let offered = |pbx: &mut Peer, w: &mut World, answer: &str| {
+        let cseq = pbx.asks(w, "INVITE", "", "");
+        let offer = body(&pbx.hears(w, "200 INVITE"));
+        pbx.acks(w, cseq, answer);
+        w.run(MS(10));
+        let keys = offer.lines().find(|l| l.contains("telephone-event")).map(str::to_owned);
+        keys.unwrap_or_default()
+    };
+    // Keys were never agreed on: they get a number the peer never named, and keep it.
+    let own = "a=rtpmap:96 telephone-event/8000";
+    assert_eq!(offered(&mut pbx, &mut w, &of("8", "")), own);
+    assert_eq!(offered(&mut pbx, &mut w, &of("8", "")), own);
+    // Once the peer names them otherwise, that is what is agreed.
+    offers(&mut pbx, &mut w, &of("101 8 110", &format!("{wideband}a=rtpmap:110 telephone-event/8000\r\n")));
+    assert_eq!(offered(&mut pbx, &mut w, &of("8", "")), "a=rtpmap:110 telephone-event/8000");
+    pbx.hangs_up(&mut w);
+}
+
+#[test]
 fn lines_of_the_peer_that_we_refused_stay_in_our_offers_in_their_place() {
     let mut w = world(4, "", "", false);
     let mut pbx = Peer::speaks(&mut w, "");
@@ -243,6 +277,40 @@ fn after_a_491_who_made_the_call_id_waits_2_to_4_s_and_the_other_less() {
     assert!(waited >= MS(2_100) && waited <= MS(4_010), "{waited:?}");
     phone.answers(&mut w, &again, 200, "Session-Expires: 90;refresher=uac\r\n", &sdp(""));
     finish(w, pbx, phone);
+}
+
+#[test]
+fn a_host_name_as_address_costs_no_call_whichever_description_has_it() {
+    let named = |more: &str| sdp(more).replace("c=IN IP4 127.0.0.9", "c=IN IP4 media.pbx.example.org");
+    let (mut w, mut pbx, mut phone, invite) = {
+        let mut w = world(16, "", "", true);
+        let mut pbx = Peer::trunk();
+        let cseq = pbx.asks(&mut w, "INVITE", "", &named(""));
+        pbx.hears(&mut w, "200 INVITE");
+        pbx.acks(&mut w, cseq, "");
+        let (phone, invite) = Peer::called(&mut w);
+        (w, pbx, phone, invite)
+    };
+    phone.answers(&mut w, &invite, 200, "", &named(""));
+    phone.hears(&mut w, "ACK");
+    w.run(MS(10));
+    assert!(offers(&mut pbx, &mut w, &named("a=sendonly\r\n")).contains("a=recvonly"));
+    let cseq = pbx.asks(&mut w, "INVITE", "", "");
+    pbx.hears(&mut w, "200 INVITE");
+    pbx.acks(&mut w, cseq, &named(""));
+    w.run(MS(10));
+    assert_eq!(holds(&w), ["held", "resumed"]);
+    let told = w.commands.iter().filter_map(|c| match c {
+        Command::Remote { remote, .. } => Some(remote.rtp.to_string()),
+        _ => None,
+    });
+    let (trunk, seat) = ("127.0.0.9:4000", "127.0.0.8:4000");
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [trunk, seat, trunk, trunk],
+        "where each one's signalling comes from"
+    );
+    hang_up(&mut w, pbx, phone);
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn keys_reach_the_department_in_a_consultation() {
         media::Command::Bridge { a, .. } => Some(*a),
         _ => None,
     });
-    w.input(Input::Media(media::Event::Digit { leg: asker.unwrap(), digit: '7' }));
+    w.input(Input::Media(media::Event::Digit { leg: asker.unwrap(), digit: '7', held: None }));
     let info = water.hears(&mut w, "INFO");
     assert!(peer::body(&info).contains("Signal=7"), "{}", peer::body(&info));
     water.answers(&mut w, &info, 200, "", "");

@@ -256,3 +256,83 @@ fn a_phones_update_on_the_early_dialog_is_answered() {
     phone.answers(&mut w, &bye, 200, "", "");
     settle(&mut w);
 }
+
+/// A phone behind the seat's address: its tag, and where it takes audio.
+fn behind(
+    w: &mut World,
+    phone: &mut Peer,
+    invite: &Message,
+    (tag, status): (&str, u16),
+    described: Option<u16>,
+) {
+    let body =
+        described.map_or(String::new(), |port| sdp("").replace("audio 4000", &format!("audio {port}")));
+    phone.answers_as(w, invite, (status, tag), "", &body);
+    w.run(MS(10));
+}
+
+/// Where the media plane was last told to send anything.
+fn sent_to(w: &World) -> u16 {
+    let told = w.commands.iter().rev().find_map(|c| match c {
+        Command::Remote { remote, .. } => Some(remote.rtp.port()),
+        _ => None,
+    });
+    told.unwrap()
+}
+
+#[test]
+fn a_description_of_ringing_alone_is_the_answer_when_the_200_has_none() {
+    for status in [180, 183] {
+        let (mut w, mut pbx, mut phone, invite) = rings(16);
+        behind(&mut w, &mut phone, &invite, ("phone", status), Some(4_100));
+        behind(&mut w, &mut phone, &invite, ("phone", 180), None);
+        behind(&mut w, &mut phone, &invite, ("phone", 200), None);
+        assert!(phone.hears(&mut w, "ACK").body().is_empty());
+        assert!(w.journal.iter().any(|e| matches!(e.what, What::SeatConnected { .. })), "{status}");
+        assert_eq!(sent_to(&w), 4_100);
+        pbx.asks(&mut w, "BYE", "", "");
+        let bye = phone.hears(&mut w, "BYE");
+        phone.answers(&mut w, &bye, 200, "", "");
+        settle(&mut w);
+    }
+}
+
+#[test]
+fn a_description_of_the_200_takes_the_place_of_one_before_it() {
+    let (mut w, mut pbx, mut phone, invite) = rings(17);
+    behind(&mut w, &mut phone, &invite, ("phone", 183), Some(4_100));
+    behind(&mut w, &mut phone, &invite, ("phone", 200), Some(4_200));
+    phone.hears(&mut w, "ACK");
+    assert_eq!(sent_to(&w), 4_200);
+    pbx.asks(&mut w, "BYE", "", "");
+    let bye = phone.hears(&mut w, "BYE");
+    phone.answers(&mut w, &bye, 200, "", "");
+    settle(&mut w);
+}
+
+#[test]
+fn the_description_before_an_answer_is_that_of_the_phone_that_answers() {
+    let (mut w, mut pbx, mut phone, invite) = rings(18);
+    behind(&mut w, &mut phone, &invite, ("one", 183), Some(4_100));
+    behind(&mut w, &mut phone, &invite, ("two", 183), Some(4_200));
+    behind(&mut w, &mut phone, &invite, ("one", 200), None);
+    phone.hears(&mut w, "ACK");
+    assert_eq!(sent_to(&w), 4_100);
+    pbx.asks(&mut w, "BYE", "", "");
+    let bye = phone.hears(&mut w, "BYE");
+    phone.answers(&mut w, &bye, 200, "", "");
+    settle(&mut w);
+}
+
+#[test]
+fn a_200_without_a_description_from_a_phone_that_gave_none_is_hung_up() {
+    let (mut w, mut pbx, mut phone, invite) = rings(19);
+    behind(&mut w, &mut phone, &invite, ("one", 183), Some(4_100));
+    behind(&mut w, &mut phone, &invite, ("two", 200), None);
+    phone.hears(&mut w, "ACK");
+    let bye = phone.hears(&mut w, "BYE");
+    phone.answers(&mut w, &bye, 200, "", "");
+    assert!(!w.journal.iter().any(|e| matches!(e.what, What::SeatConnected { .. })));
+    pbx.asks(&mut w, "BYE", "", "");
+    settle(&mut w);
+}

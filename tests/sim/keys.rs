@@ -5,23 +5,24 @@ use crate::world::World;
 use hotline_gateway::event::EndReason;
 use hotline_gateway::gateway::Input;
 use hotline_gateway::id::LegId;
-use hotline_gateway::media::{Command, Event};
+use hotline_gateway::media::{Command, Event, Remote};
 use hotline_gateway::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const S: fn(u64) -> Duration = Duration::from_secs;
 const RELAY: &str = "Content-Type: application/dtmf-relay\r\n";
 
+/// The presses by INFO that the media plane was told of.
 fn presses(w: &World) -> Vec<(LegId, char)> {
     let pressed = w.commands.iter().filter_map(|c| match c {
-        Command::Press { leg, key, .. } => Some((*leg, *key)),
+        Command::Pressed { leg, key, .. } => Some((*leg, *key)),
         _ => None,
     });
     pressed.collect()
 }
 
 #[test]
-fn a_key_by_info_is_pressed_towards_the_seat_and_nonsense_is_refused() {
+fn a_key_by_info_reaches_the_media_plane_and_nonsense_is_refused() {
     let mut w = world(1, "", "", false);
     let mut pbx = Peer::speaks(&mut w, "");
     for (headers, body, status) in [
@@ -62,31 +63,114 @@ fn talk(seed: u64) -> (World, Peer, Peer, [LegId; 2]) {
 
 #[test]
 fn a_key_heard_in_the_audio_goes_as_info_to_a_trunk_that_wants_it_so() {
-    let (mut w, mut pbx, mut phone, [_, seat]) = talk(2);
-    w.input(Input::Media(Event::Digit { leg: seat, digit: '7' }));
+    let (mut w, mut pbx, mut phone, [caller, seat]) = talk(2);
+    w.input(Input::Media(Event::Digit { leg: seat, digit: '7', held: None }));
     let told = pbx.hears(&mut w, "INFO");
     assert_eq!(header(&told, "Content-Type"), "application/dtmf-relay");
     assert!(body(&told).starts_with("Signal=7\r\n"));
     pbx.answers(&mut w, &told, 200, "", "");
-    // And back: by INFO from the trunk, as events to the phone.
+    // And back: by INFO from the trunk, as events to the phone, which the media plane says.
     pbx.asks(&mut w, "INFO", RELAY, "Signal=9\r\nDuration=100");
     pbx.hears(&mut w, "200 INFO");
-    assert_eq!(presses(&w), [(seat, '9')]);
+    w.run(MS(10));
+    assert_eq!(presses(&w), [(caller, '9')]);
+    assert!(!phone.heard(&w).contains(&"INFO".to_owned()), "the phone takes events");
     hang_up(w, pbx, &mut phone);
 }
 
 #[test]
-fn keys_nobody_confirms_are_lost_past_eight_and_the_call_goes_on() {
+fn keys_go_by_info_one_at_a_time_and_past_thirty_two_waiting_they_are_lost() {
     let (mut w, mut pbx, mut phone, [_, seat]) = talk(3);
-    for _ in 0..20 {
-        w.input(Input::Media(Event::Digit { leg: seat, digit: '1' }));
+    for n in 0..50 {
+        let digit = char::from(b'0' + n % 10);
+        w.input(Input::Media(Event::Digit { leg: seat, digit, held: Some(MS(70)) }));
+    }
+    for n in 0..33 {
+        let info = pbx.hears(&mut w, "INFO");
+        assert_eq!(body(&info), format!("Signal={}\r\nDuration=70\r\n", n % 10));
+        assert!(pbx.heard(&w).is_empty(), "the next waits for the answer");
+        // What the peer makes of one key says nothing of the next.
+        let status = if n == 3 { 500 } else { 200 };
+        pbx.answers(&mut w, &info, status, "", "");
     }
     w.run(MS(100));
-    assert_eq!(pbx.heard(&w).iter().filter(|n| *n == "INFO").count(), 8);
+    assert!(pbx.heard(&w).is_empty(), "{:?}", pbx.heard(&w));
+    hang_up(w, pbx, &mut phone);
+}
+
+#[test]
+fn keys_behind_an_info_that_is_never_answered_are_lost_and_later_ones_go_on() {
+    let (mut w, mut pbx, mut phone, [_, seat]) = talk(31);
+    for _ in 0..3 {
+        w.input(Input::Media(Event::Digit { leg: seat, digit: '1', held: None }));
+    }
     w.run(S(40));
+    assert!(pbx.heard(&w).iter().all(|n| n == "INFO"));
     pbx.forgets(&w);
-    w.input(Input::Media(Event::Digit { leg: seat, digit: '2' }));
-    pbx.hears(&mut w, "INFO");
+    w.input(Input::Media(Event::Digit { leg: seat, digit: '2', held: None }));
+    let info = pbx.hears(&mut w, "INFO");
+    assert!(body(&info).starts_with("Signal=2\r\n"));
+    pbx.answers(&mut w, &info, 200, "", "");
+    hang_up(w, pbx, &mut phone);
+}
+
+#[test]
+fn a_key_by_info_reaches_a_phone_that_takes_info_alone_once_and_with_its_length() {
+    let mut w = world(32, "dtmf = \"info\"", "", true);
+    let mut pbx = Peer::trunk();
+    let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
+    pbx.hears(&mut w, "200 INVITE");
+    pbx.acks(&mut w, cseq, "");
+    let (mut phone, invite) = Peer::called(&mut w);
+    let audio = sdp("").replace(" 101\r\n", "\r\n");
+    phone.answers(&mut w, &invite, 200, "Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &audio);
+    phone.hears(&mut w, "ACK");
+    w.run(MS(10));
+    pbx.asks(&mut w, "INFO", RELAY, "Signal=4\r\nDuration=300\r\n");
+    let info = phone.hears(&mut w, "INFO");
+    assert_eq!(body(&info), "Signal=4\r\nDuration=300\r\n");
+    phone.answers(&mut w, &info, 200, "", "");
+    w.run(S(1));
+    assert!(phone.heard(&w).is_empty());
+    hang_up(w, pbx, &mut phone);
+}
+
+/// What the media plane was told last of the peer of this leg.
+fn remote(w: &World, of: LegId) -> Remote {
+    let told = w.commands.iter().rev().find_map(|c| match c {
+        Command::Remote { leg, remote } if *leg == of => Some(*remote),
+        _ => None,
+    });
+    told.unwrap()
+}
+
+/// A description in which telephone-event is 96, and A-law 97.
+fn otherwise() -> String {
+    sdp("")
+        .replace("8 101", "97 96")
+        .replace("a=rtpmap:8 ", "a=rtpmap:97 ")
+        .replace("a=rtpmap:101 ", "a=rtpmap:96 ")
+}
+
+#[test]
+fn an_answer_under_other_numbers_than_its_offer_is_sent_to_under_its_own() {
+    let (mut w, mut pbx, mut phone, invite) = rings(33);
+    assert!(body(&invite).contains("a=rtpmap:101 telephone-event"));
+    phone.answers(&mut w, &invite, 200, "", &otherwise());
+    phone.hears(&mut w, "ACK");
+    w.run(MS(10));
+    let legs: Vec<LegId> = w.open_ports.keys().copied().collect();
+    let seat = remote(&w, legs[1]);
+    assert_eq!((seat.payload_type, seat.telephone_event), (97, Some(96)));
+    assert_eq!((seat.receive.audio, seat.receive.telephone_event), (8, Some(101)));
+    // The same of an offer of ours in the 200, whose answer comes in the ACK.
+    let cseq = pbx.asks(&mut w, "INVITE", "", "");
+    pbx.hears(&mut w, "200 INVITE");
+    pbx.acks(&mut w, cseq, &otherwise());
+    w.run(MS(10));
+    let caller = remote(&w, legs[0]);
+    assert_eq!((caller.payload_type, caller.telephone_event), (97, Some(96)));
+    assert_eq!((caller.receive.audio, caller.receive.telephone_event), (8, Some(101)));
     hang_up(w, pbx, &mut phone);
 }
 

@@ -110,7 +110,19 @@ impl Peer {
 
     /// Answers a request of the gateway.
     pub fn answers(&mut self, w: &mut World, request: &Message, status: u16, headers: &str, body: &str) {
-        let response = Outgoing::response(request, status, Some("phone")).encode();
+        self.answers_as(w, request, (status, "phone"), headers, body);
+    }
+
+    /// As [`Peer::answers`], with this tag: one of several phones behind the address.
+    pub fn answers_as(
+        &mut self,
+        w: &mut World,
+        request: &Message,
+        (status, tag): (u16, &str),
+        headers: &str,
+        body: &str,
+    ) {
+        let response = Outgoing::response(request, status, Some(tag)).encode();
         let text = String::from_utf8(response.to_vec()).unwrap();
         let head = text.strip_suffix("Content-Length: 0\r\n\r\n").unwrap();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };

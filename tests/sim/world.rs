@@ -450,6 +450,10 @@ impl World {
                 let played = media::Event::Played { leg, play, complete: true };
                 self.after(Duration::from_secs(3), Delivery::Media(played));
             }
+            media::Command::Pressed { leg, key, held } => {
+                let digit = media::Event::Digit { leg, digit: key, held: Some(held) };
+                self.after(soon, Delivery::Media(digit));
+            }
             media::Command::Close { leg } => {
                 self.open_ports.remove(&leg);
                 let quality = MediaQuality { leg: Some(leg), ..MediaQuality::default() };

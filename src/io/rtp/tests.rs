@@ -5,7 +5,7 @@ use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
 use crate::media::{Command, Event, Family, OpenFailure, Remote, Shortage, Sources, Towards};
-use crate::sdp::{Codec, Direction};
+use crate::sdp::{Codec, Direction, Numbers};
 use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -93,6 +93,7 @@ impl Gateway {
             codec: Codec::Pcma,
             payload_type: 8,
             telephone_event: Some(101),
+            receive: Numbers { audio: 8, telephone_event: Some(101) },
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };
@@ -411,7 +412,7 @@ fn unlike_legs_are_converted_and_keys_are_told() {
     let key = a.packet(101, &[11, 10, 0, 160]);
     a.socket.send_to(&key, a.gateway).unwrap();
     assert_eq!(b.hear().0.payload_type, 96);
-    gateway.until(|e| *e == Event::Digit { leg: a.leg, digit: '#' });
+    gateway.until(|e| *e == Event::Digit { leg: a.leg, digit: '#', held: None });
 }
 
 #[test]
