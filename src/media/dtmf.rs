@@ -3,7 +3,9 @@
 //!
 //! Tones inside the audio are not listened for here.
 
+use super::command::Event;
 use super::rtp::Header;
+use crate::id::LegId;
 use crate::time::{Duration, Mono};
 use std::collections::VecDeque;
 
@@ -38,7 +40,7 @@ pub(super) enum Held {
 
 impl Held {
     /// How long, when it is known.
-    pub(super) fn length(self) -> Option<Duration> {
+    fn length(self) -> Option<Duration> {
         match self {
             Held::Down => None,
             Held::For(samples) => Some(Duration::from_millis(u64::from(samples) / 8)),
@@ -53,6 +55,18 @@ pub(super) enum Told {
     Begins(u8, Held),
     /// The press told last goes on, or ends.
     Goes(Held),
+}
+
+impl Told {
+    /// What the control plane hears of it: that it begins.
+    pub(super) fn event(self, leg: LegId) -> Option<Event> {
+        match self {
+            Told::Begins(event, held) => {
+                sign(event).map(|digit| Event::Digit { leg, digit, held: held.length() })
+            }
+            Told::Goes(_) => None,
+        }
+    }
 }
 
 /// The carriage a press came by.

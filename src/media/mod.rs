@@ -4,6 +4,7 @@
 //! There is no jitter buffer, no mixing and no recording here: what comes in goes out, re-stamped.
 
 mod command;
+mod counts;
 pub mod dtmf;
 pub mod egress;
 mod family;

@@ -4,8 +4,9 @@
 //! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
 use super::Family;
+pub use super::counts::Counts;
 use super::command::{Bound, Command, Event, OpenFailure, Remote};
-use super::dtmf::{self, Told};
+use super::dtmf::Told;
 use super::egress::Egress;
 use super::latch::{Described, Sources, Verdict};
 use super::leg::carries;
@@ -73,31 +74,6 @@ pub enum Reason {
     Round,
 }
 
-/// What passed through, since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// RTP packets passed from leg to leg.
-    pub relayed: u64,
-    /// RTP packets of prompts.
-    pub played: u64,
-    /// RTCP packets passed from leg to leg.
-    pub reports: u64,
-    /// Datagrams that were neither RTP nor RTCP.
-    pub bad: u64,
-    /// Datagrams from somebody else than the leg's peer.
-    pub strays: u64,
-    /// Legs that got no port.
-    pub refused: u64,
-    /// Packets the kernel did not take; counted by the shell.
-    pub unsent: u64,
-    /// Legs open now.
-    pub legs: u64,
-    /// Legs hearing a prompt now.
-    pub playing: u64,
-    /// Port pairs in use now.
-    pub ports: u64,
-}
-
 /// Every leg of the media plane.
 #[derive(Debug)]
 pub struct Relay {
@@ -142,8 +118,9 @@ impl Relay {
             Command::Play { prompt, repeat, play, .. } => self.play(now, key, (&prompt, repeat, play), out),
             Command::Stop { .. } => self.stop(key, out),
             Command::Pressed { key: pressed, held, .. } => {
-                if let Some(told) = self.leg(key).and_then(|leg| leg.presses.told(now, pressed, held)) {
-                    self.tell_press(key, told, out);
+                let Some(leg) = self.leg(key) else { return };
+                if let Some(told) = leg.presses.told(now, pressed, held) {
+                    out.extend(told.event(leg.id).map(Output::Event));
                     self.press(now, key, told);
                 }
             }
@@ -296,17 +273,6 @@ impl Relay {
         leg.egress.detach();
         out.push(Output::Event(Event::Played { leg: leg.id, play, complete: false }));
         self.wheel.remove(key);
-    }
-
-    /// Tells the control plane of a press on the leg.
-    fn tell_press(&mut self, key: Key, told: Told, out: &mut Vec<Output>) {
-        let Some(leg) = self.leg(key) else { return };
-        if let Told::Begins(event, held) = told
-            && let Some(digit) = dtmf::sign(event)
-        {
-            let held = held.length();
-            out.push(Output::Event(Event::Digit { leg: leg.id, digit, held }));
-        }
     }
 
     /// Says a press on the leg to the other leg of its bridge.
@@ -558,11 +524,8 @@ impl Relay {
             Carries::Press => leg.presses.hear(now, &header, buffer.get(header.payload.clone())?),
             Carries::Audio(_) | Carries::Other => None,
         };
-        let peer = leg.peer();
-        if let Some(told) = told {
-            self.tell_press(key, told, out);
-        }
-        let peer = peer?;
+        out.extend(told.and_then(|told| told.event(leg.id)).map(Output::Event));
+        let peer = leg.peer()?;
         let to = self.leg(peer)?;
         if !receive {
             to.egress.detach();
