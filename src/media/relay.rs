@@ -4,8 +4,8 @@
 //! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
 use super::Family;
-pub use super::counts::Counts;
 use super::command::{Bound, Command, Event, OpenFailure, Remote};
+pub use super::counts::Counts;
 use super::dtmf::Told;
 use super::egress::Egress;
 use super::latch::{Described, Sources, Verdict};

@@ -138,7 +138,7 @@ fn a_key_by_info_reaches_a_phone_that_takes_info_alone_once_and_with_its_length(
 /// What the media plane was told last of the peer of this leg.
 fn remote(w: &World, of: LegId) -> Remote {
     let told = w.commands.iter().rev().find_map(|c| match c {
-        Command::Remote { leg, remote } if *leg == of => Some(*remote),
+        Command::Remote { leg, remote, .. } if *leg == of => Some(*remote),
         _ => None,
     });
     told.unwrap()
