@@ -100,6 +100,12 @@ impl<K> Default for Timers<K> {
     }
 }
 
+impl<K: Copy + Ord + Hash> Extend<(K, Mono)> for Timers<K> {
+    fn extend<T: IntoIterator<Item = (K, Mono)>>(&mut self, deadlines: T) {
+        deadlines.into_iter().for_each(|(key, at)| self.set(key, at));
+    }
+}
+
 impl<K: Copy + Ord + Hash> Timers<K> {
     /// Sets or moves the deadline of `key`.
     pub fn set(&mut self, key: K, at: Mono) {

@@ -4,7 +4,7 @@ use super::arrival;
 use super::caller_leg::{CallerSignalling, MediaSide};
 use super::conduct::Awaited;
 use super::inputs::{Output, Reason};
-use super::machine::{Call, Sound, Stage};
+use super::machine::{Call, Sound, Stage, Wait};
 use super::requests::respond;
 use super::story::Cx;
 use crate::acd;
@@ -193,7 +193,7 @@ impl Call {
             }
             (Sound::None, None) => self.play_music(self.caller.id, cx),
         }
-        self.entered_queue = Some(cx.now.mono);
+        self.wait = Wait::Since(cx.now.mono);
         let queue = self.service.queue.clone();
         cx.out.push(Output::Acd(acd::Input::Enter { call: self.id, queue, priority: 0, at: cx.now }));
     }

@@ -7,7 +7,7 @@
 use super::agreement::Agreement;
 use super::conduct::{Awaited, Conduct};
 use super::early::EarlyDialogs;
-use super::inputs::{Output, SeatAsked};
+use super::inputs::{Output, Reason, SeatAsked};
 use super::machine::{Call, Stage};
 use super::pick_up::refuse;
 use super::presence::Presence;
@@ -36,6 +36,7 @@ impl Call {
         cx.out.push(Output::Media(media.opening()));
         let mut conduct = Conduct::new(cx.rules.seat.clone(), cx.random.bits());
         conduct.learn(&asked.invite);
+        let expires = Reason::expires(leg, &asked.invite, cx.now.mono);
         self.seats.push(SeatLeg {
             id: leg,
             part: Part::Asking,
@@ -48,6 +49,7 @@ impl Call {
             conduct,
             early: EarlyDialogs::default(),
         });
+        self.deadlines.extend(expires);
         self.extend(to, Purpose::Consult { asker: leg }, cx);
     }
 

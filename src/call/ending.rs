@@ -71,15 +71,29 @@ impl Call {
         }
     }
 
-    /// The caller took his INVITE back before our answer.
+    /// The caller took their INVITE back before our answer.
     pub(super) fn cancelled(&mut self, cause: Cause, cx: &mut Cx<'_>) {
+        self.called_off(EndReason::Cancelled, cause, cx);
+    }
+
+    /// The INVITE that began `leg` has had the time its Expires gave it. Unanswered, it is as one that was cancelled (RFC
+    /// 3261 section 13.3.1).
+    pub(super) fn invite_expired(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        match leg == self.caller.id {
+            true => self.called_off(EndReason::Expired, Cause::q850(q850(EndReason::Expired), ""), cx),
+            false => self.seat_gave_up(leg, cx),
+        }
+    }
+
+    /// 487 to the caller's INVITE, if it is not answered yet.
+    fn called_off(&mut self, reason: EndReason, cause: Cause, cx: &mut Cx<'_>) {
         if let CallerSignalling::Unanswered { tx, invite, .. } = &self.caller.signalling {
             let response = Outgoing::response(invite, 487, Some(&self.caller.id.to_string()));
             cx.out.push(Output::Respond { tx: *tx, response });
             self.caller.signalling = CallerSignalling::Down;
             let cause = Cause { sip: cause.sip.or(Some(487)), ..cause };
             let by = if self.owner.is_some() { EndedBy::Seat } else { EndedBy::Caller };
-            self.end_because(by, EndReason::Cancelled, cause, cx);
+            self.end_because(by, reason, cause, cx);
         }
     }
 
@@ -181,7 +195,9 @@ fn bye(dialog: &mut Dialog, cause: Cause) -> Outgoing {
 fn exit_of(reason: EndReason) -> QueueExit {
     match reason {
         EndReason::WaitLimit | EndReason::LengthLimit => QueueExit::Timeout,
-        EndReason::SignallingLost | EndReason::Abandoned | EndReason::Cancelled => QueueExit::Abandoned,
+        EndReason::SignallingLost | EndReason::Abandoned | EndReason::Cancelled | EndReason::Expired => {
+            QueueExit::Abandoned
+        }
         _ => QueueExit::Closed,
     }
 }
@@ -255,6 +271,7 @@ pub(super) fn reason_word(reason: EndReason) -> &'static str {
         EndReason::Completed => "completed",
         EndReason::Abandoned => "abandoned",
         EndReason::Cancelled => "cancelled",
+        EndReason::Expired => "expired",
         EndReason::WaitLimit => "wait_limit",
         EndReason::QueueFull => "queue_full",
         EndReason::LengthLimit => "length_limit",

@@ -20,10 +20,16 @@ use crate::time::{Duration, Mono};
 /// answer, 100 too, ends the wait.
 const UNHEARD: Duration = Duration::from_secs(4);
 
+/// An INVITE of ours says that it lives this much longer than we let it ring: our CANCEL comes first, and a phone that
+/// never hears of one stops all the same.
+const BEYOND_RINGING: Duration = Duration::from_secs(5);
+
 /// A presentation that runs.
 #[derive(Debug)]
 pub(super) struct Fork {
     presentation: PresentationId,
+    /// How long its phones may ring.
+    limit: Duration,
     /// The first of its phones rang then.
     rang: Option<Mono>,
     /// The best of the phones that failed: what is said of the seat when the last has.
@@ -32,15 +38,21 @@ pub(super) struct Fork {
 
 /// How a phone failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Failed {
+pub(super) struct Failed {
     result: PresentationResult,
     status: Option<u16>,
 }
 
-impl Failed {
-    fn new(status: Option<u16>) -> Failed {
+impl From<Option<u16>> for Failed {
+    /// By its final status; `None` where it said nothing.
+    fn from(status: Option<u16>) -> Failed {
         Failed { result: status.map_or(PresentationResult::Unreachable, presentation_result), status }
     }
+}
+
+impl Failed {
+    /// It took the call and hung up, and its answer never came.
+    const HUNG_UP: Failed = Failed { result: PresentationResult::Rejected, status: None };
 
     /// A refusal says more of the operator than a phone in use, and that more than one that is not there.
     fn weight(self) -> u8 {
@@ -53,8 +65,13 @@ impl Failed {
 }
 
 impl Fork {
-    pub(super) fn new(presentation: PresentationId) -> Fork {
-        Fork { presentation, rang: None, best: None }
+    pub(super) fn new(presentation: PresentationId, limit: Duration) -> Fork {
+        Fork { presentation, limit, rang: None, best: None }
+    }
+
+    /// Expires of its INVITEs, in seconds (RFC 3261 section 13.2.1).
+    pub(super) fn expires(&self) -> String {
+        (self.limit + BEYOND_RINGING).as_secs().to_string()
     }
 
     /// Whether it is this one.
@@ -133,7 +150,9 @@ impl Call {
     }
 
     /// A phone that was to ring will not answer; its leg is ending or down.
-    pub(super) fn phone_failed(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
+    pub(super) fn phone_failed(&mut self, leg: LegId, failed: impl Into<Failed>, cx: &mut Cx<'_>) {
+        let failed: Failed = failed.into();
+        let (status, this) = (failed.status, failed);
         self.deadlines.cancel(Reason::Unheard(leg));
         let Some(lost) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (lost.presentation, lost.seat.clone());
@@ -144,8 +163,7 @@ impl Call {
             let next = LegId::new(cx.now.wall, cx.random);
             return self.begin_leg(next, presentation, &seat, Reached::At(vec![phone]), cx);
         }
-        let mut failed = Failed::new(status);
-        let mut rang = rang;
+        let (mut failed, mut rang) = (this, rang);
         if let Some(fork) = self.fork.as_mut().filter(|f| f.presentation == presentation) {
             if let Some(best) = fork.best.filter(|b| b.weight() > failed.weight()) {
                 failed = best;
@@ -155,11 +173,34 @@ impl Call {
         }
         if status.is_some_and(|s| s >= 600) {
             self.hush(presentation, None, Cause::q850(16, ""), cx);
-            failed = Failed::new(status);
+            failed = this;
         } else if self.rings(presentation) {
             return;
         }
         self.presentation_failed(presentation, seat, (failed.result, failed.status), rang, cx);
+    }
+
+    /// A BYE came from a phone that we take to be ringing, or to be told that the call was taken back: its 200 was lost,
+    /// and for it the call is over (RFC 3261 section 15.1.2). The next phone rings at once. What else may ring by the same
+    /// INVITE is cancelled, and a 200 that comes yet is acknowledged and hung up (section 13.2.2.4).
+    pub(super) fn hung_up_early(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        self.hear_early_no_more(leg, cx);
+        let Some(phone) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
+        let (part, seat) = (phone.part, phone.seat.clone());
+        if phone.is_ringing() {
+            // An operator who hung up is not rung again by another way to the same phone.
+            phone.others.clear();
+            phone.hang_up(cx);
+            match part {
+                Part::Third => self.third_lost(leg, Failed::HUNG_UP, cx),
+                Part::Offered | Part::Asking => self.phone_failed(leg, Failed::HUNG_UP, cx),
+            }
+        }
+        // The seat a colleague rang is free, whatever becomes of the CANCEL.
+        if part == Part::Third && self.seats.iter().all(|s| s.seat != seat || s.id == leg) {
+            let call = self.id;
+            cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke: false }));
+        }
     }
 
     /// Takes the call back from the phones of a presentation, but from the one that answered.

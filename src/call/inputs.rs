@@ -8,7 +8,7 @@ use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
 use crate::sip::{Cause, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Way};
-use crate::time::Duration;
+use crate::time::{Duration, Mono};
 use std::sync::Arc;
 
 /// What a call hears.
@@ -106,6 +106,8 @@ pub enum Input {
         waited: Duration,
         /// Why this seat.
         why: Arc<str>,
+        /// How long it may ring.
+        limit: Duration,
         /// The person there.
         operator: Option<OperatorId>,
         /// How it is reached; `None` when it has no phone.
@@ -334,8 +336,18 @@ pub enum Reason {
     Leg(LegId),
     /// The INVITE to a phone should have been confirmed by somebody.
     Unheard(LegId),
+    /// The peer's INVITE that began this leg has expired, if it is not answered (RFC 3261 section 13.3.1).
+    Expires(LegId),
     /// The seat that talks on this leg was asked whether it is there, and should have answered.
     SeatAsked(LegId),
     /// The caller is on hold, where no sound tells whether the seat is there.
     SeatOnHold,
+}
+
+impl Reason {
+    /// The deadline an INVITE brings with it: where it has an Expires that can be read.
+    pub(super) fn expires(leg: LegId, invite: &Message, now: Mono) -> Option<(Reason, Mono)> {
+        let seconds = invite.number("Expires")?;
+        Some((Reason::Expires(leg), now + Duration::from_secs(seconds.into())))
+    }
 }

@@ -36,7 +36,7 @@ pub struct Call {
     pub(super) caller: CallerLeg,
     pub(super) seats: Vec<SeatLeg>,
     pub(super) stage: Stage,
-    pub(super) entered_queue: Option<Mono>,
+    pub(super) wait: Wait,
     /// The presentation that runs.
     pub(super) fork: Option<Fork>,
     /// How the last talk went that did not end the call.
@@ -56,6 +56,18 @@ pub struct Call {
     /// The caller came back from somebody who did not answer.
     pub(super) recalled: bool,
     pub(super) plays: u32,
+}
+
+/// The wait for an operator: that of the newest visit to the queue, as the visit's events have it. It ends with the first
+/// word an operator speaks, and a caller who comes back waits anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wait {
+    /// None yet, or never.
+    Not,
+    /// It goes on since then.
+    Since(Mono),
+    /// It took so long.
+    Over(Duration),
 }
 
 /// The look-up in the own store.
@@ -165,6 +177,7 @@ impl Call {
         if service.answer_delay > Duration::ZERO {
             deadlines.set(Reason::AnswerDelay, cx.now.mono + service.answer_delay);
         }
+        deadlines.extend(Reason::expires(leg, &invite, cx.now.mono));
         let mut conduct = Conduct::new(peer, cx.random.bits());
         conduct.learn(&invite);
         let mut call = Call {
@@ -187,7 +200,7 @@ impl Call {
             },
             seats: Vec::new(),
             stage: Stage::Arriving { durable: false, sound: Sound::None },
-            entered_queue: None,
+            wait: Wait::Not,
             fork: None,
             broken: Broken::Not,
             wrapping: Vec::new(),
@@ -251,9 +264,9 @@ impl Call {
                 self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
             }
             Input::QueueFull => self.queue_full(cx),
-            Input::Present { presentation, seat, operator, attempt, waited, why, reached } => {
+            Input::Present { presentation, seat, operator, attempt, waited, why, limit, reached } => {
                 self.story.summary.operator = operator;
-                self.present(presentation, seat, (attempt, waited, why), reached, cx);
+                self.present(presentation, seat, (attempt, waited, why, limit), reached, cx);
             }
             Input::Withdraw { presentation, result } => self.withdraw(presentation, result, cx),
             Input::Position { queue, position, depth, estimated_wait } => {
@@ -291,6 +304,7 @@ impl Call {
                 Reason::Hop => self.hop_silent(cx),
                 Reason::Recall => self.extension_silent(cx),
                 Reason::Returned(_) => {}
+                Reason::Expires(leg) => self.invite_expired(leg, cx),
                 Reason::Leg(leg) => self.leg_due(leg, cx),
                 Reason::Unheard(leg) => self.unheard(leg, cx),
                 Reason::SeatAsked(leg) => self.seat_overdue(leg, cx),
@@ -529,9 +543,13 @@ impl Call {
         }
     }
 
-    /// The time in the queue so far.
+    /// The time in the queue, so far or in all.
     pub(super) fn waited(&self, now: Now) -> Duration {
-        self.entered_queue.map_or(Duration::ZERO, |t| now.mono.since(t))
+        match self.wait {
+            Wait::Not => Duration::ZERO,
+            Wait::Since(entered) => now.mono.since(entered),
+            Wait::Over(took) => took,
+        }
     }
 
     /// Drops legs that are gone, and puts the record out when nothing more is to come.
@@ -544,6 +562,7 @@ impl Call {
             }
             if gone {
                 self.deadlines.cancel(Reason::Leg(seat.id));
+                self.deadlines.cancel(Reason::Expires(seat.id));
                 cx.out.push(Output::LegDown(seat.id));
             }
             !gone

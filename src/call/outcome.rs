@@ -18,7 +18,9 @@ pub fn q850(reason: EndReason) -> u8 {
         EndReason::Completed | EndReason::Abandoned | EndReason::Cancelled => 16,
         EndReason::WaitLimit | EndReason::Unanswered => 19,
         EndReason::QueueFull => 17,
-        EndReason::LengthLimit | EndReason::MediaSilent | EndReason::SignallingLost => 102,
+        EndReason::LengthLimit | EndReason::MediaSilent | EndReason::SignallingLost | EndReason::Expired => {
+            102
+        }
         EndReason::Shutdown | EndReason::Crashed | EndReason::Internal => 41,
     }
 }
@@ -29,6 +31,7 @@ pub fn owes_callback(reason: EndReason, spoke_with_a_human: bool) -> bool {
         EndReason::Completed | EndReason::LengthLimit | EndReason::Unanswered => false,
         EndReason::Crashed | EndReason::Shutdown => true,
         EndReason::Cancelled
+        | EndReason::Expired
         | EndReason::Abandoned
         | EndReason::WaitLimit
         | EndReason::QueueFull

@@ -5,7 +5,7 @@ use super::caller_leg::{CallerLeg, CallerSignalling, MediaSide};
 use super::conduct::{Awaited, Conduct};
 use super::early::EarlyDialogs;
 use super::inputs::{Output, Reason, SeatAsked};
-use super::machine::{Call, LookUp, Published, Stage};
+use super::machine::{Call, LookUp, Published, Stage, Wait};
 use super::presence::{Broken, Owner, Presence};
 use super::rules::ServiceRules;
 use super::seat_leg::{Part, SeatLeg, SeatSignalling};
@@ -87,6 +87,8 @@ impl Call {
         cx.out.push(Output::Acd(acd::Input::Occupy { seat: seat.clone(), call }));
         let mut conduct = Conduct::new(peer, cx.random.bits());
         conduct.learn(&invite);
+        let mut deadlines = Timers::default();
+        deadlines.extend(Reason::expires(leg, &invite, cx.now.mono));
         let service =
             ServiceRules { number, queue: QueueId::from(""), welcome: None, answer_delay: Duration::ZERO };
         let signalling = CallerSignalling::Unanswered { tx, invite, flow, offer: Some(offer), early: None };
@@ -100,11 +102,11 @@ impl Call {
             caller,
             seats: Vec::new(),
             stage: Stage::Dialling { durable: false },
-            entered_queue: None,
+            wait: Wait::Not,
             broken: Broken::Not,
             wrapping: Vec::new(),
             published: Published::No,
-            deadlines: Timers::default(),
+            deadlines,
             early_sound: None,
             fork: None,
             extension: None,

@@ -16,6 +16,7 @@ impl Call {
             return;
         }
         let waiting = matches!(self.stage, Stage::Waiting { .. });
+        let intro = self.introduction(cx);
         let Some(seat) = self.seats.iter_mut().find(|s| s.id == leg) else { return };
         let SeatSignalling::Answering { asked } = &seat.signalling else { return };
         let Some(answer) = seat.media.answer(cx.rules, asked.flow, &asked.offer) else { return };
@@ -26,8 +27,8 @@ impl Call {
             (Ok((body, agreed)), Some(dialog)) if waiting => {
                 let response = Outgoing::response(&asked.invite, 200, Some(&tag))
                     .with("Contact", contact)
-                    .with("Allow", seat.conduct.allow())
-                    .with("X-Hotline-Call-Id", self.id.to_string());
+                    .with("Allow", seat.conduct.allow());
+                let response = intro.on_answer(response, cx.rules);
                 seat.conduct.learn(&asked.invite);
                 let response = seat.conduct.accept(cx.now.mono, &asked.invite, response);
                 let response = response.body("application/sdp", body);

@@ -6,7 +6,7 @@
 //! answer that it does not know the dialog (its BYE was lost, or it was restarted), or the loss of the way to it.
 
 use super::inputs::{Output, Reason, Watch};
-use super::machine::{Call, Stage};
+use super::machine::{Call, Stage, Wait};
 use super::reoffer::Parts;
 use super::story::Cx;
 use crate::acd;
@@ -265,7 +265,7 @@ impl Call {
             None => self.play_music(self.caller.id, cx),
         }
         self.story.summary.seat = None;
-        self.entered_queue = Some(cx.now.mono);
+        self.wait = Wait::Since(cx.now.mono);
         let (call, queue) = (self.id, self.service.queue.clone());
         cx.out.push(Output::Acd(acd::Input::Returned { call, seat, queue, reason }));
     }

@@ -5,7 +5,7 @@ use super::conduct::Conduct;
 use super::early::{self, EarlyDialogs};
 use super::fork::Fork;
 use super::inputs::{Output, Phone, Reached, Reason};
-use super::machine::{Call, LookUp, Stage};
+use super::machine::{Call, LookUp, Stage, Wait};
 use super::pick_up;
 use super::presence::Presence;
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};
@@ -28,7 +28,7 @@ impl Call {
         &mut self,
         presentation: PresentationId,
         seat: SeatId,
-        (attempt, waited, why): (u32, Duration, Arc<str>),
+        (attempt, waited, why, limit): (u32, Duration, Arc<str>, Duration),
         reached: Option<Reached>,
         cx: &mut Cx<'_>,
     ) {
@@ -62,7 +62,7 @@ impl Call {
             cx.out.push(Output::Acd(unreachable));
             return;
         };
-        self.fork = Some(Fork::new(presentation));
+        self.fork = Some(Fork::new(presentation, limit));
         match reached {
             Reached::At(phones) => self.ring_phones(leg, presentation, &seat, phones, cx),
             asked @ Reached::Asked(_) => self.begin_leg(leg, presentation, &seat, asked, cx),
@@ -94,6 +94,7 @@ impl Call {
                 )
             }
             Reached::Asked(asked) => {
+                self.deadlines.extend(Reason::expires(leg, &asked.invite, cx.now.mono));
                 let way = Way { flow: asked.flow, behind: None };
                 (
                     Presence::new(way, asked.watch, asked.inside),
@@ -129,23 +130,18 @@ impl Call {
         if !matches!(self.look_up, LookUp::Settled(_)) {
             return;
         }
-        let intro = Introduction {
-            call: Some(self.id),
-            number: self.number_shown(),
-            display: match self.recalled {
-                false => self.citizen_shown(cx),
-                true => format!("[Recall] {}", self.citizen_shown(cx)),
-            },
-            host: None,
-        };
+        let intro = self.introduction(cx);
         let codecs = self.caller.media.codecs_like(&cx.rules.seat);
         let mut rung = Vec::new();
         for leg in self.seats.iter_mut().filter(|s| s.part == Part::Offered) {
             let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
             let target = target.clone();
-            let Some((invite, offered)) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else {
+            let Some((mut invite, offered)) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else {
                 continue;
             };
+            if let Some(fork) = &self.fork {
+                invite = invite.with("Expires", fork.expires());
+            }
             cx.out.push(Output::Request { leg: leg.id, flow: target.flow, request: invite.clone() });
             leg.signalling =
                 SeatSignalling::Inviting { invite: Box::new(invite), target, offered, rang: None };
@@ -154,9 +150,18 @@ impl Call {
         rung.into_iter().for_each(|leg| self.await_word(leg, cx));
     }
 
+    /// What the seat that serves the citizen is told of them.
+    pub(super) fn introduction(&self, cx: &Cx<'_>) -> Introduction {
+        let display = match self.recalled {
+            false => self.citizen_shown(cx),
+            true => format!("[Recall] {}", self.citizen_shown(cx)),
+        };
+        Introduction { call: Some(self.id), number: self.number_shown(), display, host: None }
+    }
+
     /// The citizen's number for a phone, as the trunk gave it; empty when he withholds it.
     pub(super) fn number_shown(&self) -> String {
-        if self.identity.withheld { String::new() } else { self.identity.raw.reveal().clone() }
+        if self.identity.withheld { String::new() } else { caller::unmarked(self.identity.raw.reveal()) }
     }
 
     /// What a seat's screen says of the citizen.
@@ -460,6 +465,7 @@ impl Call {
             cx,
         );
         let waited = self.waited(cx.now);
+        self.wait = Wait::Over(waited);
         let operator = self.story.summary.operator.clone();
         self.story.tell_as(
             cx,

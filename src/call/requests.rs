@@ -32,7 +32,7 @@ impl Call {
                 parts.media.came_by(&flow);
             }),
             // Our BYE is out, or the dialog is still early: only a BYE still means something.
-            None if *method == Method::Bye => Ok(()),
+            None if *method == Method::Bye => self.may_hang_up(leg, request),
             None => Err(481),
         };
         if let Err(status) = accepted {
@@ -213,6 +213,23 @@ impl Call {
         leg == self.caller.id || matches!(self.stage, Stage::Connected { leg: seat, .. } if seat == leg)
     }
 
+    /// Whether a BYE that is in no dialog we know of is of the peer of `leg`. Before our answer it comes from who called,
+    /// before the peer's from whoever answers: the 200 that named the other side may have been lost.
+    fn may_hang_up(&self, leg: LegId, bye: &Message) -> Result<(), u16> {
+        let seat = self.seats.iter().find(|s| s.id == leg).map(|s| &s.signalling);
+        let invite = match (&self.caller.signalling, seat) {
+            (CallerSignalling::Unanswered { invite, .. }, None) => invite,
+            (_, Some(SeatSignalling::Answering { asked })) => &asked.invite,
+            (_, Some(SeatSignalling::Inviting { invite, .. } | SeatSignalling::Cancelling { invite })) => {
+                let ours = invite.get("Call-ID") == Some(bye.call_id().as_bytes());
+                return if ours { Ok(()) } else { Err(481) };
+            }
+            _ => return Ok(()),
+        };
+        let theirs = invite.call_id() == bye.call_id() && invite.from_tag() == bye.from_tag();
+        if theirs { Ok(()) } else { Err(481) }
+    }
+
     fn bye_from(&mut self, leg: LegId, cause: Cause, cx: &mut Cx<'_>) {
         if leg == self.caller.id {
             match &self.caller.signalling {
@@ -231,6 +248,14 @@ impl Call {
                 None => EndedBy::Caller,
             };
             return self.end_because(by, reason, cause, cx);
+        }
+        match self.seats.iter().find(|s| s.id == leg).map(|s| &s.signalling) {
+            // As a CANCEL would (RFC 3261 section 15).
+            Some(SeatSignalling::Answering { .. }) => return self.seat_gave_up(leg, cx),
+            Some(SeatSignalling::Inviting { .. } | SeatSignalling::Cancelling { .. }) => {
+                return self.hung_up_early(leg, cx);
+            }
+            _ => {}
         }
         let talking = matches!(&self.stage, Stage::Connected { leg: l, .. } if *l == leg);
         let part = self.seats.iter().find(|s| s.id == leg).map(|s| s.part);

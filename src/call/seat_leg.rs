@@ -136,9 +136,40 @@ pub struct Introduction {
     pub host: Option<String>,
 }
 
-/// The INVITE to a seat, or to somebody outside. The caller's number stands in From and P-Asserted-Identity (RFC 3325),
-/// the call id in X-Hotline-Call-Id as text and in User-to-User as its 16 octets (RFC 7433). A caller who withholds his
-/// number is anonymous, and the phone is asked to keep it so (RFC 3323).
+impl Introduction {
+    /// The address of who calls, without a name.
+    fn address(&self, rules: &Rules) -> String {
+        let host = self.host.as_deref().unwrap_or(&rules.domain);
+        format!("<sip:{}@{host}>", caller::uri_user(&self.number))
+    }
+
+    /// A message with what it says beside From: the number in P-Asserted-Identity (RFC 3325) as `identity`, the call id in
+    /// X-Hotline-Call-Id as text and in User-to-User as its 16 octets (RFC 7433). A caller who withholds their number is
+    /// anonymous, and the phone is asked to keep it so (RFC 3323).
+    fn on(&self, mut message: Outgoing, identity: String) -> Outgoing {
+        if let Some(call) = self.call {
+            message = message
+                .with("X-Hotline-Call-Id", call.to_string())
+                .with("User-to-User", format!("{};encoding=hex", hex(call.as_bytes())));
+        }
+        match self.number.is_empty() {
+            true => message.with("Privacy", "id"),
+            false => message.with("P-Asserted-Identity", identity),
+        }
+    }
+
+    /// Our 2xx to a seat's own INVITE with all of it: there From is the seat's, so the name stands in P-Asserted-Identity.
+    pub fn on_answer(&self, ok: Outgoing, rules: &Rules) -> Outgoing {
+        let address = self.address(rules);
+        let named = match self.display.as_str() {
+            "" => address,
+            display => format!("{} {address}", crate::sip::quoted(display)),
+        };
+        self.on(ok, named)
+    }
+}
+
+/// The INVITE to a seat, or to somebody outside. The caller's number stands in From, too.
 pub fn invite(
     leg: &mut SeatLeg,
     target: &Target,
@@ -148,7 +179,7 @@ pub fn invite(
 ) -> Option<(Outgoing, Offered)> {
     let (body, offered) = leg.media.offer(rules, target.flow, codecs)?;
     let host = intro.host.as_deref().unwrap_or(&rules.domain);
-    let address = format!("<sip:{}@{host}>", caller::uri_user(&intro.number));
+    let address = intro.address(rules);
     let from = match intro.display.as_str() {
         "" => format!("{address};tag={}", leg.id),
         display => format!("{} {address};tag={}", crate::sip::quoted(display), leg.id),
@@ -169,19 +200,10 @@ pub fn invite(
             crate::sip::contact_asking(rules.advertised.as_ref(), &target.flow, &contact_user, &target.uri),
         )
         .with("Allow", leg.conduct.allow());
-    if let Some(call) = intro.call {
-        invite = invite
-            .with("X-Hotline-Call-Id", call.to_string())
-            .with("User-to-User", format!("{};encoding=hex", hex(call.as_bytes())));
-    }
     for route in &target.routes {
         invite = invite.with("Route", route.as_bytes());
     }
-    invite = match intro.number.is_empty() {
-        true => invite.with("Privacy", "id"),
-        false => invite.with("P-Asserted-Identity", address),
-    };
-    Some((leg.conduct.ask(invite).body("application/sdp", body), offered))
+    Some((leg.conduct.ask(intro.on(invite, address)).body("application/sdp", body), offered))
 }
 
 /// A URI as it may stand in To: without port and parameters (RFC 3261 table 1).

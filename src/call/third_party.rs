@@ -4,7 +4,7 @@
 //! Who asked and what for is the [`Purpose`]; what follows from an answer or from silence is in `consult` (the seat
 //! asks while the citizen waits), `own_call` (a seat calls by itself) and `transfer` (the citizen is handed on).
 
-use super::fork::Fork;
+use super::fork::{Failed, Fork};
 use super::inputs::{Output, Phone, Reason};
 use super::machine::{Call, Stage};
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatSignalling};
@@ -140,7 +140,9 @@ impl Call {
         extension.presentation = presentation;
         let (seat, operator) = (extension.to.seat.clone(), extension.to.operator.clone());
         let leg = LegId::new(cx.now.wall, cx.random);
-        self.fork = Some(Fork::new(presentation));
+        let is_last = extension.next == extension.to.phones.len();
+        let limit = if is_last { LISTENING_LIMIT } else { extension.to.ring };
+        self.fork = Some(Fork::new(presentation, limit));
         if let Some(seat) = seat.clone() {
             let (attempt, waited, why) = (1, Duration::ZERO, self.why_asked());
             let presented = SeatPresented { presentation, attempt, seat, operator, leg, waited, why };
@@ -191,9 +193,12 @@ impl Call {
         }
         let mut codecs = third.conduct.peer.codecs.clone();
         codecs.sort_by_key(|c| Some(*c) != liked);
-        let Some((invite, offered)) = seat_leg::invite(third, &target, &intro, &codecs, cx.rules) else {
+        let Some((mut invite, offered)) = seat_leg::invite(third, &target, &intro, &codecs, cx.rules) else {
             return;
         };
+        if let Some(fork) = &self.fork {
+            invite = invite.with("Expires", fork.expires());
+        }
         cx.out.push(Output::Request { leg, flow: target.flow, request: invite.clone() });
         third.signalling = SeatSignalling::Inviting { invite: Box::new(invite), target, offered, rang: None };
         self.await_word(leg, cx);
@@ -264,10 +269,10 @@ impl Call {
     }
 
     /// His leg ended before he answered.
-    pub(super) fn third_lost(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
+    pub(super) fn third_lost(&mut self, leg: LegId, failed: impl Into<Failed>, cx: &mut Cx<'_>) {
         self.deadlines.cancel(Reason::Unheard(leg));
         if self.is_rung(leg) {
-            self.phone_failed(leg, status, cx);
+            self.phone_failed(leg, failed, cx);
         }
     }
 

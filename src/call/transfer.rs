@@ -5,7 +5,7 @@
 //! new offer with `[Recall]` on its screen, else to the head of the queue.
 
 use super::inputs::{Output, Reason, Referred};
-use super::machine::{Call, Stage};
+use super::machine::{Call, Stage, Wait};
 use super::presence::Broken;
 use super::requests::respond;
 use super::seat_leg::{Part, SeatSignalling};
@@ -389,7 +389,7 @@ impl Call {
         self.recalled = true;
         self.broken = Broken::Off;
         self.stage = Stage::Waiting { welcome: None };
-        self.entered_queue = Some(cx.now.mono);
+        self.wait = Wait::Since(cx.now.mono);
         self.story.summary.seat = None;
         self.story.summary.operator = None;
         let queue = self.service.queue.clone();

@@ -3,6 +3,7 @@
 
 use crate::event::Caller;
 use crate::id::ServiceNumber;
+use crate::sip::plain;
 use crate::time::Duration;
 use std::fmt::Write;
 
@@ -18,18 +19,38 @@ pub fn display_name(nth: u32, service: &ServiceNumber, caller: &Caller, waited: 
     let tail = format!(", waited {}", clock(waited));
     let service = service.as_str().trim();
     let room = NAME_LIMIT.saturating_sub(shown.len() + tail.len());
-    let name = caller.name.as_ref().filter(|_| !caller.withheld).map(|n| n.reveal().trim());
-    if let Some(name) = name.filter(|n| !n.is_empty() && *n != service) {
-        let name = capped(name, room.saturating_sub(service.len() + 2)).trim_end();
+    let whole = caller.name.as_ref().filter(|_| !caller.withheld).map(|n| unmarked(n.reveal()));
+    if let Some(whole) = whole.filter(|n| !n.is_empty() && *n != service) {
+        let name = capped(&whole, room.saturating_sub(service.len() + 2)).trim_end();
         // Half a name is better than none, three bytes of it are not.
-        if name.len() > 3 || caller.name.as_ref().is_some_and(|n| n.reveal() == name) {
+        if name.len() > 3 || whole == name {
             _ = write!(shown, "{name}, ");
         }
     }
     let room = NAME_LIMIT.saturating_sub(shown.len() + tail.len());
     shown.push_str(capped(service, room));
     shown.push_str(&tail);
-    shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain(&shown)
+}
+
+/// What a caller says of themselves, without anything that could pass for a mark of the gateway: `[3rd]`, `[Recall]` and
+/// their like stand in square brackets, and commas part the name from what was dialled and the wait. Brackets become
+/// round, commas and what is not seen become single spaces.
+pub fn unmarked(text: &str) -> String {
+    let plain: String = plain(text).chars().map(unmarking).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn unmarking(c: char) -> char {
+    const OPENING: &str = "[［【〔〖〘〚⁅⟦⟬❲⦋⦍⦏⸢﹇﹝";
+    const CLOSING: &str = "]］】〕〗〙〛⁆⟧⟭❳⦌⦎⦐⸣﹈﹞";
+    const COMMAS: &str = ",，、﹐﹑､︐︑،";
+    match c {
+        c if OPENING.contains(c) => '(',
+        c if CLOSING.contains(c) => ')',
+        c if COMMAS.contains(c) => ' ',
+        c => c,
+    }
 }
 
 /// `number` as the user part of a SIP URI: whatever may not stand there is percent-encoded. `anonymous` for an empty
@@ -113,6 +134,21 @@ mod tests {
         }
         let shown = shown(3, &"黄村供热".repeat(10), None, 80);
         assert!(shown.len() <= NAME_LIMIT && shown.ends_with(", waited 01:20"), "{shown}");
+    }
+
+    #[test]
+    fn a_callers_name_cannot_pass_for_a_mark_of_the_gateway() {
+        for (name, expected) in [
+            ("[Recall] Zhang", "(Recall) Zhang, 12345, waited 00:00"),
+            ("［3rd］【From 1001】x", "(3rd)(From 1001)x, 12345, waited 00:00"),
+            ("110, waited 59:59", "110 waited 59:59, 12345, waited 00:00"),
+            ("Zhang，Wei", "Zhang Wei, 12345, waited 00:00"),
+            ("\u{202e}[dr3]\u{2028} x", "(dr3) x, 12345, waited 00:00"),
+            ("\u{200b} ,", "12345, waited 00:00"),
+        ] {
+            assert_eq!(shown(1, "12345", Some(name), 0), expected, "{name:?}");
+            assert_eq!(shown(2, "12345", Some(name), 0), format!("[2nd] {expected}"), "{name:?}");
+        }
     }
 
     #[test]

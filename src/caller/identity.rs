@@ -5,7 +5,7 @@ use super::display::capped;
 use super::number::{E164, normalise};
 use crate::event::{Caller, IdentitySource};
 use crate::redact::Pii;
-use crate::sip::{Message, NameAddr, Scheme};
+use crate::sip::{Message, NameAddr, Scheme, plain};
 
 /// The longest number or name kept, in bytes: three times what any telephone shows.
 const TEXT_LIMIT: usize = 128;
@@ -86,8 +86,7 @@ impl Claim {
         let name = capped(address.display_text().trim(), TEXT_LIMIT).trim_end().to_owned();
         let name = Some(name).filter(|n| !n.is_empty());
         let Ok(uri) = address.parsed_uri() else {
-            // Not a URI we can take apart; its text is all there is.
-            let raw = String::from_utf8_lossy(address.uri());
+            let raw = String::from_utf8_lossy(user_before_host(address.uri()));
             return Claim { raw: shown(&raw), e164: None, name, anonymous_host: false };
         };
         let anonymous_host = uri.host.to_ascii_lowercase().ends_with(".invalid");
@@ -111,9 +110,17 @@ impl Claim {
     }
 }
 
-/// Text of a peer's as it may be shown: capped, no control characters.
+/// Text of a peer's as it may be shown: capped, nothing in it that is not seen.
 fn shown(text: &str) -> String {
-    capped(text.trim(), TEXT_LIMIT).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain(capped(text.trim(), TEXT_LIMIT))
+}
+
+/// The user of a URI that cannot be taken apart, for instance because it is empty (`sip:@host`): what a peer means that
+/// hides a number so is that there is none. Up to the last `@`, so that nothing of a host is taken for a number.
+fn user_before_host(uri: &[u8]) -> &[u8] {
+    let user = uri.iter().rposition(|b| *b == b'@').and_then(|at| uri.get(..at)).unwrap_or_default();
+    let scheme = user.iter().position(|b| *b == b':').map_or(user.len(), |colon| colon + 1);
+    user.get(scheme..).unwrap_or_default()
 }
 
 /// `phone-context` (RFC 3966 section 5.1.5) says where a local number is local; a domain there says nothing.

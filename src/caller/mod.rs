@@ -11,7 +11,7 @@ mod number;
 pub use block::{
     BLOCKED, BlockAction, BlockEntry, BlockList, LONGEST, ListFull, SLOW_ANSWER, SLOWED, WINDOW,
 };
-pub use display::{NAME_LIMIT, capped, display_name, uri_user};
+pub use display::{NAME_LIMIT, capped, display_name, unmarked, uri_user};
 pub use headers::{HEADERS_KEPT, VALUE_LIMIT, selected_headers, selected_headers_where};
 pub use history::{History, HistoryKey, HistorySecret};
 pub use identity::{TrunkIdentity, identify};

@@ -121,6 +121,17 @@ fn the_number_is_kept_as_it_came() {
 }
 
 #[test]
+fn of_a_from_that_is_no_uri_the_user_is_shown_and_nothing_unseen() {
+    for (from, raw, name) in [
+        ("From: <sip:12@34@x>;tag=1", "12@34", None),
+        ("From: \"a\u{202e}b\" <sip:13\u{200b}8%E2%80%AE12341234@x>;tag=1", "13812341234", Some("ab")),
+    ] {
+        let caller = identify(&with(&[from]), &trunk(false));
+        assert_eq!((known(&caller).0, known(&caller).2), (raw, name), "{from}");
+    }
+}
+
+#[test]
 fn whoever_asks_for_privacy_is_withheld_and_only_the_raw_number_is_kept() {
     for privacy in ["Privacy: id", "Privacy: ID;critical", "Privacy: header; id", "Privacy: user"] {
         for with_pai in [true, false] {
@@ -148,12 +159,17 @@ fn an_anonymous_from_is_withheld() {
         "From: <sip:Anonymous@198.51.100.7>;tag=1",
         "From: <sip:unknown@198.51.100.7>;tag=1",
         "From: <sip:198.51.100.7>;tag=1",
+        "From: <sip:@198.51.100.7>;tag=1",
+        "From: \"Anonymous\" sip:@anonymous.invalid;tag=1",
+        "From: \"Anonymous\" sip:anonymous@anonymous.invalid;tag=1",
     ] {
         let caller = identify(&with(&[from]), &trunk(true));
         assert!(caller.withheld && caller.e164.is_none() && caller.name.is_none(), "{from}");
     }
-    let nobody = identify(&with(&["From: <sip:198.51.100.7>;tag=1"]), &trunk(true));
-    assert_eq!((nobody.source, nobody.raw.reveal().as_str()), (IdentitySource::None, ""));
+    for from in ["From: <sip:198.51.100.7>;tag=1", "From: <sip:@198.51.100.7>;tag=1"] {
+        let nobody = identify(&with(&[from]), &trunk(true));
+        assert_eq!((nobody.source, nobody.raw.reveal().as_str()), (IdentitySource::None, ""), "{from}");
+    }
 }
 
 #[test]

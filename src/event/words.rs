@@ -40,6 +40,8 @@ pub enum EndReason {
     Internal,
     /// Who was called was busy, did not answer or cannot be reached.
     Unanswered,
+    /// The time the caller's INVITE gave itself (Expires) ran out before we answered.
+    Expired,
 }
 
 /// Where the promise of a callback stands.

@@ -135,7 +135,10 @@ impl Doorkeeper<'_> {
             let cause = if status == 481 { Cause::Dialog } else { Cause::Method };
             return self.refuse(at, cause, status, listed(at, status));
         }
-        if at != Standing::Trunk && !self.names.are_asked(flow, request) {
+        // A trunk calls its service numbers under what host it likes. Who registers is asked alike wherever it comes from:
+        // once it has, it is a seat, and would be refused what it was granted.
+        let any_host = at == Standing::Trunk && *method != Method::Register;
+        if !any_host && !self.names.are_asked(flow, request) {
             self.misnamed = (*method == Method::Register).then(|| named_by(request));
             return self.refuse(at, Cause::Host, 404, Vec::new());
         }

@@ -267,10 +267,29 @@ impl Gateway {
         Some(match output {
             acd::Output::Entered { call, entered } => (call, call::Input::Entered(entered)),
             acd::Output::Refused { call, .. } => (call, call::Input::QueueFull),
-            acd::Output::Present { call, presentation, seat, operator, attempt, waited, why, .. } => {
-                let reached = self.reached(call, &seat);
-                let why = Arc::from(why);
-                (call, call::Input::Present { presentation, seat, operator, attempt, waited, why, reached })
+            acd::Output::Present {
+                call,
+                presentation,
+                seat,
+                operator,
+                attempt,
+                waited,
+                why,
+                ring_timeout: limit,
+                ..
+            } => {
+                let (reached, why) = (self.reached(call, &seat), Arc::from(why));
+                let input = call::Input::Present {
+                    presentation,
+                    seat,
+                    operator,
+                    attempt,
+                    waited,
+                    why,
+                    limit,
+                    reached,
+                };
+                (call, input)
             }
             acd::Output::Withdraw { call, presentation, result } => {
                 (call, call::Input::Withdraw { presentation, result })

@@ -137,6 +137,11 @@ impl Outgoing {
         message
     }
 
+    /// The body; empty when there is none.
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The method of a request; `None` for a response.
     pub fn method(&self) -> Option<&Method> {
         match &self.start {

@@ -42,6 +42,7 @@ mod via;
 pub use build::Outgoing;
 pub use cause::Cause;
 pub use dialog::{Dialog, Inside};
+pub(crate) use display::plain;
 pub use door::{Door, Doors};
 pub use endpoint::{
     Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judged, Judgement,

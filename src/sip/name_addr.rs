@@ -4,7 +4,7 @@
 //! in GB18030; it is forwarded as it came and decoded only to be shown.
 
 use super::grammar::{
-    Parameter, Span, find_any, is_closed, parameters, quoted_end, trim, trim_end, unquoted,
+    Parameter, Span, find_any, is_closed, is_space, parameters, quoted_end, trim, trim_end, unquoted,
 };
 use super::uri::{Uri, find};
 use bytes::Bytes;
@@ -27,11 +27,7 @@ impl NameAddr {
         let whole = trim(&raw);
         let (display, uri, params) = match find_open_bracket(whole)? {
             Some(open) => bracketed(whole, open)?,
-            None => {
-                let end = find_any(whole, 0, *b";").unwrap_or(whole.len());
-                let (uri, params) = whole.split_at(end);
-                (&whole[..0], trim_end(uri), params)
-            }
+            None => bare(whole)?,
         };
         if !is_uri_alike(uri) {
             return Err("an address without a URI");
@@ -112,7 +108,7 @@ fn find_open_bracket(whole: &[u8]) -> Result<Option<usize>, &'static str> {
             _ => break,
         }
     }
-    if start > 0 { Err("a display name without an address") } else { Ok(None) }
+    Ok(None)
 }
 
 /// Whether there is a colon, and no blank, control character or quote.
@@ -128,6 +124,22 @@ fn is_uri_alike(uri: &[u8]) -> bool {
 }
 
 type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// An address without brackets: what follows its first semicolon are parameters of the header (RFC 3261 section 20). No
+/// display name may stand before it there, and some PBXs write one all the same: the URI is then the last word, as long
+/// as no other word could be one.
+fn bare(whole: &[u8]) -> Result<Parts<'_>, &'static str> {
+    let start = if whole.starts_with(b"\"") { quoted_end(whole, 0).unwrap_or(0) } else { 0 };
+    let end = find_any(whole, start, *b";").unwrap_or(whole.len());
+    let (address, params) = whole.split_at(end);
+    let address = trim_end(address);
+    let word = address.iter().rposition(|b| is_space(*b)).map_or(start, |blank| start.max(blank + 1));
+    let (display, uri) = address.split_at(word);
+    if start == 0 && display.contains(&b':') {
+        return Err("an address with two URIs");
+    }
+    Ok((trim(display), uri, params))
+}
 
 fn bracketed(whole: &[u8], open: usize) -> Result<Parts<'_>, &'static str> {
     let (display, rest) = whole.split_at(open);
@@ -171,5 +183,52 @@ pub fn quoted(text: &str) -> String {
 impl fmt::Debug for NameAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NameAddr(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Result<(String, String, Option<String>), &'static str> {
+        let address = NameAddr::parse(value.as_bytes().to_vec())?;
+        let uri = String::from_utf8_lossy(address.uri()).into_owned();
+        Ok((address.display_text(), uri, address.tag().map(str::to_owned)))
+    }
+
+    #[test]
+    fn an_address_without_brackets_leaves_its_parameters_to_the_header() {
+        for (value, name, uri) in [
+            ("sip:1@h;transport=tcp;tag=t", "", "sip:1@h"),
+            ("  sip:1@h:5070 ;tag=t", "", "sip:1@h:5070"),
+            (
+                "\"Anonymous\" sip:anonymous@anonymous.invalid;tag=t",
+                "Anonymous",
+                "sip:anonymous@anonymous.invalid",
+            ),
+            ("\"a; b\" \tsip:1@h;x=\"<y>\";tag=t", "a; b", "sip:1@h"),
+            ("\"\"sip:1@h;tag=t", "", "sip:1@h"),
+            ("Lao Li sip:1@h;tag=t", "Lao Li", "sip:1@h"),
+            ("tel:+86138;tag=t", "", "tel:+86138"),
+        ] {
+            assert_eq!(read(value), Ok((name.into(), uri.into(), Some("t".into()))), "{value}");
+        }
+        let contact = NameAddr::parse(&b"sip:1@h;transport=tcp"[..]).unwrap();
+        assert!(!contact.is_bracketed() && contact.parsed_uri().unwrap().param("transport").is_none());
+    }
+
+    #[test]
+    fn what_could_be_two_addresses_or_none_is_refused() {
+        for value in [
+            "sip:1@h sip:2@h",
+            "\"name\"",
+            "\"name\" ;tag=t",
+            "name",
+            "\"open sip:1@h",
+            "sip:1@h x",
+            "\"a\" x",
+        ] {
+            assert!(read(value).is_err(), "{value}");
+        }
     }
 }

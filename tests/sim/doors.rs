@@ -590,3 +590,23 @@ fn a_trunk_brings_calls_and_asks_for_nothing_else() {
         assert_eq!(house.statuses(TRUNK, &request), [status], "{method}");
     }
 }
+
+#[test]
+fn a_phone_that_registers_for_a_host_not_ours_hears_404_also_at_a_trunks_address() {
+    for remote in [PHONE, STRANGER, TRUNK] {
+        let mut house = House::new();
+        let there = flow(Transport::Udp, remote);
+        let foreign = house.request("REGISTER", "sip:pbx.example", "1001", "");
+        let ours = house.request("REGISTER", "sip:hotline.example", "1001", "");
+        assert_eq!(house.statuses(remote, &foreign), [404], "{remote}");
+        assert_eq!(house.statuses(remote, &ours), [401], "{remote}");
+        // And so it stays when the seat is known there.
+        house.registers(there);
+        let again = house.request("REGISTER", "sip:pbx.example", "1001", "");
+        assert_eq!(house.statuses(remote, &again), [404], "{remote}");
+        house.registers(there);
+    }
+    let mut house = House::new();
+    let call = house.request("INVITE", "sip:12345@pbx.example", "13812341234", "");
+    assert!(!house.statuses(TRUNK, &call).contains(&404), "a trunk calls by the host it likes");
+}

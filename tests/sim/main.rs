@@ -13,6 +13,7 @@ mod doors;
 mod early;
 mod inside;
 mod keys;
+mod legs;
 mod malice;
 mod media_access;
 mod nuisance;

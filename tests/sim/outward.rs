@@ -6,7 +6,7 @@ use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, Line, Told};
 use hotline_gateway::event::What;
 use hotline_gateway::sip::Message;
-use hotline_gateway::sip::digest::{Algorithm, Challenge};
+use hotline_gateway::sip::digest::{Algorithm, Challenge, Keying, Qop};
 use hotline_gateway::time::Duration;
 use std::net::SocketAddr;
 
@@ -38,7 +38,8 @@ fn secured(seed: u64) -> World {
 
 fn challenge(nonce: &str, stale: bool) -> String {
     let (realm, nonce) = ("carrier".to_owned(), nonce.to_owned());
-    Challenge { realm, nonce, algorithm: Algorithm::Sha256, auth: true, stale, opaque: None }.render()
+    let (algorithm, keying, qop) = (Algorithm::Sha256, Keying::Password, Qop::Auth);
+    Challenge { realm, nonce, algorithm, keying, qop, stale, opaque: None }.render()
 }
 
 /// Seat 1001 dials the department; the carrier's first INVITE of it.

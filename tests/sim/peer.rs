@@ -73,11 +73,30 @@ impl Peer {
         self.at = at.parse().unwrap();
     }
 
+    /// The seat 2001, about to dial.
+    pub fn seat(dials: &str) -> Peer {
+        Peer {
+            at: SEAT.parse().unwrap(),
+            call_id: "script@phone".into(),
+            ours: "<sip:2001@127.0.0.1>;tag=phone".into(),
+            theirs: format!("<sip:{dials}@127.0.0.1>"),
+            target: format!("sip:{dials}@127.0.0.1:5060"),
+            ..Peer::trunk()
+        }
+    }
+
     /// Sends a request: the next in the dialog. Gives its CSeq number.
     pub fn asks(&mut self, w: &mut World, method: &str, headers: &str, body: &str) -> u32 {
         self.cseq += 1;
         self.sends(w, method, (self.cseq, ""), headers, body);
         self.cseq
+    }
+
+    /// Sends a request like that under another Call-ID.
+    pub fn asks_in(&mut self, w: &mut World, call_id: &str, method: &str) {
+        let own = std::mem::replace(&mut self.call_id, call_id.to_owned());
+        self.asks(w, method, "", "");
+        self.call_id = own;
     }
 
     /// The ACK for a 2xx to the INVITE with this number.
@@ -178,13 +197,21 @@ impl Peer {
 
     /// Whoever was just called at this address, and the INVITE.
     pub fn called_at(w: &mut World, at: &str) -> (Peer, Message) {
-        let mut peer = Peer { at: at.parse().unwrap(), ..Peer::trunk() };
-        let invite = peer.hears(w, "INVITE");
-        peer.call_id = invite.call_id().to_owned();
-        peer.ours = format!("{};tag=phone", String::from_utf8_lossy(invite.to().raw()));
-        peer.theirs = String::from_utf8_lossy(invite.from().raw()).into_owned();
-        peer.target = String::from_utf8_lossy(invite.contact().unwrap().uri()).into_owned();
-        (peer, invite)
+        let mut caller = Peer { at: at.parse().unwrap(), ..Peer::trunk() };
+        let invite = caller.hears(w, "INVITE");
+        (Peer { seen: caller.seen, ..Peer::called_by(&invite, at) }, invite)
+    }
+
+    /// Whoever is called at this address by this INVITE.
+    pub fn called_by(invite: &Message, at: &str) -> Peer {
+        Peer {
+            at: at.parse().unwrap(),
+            call_id: invite.call_id().to_owned(),
+            ours: format!("{};tag=phone", String::from_utf8_lossy(invite.to().raw())),
+            theirs: String::from_utf8_lossy(invite.from().raw()).into_owned(),
+            target: String::from_utf8_lossy(invite.contact().unwrap().uri()).into_owned(),
+            ..Peer::trunk()
+        }
     }
 
     /// Calls, is answered, and speaks with the seat 1001.

@@ -37,7 +37,7 @@ term!(RefusalReason: NoChannel, QueueFull, Closed, Blocked, Overload, Draining, 
 term!(PresentationResult: Answered, NoAnswer, Rejected, Busy, Unreachable, CallerGone, Withdrawn);
 term!(QueueExit: Connected, Abandoned, Timeout, Overflow, Callback, Voicemail, Moved, Closed);
 term!(EndedBy: Caller, Seat, Gateway, ThirdParty);
-term!(EndReason: Completed, Abandoned, Cancelled, WaitLimit, LengthLimit, MediaSilent, SignallingLost, Shutdown, Crashed, Internal, QueueFull, Unanswered);
+term!(EndReason: Completed, Abandoned, Cancelled, WaitLimit, LengthLimit, MediaSilent, SignallingLost, Shutdown, Crashed, Internal, QueueFull, Unanswered, Expired);
 term!(CallbackState: Requested, Due, Dialling, Done, Failed, Cancelled);
 term!(SeatState: Offline, Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable);
 term!(RegistrationFailure: WrongPassword, Algorithm, Unanswered, DigestUri, Unreadable, Silenced, UnknownDomain, Forbidden);

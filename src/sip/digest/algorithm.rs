@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
-/// A hash function a challenge may name (RFC 8760). The `-sess` variants are neither offered nor taken.
+/// A hash function a challenge may name (RFC 8760). A server of ours neither offers nor takes the `-sess` variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
     /// `SHA-256`, offered first.
@@ -49,7 +49,15 @@ impl Algorithm {
     /// The response a holder of `ha1` gives (RFC 7616 section 3.4.1; without `qop`, RFC 2617 section
     /// 3.2.2.1), in lower-case hex.
     pub fn response(self, ha1: &Secret<String>, of: &Answered<'_>) -> String {
-        let ha2 = self.hex(&[of.method, of.uri]);
+        self.response_over(ha1, of, None)
+    }
+
+    /// As [`Algorithm::response`]; with the hash of the body where that is protected, too (`qop=auth-int`).
+    pub(super) fn response_over(self, ha1: &Secret<String>, of: &Answered<'_>, body: Option<&str>) -> String {
+        let ha2 = match body {
+            Some(body) => self.hex(&[of.method, of.uri, body.as_bytes()]),
+            None => self.hex(&[of.method, of.uri]),
+        };
         match of.counted {
             Some(Counted { nc, cnonce, qop }) => {
                 self.hex(&[ha1.expose().as_bytes(), of.nonce, nc, cnonce, qop, ha2.as_bytes()])

@@ -4,7 +4,7 @@
 //! (RFC 7616 section 3.4), so that a peer that remembers its nonce is not asked for a new one every time.
 
 use super::algorithm::Algorithm;
-use super::challenge::Challenge;
+use super::challenge::{Challenge, Keying, Proved, Qop};
 use super::params::Params;
 use crate::id::Random;
 use crate::redact::Secret;
@@ -85,7 +85,7 @@ impl Answering {
                     return None;
                 }
                 // Without a count of attempts a stale nonce could be renewed for ever.
-                if before > 0 && !challenge.auth {
+                if before > 0 && challenge.qop == Qop::Unsaid {
                     return None;
                 }
                 self.learn(asked_by, challenge);
@@ -128,13 +128,13 @@ impl Answering {
         let method = request.method().map(|m| m.as_str().to_owned()).unwrap_or_default();
         let uri = String::from_utf8_lossy(request.uri()).into_owned();
         let (user, password) = (self.username.as_str(), &self.password);
-        // A nonce of RFC 2069 has no count: it is good for the request it was given for.
-        self.known.retain(|k| k.used < if k.challenge.auth { USES } else { 1 });
+        self.known.retain(|k| k.used < uses(&k.challenge));
         let mut answered = request.without("Authorization").without("Proxy-Authorization");
         for known in &mut self.known {
             known.used += 1;
             let cnonce = format!("{}{attempt}", self.random.token());
-            let value = known.challenge.answer(user, password, &method, &uri, (known.used, &cnonce));
+            let proved = Proved { method: &method, uri: &uri, body: answered.content() };
+            let value = known.challenge.answer_for(user, password, proved, (known.used, &cnonce));
             answered = answered.with(known.asked_by.answers(), value);
         }
         answered
@@ -144,6 +144,15 @@ impl Answering {
 impl fmt::Debug for Answering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Answering({} realms)", self.known.len())
+    }
+}
+
+/// How often the nonce of a challenge is used: once where it has no count (RFC 2069), and once where the key holds the
+/// client's random string, which then would have to stay (RFC 7616 section 3.4.2) and counts our attempts.
+fn uses(challenge: &Challenge) -> u32 {
+    match (challenge.qop, challenge.keying) {
+        (Qop::Unsaid, _) | (_, Keying::Session) => 1,
+        (Qop::Auth | Qop::AuthInt, Keying::Password) => USES,
     }
 }
 
@@ -161,8 +170,10 @@ fn strongest(response: &Message, asked_by: Asker) -> Vec<Challenge> {
     chosen
 }
 
-fn rank(challenge: &Challenge) -> usize {
-    Algorithm::ALL.iter().position(|a| *a == challenge.algorithm).unwrap_or(usize::MAX)
+/// By hash function; of two with the same one, the one every peer knows how to check.
+fn rank(challenge: &Challenge) -> (usize, Keying, Qop) {
+    let place = Algorithm::ALL.iter().position(|a| *a == challenge.algorithm).unwrap_or(usize::MAX);
+    (place, challenge.keying, challenge.qop)
 }
 
 /// How often `request` was answered for already. It stands in our own cnonce, so that nothing need be kept for a
@@ -220,7 +231,8 @@ mod tests {
 
     fn challenge(nonce: &str, algorithm: Algorithm, stale: bool) -> String {
         let realm = "carrier".to_owned();
-        Challenge { realm, nonce: nonce.into(), algorithm, auth: true, stale, opaque: None }.render()
+        let (nonce, keying) = (nonce.to_owned(), Keying::Password);
+        Challenge { realm, nonce, algorithm, keying, qop: Qop::Auth, stale, opaque: None }.render()
     }
 
     fn answering() -> Answering {
@@ -297,6 +309,23 @@ mod tests {
         assert!(proxy.contains("nonce=\"p1\"") && proxy.contains("nc=00000002"), "{proxy}");
         assert!(answer_of(&again).contains("nonce=\"n1\""));
         assert_eq!(again.get("CSeq"), Some(&b"9 REGISTER"[..]));
+    }
+
+    #[test]
+    fn a_body_that_is_protected_and_a_session_are_answered_each_time_anew() {
+        let (mut a, first) = (answering(), request().body("application/sdp", "v=0"));
+        let asked = |nonce: &str, more: &str| {
+            vec![("WWW-Authenticate", format!("Digest realm=\"a \\\"b\\\"\", nonce=\"{nonce}\", {more}"))]
+        };
+        let whole = asked("n1", "qop=\"auth-int\"");
+        let again = a.answer(&response(&first, 401, &whole), &first).unwrap();
+        assert!(answer_of(&again).contains("qop=auth-int, nc=00000001"), "{}", answer_of(&again));
+        assert!(a.answer(&response(&again, 401, &whole), &again).is_none(), "the realm is known again");
+        let session = asked("n2", "qop=\"auth\", algorithm=SHA-256-sess");
+        let again = a.answer(&response(&first, 401, &session), &first).unwrap();
+        assert!(answer_of(&again).contains("algorithm=SHA-256-sess, qop=auth, nc=00000001"));
+        assert!(a.authorised(request()).get("Authorization").is_none(), "its nonce is used up");
+        assert!(a.answer(&response(&first, 401, &session), &first).is_some(), "and may come again");
     }
 
     #[test]

@@ -6,10 +6,10 @@
 //! tell which seats exist.
 
 use super::algorithm::Algorithm;
-use super::challenge::Challenge;
+use super::challenge::{Challenge, Keying, Qop};
 use super::credentials::Credentials;
 use super::nonce::Nonces;
-use super::params::{NotDigest, is_plain};
+use super::params::{NotDigest, is_quotable};
 use super::strikes::{Penalty, Strikes};
 use super::turns::Turns;
 use crate::id::{Random, SeatId};
@@ -131,7 +131,7 @@ impl Guard {
     /// A guard for `realm` over these accounts. A realm is plain text: quotes, backslashes and controls are
     /// left out of it. Of two accounts for one seat the later counts. One algorithm is asked for at a time.
     pub fn new(realm: String, seats: Vec<SeatAccount>, mut random: Random) -> Guard {
-        let realm: String = realm.chars().filter(|c| is_plain(c.to_string().as_bytes())).collect();
+        let realm: String = realm.chars().filter(|c| is_quotable(c.to_string().as_bytes())).collect();
         let secret = Secret::new(random.token() + &random.token());
         let nobody = Account::new(None, &realm, b"", &secret, &[Algorithm::Md5]);
         let mut guard = Guard {
@@ -319,7 +319,8 @@ impl Guard {
             realm: self.realm.clone(),
             nonce: nonce.clone(),
             algorithm: *algorithm,
-            auth: true,
+            keying: Keying::Password,
+            qop: Qop::Auth,
             stale,
             opaque: None,
         };

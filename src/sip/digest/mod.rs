@@ -16,7 +16,7 @@ mod turns;
 
 pub use algorithm::{Algorithm, Answered, Counted, UnknownAlgorithm};
 pub use answering::{ATTEMPTS, Answering, REALMS};
-pub use challenge::Challenge;
+pub use challenge::{Challenge, Keying, Proved, Qop};
 pub use credentials::{Credentials, Protection};
 pub use guard::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
 pub use nonce::{NC_WINDOW, NONCE_LIFE, Nonces, USED_NONCES, Unspent, Use};

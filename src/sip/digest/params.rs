@@ -63,9 +63,18 @@ pub fn unescaped(value: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Whether `value` may stand between quotes as it is: no control, no quote and no backslash.
-pub fn is_plain(value: &[u8]) -> bool {
-    value.iter().all(|b| *b >= b' ' && *b != 0x7f && *b != b'"' && *b != b'\\')
+/// Whether `value`, its escapes kept, may stand between quotes: no control, no quote that is not escaped, and no
+/// backslash at its end that would escape the closing one.
+pub fn is_quotable(value: &[u8]) -> bool {
+    let mut octets = value.iter();
+    while let Some(octet) = octets.next() {
+        let after = if *octet == b'\\' { octets.next() } else { Some(octet) };
+        let is_fine = |b: &u8| *b >= b' ' && *b != 0x7f && (*b != b'"' || *octet == b'\\');
+        if !after.is_some_and(is_fine) {
+            return false;
+        }
+    }
+    true
 }
 
 struct Cursor<'a>(&'a [u8]);

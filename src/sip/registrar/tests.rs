@@ -5,7 +5,7 @@ mod flows;
 use super::*;
 use crate::redact::Secret;
 use crate::sip::Transport;
-use crate::sip::digest::{Algorithm, Challenge};
+use crate::sip::digest::{Algorithm, Challenge, Qop};
 use crate::time::{Duration, Wall};
 use bytes::Bytes;
 
@@ -161,7 +161,7 @@ fn a_challenge_names_sha_256_first_and_either_answer_registers() {
         let asked = o.receive(p.flow, &p.clone().request("")).response.unwrap();
         let names: Vec<_> = challenges(&asked).iter().map(|c| c.algorithm).collect();
         assert_eq!(names, [Algorithm::Sha256]);
-        assert!(challenges(&asked).iter().all(|c| c.auth && !c.stale));
+        assert!(challenges(&asked).iter().all(|c| c.qop == Qop::Auth && !c.stale));
         assert_eq!(status(&o.registers(&mut p)), Some(200));
     }
 }

@@ -1,7 +1,7 @@
 //! Trunks in virtual time: peers that are told what to answer, carriers that register us or do not.
 
 use super::*;
-use crate::sip::digest::{Algorithm, Challenge, Credentials};
+use crate::sip::digest::{Algorithm, Challenge, Credentials, Keying, Qop};
 use crate::sip::locate::{Kind, Record};
 use crate::sip::{Method, Transport};
 use crate::time::{Duration, Wall};
@@ -414,7 +414,8 @@ fn a_request_of_the_call_side_is_answered_for_with_the_trunks_password() {
         realm: "carrier".into(),
         nonce: "n".into(),
         algorithm: Algorithm::Sha256,
-        auth: true,
+        keying: Keying::Password,
+        qop: Qop::Auth,
         stale: false,
         opaque: None,
     };

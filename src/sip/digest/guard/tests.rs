@@ -145,7 +145,7 @@ fn the_right_password_opens_with_either_algorithm_and_without_qop() {
         let proof = o.ask("1001", &[&answer(&challenge, "1001", "password of 1001", 1)]);
         assert_eq!(proof, Proof::Seat("1001".into()));
     }
-    let legacy = Challenge { auth: false, ..o.challenges("1002").remove(0) };
+    let legacy = Challenge { qop: Qop::Unsaid, ..o.challenges("1002").remove(0) };
     let text = answer(&legacy, "1002", "password of 1002", 1);
     assert_eq!(o.ask("1002", &[&text]), Proof::Seat("1002".into()));
     assert!(is_stale(&o.ask("1002", &[&text])), "good once");
@@ -241,7 +241,8 @@ fn an_unknown_user_gets_the_answers_of_a_known_one_from_the_first_to_the_last() 
                 realm: "hotline".into(),
                 nonce,
                 algorithm: Algorithm::ALL[n % 2],
-                auth: n % 3 != 0,
+                keying: Keying::Password,
+                qop: if n % 3 != 0 { Qop::Auth } else { Qop::Unsaid },
                 stale: false,
                 opaque: None,
             };
