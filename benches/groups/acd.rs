@@ -89,7 +89,8 @@ pub fn benches(c: &mut Criterion) {
         b.iter(|| {
             let seat = world.seats[next.next().expect("endless")].clone();
             let call = world.acd.call_of(&seat).expect("every seat talks");
-            world.tell(Input::Finished { seat, call });
+            world.tell(Input::Finished { seat: seat.clone(), call });
+            world.tell(Input::Vacate { seat, call, spoke: true });
             world.answer();
             world.waiting.pop_front();
             world.enter();

@@ -1,6 +1,6 @@
 //! What the machine is told.
 
-use super::presence::AwayReason;
+use super::presence::{AwayReason, OwnRole};
 use crate::event::{PresentationResult, QueueExit};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::Now;
@@ -93,7 +93,8 @@ pub enum Input {
         /// The call.
         call: CallId,
     },
-    /// The call the seat was in is over: wrap-up begins. Ignored when the seat is in another call.
+    /// The call the seat was in is over: wrap-up begins. Ignored when the seat is in another call. Its phone may not have
+    /// heard so yet: the queue offers it nothing before `Vacate`, or for [`super::CLOSE_LIMIT`].
     Finished {
         /// The seat.
         seat: SeatId,
@@ -136,8 +137,18 @@ pub enum Input {
         seat: SeatId,
         /// The call.
         call: CallId,
+        /// What it has to do with it.
+        role: OwnRole,
     },
-    /// That call is over.
+    /// The seat that was rung for that call has answered.
+    Joined {
+        /// The seat.
+        seat: SeatId,
+        /// The call.
+        call: CallId,
+    },
+    /// The seat's phones have nothing more to do with a call: one that comes from no queue is over, and after `Finished`
+    /// its phone has heard that, or never will.
     Vacate {
         /// The seat.
         seat: SeatId,

@@ -30,13 +30,14 @@ mod tests;
 
 pub use input::Input;
 pub use output::{Output, Refusal};
-pub use presence::{AwayReason, Denied};
+pub use presence::{AwayReason, Denied, OwnRole};
 pub use rules::{AcdConfig, QueueRules};
 pub use seat::may_follow;
 
 use crate::event::{QueueExit, SeatState};
 use crate::id::{CallId, PresentationId, QueueId, Random, SeatId};
 use crate::time::{Duration, Mono, Now, Timers};
+use presence::Own;
 use presentation::Presentation;
 use queue::{Queue, Waiting};
 use seat::{Seat, SeatIndex, State};
@@ -53,6 +54,11 @@ pub const POSITIONS: usize = 8;
 /// phone may still be ringing and would say busy. Half a second covers one lost message and its repeat.
 pub const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 
+/// How long a seat that has nothing else to do is offered nothing because its phone has not confirmed the end of its last
+/// call, unless `Vacate` comes sooner: it would answer 486. 64*T1, after which no copy of a BYE goes out (RFC 3261 section
+/// 17.1.2.2, timer F).
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(32);
+
 /// Deadlines served in one [`Acd::handle_timeout`], so that a thousand callers who entered together do not
 /// make one long step. What is left over is still due in [`Acd::poll_timeout`].
 pub const TIMERS_PER_STEP: usize = 128;
@@ -64,6 +70,8 @@ pub enum Reason {
     RingTimeout,
     /// A seat whose presentation was taken back is free again.
     Release,
+    /// The phone of a seat has not confirmed the end of its call.
+    Close,
     /// A seat that failed to take a call is ready again.
     CoolDown,
     /// A seat's work after the call has had its time.
@@ -185,7 +193,8 @@ impl Acd {
             Input::SignOut { seat } => self.sign_out(now, &seat, out),
             Input::SetReady { seat } => self.set_ready(now, &seat, out),
             Input::SetNotReady { seat, reason } => self.set_not_ready(now, &seat, reason, out),
-            Input::Occupy { seat, call } => self.occupy(&seat, call, out),
+            Input::Occupy { seat, call, role } => self.occupy(&seat, Own { call, role }, out),
+            Input::Joined { seat, call } => self.joined(&seat, call, out),
             Input::Vacate { seat, call, spoke } => self.vacate(now, &seat, (call, spoke), out),
             Input::TakeOver { seat, call, queue } => self.take_over(&seat, call, &queue, out),
             Input::PickUp { seat, call } => self.pick_up(now, &seat, call, out),
@@ -223,6 +232,7 @@ impl Acd {
                 self.ring_timed_out(now, presentation, out);
             }
             Some(State::Releasing { .. }) => self.released(now, index, out),
+            Some(State::Closing { .. }) => self.closed(now, index, out),
             Some(State::WrapUp { .. }) => self.complete_wrap_up(now, index, true, out),
             Some(State::NotReady { .. } | State::Unreachable { .. }) => {
                 self.free(now, index, now.mono, "cooled down", out);

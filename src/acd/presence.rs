@@ -19,6 +19,22 @@ pub(super) enum Standing {
     Away(AwayReason),
 }
 
+/// A call of a seat that comes from no queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Own {
+    pub(super) call: CallId,
+    pub(super) role: OwnRole,
+}
+
+/// What a seat has to do with a call that comes from no queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnRole {
+    /// A colleague rings it.
+    Rung,
+    /// It made the call, or has answered.
+    Talks,
+}
+
 /// Why a seat takes no calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AwayReason {
@@ -119,7 +135,7 @@ impl Acd {
         let seat = self.seats.get(self.seat_index(id)? as usize)?;
         match seat.state {
             State::Talking { call, .. } | State::Held { call, .. } => Some(call),
-            _ => seat.own,
+            _ => seat.own.map(|own| own.call),
         }
     }
 
@@ -166,6 +182,7 @@ impl Acd {
         match seat.state {
             State::Offline => seat.operator = None,
             State::Ready
+            | State::Closing { .. }
             | State::Away { .. }
             | State::NotReady { .. }
             | State::Unreachable { .. }
@@ -202,26 +219,46 @@ impl Acd {
         seat.standing = Standing::Away(reason);
         if matches!(
             seat.state,
-            State::Ready | State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. }
+            State::Ready
+                | State::Closing { .. }
+                | State::Away { .. }
+                | State::NotReady { .. }
+                | State::Unreachable { .. }
         ) {
             self.free(now, index, now.mono, reason.word(), out);
         }
     }
 
     /// The seat has a call that comes from no queue: it is offered nothing until that is over.
-    pub(super) fn occupy(&mut self, id: &SeatId, call: CallId, out: &mut Vec<Output>) {
+    pub(super) fn occupy(&mut self, id: &SeatId, own: Own, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         if self.is_engaged(id) {
             return;
         }
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        seat.own = Some(call);
-        if seat.state == State::Ready {
-            self.turn(index, State::Occupied { call }, "a call of its own", out);
+        seat.own = Some(own);
+        if matches!(seat.state, State::Ready | State::Closing { .. }) {
+            let reason = match own.role {
+                OwnRole::Rung => "rung by a colleague",
+                OwnRole::Talks => "a call of its own",
+            };
+            self.turn(index, State::Occupied { own }, reason, out);
         }
     }
 
-    /// That call is over. Without a word spoken the seat has been idle all the while.
+    /// The seat that a colleague rang has answered.
+    pub(super) fn joined(&mut self, id: &SeatId, call: CallId, out: &mut Vec<Output>) {
+        let Some(index) = self.seat_index(id) else { return };
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        let Some(own) = seat.own.as_mut().filter(|own| own.call == call) else { return };
+        own.role = OwnRole::Talks;
+        let own = *own;
+        if matches!(seat.state, State::Occupied { .. }) {
+            self.turn(index, State::Occupied { own }, "answered a colleague", out);
+        }
+    }
+
+    /// Its phones have nothing more to do with that call. Without a word spoken the seat has been idle all the while.
     pub(super) fn vacate(
         &mut self,
         now: Now,
@@ -230,8 +267,9 @@ impl Acd {
         out: &mut Vec<Output>,
     ) {
         let Some(index) = self.seat_index(id) else { return };
+        self.phone_closed(now, index, call, out);
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        if seat.own != Some(call) {
+        if seat.own.is_none_or(|own| own.call != call) {
             return;
         }
         seat.own = None;
@@ -247,7 +285,7 @@ impl Acd {
             return;
         };
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        if seat.own != Some(call) {
+        if seat.own.is_none_or(|own| own.call != call) {
             return;
         }
         seat.own = None;

@@ -4,7 +4,7 @@
 //! others without one end with something outside: talking and held with the call, whose length the call layer
 //! limits; offline and lost with a phone that comes back.
 
-use super::presence::{AwayReason, Standing};
+use super::presence::{AwayReason, Own, OwnRole, Standing};
 use super::{Acd, Output, Reason, Timer};
 use crate::event::SeatState;
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
@@ -25,7 +25,7 @@ pub(super) struct Seat {
     /// Who that is, where he has a name apart from the seat.
     pub(super) operator: Option<OperatorId>,
     /// A call that comes from no queue.
-    pub(super) own: Option<CallId>,
+    pub(super) own: Option<Own>,
     /// Since when it has had nothing to do: the end of its last wrap-up or becoming ready. Kept while a
     /// presentation runs, so that a seat does not lose its turn when the caller hangs up, and while a call of its own
     /// comes to nothing.
@@ -41,6 +41,13 @@ pub(super) enum Phone {
     Silent(&'static str),
     /// With the reason.
     Gone(&'static str),
+}
+
+/// Whether the phone has heard that its call is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    NotYet,
+    Yes,
 }
 
 /// What a seat is doing.
@@ -73,6 +80,14 @@ pub(super) enum State {
     },
     WrapUp {
         call: CallId,
+        phone: Closed,
+        until: Mono,
+    },
+    /// It has nothing to do, but its phone has not confirmed the end of its last call. Shown as what it was before.
+    Closing {
+        call: CallId,
+        shown: SeatState,
+        reason: &'static str,
         until: Mono,
     },
     /// It failed to take a call and is left alone for a while.
@@ -83,9 +98,9 @@ pub(super) enum State {
     Away {
         reason: AwayReason,
     },
-    /// In a call that comes from no queue. Shown as talking.
+    /// In a call that comes from no queue. Shown as ringing while a colleague rings it, else as talking.
     Occupied {
-        call: CallId,
+        own: Own,
     },
     Unreachable {
         until: Mono,
@@ -134,7 +149,8 @@ impl State {
             State::Ready => SeatState::Ready,
             State::Reserved { .. } => SeatState::Reserved,
             State::Ringing { .. } => SeatState::Ringing,
-            State::Releasing { shown, .. } => shown,
+            State::Releasing { shown, .. } | State::Closing { shown, .. } => shown,
+            State::Occupied { own: Own { role: OwnRole::Rung, .. } } => SeatState::Ringing,
             State::Talking { .. } | State::Occupied { .. } => SeatState::Talking,
             State::Held { .. } => SeatState::Held,
             State::WrapUp { .. } => SeatState::WrapUp,
@@ -150,6 +166,7 @@ impl State {
                 Some((until, Reason::RingTimeout))
             }
             State::Releasing { until, .. } => Some((until, Reason::Release)),
+            State::Closing { until, .. } => Some((until, Reason::Close)),
             State::WrapUp { until, .. } => Some((until, Reason::WrapUp)),
             State::NotReady { until } | State::Unreachable { until } => Some((until, Reason::CoolDown)),
             State::Offline
@@ -167,14 +184,14 @@ impl State {
 pub fn may_follow(from: SeatState, to: SeatState) -> bool {
     use SeatState::*;
     match from {
-        Offline => matches!(to, Ready | NotReady | Talking | Unreachable),
-        Ready => matches!(to, Reserved | Offline | NotReady | Talking | Unreachable),
+        Offline => matches!(to, Ready | NotReady | Ringing | Talking | Unreachable),
+        Ready => matches!(to, Reserved | Offline | NotReady | Ringing | Talking | Unreachable),
         Reserved => matches!(to, Ringing | Talking | Ready | NotReady | Unreachable | Offline),
         Ringing => matches!(to, Talking | Ready | NotReady | Unreachable | Offline),
-        Talking => matches!(to, Held | WrapUp | Ready | NotReady | Unreachable | Offline),
-        Held => matches!(to, Talking | WrapUp | Ready | NotReady | Unreachable | Offline),
+        Talking => matches!(to, Held | WrapUp | Ready | Ringing | NotReady | Unreachable | Offline),
+        Held => matches!(to, Talking | WrapUp | Ready | Ringing | NotReady | Unreachable | Offline),
         WrapUp | NotReady | Unreachable => {
-            matches!(to, Ready | NotReady | Reserved | Talking | Unreachable | Offline)
+            matches!(to, Ready | NotReady | Reserved | Ringing | Talking | Unreachable | Offline)
         }
     }
 }
@@ -227,9 +244,9 @@ impl Acd {
             (phone @ (Phone::Gone(_) | Phone::Silent(_)), ..) => {
                 self.turn(index, phone.without(), phone.reason(), out);
             }
-            (Phone::Here, _, Some(call)) => {
+            (Phone::Here, _, Some(own)) => {
                 seat.idle_since = idle_since;
-                self.turn(index, State::Occupied { call }, reason, out);
+                self.turn(index, State::Occupied { own }, reason, out);
             }
             (Phone::Here, Standing::Away(away), None) => {
                 self.turn(index, State::Away { reason: away }, away.word(), out);
@@ -287,6 +304,7 @@ impl Acd {
                 self.free(now, index, now.mono, phone.reason(), out);
             }
             State::Ready
+            | State::Closing { .. }
             | State::Away { .. }
             | State::NotReady { .. }
             | State::Unreachable { .. }

@@ -7,11 +7,11 @@ use super::inputs::{Output, Reason};
 use super::machine::{Call, Published, Stage};
 use super::outcome::{owes_callback, q850};
 use super::presence::Broken;
-use super::seat_leg::SeatSignalling;
+use super::seat_leg::{SeatLeg, SeatSignalling};
 use super::story::Cx;
 use crate::acd;
 use crate::event::{CallEnded, CallState, CallbackState, EndReason, EndedBy, QueueExit, What};
-use crate::id::LegId;
+use crate::id::{LegId, SeatId};
 use crate::sip::{Cause, Dialog, Method, Outgoing};
 use crate::time::Duration;
 use std::sync::Arc;
@@ -140,6 +140,18 @@ impl Call {
         true
     }
 
+    /// The seat has nothing more to do with the citizen. It may be offered another call once its phone has heard so: at
+    /// once where the phone itself hung up, else with the end of its last leg.
+    pub(super) fn finish_seat(&self, seat: SeatId, cx: &mut Cx<'_>) {
+        let call = self.id;
+        let down = |s: &SeatLeg| matches!(s.signalling, SeatSignalling::Down);
+        let has_heard = self.seats.iter().filter(|s| s.seat == seat).all(down);
+        cx.out.push(Output::Acd(acd::Input::Finished { seat: seat.clone(), call }));
+        if has_heard {
+            cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke: true }));
+        }
+    }
+
     /// Sends what ends every seat leg that is not ending already.
     fn hang_up_seats(&mut self, cause: Cause, cx: &mut Cx<'_>) {
         for seat in &mut self.seats {
@@ -236,11 +248,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
         call.story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
     }
     if let Some(seat) = connected.and_then(|(seat, _)| seat).or(lets_go) {
-        cx.out.push(Output::Acd(acd::Input::Finished { seat, call: call.id }));
-    }
-    for seat in call.owner.iter().flat_map(|owner| [Some(owner.seat.clone()), owner.traded.clone()]).flatten()
-    {
-        cx.out.push(Output::Acd(acd::Input::Vacate { seat, call: call.id, spoke: answered_by_operator }));
+        call.finish_seat(seat, cx);
     }
     for reason in [
         Reason::AnswerDelay,

@@ -532,8 +532,7 @@ impl Call {
             let held = cx.now.mono.since(since);
             self.story.tell(cx, What::CallResumed { leg: holder, held });
         }
-        let call = self.id;
-        cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Finished { seat, call })));
+        seat.into_iter().for_each(|seat| self.finish_seat(seat, cx));
         self.last_message(EndReason::LengthLimit, prompt, cx);
     }
 
@@ -568,12 +567,22 @@ impl Call {
             !gone
         });
         // What the caller's leg took is not kept for a wrap-up that may follow.
+        let caller = self.caller.id;
         if matches!(self.stage, Stage::Over) && self.caller.ends() {
-            cx.out.push(Output::LegDown(self.caller.id));
+            cx.out.push(Output::LegDown(caller));
+            if let Some(seat) = self.owner.as_ref().and_then(|owner| owner.on_caller_leg(caller)) {
+                let (seat, call) = (seat.clone(), self.id);
+                let spoke = self.story.record().is_some_and(|record| record.connected_at.is_some());
+                cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
+            }
         }
+        let on_caller_leg = self.owner.as_ref().filter(|_| !self.caller.is_gone());
+        let on_caller_leg = on_caller_leg.and_then(|owner| owner.on_caller_leg(caller));
         // A seat may have several phones here: it is free when the last of them is. One that is in the call by its queue
         // is none the wiser.
-        left.retain(|(seat, _)| self.seats.iter().all(|s| s.seat != *seat));
+        left.retain(|(seat, _)| {
+            self.seats.iter().all(|s| s.seat != *seat) && on_caller_leg.is_none_or(|on| on != seat)
+        });
         let call = self.id;
         for (seat, presentation) in left {
             let made = self.owner.as_ref().is_some_and(|owner| owner.seat == seat);

@@ -57,6 +57,13 @@ pub fn placed(
     }
 }
 
+impl Owner {
+    /// The seat that is on the caller's leg: the one that made the call, or whom that one called.
+    pub(super) fn on_caller_leg(&self, caller: LegId) -> Option<&SeatId> {
+        if self.line == caller { Some(&self.seat) } else { self.traded.as_ref() }
+    }
+}
+
 impl Call {
     /// A seat's own call begins: its first event, its media port and that of the other end, whose seat or channel is
     /// taken from here on. It is rung once the beginning is on disk.
@@ -84,7 +91,8 @@ impl Call {
         let family = cx.rules.media.family(Some(&offer), &flow);
         let media = Agreement::new(leg, family, cx.random.bits(), (peer.clone(), &flow));
         cx.out.push(Output::Media(media.opening()));
-        cx.out.push(Output::Acd(acd::Input::Occupy { seat: seat.clone(), call }));
+        let role = acd::OwnRole::Talks;
+        cx.out.push(Output::Acd(acd::Input::Occupy { seat: seat.clone(), call, role }));
         let mut conduct = Conduct::new(peer, cx.random.bits());
         conduct.learn(&invite);
         let mut deadlines = Timers::default();

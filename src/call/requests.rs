@@ -214,7 +214,7 @@ impl Call {
     }
 
     /// Whether a BYE that is in no dialog we know of is of the peer of `leg`. Before our answer it comes from who called,
-    /// before the peer's from whoever answers: the 200 that named the other side may have been lost.
+    /// before the peer answers, from the called party: the 200 that named the other side may have been lost.
     fn may_hang_up(&self, leg: LegId, bye: &Message) -> Result<(), u16> {
         let seat = self.seats.iter().find(|s| s.id == leg).map(|s| &s.signalling);
         let invite = match (&self.caller.signalling, seat) {

@@ -169,7 +169,7 @@ impl Introduction {
     }
 }
 
-/// The INVITE to a seat, or to somebody outside. The caller's number stands in From, too.
+/// The INVITE to a seat, or to a number outside. The caller's number stands in From, too.
 pub fn invite(
     leg: &mut SeatLeg,
     target: &Target,

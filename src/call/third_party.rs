@@ -108,7 +108,8 @@ impl Call {
     pub(super) fn extend(&mut self, to: Destination, purpose: Purpose, cx: &mut Cx<'_>) {
         // The queue offers that seat nothing meanwhile.
         let call = self.id;
-        cx.out.extend(to.seat.clone().map(|seat| Output::Acd(acd::Input::Occupy { seat, call })));
+        let occupy = |seat| Output::Acd(acd::Input::Occupy { seat, call, role: acd::OwnRole::Rung });
+        cx.out.extend(to.seat.clone().map(occupy));
         let presentation = PresentationId::new(cx.now.wall, cx.random);
         let mut extension = Extension { to, next: 0, presentation, reach: Reach::Ringing, purpose };
         let limit = match extension.purpose {
@@ -253,6 +254,8 @@ impl Call {
         self.tell_offer_ended(PresentationResult::Answered, Some(200), cx);
         let Some(extension) = &mut self.extension else { return };
         extension.reach = Reach::Up { leg };
+        let call = self.id;
+        cx.out.extend(extension.to.seat.clone().map(|seat| Output::Acd(acd::Input::Joined { seat, call })));
         let asker = match extension.purpose {
             Purpose::Consult { asker } => Some(asker),
             Purpose::Own => None,

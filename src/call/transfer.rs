@@ -167,7 +167,7 @@ impl Call {
         }
         if !up {
             self.tell_left(leg, cx);
-            cx.out.push(Output::Acd(acd::Input::Finished { seat: by, call: self.id }));
+            self.finish_seat(by, cx);
         }
         if matches!(reach, Reach::Up { .. }) {
             self.join(cx);
@@ -286,7 +286,7 @@ impl Call {
         if let Some(seat) = self.seats.iter_mut().find(|s| s.id == line.leg && Some(s.id) != told) {
             seat.hang_up(cx);
         }
-        cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone(), call: self.id }));
+        self.finish_seat(transfer.by.clone(), cx);
     }
 
     /// The phone has confirmed a NOTIFY, or never will: a line that is of no more use is hung up. A phone that does not
@@ -321,7 +321,7 @@ impl Call {
         if transfer.line.take_if(|line| line.leg == leg).is_some() {
             let seat = transfer.by.clone();
             self.tell_left(leg, cx);
-            cx.out.push(Output::Acd(acd::Input::Finished { seat, call: self.id }));
+            self.finish_seat(seat, cx);
         }
     }
 
@@ -384,7 +384,7 @@ impl Call {
         }
         if let Some(line) = transfer.line {
             self.tell_left(line.leg, cx);
-            cx.out.push(Output::Acd(acd::Input::Finished { seat: transfer.by.clone(), call: self.id }));
+            self.finish_seat(transfer.by.clone(), cx);
         }
         self.recalled = true;
         self.broken = Broken::Off;

@@ -167,8 +167,8 @@ fn an_anonymous_from_is_withheld() {
         assert!(caller.withheld && caller.e164.is_none() && caller.name.is_none(), "{from}");
     }
     for from in ["From: <sip:198.51.100.7>;tag=1", "From: <sip:@198.51.100.7>;tag=1"] {
-        let nobody = identify(&with(&[from]), &trunk(true));
-        assert_eq!((nobody.source, nobody.raw.reveal().as_str()), (IdentitySource::None, ""), "{from}");
+        let unnamed = identify(&with(&[from]), &trunk(true));
+        assert_eq!((unnamed.source, unnamed.raw.reveal().as_str()), (IdentitySource::None, ""), "{from}");
     }
 }
 

@@ -6,7 +6,8 @@ use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
 use hotline_gateway::event::{EndReason, EndedBy, PresentationResult, What};
 use hotline_gateway::sip::Message;
-use hotline_gateway::time::Duration;
+use hotline_gateway::time::{Duration, Mono};
+use std::net::SocketAddr;
 
 /// The scripted seat 2002.
 const SECOND: &str = "127.0.0.8:6502";
@@ -52,13 +53,13 @@ fn results(w: &World) -> Vec<(String, PresentationResult, Option<u16>)> {
 
 /// The newest INVITE that came to this address.
 fn last_invite(w: &World, at: &str) -> Message {
-    let at = at.parse().unwrap();
+    let at: SocketAddr = at.parse().unwrap();
     let is_one = |(_, to, m): &&(_, _, Message)| *to == at && peer::name(m) == "INVITE";
     w.heard.iter().rev().find(is_one).expect("an INVITE").2.clone()
 }
 
 /// The phone hangs up a call it has answered, although its answer was lost; gives when it was confirmed.
-fn hangs_up_unheard(w: &mut World, phone: &mut Peer) -> hotline_gateway::time::Mono {
+fn hangs_up_unheard(w: &mut World, phone: &mut Peer) -> Mono {
     phone.asks(w, "BYE", "", "");
     phone.within(w, MS(50), "200 BYE").0
 }
@@ -147,10 +148,10 @@ fn a_colleague_who_hangs_up_unheard_is_free_at_once() {
     w.run(S(1));
     let line = w.seat_dials(1001, "2001", HangUp::Never);
     let (mut phone, invite) = Peer::called(&mut w);
-    assert_eq!(w.counts().ready_seats, 0);
+    assert_eq!(w.counts().ready_seats, 1, "2002 alone");
     hangs_up_unheard(&mut w, &mut phone);
     w.run(MS(10));
-    assert_eq!(w.counts().ready_seats, 1, "whatever becomes of the INVITE");
+    assert_eq!(w.counts().ready_seats, 2, "whatever becomes of the INVITE");
     assert_eq!(crate::town::told(&w, line), ["refused 480"]);
     answers_late(&mut w, &mut phone, &invite);
     pbx.asks(&mut w, "BYE", "", "");
@@ -212,7 +213,7 @@ fn an_invite_that_expires_unanswered_gets_487_and_its_record() {
     settle(&mut w);
     let end = end(&w);
     assert_eq!((end.by, end.reason, end.sip_code), (EndedBy::Caller, EndReason::Expired, Some(487)));
-    assert!(end.callback_due, "nobody spoke with the citizen");
+    assert!(end.callback_due, "no operator spoke with the citizen");
 }
 
 #[test]
@@ -284,7 +285,7 @@ fn screen(invite: &Message) -> String {
 }
 
 #[test]
-fn the_wait_shown_to_whoever_takes_a_caller_over_ended_with_the_first_talk() {
+fn the_wait_shown_at_a_transfer_ended_with_the_first_talk() {
     let mut w = world(12, "", "\"2001\"");
     let mut pbx = calls(&mut w, "");
     let (mut phone, invite) = Peer::called(&mut w);
@@ -339,6 +340,99 @@ fn a_pick_up_is_answered_with_the_callers_identity() {
         pbx.asks(&mut w, "BYE", "", "");
         let bye = phone.hears(&mut w, "BYE");
         phone.answers(&mut w, &bye, 200, "", "");
+        settle(&mut w);
+    }
+}
+
+/// Whether the seat 2001 is rung now.
+fn is_rung(w: &World, phone: &Peer) -> bool {
+    phone.heard(w).contains(&"INVITE".to_owned())
+}
+
+#[test]
+fn without_wrap_up_a_seat_is_rung_once_its_phone_has_the_bye() {
+    for own in [false, true] {
+        let mut w = world(14, "", "\"2001\"");
+        let (mut phone, far) = if own {
+            let mut phone = Peer::seat("601");
+            let cseq = phone.asks(&mut w, "INVITE", "", &sdp(""));
+            let (mut water, invite) = Peer::called_at(&mut w, FAR);
+            water.answers(&mut w, &invite, 200, "", &sdp(""));
+            phone.hears(&mut w, "200 INVITE");
+            phone.acks(&mut w, cseq, "");
+            (phone, water)
+        } else {
+            let pbx = calls(&mut w, "");
+            let (mut phone, invite) = Peer::called(&mut w);
+            talks(&mut w, &mut phone, &invite);
+            (phone, pbx)
+        };
+        let mut far = far;
+        w.citizen_calls("13899999999", HangUp::AfterAnswer(S(60)));
+        w.run(S(2));
+        phone.forgets(&w);
+        far.asks(&mut w, "BYE", "", "");
+        far.hears(&mut w, "200 BYE");
+        phone.hears(&mut w, "BYE");
+        w.run(S(3));
+        assert!(!is_rung(&w, &phone), "own {own}: its phone may not have heard the BYE");
+        let (_, bye) = phone.within(&mut w, S(5), "BYE");
+        phone.answers(&mut w, &bye, 200, "", "");
+        w.run(MS(2));
+        assert!(is_rung(&w, &phone), "own {own}: the caller waits beside it");
+        let offered = last_invite(&w, SEAT);
+        phone.answers(&mut w, &offered, 486, "", "");
+        settle(&mut w);
+    }
+}
+
+#[test]
+fn a_phone_that_never_answers_a_bye_keeps_its_seat_no_longer_than_32_s() {
+    let mut w = world(15, "", "\"2001\"");
+    let mut pbx = calls(&mut w, "");
+    let (mut phone, invite) = Peer::called(&mut w);
+    talks(&mut w, &mut phone, &invite);
+    pbx.asks(&mut w, "BYE", "", "");
+    phone.hears(&mut w, "BYE");
+    w.citizen_calls("13899999999", HangUp::AfterAnswer(S(60)));
+    w.run(S(31));
+    assert!(!is_rung(&w, &phone));
+    w.run(S(2));
+    assert!(is_rung(&w, &phone));
+    let offered = last_invite(&w, SEAT);
+    phone.answers(&mut w, &offered, 486, "", "");
+    settle(&mut w);
+}
+
+#[test]
+fn a_seat_that_a_colleague_rings_shows_ringing_and_goes_back() {
+    for answers in [false, true] {
+        let mut w = world(16, "", "\"1001\"");
+        w.seat_dials(1001, "2001", HangUp::AfterDialling(S(3)));
+        let (mut phone, invite) = Peer::called(&mut w);
+        phone.answers(&mut w, &invite, 180, "", "");
+        if answers {
+            phone.answers(&mut w, &invite, 200, "", &sdp(""));
+            phone.hears(&mut w, "ACK");
+            let (_, bye) = phone.within(&mut w, S(4), "BYE");
+            phone.answers(&mut w, &bye, 200, "", "");
+        } else {
+            let (_, cancel) = phone.within(&mut w, S(4), "CANCEL");
+            phone.answers(&mut w, &cancel, 200, "", "");
+            phone.answers(&mut w, &invite, 487, "", "");
+        }
+        w.run(S(1));
+        let of = |what: &What| match what {
+            What::SeatStateChanged { seat, from, to, .. } if seat.as_str() == "2001" => {
+                Some(format!("{from:?} {to:?}"))
+            }
+            _ => None,
+        };
+        let seen: Vec<String> = w.journal.iter().filter_map(|e| of(&e.what)).skip(1).collect();
+        match answers {
+            true => assert_eq!(seen, ["Ready Ringing", "Ringing Talking", "Talking Ready"]),
+            false => assert_eq!(seen, ["Ready Ringing", "Ringing Ready"]),
+        }
         settle(&mut w);
     }
 }

@@ -202,7 +202,7 @@ impl Peer {
         (Peer { seen: caller.seen, ..Peer::called_by(&invite, at) }, invite)
     }
 
-    /// Whoever is called at this address by this INVITE.
+    /// The party called at this address by this INVITE.
     pub fn called_by(invite: &Message, at: &str) -> Peer {
         Peer {
             at: at.parse().unwrap(),

@@ -184,8 +184,16 @@ impl Run {
             2..5 => Input::SetReady { seat },
             5 => Input::SetNotReady { seat, reason: AwayReason::Break },
             6 => Input::SetNotReady { seat, reason: AwayReason::Meal },
-            7 | 8 => Input::Occupy { seat, call: own },
-            9 | 10 => Input::Vacate { seat, call: own, spoke: self.random.below(2) == 0 },
+            7 => {
+                let role = [OwnRole::Rung, OwnRole::Talks][self.random.below(2) as usize];
+                Input::Occupy { seat, call: own, role }
+            }
+            8 => Input::Joined { seat, call: own },
+            9 => Input::Vacate { seat, call: own, spoke: self.random.below(2) == 0 },
+            10 => {
+                let call = self.model.unconfirmed(index(&seat)).unwrap_or(own);
+                Input::Vacate { seat, call, spoke: self.random.below(2) == 0 }
+            }
             11 => Input::TakeOver { seat, call: own, queue },
             12 | 13 => {
                 let all = self.random.below(2) == 0;
@@ -263,6 +271,7 @@ fn run(seeds: Range<u64>) {
         sum.picked_up += t.picked_up;
         sum.recalled += t.recalled;
         sum.returned += t.returned;
+        sum.closing += t.closing;
     }
     // The run must have been where it is dangerous, or it proves nothing.
     assert!(sum.inputs >= 500_000, "{}", sum.inputs);
@@ -276,6 +285,7 @@ fn run(seeds: Range<u64>) {
         sum.picked_up,
         sum.recalled,
         sum.returned,
+        sum.closing,
     ];
     assert!(rare.iter().all(|n| *n > 500), "{rare:?}");
 }

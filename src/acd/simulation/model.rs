@@ -41,6 +41,12 @@ struct Desk {
     operator: Option<OperatorId>,
     away: bool,
     own: Option<CallId>,
+    /// A colleague rings it.
+    rung: bool,
+    /// Its phone has not confirmed the end of the caller's call.
+    unheard: bool,
+    /// It waits for that alone.
+    closing: bool,
     /// About to talk with a caller that was handed over.
     taken: Option<CallId>,
 }
@@ -59,6 +65,7 @@ pub(super) struct Tally {
     pub(super) picked_up: u64,
     pub(super) recalled: u64,
     pub(super) returned: u64,
+    pub(super) closing: u64,
 }
 
 pub(super) struct Model {
@@ -88,6 +95,9 @@ impl Model {
             operator: None,
             away: false,
             own: None,
+            rung: false,
+            unheard: false,
+            closing: false,
             taken: None,
         };
         Model {
@@ -214,10 +224,18 @@ impl Model {
                 None => assert_eq!(out, []),
             },
             Input::Finished { seat, call } => {
-                let desk = &self.seats[index(seat)];
-                let talking =
-                    matches!(desk.state, SeatState::Talking | SeatState::Held) && desk.caller == Some(*call);
-                assert_eq!(out.is_empty(), !talking || desk.own.is_some());
+                let wrap_up = self.rules[self.seats[index(seat)].queue].wrap_up;
+                let desk = &mut self.seats[index(seat)];
+                let talking = matches!(desk.state, SeatState::Talking | SeatState::Held)
+                    && desk.caller == Some(*call)
+                    && !desk.closing
+                    && desk.own.is_none();
+                let waits = talking && wrap_up.is_zero() && desk.could_be_ready();
+                assert_eq!(out.is_empty(), !talking || waits);
+                if waits {
+                    desk.close(now);
+                    self.tally.closing += 1;
+                }
             }
             Input::SignIn { seat, operator } => self.signs_in(index(seat), operator),
             Input::SignOut { seat } => {
@@ -234,16 +252,33 @@ impl Model {
                 self.seats[index(seat)].away = true;
             }
             Input::SetReady { .. } | Input::SetNotReady { .. } => assert_eq!(out, []),
-            Input::Occupy { seat, call } => {
+            Input::Occupy { seat, call, role } => {
                 let desk = &mut self.seats[index(seat)];
                 if !desk.engaged() {
                     desk.own = Some(*call);
+                    desk.rung = *role == OwnRole::Rung;
+                    if desk.closing && !desk.rung && desk.state == SeatState::Talking {
+                        // Shown as it was.
+                        (desk.closing, desk.until) = (false, None);
+                    }
                 }
+            }
+            Input::Joined { seat, call } => {
+                let desk = &mut self.seats[index(seat)];
+                let rings = desk.own == Some(*call) && desk.rung && desk.state == SeatState::Ringing;
+                assert_eq!(out.is_empty(), !rings);
+                desk.rung &= desk.own != Some(*call);
             }
             Input::Vacate { seat, call, .. } => {
                 let desk = &mut self.seats[index(seat)];
                 if desk.own == Some(*call) {
                     desk.own = None;
+                    desk.unheard &= desk.caller != Some(*call);
+                } else if desk.closing && desk.caller == Some(*call) {
+                    assert!(matches!(out.first(), Some(Output::SeatChanged { to: SeatState::Ready, .. })));
+                } else if desk.unheard && desk.caller == Some(*call) {
+                    desk.unheard = false;
+                    assert_eq!(out, []);
                 } else {
                     assert_eq!(out, []);
                 }
@@ -307,7 +342,13 @@ impl Model {
     /// A call a seat is in, if any seat is.
     pub(super) fn talk(&self, seat: usize) -> Option<CallId> {
         let desk = &self.seats[seat];
-        desk.caller.filter(|_| matches!(desk.state, SeatState::Talking | SeatState::Held))
+        desk.caller.filter(|_| matches!(desk.state, SeatState::Talking | SeatState::Held) && !desk.closing)
+    }
+
+    /// A call whose end a seat's phone has not confirmed.
+    pub(super) fn unconfirmed(&self, seat: usize) -> Option<CallId> {
+        let desk = &self.seats[seat];
+        desk.caller.filter(|_| desk.closing || desk.unheard)
     }
 
     pub(super) fn outputs(&mut self, now: Now, cause: Option<&Input>, out: &[Output]) {
@@ -390,11 +431,20 @@ impl Model {
             Output::WrapUpStarted { seat, call, limit } => {
                 let desk = &mut self.seats[index(seat)];
                 assert_eq!((desk.state, desk.caller), (SeatState::WrapUp, Some(*call)));
+                desk.unheard = true;
                 assert_eq!(*limit, self.rules[desk.queue].wrap_up);
             }
             Output::WrapUpCompleted { seat, call, timed_out } => {
-                let desk = &self.seats[index(seat)];
+                let desk = &mut self.seats[index(seat)];
                 assert_eq!((desk.state, desk.caller, *timed_out), (SeatState::WrapUp, Some(*call), by_timer));
+                let goes_on = matches!(
+                    cause,
+                    Some(Input::PickUp { .. } | Input::Recall { .. } | Input::TakeOver { .. })
+                );
+                if desk.unheard && desk.could_be_ready() && !goes_on {
+                    desk.close(now);
+                    self.tally.closing += 1;
+                }
             }
         }
     }
@@ -467,10 +517,13 @@ impl Model {
             assert!(desk.until.is_some_and(|u| u <= now.mono), "{from:?} ended before its time");
         }
         assert!(by_timer || asked || (from, to) != (NotReady, Ready), "only time or a word ends a cool-down");
-        let failed = matches!(from, Reserved | Ringing) && !desk.releasing;
+        let failed = matches!(from, Reserved | Ringing) && !desk.releasing && desk.offer.is_some();
+        let was_closing = std::mem::take(&mut desk.closing);
+        desk.unheard = false;
         let unspoken = matches!(cause, Some(Input::Vacate { spoke: false, .. }));
-        let freed_into_its_own = to == Talking && desk.own.is_some() && from != Ready;
-        if to == Ready && !desk.releasing && !unspoken || freed_into_its_own {
+        let freed_into_its_own =
+            matches!(to, Ringing | Talking) && desk.own.is_some() && !matches!(from, Ready | Ringing);
+        if (to == Ready && !desk.releasing && !unspoken || freed_into_its_own) && !was_closing {
             desk.idle_since = now.mono;
         }
         let broke_off = to == Unreachable && matches!(cause, Some(Input::Returned { .. }));
@@ -479,7 +532,8 @@ impl Model {
             Reserved => assert!(matches!(next, Some(Output::Present { seat: s, .. }) if index(s) == seat)),
             Talking if from == Held => {}
             Talking if desk.taken.is_some() => desk.caller = desk.taken.take(),
-            Talking if desk.own.is_some() => assert!(!failed),
+            Talking if desk.own.is_some() => assert!(!failed && !desk.rung),
+            Ringing if desk.own.is_some() => assert!(desk.rung),
             Talking => desk.caller = self.offers[&desk.offer.expect("an offer")].0.into(),
             Offline => assert!(desk.phone == Telephone::Gone || !desk.signed_in),
             Ready => {
@@ -491,7 +545,7 @@ impl Model {
             _ => {}
         }
         desk.until = match to {
-            Ringing => desk.until,
+            Ringing if desk.own.is_none() => desk.until,
             Unreachable if desk.phone == Telephone::Silent => None,
             NotReady | Unreachable if failed || broke_off => {
                 Some(now.mono + rules.cool_down.max(RELEASE_LIMIT))
@@ -522,10 +576,10 @@ impl Model {
         }
         for desk in &self.seats {
             assert!(desk.until.is_none_or(|u| u > now.mono), "{:?} is stuck", desk.state);
-            let timed = matches!(
-                desk.state,
-                SeatState::Reserved | SeatState::Ringing | SeatState::WrapUp | SeatState::Unreachable
-            );
+            let timed =
+                matches!(desk.state, SeatState::Reserved | SeatState::WrapUp | SeatState::Unreachable)
+                    || desk.state == SeatState::Ringing && desk.own.is_none()
+                    || desk.closing;
             let lost = desk.state == SeatState::Unreachable && desk.phone != Telephone::Here;
             let may = timed || (desk.state == SeatState::NotReady && !(desk.away && desk.until.is_none()));
             assert_eq!(may && !lost, desk.until.is_some(), "{:?}", desk.state);
@@ -542,7 +596,18 @@ impl Caller {
 impl Desk {
     fn engaged(&self) -> bool {
         use SeatState::*;
-        self.own.is_some() || matches!(self.state, Reserved | Ringing | Talking | Held)
+        self.own.is_some() || matches!(self.state, Reserved | Ringing | Talking | Held) && !self.closing
+    }
+
+    fn could_be_ready(&self) -> bool {
+        self.phone == Telephone::Here && self.signed_in && !self.away && self.own.is_none()
+    }
+
+    /// It is free, but for its phone.
+    fn close(&mut self, now: Now) {
+        (self.closing, self.unheard) = (true, false);
+        self.idle_since = now.mono;
+        self.until = Some(now.mono + CLOSE_LIMIT);
     }
 }
 
@@ -553,7 +618,7 @@ fn legal(from: SeatState, to: SeatState) -> bool {
         Offline => &[Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
         Ready => &[Offline, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
         Reserved => &[Ready, WrapUp, NotReady, Unreachable],
-        Ringing => &[Reserved],
+        Ringing => &[Offline, Ready, Reserved, Talking, Held, WrapUp, NotReady, Unreachable],
         Talking => &[Offline, Ready, Reserved, Ringing, Held, WrapUp, NotReady, Unreachable],
         Held => &[Talking],
         WrapUp => &[Talking, Held],

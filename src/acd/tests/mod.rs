@@ -78,9 +78,12 @@ impl World {
         self.tell(Input::Leave { call, exit: QueueExit::Abandoned })
     }
 
+    /// The seat's call is over, and its phone has heard so.
     fn finishes(&mut self, name: &str) -> Vec<Output> {
         let call = self.call_of(name);
-        self.tell(Input::Finished { seat: seat(name), call })
+        let mut out = self.tell(Input::Finished { seat: seat(name), call });
+        out.extend(self.tell(Input::Vacate { seat: seat(name), call, spoke: true }));
+        out
     }
 
     /// The call a seat is in, or one that is nobody's.

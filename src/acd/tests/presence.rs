@@ -83,11 +83,37 @@ fn ready_ends_a_wrap_up_and_a_cool_down() {
 fn a_seat_on_a_call_of_its_own_is_offered_nothing() {
     let mut w = World::with(&["1001"]);
     let own = CallId::new(w.now.wall, &mut w.ids);
-    let out = w.tell(Input::Occupy { seat: seat("1001"), call: own });
+    let out = w.tell(Input::Occupy { seat: seat("1001"), call: own, role: OwnRole::Talks });
     assert_eq!(changes(&out), ["1001: Ready → Talking, a call of its own"]);
     assert!(presented(&w.enters(0).1).is_empty());
     let out = w.tell(Input::Vacate { seat: seat("1001"), call: own, spoke: true });
     assert_eq!(only_presented(&out).1, "1001");
+}
+
+#[test]
+fn a_seat_a_colleague_rings_shows_ringing_until_it_answers_or_is_let_go() {
+    for answers in [false, true] {
+        let mut w = World::with(&["1001"]);
+        let call = CallId::new(w.now.wall, &mut w.ids);
+        let mut out = w.tell(Input::Occupy { seat: seat("1001"), call, role: OwnRole::Rung });
+        assert_eq!(w.acd.counts().presented, 1);
+        assert!(presented(&w.enters(0).1).is_empty(), "the queue offers it nothing");
+        if answers {
+            out.extend(w.tell(Input::Joined { seat: seat("1001"), call }));
+            out.extend(w.tell(Input::Joined { seat: seat("1001"), call }));
+        }
+        out.extend(w.tell(Input::Vacate { seat: seat("1001"), call, spoke: answers }));
+        let seen = changes(&out);
+        assert_eq!(seen[0], "1001: Ready → Ringing, rung by a colleague");
+        let after: &[&str] = match answers {
+            true => {
+                &["1001: Ringing → Talking, answered a colleague", "1001: Talking → Ready, own call over"]
+            }
+            false => &["1001: Ringing → Ready, own call over"],
+        };
+        assert_eq!(seen[1..=after.len()], *after);
+        assert_eq!(only_presented(&out).1, "1001");
+    }
 }
 
 #[test]
@@ -96,7 +122,7 @@ fn a_seat_keeps_its_turn_when_a_call_of_its_own_came_to_nothing() {
         let mut w = World::with(&["1001", "1002"]);
         w.passes(secs(5));
         let own = CallId::new(w.now.wall, &mut w.ids);
-        w.tell(Input::Occupy { seat: seat("1001"), call: own });
+        w.tell(Input::Occupy { seat: seat("1001"), call: own, role: OwnRole::Talks });
         w.passes(secs(5));
         w.tell(Input::Vacate { seat: seat("1001"), call: own, spoke });
         assert_eq!(only_presented(&w.enters(0).1).1, next);
@@ -107,7 +133,7 @@ fn a_seat_keeps_its_turn_when_a_call_of_its_own_came_to_nothing() {
 fn a_caller_handed_over_is_the_seats_own_with_its_wrap_up() {
     let mut w = World::with(&["1001"]);
     let call = CallId::new(w.now.wall, &mut w.ids);
-    w.tell(Input::Occupy { seat: seat("1001"), call });
+    w.tell(Input::Occupy { seat: seat("1001"), call, role: OwnRole::Talks });
     assert_eq!(w.tell(Input::TakeOver { seat: seat("1001"), call, queue: "heat".into() }), []);
     assert!(w.finishes("1001").contains(&Output::WrapUpStarted {
         seat: seat("1001"),

@@ -70,6 +70,57 @@ fn wrap_up_runs_to_its_limit_or_until_the_operator_is_done() {
     assert_eq!(w.acd.poll_timeout(), None);
 }
 
+/// A seat without wrap-up whose call is over, and a caller who waits.
+fn closing() -> (World, CallId, CallId) {
+    let mut w = World::of(vec![QueueRules { wrap_up: Duration::ZERO, ..rules(&["1001"]) }], &["1001"]);
+    w.talks();
+    let (next, _) = w.enters(0);
+    let call = w.call_of("1001");
+    assert_eq!(w.tell(Input::Finished { seat: seat("1001"), call }), [], "its phone has not heard so");
+    (w, call, next)
+}
+
+#[test]
+fn a_seat_is_offered_no_caller_before_its_phone_confirms_the_end() {
+    let (mut w, call, next) = closing();
+    assert_eq!(w.passes(secs(31)), []);
+    let out = w.tell(Input::Vacate { seat: seat("1001"), call, spoke: true });
+    assert_eq!(changes(&out)[0], "1001: Talking → Ready, call over");
+    assert_eq!(only_presented(&out).0, next);
+}
+
+#[test]
+fn a_phone_that_never_confirms_the_end_of_its_call_keeps_its_seat_for_32_s() {
+    let (mut w, _, next) = closing();
+    assert_eq!(w.acd.poll_timeout().map(|(_, why)| why), Some(Reason::Position));
+    assert_eq!(only_presented(&w.passes(CLOSE_LIMIT)).0, next);
+}
+
+#[test]
+fn a_seat_whose_phone_has_not_heard_may_go_on_a_break_or_dial() {
+    let (mut w, ..) = closing();
+    let out = w.tell(Input::SetNotReady { seat: seat("1001"), reason: AwayReason::Break });
+    assert_eq!(changes(&out), ["1001: Talking → NotReady, break"]);
+    let (mut w, call, _) = closing();
+    let own = CallId::new(w.now.wall, &mut w.ids);
+    assert_eq!(w.tell(Input::Occupy { seat: seat("1001"), call: own, role: OwnRole::Talks }), []);
+    assert_eq!(w.tell(Input::Vacate { seat: seat("1001"), call, spoke: true }), [], "the end of the old one");
+    assert_eq!(w.state("1001"), SeatState::Talking);
+}
+
+#[test]
+fn a_wrap_up_that_ends_before_the_phone_has_heard_goes_on_to_be_shown() {
+    let mut w = World::with(&["1001"]);
+    w.talks();
+    let call = w.call_of("1001");
+    w.tell(Input::Finished { seat: seat("1001"), call });
+    let out = w.tell(Input::WrapUpDone { seat: seat("1001") });
+    assert_eq!((changes(&out).len(), out.len()), (0, 1), "{out:?}");
+    assert!(presented(&w.enters(0).1).is_empty());
+    let out = w.tell(Input::Vacate { seat: seat("1001"), call, spoke: true });
+    assert_eq!(changes(&out)[0], "1001: WrapUp → Ready, wrap-up done");
+}
+
 #[test]
 fn without_wrap_up_the_seat_takes_the_next_call_in_the_step_that_ends_the_last() {
     let mut w = World::of(vec![QueueRules { wrap_up: Duration::ZERO, ..rules(&["1001"]) }], &["1001"]);

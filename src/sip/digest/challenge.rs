@@ -90,7 +90,7 @@ impl Challenge {
             None => Qop::Unsaid,
             Some(list) if offers(list, b"auth") => Qop::Auth,
             Some(list) if offers(list, b"auth-int") => Qop::AuthInt,
-            Some(_) => return Err(NotDigest::Malformed("a qop nobody knows")),
+            Some(_) => return Err(NotDigest::Malformed("an unknown qop")),
         };
         // The key of a session needs the cnonce, and without qop none may be sent (RFC 2617 section 3.2.2).
         if (keying, qop) == (Keying::Session, Qop::Unsaid) {
