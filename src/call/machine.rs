@@ -568,13 +568,16 @@ impl Call {
         });
         // What the caller's leg took is not kept for a wrap-up that may follow.
         let caller = self.caller.id;
+        // The phone has let go, whatever its port still waits for. Said again until that is closed, which changes nothing.
+        if matches!((&self.stage, &self.caller.signalling), (Stage::Over, CallerSignalling::Down))
+            && let Some(seat) = self.owner.as_ref().and_then(|owner| owner.on_caller_leg(caller))
+        {
+            let (seat, call) = (seat.clone(), self.id);
+            let spoke = self.story.record().is_some_and(|record| record.connected_at.is_some());
+            cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
+        }
         if matches!(self.stage, Stage::Over) && self.caller.ends() {
             cx.out.push(Output::LegDown(caller));
-            if let Some(seat) = self.owner.as_ref().and_then(|owner| owner.on_caller_leg(caller)) {
-                let (seat, call) = (seat.clone(), self.id);
-                let spoke = self.story.record().is_some_and(|record| record.connected_at.is_some());
-                cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
-            }
         }
         let on_caller_leg = self.owner.as_ref().filter(|_| !self.caller.is_gone());
         let on_caller_leg = on_caller_leg.and_then(|owner| owner.on_caller_leg(caller));

@@ -270,7 +270,7 @@ fn an_invite_of_ours_expires_soon_after_its_ringing_must_end() {
     let mut w = world(11, "", "\"2001\"");
     w.seat_dials(1001, "601", HangUp::AfterDialling(S(2)));
     let (mut water, invite) = Peer::called_at(&mut w, FAR);
-    assert_eq!(header(&invite, "Expires"), "25", "another number is rung after 20 s");
+    assert_eq!(header(&invite, "Expires"), "15", "another number is rung after 10 s");
     water.answers(&mut w, &invite, 404, "", "");
     w.run(MS(10));
     let last = last_invite(&w, FAR);
@@ -305,6 +305,7 @@ fn the_wait_shown_at_a_transfer_ended_with_the_first_talk() {
     assert_eq!(screen(&recalled), "[Recall] 12345, waited 00:00");
     let mut phone = Peer::called_by(&recalled, SEAT);
     phone.forgets(&w);
+    phone.answers(&mut w, &recalled, 180, "", "");
     w.run(S(7));
     talks(&mut w, &mut phone, &recalled);
     w.run(S(30));
