@@ -4,7 +4,7 @@ use super::arrival;
 use super::caller_leg::{CallerSignalling, MediaSide};
 use super::conduct::Awaited;
 use super::inputs::{Output, Reason};
-use super::machine::{Call, Sound, Stage, Wait};
+use super::machine::{Call, Sound, Stage};
 use super::requests::respond;
 use super::story::Cx;
 use crate::acd;
@@ -13,6 +13,7 @@ use crate::id::LegId;
 use crate::sdp::{self, Offered};
 use crate::sip::reliable::{self, Carries};
 use crate::sip::{Dialog, Message, Outgoing, ServerTx, option_tag};
+use crate::time::{Duration, Mono, Now};
 
 /// The dialog before our answer, and what was said in it.
 #[derive(Debug)]
@@ -36,7 +37,28 @@ pub enum Said {
     Offered(Offered),
 }
 
+/// The wait for an operator: that of the newest visit to the queue, as the visit's events have it. It ends with the first
+/// word an operator speaks, and a caller who comes back waits anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wait {
+    /// None yet, or never.
+    Not,
+    /// It goes on since then.
+    Since(Mono),
+    /// It took so long.
+    Over(Duration),
+}
+
 impl Call {
+    /// The time in the queue, so far or in all.
+    pub(super) fn waited(&self, now: Now) -> Duration {
+        match self.wait {
+            Wait::Not => Duration::ZERO,
+            Wait::Since(entered) => now.mono.since(entered),
+            Wait::Over(took) => took,
+        }
+    }
+
     /// Rings the trunk while the answer is delayed; lets it hear us already where its profile says so. What must carry a
     /// description waits for the port.
     pub(super) fn ring(&mut self, cx: &mut Cx<'_>) {

@@ -1,5 +1,6 @@
 //! The stages of a call, and what each input means in each of them.
 
+use super::answering::Wait;
 use super::arrival::Arrival;
 use super::caller_leg::{Agreement, CallerLeg, CallerSignalling, MediaSide};
 use super::conduct::Conduct;
@@ -19,7 +20,7 @@ use crate::event::{
 use crate::id::{CallId, LegId, SeatId, ServiceNumber};
 use crate::media;
 use crate::sip::{KeyPress, Outgoing};
-use crate::time::{Duration, Mono, Now, Timers};
+use crate::time::{Duration, Mono, Timers};
 use std::sync::Arc;
 
 /// The longest a last message may take before the call is ended anyhow: no prompt of ours is longer.
@@ -56,18 +57,6 @@ pub struct Call {
     /// The caller came back from somebody who did not answer.
     pub(super) recalled: bool,
     pub(super) plays: u32,
-}
-
-/// The wait for an operator: that of the newest visit to the queue, as the visit's events have it. It ends with the first
-/// word an operator speaks, and a caller who comes back waits anew.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Wait {
-    /// None yet, or never.
-    Not,
-    /// It goes on since then.
-    Since(Mono),
-    /// It took so long.
-    Over(Duration),
 }
 
 /// The look-up in the own store.
@@ -539,15 +528,6 @@ impl Call {
     fn last_message_over(&mut self, cx: &mut Cx<'_>) {
         if let Stage::LastMessage { reason, .. } = self.stage {
             self.end(EndedBy::Gateway, reason, None, cx);
-        }
-    }
-
-    /// The time in the queue, so far or in all.
-    pub(super) fn waited(&self, now: Now) -> Duration {
-        match self.wait {
-            Wait::Not => Duration::ZERO,
-            Wait::Since(entered) => now.mono.since(entered),
-            Wait::Over(took) => took,
         }
     }
 

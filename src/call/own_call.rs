@@ -1,11 +1,12 @@
 //! A call a seat makes by itself, to another seat or outside: recorded like a citizen's, and never owed a callback.
 
 use super::agreement::Agreement;
+use super::answering::Wait;
 use super::caller_leg::{CallerLeg, CallerSignalling, MediaSide};
 use super::conduct::{Awaited, Conduct};
 use super::early::EarlyDialogs;
 use super::inputs::{Output, Reason, SeatAsked};
-use super::machine::{Call, LookUp, Published, Stage, Wait};
+use super::machine::{Call, LookUp, Published, Stage};
 use super::presence::{Broken, Owner, Presence};
 use super::rules::ServiceRules;
 use super::seat_leg::{Part, SeatLeg, SeatSignalling};

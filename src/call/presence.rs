@@ -5,8 +5,9 @@
 //! on. It takes silence of its media, or a hold, and with it one of: no answer to a question inside the dialog, an
 //! answer that it does not know the dialog (its BYE was lost, or it was restarted), or the loss of the way to it.
 
+use super::answering::Wait;
 use super::inputs::{Output, Reason, Watch};
-use super::machine::{Call, Stage, Wait};
+use super::machine::{Call, Stage};
 use super::reoffer::Parts;
 use super::story::Cx;
 use crate::acd;

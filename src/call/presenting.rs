@@ -1,11 +1,12 @@
 //! Offering the call to a seat: from the queue's choice to the seat's answer, refusal or silence.
 
+use super::answering::Wait;
 use super::caller_leg::Agreement;
 use super::conduct::Conduct;
 use super::early::{self, EarlyDialogs};
 use super::fork::Fork;
 use super::inputs::{Output, Phone, Reached, Reason};
-use super::machine::{Call, LookUp, Stage, Wait};
+use super::machine::{Call, LookUp, Stage};
 use super::pick_up;
 use super::presence::Presence;
 use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, Part, SeatLeg, SeatSignalling};

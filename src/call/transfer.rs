@@ -4,8 +4,9 @@
 //! has answered. When nobody answers, he comes back: to the seat's line if that is still there, else to the seat as a
 //! new offer with `[Recall]` on its screen, else to the head of the queue.
 
+use super::answering::Wait;
 use super::inputs::{Output, Reason, Referred};
-use super::machine::{Call, Stage, Wait};
+use super::machine::{Call, Stage};
 use super::presence::Broken;
 use super::requests::respond;
 use super::seat_leg::{Part, SeatSignalling};
