@@ -6,6 +6,7 @@
 
 use crate::room::give_back;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::hash::Hash;
 use std::ops::{Add, Sub};
 pub use std::time::Duration;
@@ -25,6 +26,28 @@ pub struct Now {
     pub mono: Mono,
     /// For dates in events and identifiers.
     pub wall: Wall,
+}
+
+/// A duration for people: two digits below a minute, above it two units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brief(pub Duration);
+
+impl fmt::Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (micros, seconds) = (self.0.as_micros(), self.0.as_secs());
+        match micros {
+            0 => f.write_str("0 s"),
+            1..100 => write!(f, "{micros} µs"),
+            100..9_950 => write!(f, "{:.1} ms", micros as f64 / 1e3),
+            9_950..99_500 => write!(f, "{:.0} ms", micros as f64 / 1e3),
+            // The third digit of a millisecond is beside the point.
+            99_500..995_000 => write!(f, "{:.0} ms", (micros as f64 / 1e4).round() * 10.0),
+            995_000..9_950_000 => write!(f, "{:.1} s", micros as f64 / 1e6),
+            9_950_000..59_500_000 => write!(f, "{:.0} s", micros as f64 / 1e6),
+            59_500_000..3_600_000_000 => write!(f, "{} min {} s", seconds.max(60) / 60, seconds.max(60) % 60),
+            _ => write!(f, "{} h {} min", seconds / 3600, seconds / 60 % 60),
+        }
+    }
 }
 
 impl Mono {
@@ -159,6 +182,27 @@ impl<K: Copy + Ord + Hash> Timers<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_for_people_has_two_digits_or_two_units() {
+        for (micros, text) in [
+            (0, "0 s"),
+            (99, "99 µs"),
+            (1_234, "1.2 ms"),
+            (12_345, "12 ms"),
+            (123_456, "120 ms"),
+            (999_999, "1.0 s"),
+            (1_234_567, "1.2 s"),
+            (9_960_000, "10 s"),
+            (59_400_000, "59 s"),
+            (59_900_000, "1 min 0 s"),
+            (65_000_000, "1 min 5 s"),
+            (3_599_000_000, "59 min 59 s"),
+            (5_430_000_000, "1 h 30 min"),
+        ] {
+            assert_eq!(Brief(Duration::from_micros(micros)).to_string(), text);
+        }
+    }
 
     #[test]
     fn timers_fire_in_order_of_their_deadlines_and_once() {

@@ -33,7 +33,7 @@ struct Reached {
 struct Add {
     #[command(flatten)]
     gateway: Gateway,
-    /// The number as records show it, like +8613812341234.
+    /// The number in any of its spellings, like +8613812341234 or 138-1234-1234.
     number: String,
     /// What is done with its calls.
     #[arg(long, value_enum)]
@@ -53,7 +53,7 @@ struct Add {
 struct Remove {
     #[command(flatten)]
     gateway: Gateway,
-    /// The number as records show it.
+    /// The number in any of its spellings.
     number: String,
     /// Who decides it; the user of this machine when absent.
     #[arg(long)]
@@ -94,8 +94,22 @@ async fn added(add: Add) -> Result<(), String> {
         by: add.by.unwrap_or_else(user),
     };
     let added = client.add_block(asked).await.map_err(|s| refused(&s))?.into_inner();
-    println!("{}", line(&added.block.unwrap_or_default()));
+    let block = added.block.unwrap_or_default();
+    println!("{}", line(&block));
+    if let Some(calls) = added.calls_30d {
+        println!("{}", matched(&block.masked_number, calls));
+    }
     Ok(())
+}
+
+/// What the number was found to be: a slip of the finger shows as a number that never called.
+fn matched(masked_number: &str, calls_30d: u32) -> String {
+    let calls = match calls_30d {
+        0 => "no call".to_owned(),
+        1 => "1 call".to_owned(),
+        n => format!("{n} calls"),
+    };
+    format!("matches {calls} of {masked_number} in the last 30 days")
 }
 
 async fn listed(reached: Reached) -> Result<(), String> {
@@ -131,6 +145,13 @@ fn lasting(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_number_matches_is_said_in_words() {
+        assert_eq!(matched("+86*******1234", 0), "matches no call of +86*******1234 in the last 30 days");
+        assert_eq!(matched("955**", 1), "matches 1 call of 955** in the last 30 days");
+        assert!(matched("955**", 12).starts_with("matches 12 calls"));
+    }
 
     #[test]
     fn a_line_shows_what_is_done_until_when_by_whom_and_why() {

@@ -2,7 +2,7 @@
 
 use super::configuration::{Named, NoConfig};
 use crate::config::{Authenticate, Config, Listen, Seat, Transport, Trunk};
-use crate::io::rtp::check_prompts;
+use crate::io::preflight;
 use std::collections::HashSet;
 use std::io::Write;
 
@@ -18,24 +18,26 @@ pub struct Args {
 /// # Errors
 /// One line that says how many errors there are, or that the file cannot be read.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
-    let sound = |(config, warnings)| match check_prompts(&config) {
-        Ok(()) => Ok((config, warnings)),
-        Err(errors) => Err(NoConfig::Wrong(errors)),
+    let errors = |n: usize, end: &str| {
+        let errors = if n == 1 { "error" } else { "errors" };
+        Err(format!("{}: {n} {errors} {end}", args.named.name()))
     };
-    let (text, verdict) = match args.named.read().and_then(sound) {
+    let (text, verdict) = match args.named.read() {
         Ok((config, warnings)) => {
-            let warned: String = warnings.iter().map(|w| format!("  warning  {w}\n")).collect();
-            (summary(&args.named.name(), &config) + &warned, Ok(()))
+            let found = preflight::examine(&config);
+            let warnings = warnings.iter().map(ToString::to_string).chain(found.warnings);
+            let warned: String = warnings.map(|w| format!("  warning  {w}\n")).collect();
+            match &found.errors[..] {
+                [] => (summary(&args.named.name(), &config) + &warned, Ok(())),
+                lines => {
+                    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>() + &warned;
+                    (text, errors(lines.len(), "in what it needs of this machine: cure them"))
+                }
+            }
         }
         Err(NoConfig::Unreadable(line)) => return Err(line),
-        Err(NoConfig::Wrong(errors)) => {
-            let n = errors.0.len();
-            let verdict = format!(
-                "{}: {n} error{} in it: cure them in order",
-                args.named.name(),
-                if n == 1 { "" } else { "s" }
-            );
-            (format!("{errors}\n"), Err(verdict))
+        Err(NoConfig::Wrong(wrong)) => {
+            (format!("{wrong}\n"), errors(wrong.0.len(), "in it: cure them in order"))
         }
     };
     // A reader that went away has seen enough.

@@ -29,7 +29,7 @@ pub struct Args {
     /// 2026-03-01T08:00:00Z. Without it: `latest` with --follow, else `earliest`.
     #[arg(long, value_name = "START")]
     from: Option<From>,
-    /// Only this type, for instance CallEnded; may be repeated.
+    /// Only this type, as JSON names it: call_ended, or CallEnded; may be repeated.
     #[arg(long = "type", value_name = "TYPE")]
     types: Vec<String>,
     /// Only this call; may be repeated.

@@ -84,6 +84,11 @@ impl Handsets {
         line
     }
 
+    /// A citizen hangs up, whatever the call has come to.
+    pub fn hang_up(&mut self, line: Line) {
+        self.phones.citizen_hangs_up(self.clock.now(), line, &mut self.out);
+    }
+
     /// A place to take RTP at: a port of the sound, or one nobody listens at.
     pub fn media_port(&self, ip: IpAddr) -> SocketAddr {
         self.sound.as_ref().and_then(|s| s.open(ip)).unwrap_or(SocketAddr::new(ip, 30_000))

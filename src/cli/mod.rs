@@ -6,6 +6,7 @@ pub mod calls;
 pub mod check;
 mod configuration;
 mod contract;
+mod definition;
 pub mod demo;
 pub mod events;
 pub mod handsets;
@@ -15,7 +16,6 @@ mod log;
 pub mod phones;
 pub mod serve;
 pub mod sound;
-mod table;
 pub mod trace;
 
 use clap::{Parser, Subcommand};
@@ -49,13 +49,22 @@ enum Command {
     Trace(trace::Args),
     /// Ask the gateway on this machine whether it takes calls.
     Health(health::Args),
+    /// Print the completions for a shell, to be put where it looks for them.
+    Completions(definition::Completions),
+    /// Print the manual page, in the form `man` reads.
+    Man(definition::Page),
 }
 
 /// Runs the command line of this process: exit status 0 when all went well, 1 when it failed, with one plain line
 /// about what and the cure, and 2 when the command line itself is wrong.
 pub fn run() -> ExitCode {
     let command = Hotline::parse().command;
+    let program = <Hotline as clap::CommandFactory>::command;
     let done = match command {
+        Command::Completions(args) => {
+            definition::completions(&args, program(), &mut std::io::stdout().lock())
+        }
+        Command::Man(args) => definition::page(&args, program(), &mut std::io::stdout().lock()),
         Command::Check(args) => check::run(&args, &mut std::io::stdout().lock()),
         Command::Health(args) => health::run(&args),
         Command::Serve(args) => on_runtime(serve::run(args)),

@@ -2,6 +2,7 @@
 
 use super::Direction;
 use super::call_event::What;
+use crate::time::Brief;
 use std::fmt;
 
 impl fmt::Display for What {
@@ -9,13 +10,14 @@ impl fmt::Display for What {
         match self {
             // What a seat dials may be somebody's number.
             What::CallReceived(r) if r.direction == Direction::Outbound => {
-                write!(f, "call of a seat, to be placed over trunk {}, from {}", r.trunk, r.source)
+                let over = if r.trunk.as_str().is_empty() { "" } else { ", to be placed over trunk " };
+                write!(f, "call of a seat{over}{}, from {}", r.trunk, r.source)
             }
             What::CallReceived(r) => {
                 write!(f, "call received over trunk {} for {} from {}", r.trunk, r.service_number, r.source)
             }
             What::CallRefused(r) => write!(f, "call refused: {:?}, {}", r.reason, r.sip_code),
-            What::CallAnswered { delay } => write!(f, "answered after {delay:?}"),
+            What::CallAnswered { delay } => write!(f, "answered after {}", Brief(*delay)),
             What::NoticePlayed { prompt, complete } => write!(f, "notice {prompt} played, whole: {complete}"),
             What::CallerIdentified(c) => {
                 write!(
@@ -33,19 +35,22 @@ impl fmt::Display for What {
             What::SeatPresented(p) => {
                 write!(
                     f,
-                    "offered to seat {} (attempt {}, waited {:?}): {}",
-                    p.seat, p.attempt, p.waited, p.why
+                    "offered to seat {} (attempt {}, waited {}): {}",
+                    p.seat,
+                    p.attempt,
+                    Brief(p.waited),
+                    p.why
                 )
             }
             What::SeatPresentationEnded(e) => write!(f, "offer to seat {} ended: {:?}", e.seat, e.result),
             What::SeatConnected { seat, waited, .. } => {
-                write!(f, "connected to seat {seat} after {waited:?}")
+                write!(f, "connected to seat {seat} after {}", Brief(*waited))
             }
             What::QueueLeft { queue, exit, waited, .. } => {
-                write!(f, "left queue {queue} after {waited:?}: {exit:?}")
+                write!(f, "left queue {queue} after {}: {exit:?}", Brief(*waited))
             }
             What::CallHeld { leg } => write!(f, "held by leg {leg}"),
-            What::CallResumed { leg, held } => write!(f, "resumed by leg {leg} after {held:?}"),
+            What::CallResumed { leg, held } => write!(f, "resumed by leg {leg} after {}", Brief(*held)),
             What::CallTransferred(t) => write!(f, "transfer, {:?}: {:?}", t.kind, t.result),
             What::ParticipantChanged { leg, role, joined, .. } => {
                 write!(f, "{role:?} {} as leg {leg}", if *joined { "joined" } else { "left" })
@@ -53,14 +58,20 @@ impl fmt::Display for What {
             What::MediaQuality(q) => {
                 write!(
                     f,
-                    "media {}: {} in, {} out, {} lost, jitter {:?}",
-                    q.codec, q.received, q.sent, q.lost, q.jitter
+                    "media {}: {} in, {} out, {} lost, jitter {}",
+                    q.codec,
+                    q.received,
+                    q.sent,
+                    q.lost,
+                    Brief(q.jitter)
                 )
             }
             What::CallEnded(e) => {
                 write!(f, "ended by {:?}: {:?}, callback due: {}", e.by, e.reason, e.callback_due)
             }
-            What::WrapUpStarted { seat, limit } => write!(f, "wrap-up at seat {seat}, {limit:?} at most"),
+            What::WrapUpStarted { seat, limit } => {
+                write!(f, "wrap-up at seat {seat}, {} at most", Brief(*limit))
+            }
             What::WrapUpCompleted { seat, timed_out } => {
                 write!(f, "wrap-up at seat {seat} complete, by timeout: {timed_out}")
             }
@@ -90,6 +101,39 @@ impl fmt::Display for What {
             What::BlockListChanged { change, by, .. } => write!(f, "block list: {change}, by {by}"),
             What::AlarmRaised { alarm, raised, reason } => {
                 write!(f, "alarm {alarm} raised: {raised}, {reason}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::samples;
+    use super::*;
+    use crate::event::CallReceived;
+
+    #[test]
+    fn a_call_between_seats_names_no_trunk() {
+        let line = |trunk: &str| {
+            let made =
+                CallReceived { direction: Direction::Outbound, trunk: trunk.into(), ..samples::received() };
+            What::CallReceived(made).to_string()
+        };
+        assert!(line("").starts_with("call of a seat, from "), "{}", line(""));
+        assert!(
+            line("pbx").starts_with("call of a seat, to be placed over trunk pbx, from "),
+            "{}",
+            line("pbx")
+        );
+    }
+
+    #[test]
+    fn no_line_shows_a_duration_to_the_nanosecond() {
+        for event in samples::every_kind() {
+            let line = event.what.to_string();
+            for fraction in line.split('.').skip(1) {
+                let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+                assert!(digits <= 3, "{line}");
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod driver;
 pub mod grpc;
 pub mod http;
 mod lag;
+pub mod preflight;
 pub mod rtp;
 pub mod secrets;
 pub mod serve;

@@ -3,8 +3,12 @@
 //! `seats.toml` holds the seats' passwords and may be edited, `api-token` the bearer token of gRPC, and
 //! `history-key` the key under which callers' numbers are kept. Nothing here logs or prints a value.
 
+mod examine;
+
+pub use examine::examine;
+
 use crate::caller::HistorySecret;
-use crate::config::Config;
+use crate::config::{Config, Trunk};
 use crate::id::{SeatId, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::SeatAccount;
@@ -245,20 +249,24 @@ fn passwords_of(path: &Path, text: &str) -> Result<BTreeMap<String, Secret<Strin
     Ok(read.into_iter().map(|(seat, password)| (seat, Secret::new(password))).collect())
 }
 
-/// The first line of each trunk's password file. A password a carrier gave is taken as it is, however short.
 fn trunk_passwords(config: &Config) -> Result<HashMap<TrunkId, Secret<String>>, StateError> {
     let mut passwords = HashMap::new();
     for trunk in &config.trunks {
-        let Some(path) = &trunk.password_file else { continue };
-        let cure = format!("write the password of trunk `{}` into it as its first line", trunk.name);
-        let Some(text) = read(path)? else { return Err(error(path, "there is no such file", cure)) };
-        let first = text.expose().lines().next().unwrap_or_default().trim_end();
-        if first.is_empty() || first.contains(char::is_control) {
-            return Err(error(path, "its first line is no password", cure));
-        }
-        passwords.insert(trunk.name.clone(), Secret::new(first.to_owned()));
+        passwords.extend(trunk_password(trunk)?.map(|password| (trunk.name.clone(), password)));
     }
     Ok(passwords)
+}
+
+/// The first line of a trunk's password file. A password a carrier gave is taken as it is, however short.
+fn trunk_password(trunk: &Trunk) -> Result<Option<Secret<String>>, StateError> {
+    let Some(path) = &trunk.password_file else { return Ok(None) };
+    let cure = format!("write the password of trunk `{}` into it as its first line", trunk.name);
+    let Some(text) = read(path)? else { return Err(error(path, "there is no such file", cure)) };
+    let first = text.expose().lines().next().unwrap_or_default().trim_end();
+    if first.is_empty() || first.contains(char::is_control) {
+        return Err(error(path, "its first line is no password", cure));
+    }
+    Ok(Some(Secret::new(first.to_owned())))
 }
 
 fn password() -> Result<Secret<String>, StateError> {

@@ -166,6 +166,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let back = sender.clone();
     services.keep_block_list(grpc::BlockListParts {
         secret: state.history_secret(),
+        codes: codes(config),
         tell: Box::new(move |change| back.try_send(Inbound::Gateway(Input::BlockList(change))).is_ok()),
     });
     let web = [Web::http(config), Web::grpc(config)];
@@ -313,6 +314,14 @@ impl Running {
         let _ = stopped.await;
         servers.send_replace(true);
     }
+}
+
+/// The country and area codes of the trunks, each pair once.
+fn codes(config: &Config) -> Vec<(String, Option<String>)> {
+    let mut codes: Vec<_> = config.trunks.iter().map(|t| (t.country.clone(), t.area.clone())).collect();
+    codes.sort();
+    codes.dedup();
+    codes
 }
 
 /// Everything the control thread takes with it.

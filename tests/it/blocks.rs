@@ -33,6 +33,8 @@ fn a_number_is_blocked_and_let_in_again_from_the_command_line_and_a_crash_forget
     let number = "+8613812341234";
     let add = ["add", number, "--action", "block", "--for", "24h", "--reason", "shouts", "--by", "desk"];
     let added = hotline(&doors, &add).expect("it is added");
+    let (added, matched) = added.split_at(added.find('\n').expect("two lines") + 1);
+    assert_eq!(matched, "matches 1 call of +86*******1234 in the last 30 days\n");
     assert!(added.contains("block") && added.contains("by desk: shouts"), "{added}");
     assert!(!added.contains("13812341234"), "the number is not shown whole: {added}");
     assert_eq!(call(&doors), 603);
@@ -45,6 +47,14 @@ fn a_number_is_blocked_and_let_in_again_from_the_command_line_and_a_crash_forget
     assert!(
         hotline(&doors, &["remove", number]).expect_err("it is not there").contains("not on the block list")
     );
-    assert!(hotline(&doors, &["add", "12 34", "--action", "warn", "--for", "1h", "--reason", "x"]).is_err());
+    // The same number as people write it, and one that never called.
+    let add =
+        |number| hotline(&doors, &["add", number, "--action", "block", "--for", "1h", "--reason", "shouts"]);
+    assert!(add("138-1234 1234").expect("it is added").contains("calls of +86*******1234"));
+    assert_eq!(call(&doors), 603);
+    hotline(&doors, &["remove", "013812341234"]).expect("it is removed");
+    assert_eq!(call(&doors), 200);
+    assert!(add("13912345678").expect("it is added").contains("no call of +86*******5678"));
+    assert!(hotline(&doors, &["add", "12 x4", "--action", "warn", "--for", "1h", "--reason", "x"]).is_err());
     doors.programme.check_log();
 }

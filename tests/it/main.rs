@@ -8,6 +8,7 @@ mod both_sides;
 mod certificates;
 mod conduct;
 mod config;
+mod demo;
 mod flood;
 mod fuzz;
 mod ipv6;

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::convert::{blocking, failed, timestamp, wall};
-use crate::caller::{BlockAction, BlockEntry, HistoryKey, HistorySecret, LONGEST};
+use crate::caller::{BlockAction, BlockEntry, History, HistoryKey, HistorySecret, LONGEST, normalise};
 use crate::event::wire::v1;
 use crate::gateway::BlockChange;
 use crate::redact::masked_number;
@@ -20,6 +20,8 @@ const BY: usize = 64;
 pub struct BlockListParts {
     /// The key under which numbers are kept.
     pub secret: HistorySecret,
+    /// The country and area codes of the trunks: a number means what it means on one of them.
+    pub codes: Vec<(String, Option<String>)>,
     /// Tells the gateway; `false` when it cannot hear at present.
     pub tell: Box<dyn Fn(BlockChange) -> bool + Send + Sync>,
 }
@@ -46,11 +48,16 @@ impl BlockListService for Blocks {
         &self,
         request: Request<v1::AddBlockRequest>,
     ) -> Result<Response<v1::AddBlockResponse>, Status> {
-        let entry = entry(&request.into_inner(), &self.parts()?.secret, now())?;
+        let entry = entry(&request.into_inner(), self.parts()?, now())?;
         self.0.journal.add_block(entry.clone()).await.map_err(failed)?;
-        let block = Some(message(&entry));
+        let (block, key) = (Some(message(&entry)), entry.key);
         self.told(BlockChange::Added(entry))?;
-        Ok(Response::new(v1::AddBlockResponse { block }))
+        let (reply, history) = tokio::sync::oneshot::channel();
+        let reply = |found| _ = reply.send(found);
+        self.0.journal.history(key, now(), Box::new(reply));
+        // The number is on the list whether or not its calls could be counted.
+        let calls_30d = history.await.ok().map(|found: History| found.calls_30d);
+        Ok(Response::new(v1::AddBlockResponse { block, calls_30d }))
     }
 
     async fn list_blocks(
@@ -68,7 +75,8 @@ impl BlockListService for Blocks {
     ) -> Result<Response<v1::RemoveBlockResponse>, Status> {
         let asked = request.into_inner();
         let by = named(&asked.by, "by", BY)?;
-        let key = HistoryKey::of_number(number(&asked.number)?, &self.parts()?.secret);
+        let parts = self.parts()?;
+        let key = HistoryKey::of_number(&number(&asked.number, &parts.codes)?, &parts.secret);
         let was_stored = self.0.journal.remove_block(key).await.map_err(failed)?;
         // Told also where nothing was stored: a first try may have taken it from the disk and found nobody listening.
         self.told(BlockChange::Removed { key, by: by.into() })?;
@@ -84,8 +92,8 @@ fn now() -> Wall {
     Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
-fn entry(asked: &v1::AddBlockRequest, secret: &HistorySecret, now: Wall) -> Result<BlockEntry, Status> {
-    let number = number(&asked.number)?;
+fn entry(asked: &v1::AddBlockRequest, parts: &BlockListParts, now: Wall) -> Result<BlockEntry, Status> {
+    let number = number(&asked.number, &parts.codes)?;
     let action = match asked.action() {
         v1::BlockAction::Warn => BlockAction::Warn,
         v1::BlockAction::Slow => BlockAction::Slow,
@@ -97,8 +105,8 @@ fn entry(asked: &v1::AddBlockRequest, secret: &HistorySecret, now: Wall) -> Resu
         return Err(Status::invalid_argument("until is in the future, at most 366 days from now"));
     }
     Ok(BlockEntry {
-        key: HistoryKey::of_number(number, secret),
-        masked: masked_number(number).into(),
+        key: HistoryKey::of_number(&number, &parts.secret),
+        masked: masked_number(&number).into(),
         action,
         until,
         reason: named(&asked.reason, "reason", REASON)?.into(),
@@ -107,13 +115,26 @@ fn entry(asked: &v1::AddBlockRequest, secret: &HistorySecret, now: Wall) -> Resu
     })
 }
 
-/// A number as records show it.
-fn number(text: &str) -> Result<&str, Status> {
+/// The number as callers' numbers are known: in its normal form, as it is meant on the trunks; a number that has none on
+/// any of them by its digits.
+fn number(text: &str, codes: &[(String, Option<String>)]) -> Result<String, Status> {
+    let mut forms: Vec<_> =
+        codes.iter().filter_map(|(country, area)| normalise(text, country, area.as_deref())).collect();
+    forms.sort();
+    forms.dedup();
+    match &forms[..] {
+        [form] => return Ok(form.as_str().to_owned()),
+        [_, _, ..] => {
+            let cure = "this number means another line on each trunk: write it with its country code, +8675582345678";
+            return Err(Status::invalid_argument(cure));
+        }
+        [] => {}
+    }
     let digits = text.strip_prefix('+').unwrap_or(text);
     if (2..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(text);
+        return Ok(text.to_owned());
     }
-    Err(Status::invalid_argument("number is written as records show it: +8613812341234, or digits alone"))
+    Err(Status::invalid_argument("number is a telephone number, like +8613812341234, or digits alone"))
 }
 
 fn named<'a>(text: &'a str, what: &str, most: usize) -> Result<&'a str, Status> {
@@ -160,11 +181,31 @@ mod tests {
         }
     }
 
+    fn parts(codes: &[(&str, Option<&str>)]) -> BlockListParts {
+        let codes = codes.iter().map(|(country, area)| ((*country).into(), area.map(Into::into))).collect();
+        BlockListParts { secret: HistorySecret::new([7; 32]), codes, tell: Box::new(|_| true) }
+    }
+
+    #[test]
+    fn a_number_is_known_in_each_of_its_spellings_as_a_caller_is() {
+        let shenzhen = parts(&[("86", Some("755")), ("86", None)]);
+        let form = |text| number(text, &shenzhen.codes).map_err(|e| e.message().to_owned());
+        for text in ["+8613812341234", "13812341234", "138 1234-1234", "008613812341234", "013812341234"] {
+            assert_eq!(form(text).as_deref(), Ok("+8613812341234"), "{text}");
+        }
+        assert_eq!(form("82345678").as_deref(), Ok("+8675582345678"), "a local number of the one area");
+        assert_eq!(form("95588").as_deref(), Ok("95588"), "a short code has no other form");
+        let two = parts(&[("86", Some("755")), ("86", Some("20"))]);
+        let unclear = number("82345678", &two.codes).expect_err("two areas");
+        assert!(unclear.message().contains("country code"), "{unclear}");
+        assert!(number("+8675582345678", &two.codes).is_ok());
+    }
+
     #[test]
     fn an_entry_keeps_the_key_and_the_ends_of_the_number_and_not_the_number() {
-        let secret = HistorySecret::new([7; 32]);
-        let made = entry(&asked(), &secret, NOW).unwrap();
-        assert_eq!(made.key, HistoryKey::of_number("+8613812341234", &secret));
+        let parts = parts(&[("86", None)]);
+        let made = entry(&asked(), &parts, NOW).unwrap();
+        assert_eq!(made.key, HistoryKey::of_number("+8613812341234", &parts.secret));
         assert_eq!(
             (&*made.masked, &*made.reason, made.action),
             ("+86*******1234", "shouts", BlockAction::Slow)
@@ -174,9 +215,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        let secret = HistorySecret::new([7; 32]);
+        let parts = parts(&[("86", None)]);
         let wrong: [fn(&mut v1::AddBlockRequest); 7] = [
-            |a| a.number = "138 1234".into(),
+            |a| a.number = "138 x234".into(),
             |a| a.number = String::new(),
             |a| a.action = 0,
             |a| a.until = None,
@@ -187,7 +228,7 @@ mod tests {
         for change in wrong {
             let mut request = asked();
             change(&mut request);
-            let refused = entry(&request, &secret, NOW).expect_err("it is wrong");
+            let refused = entry(&request, &parts, NOW).expect_err("it is wrong");
             assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{request:?}");
         }
     }
@@ -205,7 +246,7 @@ mod tests {
             told.push(change);
             told.len() != 2
         });
-        services.keep_block_list(BlockListParts { secret: HistorySecret::new([7; 32]), tell });
+        services.keep_block_list(BlockListParts { tell, ..parts(&[("86", None)]) });
         let blocks = Blocks(services.shared.clone());
         let until = prost_types::Timestamp { seconds: (now().0 / 1_000_000_000) as i64 + 3600, nanos: 0 };
         let add = v1::AddBlockRequest { until: Some(until), ..asked() };

@@ -3,20 +3,23 @@
 use super::super::store::Stored;
 use crate::event::wire::{self, v1};
 use prost::Message;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use tonic::Status;
 
 /// At most this many values in one filter.
 const VALUES: usize = 1_000;
 
-/// The kinds of events of the contract, by the names of their messages.
-static KINDS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+/// The kinds of events of the contract, as the names of their messages: by these names, and by those of their fields in
+/// CallEvent, which JSON prints.
+static KINDS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     let set = prost_types::FileDescriptorSet::decode(wire::DESCRIPTORS).unwrap_or_default();
-    let mut kinds = HashSet::new();
+    let mut kinds = HashMap::new();
     for message in set.file.iter().flat_map(|f| &f.message_type).filter(|m| m.name() == "CallEvent") {
         for field in message.field.iter().filter(|f| f.oneof_index.is_some()) {
-            kinds.insert(field.type_name().rsplit('.').next().unwrap_or_default().to_owned());
+            let kind = field.type_name().rsplit('.').next().unwrap_or_default();
+            kinds.insert(kind.to_owned(), kind.to_owned());
+            kinds.insert(field.name().to_owned(), kind.to_owned());
         }
     }
     kinds
@@ -47,14 +50,16 @@ impl Filter {
         if lists.iter().map(|l| l.len()).sum::<usize>() > VALUES {
             return Err(Status::invalid_argument("a filter holds at most 1,000 values"));
         }
-        if let Some(unknown) = from.types.iter().find(|t| !KINDS.contains(*t)) {
-            return Err(Status::invalid_argument(format!(
-                "no event type {unknown:?}: use the names of CallEvent's payloads, for instance CallReceived"
-            )));
-        }
+        let kind = |named: &String| {
+            KINDS.get(named).cloned().ok_or_else(|| {
+                Status::invalid_argument(format!(
+                    "no event type {named:?}: use the names of CallEvent's payloads, for instance call_received or CallReceived"
+                ))
+            })
+        };
         let set = |list: &[String]| list.iter().cloned().collect();
         Ok(Filter {
-            types: set(&from.types),
+            types: from.types.iter().map(kind).collect::<Result<_, _>>()?,
             queues: set(&from.queues),
             service_numbers: set(&from.service_numbers),
             call_ids: set(&from.call_ids),
@@ -110,4 +115,36 @@ fn facets(event: v1::CallEvent) -> Facets {
         _ => {}
     }
     facets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::wire::samples;
+
+    fn filter(types: &[&str]) -> Result<Filter, Status> {
+        let types = types.iter().map(|t| (*t).to_owned()).collect();
+        Filter::new(&v1::EventFilter { types, ..Default::default() })
+    }
+
+    #[test]
+    fn every_kind_goes_by_its_name_in_json_and_by_that_of_its_message() {
+        for event in samples::every_kind() {
+            let kind = wire::kind(&event.what);
+            let text = wire::json("CallEvent", &wire::encode(&event)).expect("JSON");
+            let value: serde_json::Value = serde_json::from_str(&text).expect("an object");
+            let named = value.as_object().expect("an object").keys();
+            let mut named = named.filter(|key| key.replace('_', "").eq_ignore_ascii_case(kind));
+            let printed = named.next().expect("the payload");
+            assert_eq!(filter(&[printed]).expect(printed), filter(&[kind]).expect(kind));
+        }
+    }
+
+    #[test]
+    fn a_kind_that_is_none_is_refused_with_an_example() {
+        for unknown in ["callended", "call_id", "Call", ""] {
+            let refused = filter(&["call_ended", unknown]).expect_err(unknown);
+            assert!(refused.message().contains("call_received"), "{refused}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ pub use error::StoreError;
 pub use feed::{Feed, Kind, Page, Stored};
 pub use reader::Reader;
 pub use records::{StoredRecord, Wanted};
+pub use schema::examine;
 pub use subscriptions::{PARKED, Parked, SUBSCRIPTIONS, Subscription};
 
 use crate::caller::{History, HistoryKey};

@@ -5,6 +5,7 @@ use super::StoreError;
 use crate::id::{LogId, Random};
 use crate::time::Wall;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -115,6 +116,41 @@ CREATE INDEX record_by_e164 ON call_record (caller_e164) WHERE caller_e164 IS NO
 CREATE INDEX record_by_raw ON call_record (caller_raw);
 ",
 ];
+
+/// Whether the file at `path`, if it is there, is one [`open_for_writing`] takes: told from its header (the SQLite file
+/// format, section 1.3), so that a gateway that has it open is not disturbed.
+///
+/// # Errors
+/// It cannot be read and written, or is not a store this program knows.
+pub fn examine(path: &Path) -> Result<(), StoreError> {
+    let unusable = |why: String| StoreError::Unusable(path.to_owned(), why);
+    let mut file = match std::fs::OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        // The state directory is not one, which is an error of its own.
+        Err(e) if e.kind() == ErrorKind::NotADirectory => return Ok(()),
+        Err(e) => return Err(unusable(e.to_string())),
+    };
+    let mut header = [0; 72];
+    if file.read_exact(&mut header).is_err() {
+        // Nothing was moved into it from the write-ahead log yet.
+        return Ok(());
+    }
+    let number = |at: usize| {
+        header.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, i32::from_be_bytes)
+    };
+    let (found, application) = (i64::from(number(60)), i64::from(number(68)));
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(unusable("it is not a database".to_owned()));
+    }
+    if application != APPLICATION && application != 0 {
+        return Err(StoreError::Foreign(path.to_owned()));
+    }
+    if found > VERSION {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    Ok(())
+}
 
 /// Opens the store for writing, makes it if need be and brings it to [`VERSION`].
 pub fn open_for_writing(path: &Path, now: Wall, random: &mut Random) -> Result<Connection, StoreError> {
