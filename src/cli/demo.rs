@@ -121,12 +121,13 @@ async fn on_state(state: &Path, made: bool, citizens: Option<u32>) -> Result<(),
     let screen = if watched { Screen::take(hint(gateway, state)) } else { Screen::Lines };
     let mut demo = Demo::begin(&running, gateway, Shown { screen, pace, began, end }).await?;
     let complete = demo.play(citizens.unwrap_or(if watched { MOST } else { CITIZENS })).await;
-    Screen::give_back();
     if !complete {
+        Screen::give_back();
         print("ending: the calls are hung up; another Ctrl-C ends at once\n");
         demo.cut_short();
     }
     demo.settle(complete).await;
+    Screen::give_back();
     let verdict = demo.verdict(&running, complete).await?;
     print(&format!("\n{verdict}\n"));
     running.stop().await;

@@ -164,6 +164,7 @@ fn a_terminal_shows_a_table_in_colour_that_fits_and_ctrl_c_ends_it_well() {
     let after = came.split("\x1b[?1049l").nth(1).expect("the terminal is given back");
     assert!(after.contains("served by a human") && after.contains("verdict: each call became"), "{after}");
     assert!(after.contains("under way when the demo was ended"), "{after}");
+    assert!(!after.contains("\x1b[H"), "the table is drawn on after the terminal was given back: {after}");
 }
 
 #[test]

@@ -75,9 +75,12 @@ impl Screen {
         }
     }
 
-    /// Draws the table. `false` when nobody can see it any more.
+    /// Draws the table, as long as it has the terminal. `false` when nobody can see it any more.
     pub fn draw(&self, board: &Board, now: Wall) -> bool {
         let Screen::Table { colour, hint } = self else { return true };
+        if !DRAWN.load(Ordering::Relaxed) {
+            return true;
+        }
         print(&frame(&lines(board, hint, now, size()), size(), *colour))
     }
 
