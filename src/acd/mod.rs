@@ -275,6 +275,11 @@ impl Acd {
         self.seats.iter().map(|s| (&s.id, s.state.shown()))
     }
 
+    /// Every queue, in the configured order.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueId> {
+        self.queues.iter().map(|q| &q.rules.name)
+    }
+
     /// How much of everything there is. Walks the seats: for a health page, not for every step.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts {

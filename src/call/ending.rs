@@ -244,7 +244,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
     call.story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
     if callback_due && !call.identity.withheld {
         let due_at = cx.now.wall + CALLBACK_DUE_WITHIN;
-        let reason = Arc::from(reason_word(ending.reason));
+        let reason = Arc::from(ending.reason.word());
         call.story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
     }
     if let Some(seat) = connected.and_then(|(seat, _)| seat).or(lets_go) {
@@ -270,24 +270,5 @@ pub(super) fn close_media(call: &mut Call, cx: &mut Cx<'_>) {
     cx.out.extend(call.caller.media.close().map(Output::Media));
     for seat in &mut call.seats {
         cx.out.extend(seat.media.close().map(Output::Media));
-    }
-}
-
-/// Why a callback is owed, as a word for the recovery list.
-pub(super) fn reason_word(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::Completed => "completed",
-        EndReason::Abandoned => "abandoned",
-        EndReason::Cancelled => "cancelled",
-        EndReason::Expired => "expired",
-        EndReason::WaitLimit => "wait_limit",
-        EndReason::QueueFull => "queue_full",
-        EndReason::LengthLimit => "length_limit",
-        EndReason::MediaSilent => "media_silent",
-        EndReason::SignallingLost => "signalling_lost",
-        EndReason::Shutdown => "shutdown",
-        EndReason::Crashed => "crashed",
-        EndReason::Internal => "internal",
-        EndReason::Unanswered => "unanswered",
     }
 }

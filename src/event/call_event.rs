@@ -290,6 +290,8 @@ pub enum What {
         raised: bool,
         /// What and the cure, in plain words.
         reason: Arc<str>,
+        /// The trunk it is about; empty where it is about the whole gateway. An alarm is over when its end names the same one.
+        subject: Arc<str>,
     },
 }
 

@@ -99,8 +99,8 @@ impl fmt::Display for What {
             What::NodeStateChanged { state, reason } => write!(f, "gateway {state:?}: {reason}"),
             What::ConfigChanged { digest } => write!(f, "configuration {digest} in force"),
             What::BlockListChanged { change, by, .. } => write!(f, "block list: {change}, by {by}"),
-            What::AlarmRaised { alarm, raised, reason } => {
-                write!(f, "alarm {alarm} raised: {raised}, {reason}")
+            What::AlarmRaised { alarm, raised, reason, .. } => {
+                write!(f, "alarm {alarm} {}: {reason}", if *raised { "raised" } else { "cleared" })
             }
         }
     }

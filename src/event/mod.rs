@@ -2,16 +2,19 @@
 //! the INFO log line. Nothing else in the gateway records anything.
 //!
 //! `call_event` is the vocabulary, `sequence` gives positions, `record` folds a call's events into its
-//! record, and `wire` is the only place that knows the generated protobuf types.
+//! record, `totals` folds all events into figures, and `wire` is the only place that knows the generated protobuf types.
 
 mod call_event;
+mod labels;
 mod line;
 mod record;
 mod sequence;
+pub mod totals;
 pub mod wire;
 mod words;
 
 pub use call_event::*;
 pub use record::{CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit};
 pub use sequence::{Of, Sequence};
+pub use totals::Totals;
 pub use words::*;

@@ -243,12 +243,7 @@ impl Gateway {
         let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code };
         story.tell(&mut cx, What::CallRefused(refused));
         story.publish_record(&mut cx, true);
-        for output in self.said.drain(..) {
-            if let call::Output::Event(event) = output {
-                self.tallies.count(&event);
-                out.push(Output::Append { event, history });
-            }
-        }
+        self.append_said(history, out);
     }
 }
 

@@ -1,7 +1,10 @@
 //! How much of everything there is: for the health page, the metrics, and the test that nothing is left behind.
 
 use super::Gateway;
-use crate::event::{CallEvent, What};
+use crate::config::Config;
+use crate::event::{CallEvent, SeatState, Totals, What};
+use crate::id::QueueId;
+use std::sync::Arc;
 
 /// Counters since the start.
 #[derive(Debug, Default)]
@@ -14,10 +17,17 @@ pub(super) struct Tallies {
     pub(super) refused: u64,
     connected: u64,
     ended: u64,
+    /// Shared with the figures given out last, and copied when the next event comes.
+    totals: Arc<Totals>,
 }
 
 impl Tallies {
+    pub(super) fn new(config: &Config) -> Tallies {
+        Tallies { totals: Arc::new(Totals::new(config)), ..Tallies::default() }
+    }
+
     pub(super) fn count(&mut self, event: &CallEvent) {
+        Arc::make_mut(&mut self.totals).count(event);
         match event.what {
             What::CallReceived(_) => self.received += 1,
             What::CallRefused(_) => self.refused += 1,
@@ -79,10 +89,27 @@ pub struct Counts {
     pub registration_failures: super::RegistrationFailures,
     /// What is used of each trunk, by name.
     pub trunks: Vec<super::TrunkCounts>,
+    /// Each queue, in the configured order.
+    pub queues: Vec<QueueCounts>,
+    /// Seats by state, every state named.
+    pub seats: Vec<(SeatState, usize)>,
+    /// What the events since the start add up to.
+    pub totals: Arc<Totals>,
     /// Newest position in the journal.
     pub head: u64,
     /// New calls are taken.
     pub serving: bool,
+}
+
+/// A queue at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Its name.
+    pub name: QueueId,
+    /// Calls in it, those being presented included.
+    pub waiting: u32,
+    /// Its seats that may be offered a call.
+    pub ready_seats: u32,
 }
 
 impl Gateway {
@@ -120,8 +147,30 @@ impl Gateway {
             refusals: self.tallies.refusals,
             registration_failures: self.tallies.registrations.counts,
             trunks: self.trunk_counts(),
+            queues: self.queue_counts(),
+            seats: self.seat_counts(),
+            totals: self.tallies.totals.clone(),
             head: self.sequence.head(),
             serving: self.duty == super::Duty::Serving,
         }
+    }
+
+    fn queue_counts(&self) -> Vec<QueueCounts> {
+        let of = |name: &QueueId| QueueCounts {
+            name: name.clone(),
+            waiting: self.acd.depth(name),
+            ready_seats: self.acd.ready_seats(name),
+        };
+        self.acd.queues().map(of).collect()
+    }
+
+    fn seat_counts(&self) -> Vec<(SeatState, usize)> {
+        let mut counts = SeatState::ALL.map(|state| (state, 0));
+        for (_, state) in self.acd.seats() {
+            if let Some((_, n)) = counts.iter_mut().find(|(s, _)| *s == state) {
+                *n += 1;
+            }
+        }
+        counts.to_vec()
     }
 }

@@ -5,7 +5,8 @@
 
 use super::{Gateway, Output, Work};
 use crate::call;
-use crate::event::What;
+use crate::caller::HistoryKey;
+use crate::event::{CallEvent, What};
 use crate::id::CallId;
 use crate::media::Shortage;
 use crate::sip::{Outgoing, ServerTx};
@@ -170,13 +171,42 @@ impl Gateway {
     }
 
     pub(super) fn alarm(&mut self, now: Now, alarm: &str, raised: bool, reason: &str, out: &mut Vec<Output>) {
-        let what = What::AlarmRaised { alarm: Arc::from(alarm), raised, reason: Arc::from(reason) };
-        self.tell(now, what, out);
+        self.alarm_of(now, (alarm, ""), raised, reason, out);
+    }
+
+    /// An alarm about one trunk.
+    pub(super) fn alarm_of(
+        &mut self,
+        now: Now,
+        (alarm, subject): (&str, &str),
+        raised: bool,
+        reason: &str,
+        out: &mut Vec<Output>,
+    ) {
+        let (alarm, subject) = (Arc::from(alarm), Arc::from(subject));
+        self.tell(now, What::AlarmRaised { alarm, raised, reason: Arc::from(reason), subject }, out);
     }
 
     /// Writes an event that belongs to no call.
     pub(super) fn tell(&mut self, now: Now, what: What, out: &mut Vec<Output>) {
         let event = self.sequence.stamp(now, None, what);
-        out.push(Output::Append { event, history: None });
+        self.append(event, None, out);
+    }
+
+    /// Appends the events a story told apart from any step of a call.
+    pub(super) fn append_said(&mut self, history: Option<HistoryKey>, out: &mut Vec<Output>) {
+        let mut said = std::mem::take(&mut self.said);
+        for output in said.drain(..) {
+            if let call::Output::Event(event) = output {
+                self.append(event, history, out);
+            }
+        }
+        self.said = said;
+    }
+
+    /// Counts an event and gives it to the journal: the one way out for events.
+    pub(super) fn append(&mut self, event: CallEvent, history: Option<HistoryKey>, out: &mut Vec<Output>) {
+        self.tallies.count(&event);
+        out.push(Output::Append { event, history });
     }
 }

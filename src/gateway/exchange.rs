@@ -4,7 +4,7 @@ use super::durable::Then;
 use super::{Ack, Duty, Gateway, INVITES_KEPT, Output, Outward, Slot, Work};
 use crate::acd;
 use crate::call::{self, Call, Cx};
-use crate::event::{CallEvent, NodeState, What};
+use crate::event::{NodeState, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::media::{self, OpenFailure};
 use crate::room::give_back;
@@ -213,7 +213,10 @@ impl Gateway {
                 }
                 call::Output::Media(command) => out.push(Output::Media(command)),
                 call::Output::Acd(input) => self.work.push_back(Work::Acd(input)),
-                call::Output::Event(event) => self.append(id, event, out),
+                call::Output::Event(event) => {
+                    let history = self.calls.get(&id).and_then(|s| s.history);
+                    self.append(event, history, out);
+                }
                 call::Output::LegUp(leg) => {
                     self.legs.insert(leg, id);
                 }
@@ -239,12 +242,6 @@ impl Gateway {
                 OfTrunk::Unheard(leg) => self.trunk_call_failed(now, leg, out),
             }
         }
-    }
-
-    fn append(&mut self, id: CallId, event: CallEvent, out: &mut Vec<Output>) {
-        self.tallies.count(&event);
-        let history = self.calls.get(&id).and_then(|s| s.history);
-        out.push(Output::Append { event, history });
     }
 
     /// Carries what the queue said to the calls and into the journal.

@@ -29,7 +29,7 @@ mod shedding;
 pub mod trace;
 mod trunking;
 
-pub use counts::Counts;
+pub use counts::{Counts, QueueCounts};
 pub use nuisance::BlockChange;
 pub use peers::Tie;
 pub use ports::{Input, Output, Reason, Start};

@@ -199,7 +199,7 @@ impl Gateway {
             }
             false => format!("trunk {trunk} asks for a password: give it username and password_file"),
         };
-        self.alarm(now, "trunk_password", true, &reason, out);
+        self.alarm_of(now, ("trunk_password", trunk.as_str()), true, &reason, out);
     }
 
     fn let_in(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
@@ -207,7 +207,7 @@ impl Gateway {
         let Some(kept) = self.trunks.get_mut(&trunk) else { return };
         if std::mem::replace(&mut kept.locked_out, false) {
             let reason = format!("trunk {trunk} takes our calls again");
-            self.alarm(now, "trunk_password", false, &reason, out);
+            self.alarm_of(now, ("trunk_password", trunk.as_str()), false, &reason, out);
         }
     }
 }

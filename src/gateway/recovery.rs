@@ -48,11 +48,7 @@ impl Gateway {
         } else {
             Story::resume(record, part.seq, now, summary).publish_record(&mut cx, true);
         }
-        for output in self.said.drain(..) {
-            if let call::Output::Event(event) = output {
-                out.push(Output::Append { event, history: None });
-            }
-        }
+        self.append_said(None, out);
         was_open
     }
 }

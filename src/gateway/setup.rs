@@ -67,7 +67,7 @@ impl Gateway {
             sequence: Sequence::new(start.head, random.fork()),
             random,
             duty: Duty::Serving,
-            tallies: Tallies::default(),
+            tallies: Tallies::new(config),
             work: VecDeque::new(),
             said: Vec::new(),
             heard: Vec::new(),

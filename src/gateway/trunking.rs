@@ -224,7 +224,7 @@ impl Gateway {
                     "trunk {trunk} is not reachable: {reason}; look at its targets, its password and the network"
                 )
             };
-            self.alarm(now, "trunk_down", !reachable, &reason, out);
+            self.alarm_of(now, ("trunk_down", trunk.as_str()), !reachable, &reason, out);
         }
     }
 
@@ -258,7 +258,7 @@ impl Gateway {
         } else {
             format!("trunk {trunk} uses {used} of its {all} channels")
         };
-        self.alarm(now, "channel_use", crowded, &reason, out);
+        self.alarm_of(now, ("channel_use", trunk.as_str()), crowded, &reason, out);
     }
 
     /// Whether an INVITE that comes from where a trunk does has proved to be the trunk's. Answers it when not.

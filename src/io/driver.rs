@@ -9,7 +9,7 @@ use super::store::{Append, Journal};
 use super::stream::{Accepted, Connections};
 use super::trace::Traces;
 use super::udp::{self, Listeners};
-use crate::event::CallEvent;
+use crate::event::{CallEvent, What};
 use crate::gateway::{Counts, Gateway, Input, Output};
 use crate::sip::{Flow, Transport};
 use std::sync::Arc;
@@ -217,11 +217,14 @@ impl Driver {
     }
 }
 
-/// One INFO line an event: a call's story by its id. Personal data stays out.
+/// One INFO line an event, WARN when an alarm is raised: a call's story by its id. Personal data stays out.
 fn log(event: &CallEvent) {
     match &event.call {
         Some(call) => {
             tracing::info!(call = %call.id, seq = call.seq, position = event.position, "{}", event.what);
+        }
+        None if matches!(event.what, What::AlarmRaised { raised: true, .. }) => {
+            tracing::warn!(position = event.position, "{}", event.what);
         }
         None => tracing::info!(position = event.position, "{}", event.what),
     }

@@ -174,8 +174,8 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     tokio::spawn(watch_space(config.store.clone(), sender.clone(), stopped(stopping.clone())));
     let relay = media.clone();
     let relay: http::MediaCounts = Arc::new(move || relay.counts());
-    let (figures, streams) = (counts.clone(), setting.clone());
-    tokio::spawn(http::serve(http_listener, figures, streams, relay, web.clone(), stopped(stopping)));
+    let (figures, streams, stop) = (counts.clone(), setting.clone(), stopped(stopping));
+    tokio::spawn(http::serve(http_listener, figures, streams, relay, journal.clone(), web.clone(), stop));
     Ok(Running {
         sip: addresses,
         grpc,
@@ -449,23 +449,25 @@ async fn watch_space(
 }
 
 fn alarm_of(failure: Failure) -> Input {
-    let (alarm, raised, reason) = match failure {
-        Failure::Commit(why) => (
-            "journal_failed",
-            true,
-            format!("the journal cannot be written: {why}: look at the disk under store.path"),
-        ),
-        Failure::Over => ("journal_failed", false, "the journal can be written again".to_owned()),
-        Failure::Lost { from, to } => (
-            "journal_lost",
-            true,
-            format!("events {from} to {to} are not in the journal: its disk failed for too long"),
-        ),
-        Failure::Retention(why) => {
-            ("journal_retention", true, format!("old events could not be removed: {why}"))
+    match failure {
+        Failure::Commit(why) => {
+            let reason = format!("the journal cannot be written: {why}: look at the disk under store.path");
+            Input::Alarm { alarm: "journal_failed", raised: true, reason }
         }
-    };
-    Input::Alarm { alarm, raised, reason }
+        Failure::Over => {
+            let reason = "the journal can be written again".to_owned();
+            Input::Alarm { alarm: "journal_failed", raised: false, reason }
+        }
+        Failure::Lost { from, to } => {
+            let reason =
+                format!("events {from} to {to} are not in the journal: its disk failed for too long");
+            Input::Alarm { alarm: "journal_lost", raised: true, reason }
+        }
+        Failure::Retention(why) => {
+            let reason = format!("old events could not be removed: {why}");
+            Input::Alarm { alarm: "journal_retention", raised: true, reason }
+        }
+    }
 }
 
 fn start_media(

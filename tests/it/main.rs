@@ -30,5 +30,6 @@ mod torture;
 mod torture_live;
 mod town;
 mod trace;
+mod watch;
 mod websocket;
 mod written;

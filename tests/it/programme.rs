@@ -130,10 +130,14 @@ impl Programme {
 
     /// The health page as it comes.
     pub fn health(&self) -> String {
+        self.page("/health")
+    }
+
+    /// A page of its HTTP server, with its head.
+    pub fn page(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.http).expect("the health page answers");
         stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-        stream
-            .write_all(b"GET /health HTTP/1.1\r\nHost: hotline\r\nConnection: close\r\n\r\n")
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: hotline\r\nConnection: close\r\n\r\n")
             .expect("the request goes out");
         let mut page = String::new();
         stream.read_to_string(&mut page).expect("the page comes whole");
@@ -161,9 +165,14 @@ impl Programme {
         std::fs::read_dir(tasks).map_or(0, |entries| entries.count())
     }
 
-    /// What all its lives logged. Fails the test at an ERROR line.
+    /// What all its lives logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).expect("the log")
+    }
+
+    /// Fails the test at an ERROR line.
     pub fn check_log(&self) {
-        let log = std::fs::read_to_string(self.directory.join("log")).expect("the log");
+        let log = self.log();
         let errors: Vec<&str> =
             log.lines().filter(|l| l.contains(" ERROR ") || l.contains("panicked at")).collect();
         assert!(errors.is_empty(), "the gateway logged errors:\n{}", errors.join("\n"));

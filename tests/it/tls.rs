@@ -124,7 +124,8 @@ async fn a_new_certificate_is_shown_to_new_connections_the_old_ones_go_on_and_a_
     std::fs::write(gateway.directory.join("cert.pem"), "no certificate").unwrap();
     let alarmed = async {
         loop {
-            if let What::AlarmRaised { alarm, raised, reason } = events.recv().await.expect("events").what {
+            if let What::AlarmRaised { alarm, raised, reason, .. } = events.recv().await.expect("events").what
+            {
                 assert_eq!((&*alarm, raised), ("tls_certificate", true), "{reason}");
                 assert!(reason.contains("cert.pem"), "{reason}");
                 return;

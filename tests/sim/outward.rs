@@ -66,7 +66,7 @@ fn told(w: &World, line: Line) -> Vec<&'static str> {
 
 fn alarms(w: &World) -> Vec<(bool, String)> {
     let of = |what: &What| match what {
-        What::AlarmRaised { alarm, raised, reason } if &**alarm == "trunk_password" => {
+        What::AlarmRaised { alarm, raised, reason, .. } if &**alarm == "trunk_password" => {
             Some((*raised, reason.to_string()))
         }
         _ => None,

@@ -3,6 +3,7 @@
 use crate::checks::{by_call, nothing_is_left, promises, story};
 use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
+use hotline_gateway::event::totals::{Counter, Timing};
 use hotline_gateway::event::*;
 use hotline_gateway::gateway::Input;
 use hotline_gateway::time::Duration;
@@ -144,6 +145,40 @@ fn a_disk_that_hangs_does_not_keep_the_citizen_waiting_and_raises_an_alarm() {
         })
         .collect();
     assert_eq!(alarms, [true, false]);
+}
+
+#[test]
+fn an_alarm_stands_in_the_figures_until_it_is_over() {
+    let mut w = World::new(4, 1, "", "");
+    w.disk_delay = S(3);
+    w.citizen_calls("13800000001", HangUp::AfterAnswer(S(10)));
+    w.run(MS(30));
+    let standing = |w: &World| w.counts().totals.alarms().map(|a| a.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(standing(&w), ["journal_slow"]);
+    w.disk_delay = MS(1);
+    settle(&mut w);
+    assert!(standing(&w).is_empty());
+}
+
+#[test]
+fn what_a_call_took_is_in_the_figures_of_its_queue() {
+    let mut w = World::new(5, 1, "", "");
+    w.seat_does(1001, WhenRung::Answers(S(4)), Some(S(30)));
+    w.citizen_calls("13800000001", HangUp::Never);
+    settle(&mut w);
+    let totals = w.counts().totals;
+    for (timing, labels, seconds) in [
+        (Timing::Wait, vec!["main", "connected"], 4),
+        (Timing::Ring, vec!["main"], 4),
+        (Timing::Talk, vec!["main", "12345"], 30),
+    ] {
+        let (_, histogram) = totals.timings_of(timing).find(|(values, _)| *values == labels).unwrap();
+        assert_eq!((histogram.count(), histogram.sum().as_secs()), (1, seconds), "{timing:?}");
+    }
+    let ended: Vec<_> = totals.counts_of(Counter::Ended).filter(|(_, n)| *n > 0).collect();
+    assert_eq!(ended, [(vec!["main", "12345", "completed"], 1)]);
+    let seats: usize = w.counts().seats.iter().map(|(_, n)| n).sum();
+    assert_eq!((seats, w.counts().queues[0].ready_seats), (1, 1));
 }
 
 #[test]

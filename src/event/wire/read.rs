@@ -248,9 +248,12 @@ fn node(payload: Payload) -> Read<What> {
             reason: b.reason.into(),
             by: b.by.into(),
         },
-        Payload::AlarmRaised(a) => {
-            What::AlarmRaised { alarm: a.alarm.into(), raised: a.raised, reason: a.reason.into() }
-        }
+        Payload::AlarmRaised(a) => What::AlarmRaised {
+            alarm: a.alarm.into(),
+            raised: a.raised,
+            reason: a.reason.into(),
+            subject: a.subject.into(),
+        },
         _ => return Err(Unreadable { what: "payload" }),
     })
 }

@@ -211,7 +211,12 @@ fn node_kinds() -> Vec<What> {
         },
         What::NodeStateChanged { state: NodeState::Started, reason: "started".into() },
         What::ConfigChanged { digest: "00ff".into() },
-        What::AlarmRaised { alarm: "journal_slow".into(), raised: true, reason: "the disk hangs".into() },
+        What::AlarmRaised {
+            alarm: "journal_slow".into(),
+            raised: true,
+            reason: "the disk hangs".into(),
+            subject: "".into(),
+        },
         What::BlockListChanged {
             masked_number: "+86*******1234".into(),
             change: "slow".into(),

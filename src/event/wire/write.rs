@@ -265,10 +265,11 @@ fn node(what: &What) -> Payload {
                 by: by.to_string(),
             })
         }
-        What::AlarmRaised { alarm, raised, reason } => Payload::AlarmRaised(v1::AlarmRaised {
+        What::AlarmRaised { alarm, raised, reason, subject } => Payload::AlarmRaised(v1::AlarmRaised {
             alarm: alarm.to_string(),
             raised: *raised,
             reason: reason.to_string(),
+            subject: subject.to_string(),
         }),
         other => payload(other),
     }

@@ -1,10 +1,16 @@
-//! The health page and the metrics, for whoever runs the gateway. Read only; no personal data.
+//! The health page and the metrics, for the operation of the gateway. Read only; no personal data.
 
+mod exposition;
+mod metrics;
+mod process;
+mod sample;
 mod trunks;
 
+use super::store::Journal;
 use super::stream;
 use super::web::{self, Web};
 use crate::gateway::Counts;
+use crate::time::Wall;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -13,7 +19,7 @@ use axum::routing::get;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -26,13 +32,16 @@ pub async fn serve(
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
     media: MediaCounts,
+    journal: Journal,
     [http, grpc]: [Arc<Web>; 2],
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let router = Router::new().route("/health", get(health)).route("/metrics", get(metrics));
+    let router = Router::new().route("/health", get(health)).route("/metrics", get(all_metrics));
     let heard = Arc::new(Mutex::new(Instant::now()));
     tokio::spawn(listen(counts.clone(), heard.clone()));
-    let router = router.with_state(Told { counts, streams, media, web: [http.clone(), grpc], heard });
+    let (sampler, started) = (Arc::new(sample::Sampler::new(journal.clone())), SystemTime::now());
+    let web = [http.clone(), grpc];
+    let router = router.with_state(Told { counts, streams, media, web, journal, sampler, heard, started });
     web::serve(listener, http, router, shutdown).await;
 }
 
@@ -53,8 +62,11 @@ struct Told {
     streams: Arc<stream::Setting>,
     media: MediaCounts,
     web: [Arc<Web>; 2],
+    journal: Journal,
+    sampler: Arc<sample::Sampler>,
     /// When the newest figures came.
     heard: Arc<Mutex<Instant>>,
+    started: SystemTime,
 }
 
 impl Told {
@@ -101,29 +113,33 @@ async fn health(State(told): State<Told>) -> Response {
         separator = ",";
     }
     body.push_str("\n  }");
-    let _ = write!(body, ",\n  \"trunks\": {}\n}}\n", trunks::json(&counts.trunks));
+    let _ = write!(body, ",\n  \"trunks\": {}", trunks::json(&counts.trunks));
+    let _ = write!(body, ",\n  \"alarms\": {}\n}}\n", alarms(&counts));
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// The counts in the Prometheus text format.
-async fn metrics(State(told): State<Told>) -> Response {
-    let (counts, figures) = told.figures();
-    let mut body = String::new();
-    for Figure { name, kind, value, help } in figures {
-        let _ = writeln!(
-            body,
-            "# HELP hotline_{name} {help}\n# TYPE hotline_{name} {kind}\nhotline_{name} {value}"
-        );
-    }
-    body.push_str(&trunks::metrics(&counts.trunks));
-    body.push_str(
-        "# HELP hotline_turned_away_total Requests and packets turned away, by door and reason\n\
-         # TYPE hotline_turned_away_total counter\n",
-    );
-    for (door, reason, n) in counts.refusals.all() {
-        let _ = writeln!(body, "hotline_turned_away_total{{door=\"{door}\",reason=\"{reason}\"}} {n}");
-    }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body).into_response()
+async fn all_metrics(State(told): State<Told>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::text(&told).await).into_response()
+}
+
+fn utc(at: Wall) -> String {
+    let (seconds, nanos) = (at.0 / 1_000_000_000, at.0 % 1_000_000_000);
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    prost_types::Timestamp { seconds, nanos: i32::try_from(nanos).unwrap_or_default() }.to_string()
+}
+
+/// The alarms that stand, as the value of `"alarms"` on the health page.
+fn alarms(counts: &Counts) -> serde_json::Value {
+    let alarms = counts.totals.alarms().map(|alarm| {
+        serde_json::json!({
+            "name": &*alarm.name,
+            "subject": &*alarm.subject,
+            "text": &*alarm.text,
+            "since": utc(alarm.since),
+        })
+    });
+    alarms.collect()
 }
 
 struct Figure {
@@ -176,9 +192,17 @@ fn figures(c: &Counts) -> Vec<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Totals, What};
+    use crate::io::store::tests::Place;
 
-    async fn told() -> (watch::Sender<Counts>, Told) {
-        let (sender, counts) = watch::channel(Counts { serving: true, ..Counts::default() });
+    struct Scene {
+        sender: watch::Sender<Counts>,
+        told: Told,
+        _place: Place,
+    }
+
+    fn scene(counts: Counts) -> Scene {
+        let (sender, counts) = watch::channel(counts);
         let streams = Arc::new(stream::Setting {
             limits: (&crate::config::Config::embedded().limits).into(),
             tls: stream::Tls::load(&crate::config::Config::embedded().sip.tls).unwrap(),
@@ -186,15 +210,92 @@ mod tests {
             counts: stream::Counts::default(),
             inbox: tokio::sync::mpsc::channel(1).0,
         });
+        let place = Place::new();
+        let (journal, _) = crate::io::store::tests::open(&place);
+        let sampler = Arc::new(sample::Sampler::new(journal.clone()));
         let heard = Arc::new(Mutex::new(Instant::now()));
+        let media: MediaCounts = Arc::new(Default::default);
         let config = crate::config::Config::embedded();
-        let web = [Web::http(&config), Web::grpc(&config)];
-        (sender, Told { counts, streams, media: Arc::new(Default::default), web, heard })
+        let (web, started) = ([Web::http(&config), Web::grpc(&config)], SystemTime::now());
+        let told = Told { counts, streams, media, web, journal, sampler, heard, started };
+        Scene { sender, told, _place: place }
+    }
+
+    fn serving() -> Counts {
+        Counts { serving: true, ..Counts::default() }
+    }
+
+    /// What stands at these seconds of 2027, one of them about a trunk.
+    fn alarmed() -> Counts {
+        let mut totals = Totals::default();
+        let mut event = crate::event::wire::samples::every_kind().remove(0);
+        for (alarm, subject) in [("journal_slow", ""), ("trunk_down", "city")] {
+            let reason = "look \"there\"".into();
+            (event.at, event.call) = (Wall(1_800_000_000_500_000_000), None);
+            event.what =
+                What::AlarmRaised { alarm: alarm.into(), raised: true, reason, subject: subject.into() };
+            totals.count(&event);
+        }
+        Counts { totals: Arc::new(totals), ..serving() }
+    }
+
+    async fn body(response: Response) -> String {
+        let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_health_page_names_the_alarms_that_stand_and_since_when() {
+        let scene = scene(alarmed());
+        let response = health(State(scene.told)).await;
+        assert_eq!(response.status(), StatusCode::OK, "an alarm needs a person, not a restart");
+        let page: serde_json::Value = serde_json::from_str(&body(response).await).unwrap();
+        let expected = serde_json::json!({
+            "name": "trunk_down", "subject": "city", "text": "look \"there\"", "since": "2027-01-15T08:00:00.500Z",
+        });
+        assert_eq!((page["alarms"].as_array().unwrap().len(), &page["alarms"][1]), (2, &expected));
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_stands_is_a_gauge_of_one() {
+        let scene = scene(alarmed());
+        let text = metrics::text(&scene.told).await;
+        for line in [
+            "hotline_alarm{name=\"journal_slow\"} 1",
+            "hotline_alarm{name=\"trunk_down\",subject=\"city\"} 1",
+            "hotline_serving 1",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subscription_shows_how_far_it_is_behind() {
+        let scene = scene(serving());
+        let journal = scene.told.journal.clone();
+        assert!(journal.create_subscription("tickets", Vec::new(), 0).await.unwrap());
+        let events = crate::event::wire::samples::whole_call(1, 1);
+        let last = events.last().unwrap().position;
+        let written = journal.clone();
+        tokio::task::spawn_blocking(move || crate::io::store::tests::write(&written, events)).await.unwrap();
+        let text = metrics::text(&scene.told).await;
+        for line in [
+            format!("hotline_subscription_lag_events{{subscription=\"tickets\"}} {last}"),
+            "hotline_subscription_parked_events{subscription=\"tickets\"} 0".to_owned(),
+            format!("hotline_journal_durable_position {last}"),
+            "hotline_journal_backlog_events 0".to_owned(),
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+        let commits = text.lines().find_map(|l| l.strip_prefix("hotline_journal_commit_seconds_count "));
+        assert!(commits.is_some_and(|n| n.parse::<u64>().unwrap() >= 2), "{text}");
+        let size = text.lines().find_map(|l| l.strip_prefix("hotline_journal_size_bytes ")).unwrap();
+        assert!(size.parse::<u64>().unwrap() > 4096, "{size}");
     }
 
     #[tokio::test]
     async fn figures_are_fresh_for_three_seconds_and_only_while_somebody_brings_them() {
-        let (sender, told) = told().await;
+        let Scene { sender, told, _place } = scene(serving());
         let heard = *told.heard.lock().unwrap();
         assert!(told.is_fresh(heard + Duration::from_secs(3)));
         assert!(!told.is_fresh(heard + Duration::from_millis(3001)));
@@ -205,7 +306,7 @@ mod tests {
 
     #[tokio::test]
     async fn new_figures_make_old_ones_good() {
-        let (sender, told) = told().await;
+        let Scene { sender, told, _place } = scene(serving());
         let old = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
         *told.heard.lock().unwrap() = old;
         assert_eq!(health(State(told.clone())).await.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -1,14 +1,13 @@
 //! The figures of each trunk, as JSON and in the Prometheus text format.
 
-use crate::event::RefusalReason;
+use super::exposition::Exposition;
 use crate::gateway::TrunkCounts;
-use std::fmt::Write as _;
 
 /// The value of `"trunks"` on the health page.
 pub(super) fn json(trunks: &[TrunkCounts]) -> String {
     let entries = trunks.iter().map(|t| {
         let refused: serde_json::Map<_, _> =
-            t.refused.iter().map(|(reason, n)| (name(*reason).to_owned(), (*n).into())).collect();
+            t.refused.iter().map(|(reason, n)| (reason.word().to_owned(), (*n).into())).collect();
         serde_json::json!({
             "trunk": t.name.as_str(),
             "channels": t.channels,
@@ -22,69 +21,33 @@ pub(super) fn json(trunks: &[TrunkCounts]) -> String {
 }
 
 /// Lines for `/metrics`. What is not known of a trunk has no line.
-pub(super) fn metrics(trunks: &[TrunkCounts]) -> String {
-    let mut text = String::new();
+pub(super) fn metrics(out: &mut Exposition, trunks: &[TrunkCounts]) {
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&TrunkCounts) -> Option<u64>| {
+        out.family(name, "gauge", help);
+        for trunk in trunks {
+            if let Some(value) = value(trunk) {
+                out.figure(name, &[("trunk", trunk.name.as_str())], value);
+            }
+        }
+    };
     let truth = |known: Option<bool>| known.map(u64::from);
-    let most = "Calls a trunk may have at one time";
-    write_gauge(&mut text, "trunk_channels", most, trunks, |t| Some(t.channels.into()));
-    let now = "Calls a trunk has now";
-    write_gauge(&mut text, "trunk_channels_in_use", now, trunks, |t| Some(t.in_use.into()));
-    write_gauge(&mut text, "trunk_reachable", "Whether a trunk answers us", trunks, |t| truth(t.reachable));
-    let registered = "Whether a carrier knows us by registration";
-    write_gauge(&mut text, "trunk_registered", registered, trunks, |t| truth(t.registered));
-    head(&mut text, "trunk_refused_total", "counter", "Calls of a trunk refused with a record, by reason");
-    for t in trunks {
-        for (reason, n) in &t.refused {
-            let (trunk, reason) = (label(t), name(*reason));
-            let _ =
-                writeln!(text, "hotline_trunk_refused_total{{trunk=\"{trunk}\",reason=\"{reason}\"}} {n}");
+    gauge("hotline_trunk_channels", "Calls a trunk may have at one time", &|t| Some(t.channels.into()));
+    gauge("hotline_trunk_channels_in_use", "Calls a trunk has now", &|t| Some(t.in_use.into()));
+    gauge("hotline_trunk_reachable", "Whether a trunk answers us", &|t| truth(t.reachable));
+    gauge("hotline_trunk_registered", "Whether a carrier knows us by registration", &|t| truth(t.registered));
+    let name = "hotline_trunk_refused_total";
+    out.family(name, "counter", "Calls of a trunk refused with a record, by reason");
+    for trunk in trunks {
+        for (reason, n) in &trunk.refused {
+            out.figure(name, &[("trunk", trunk.name.as_str()), ("reason", reason.word())], n);
         }
-    }
-    text
-}
-
-fn write_gauge(
-    text: &mut String,
-    gauge: &str,
-    help: &str,
-    trunks: &[TrunkCounts],
-    value: impl Fn(&TrunkCounts) -> Option<u64>,
-) {
-    head(text, gauge, "gauge", help);
-    for t in trunks {
-        if let Some(value) = value(t) {
-            let _ = writeln!(text, "hotline_{gauge}{{trunk=\"{}\"}} {value}", label(t));
-        }
-    }
-}
-
-fn head(text: &mut String, figure: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP hotline_{figure} {help}\n# TYPE hotline_{figure} {kind}");
-}
-
-/// A name as a label's value; it has no control characters.
-fn label(trunk: &TrunkCounts) -> String {
-    trunk.name.as_str().replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-fn name(reason: RefusalReason) -> &'static str {
-    match reason {
-        RefusalReason::NoChannel => "no_channel",
-        RefusalReason::QueueFull => "queue_full",
-        RefusalReason::Closed => "closed",
-        RefusalReason::Blocked => "blocked",
-        RefusalReason::Overload => "overload",
-        RefusalReason::Draining => "draining",
-        RefusalReason::UnknownService => "unknown_service",
-        RefusalReason::BadMedia => "bad_media",
-        RefusalReason::BadRequest => "bad_request",
-        RefusalReason::Internal => "internal",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::RefusalReason;
 
     fn trunk() -> TrunkCounts {
         TrunkCounts {
@@ -99,7 +62,9 @@ mod tests {
 
     #[test]
     fn the_figures_of_a_trunk_carry_its_name() {
-        let text = metrics(&[trunk()]);
+        let mut out = Exposition::default();
+        metrics(&mut out, &[trunk()]);
+        let text = out.text();
         for line in [
             "hotline_trunk_channels{trunk=\"the \\\"pbx\\\"\"} 30",
             "hotline_trunk_channels_in_use{trunk=\"the \\\"pbx\\\"\"} 7",

@@ -34,6 +34,7 @@ pub use subscriptions::{PARKED, Parked, SUBSCRIPTIONS, Subscription};
 
 use crate::caller::{History, HistoryKey};
 use crate::event::CallEvent;
+use crate::event::totals::Histogram;
 use crate::id::{LogId, Random};
 use crate::time::{Duration, Wall};
 use backlog::{Backlog, Notice};
@@ -100,6 +101,7 @@ struct Shared {
     log_id: LogId,
     look_ups: Mutex<Option<SyncSender<history::LookUp>>>,
     on_durable: OnDurable,
+    commits: Arc<Mutex<Histogram>>,
     on_backed_up: Arc<OnBackedUp>,
     on_failed: Arc<OnFailed>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -125,6 +127,7 @@ impl Journal {
             log_id: recovered.log_id,
             look_ups: Mutex::new(Some(look_ups)),
             on_durable: Arc::default(),
+            commits: Arc::new(Mutex::new(Histogram::new(writer::COMMIT_BOUNDS))),
             on_backed_up: Arc::default(),
             on_failed: Arc::default(),
             threads: Mutex::new(vec![history_thread]),
@@ -134,6 +137,7 @@ impl Journal {
             backlog: shared.backlog.clone(),
             publisher,
             on_durable: shared.on_durable.clone(),
+            commits: shared.commits.clone(),
             retention: retention::Retention::new(retention),
             rest: rest::Rest::default(),
             lock,
@@ -185,6 +189,22 @@ impl Journal {
     /// Calls, records, subscriptions.
     pub fn reader(&self) -> Reader {
         self.shared.feed.reader().clone()
+    }
+
+    /// How long commits took.
+    pub fn commits(&self) -> Histogram {
+        locked(&self.shared.commits).clone()
+    }
+
+    /// The size of its files in bytes, as far as they can be looked at.
+    pub fn size(&self) -> u64 {
+        let path = self.shared.feed.reader().path();
+        let sizes = ["", "-wal", "-shm"].into_iter().filter_map(|end| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            std::fs::metadata(name).ok()
+        });
+        sizes.map(|file| file.len()).sum()
     }
 
     /// The journal's identity.

@@ -29,6 +29,11 @@ impl Reader {
         Reader { path: Arc::new(path.to_owned()), idle: Arc::default() }
     }
 
+    /// The store's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Lends a connection to `read`.
     pub(super) fn with<T>(
         &self,

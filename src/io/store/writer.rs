@@ -6,6 +6,7 @@
 use super::backlog::{Backlog, Batch};
 use super::feed::{Kind, Publisher, Stored};
 use super::{Append, Failure, StoreError, nanos, rest, retention, rows, schema};
+use crate::event::totals::Histogram;
 use crate::event::wire;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,8 @@ const BACK_OFF: Duration = Duration::from_millis(10);
 const BACK_OFF_MOST: Duration = Duration::from_secs(2);
 /// When the gateway stops while the disk refuses, this many further tries are made.
 const LAST_TRIES: u32 = 5;
+/// Bounds of the commit times told, in milliseconds: from a fast disk to one that hangs.
+pub(super) const COMMIT_BOUNDS: &[u64] = &[1, 2, 5, 10, 20, 50, 100, 250, 500, 1000, 2500, 5000];
 
 /// A write other than an event: runs inside the next transaction. It may run again when the commit fails, and
 /// answers through what it captured, after the commit.
@@ -42,6 +45,7 @@ pub(super) struct Writer {
     pub backlog: Arc<Backlog>,
     pub publisher: Publisher,
     pub on_durable: OnDurable,
+    pub commits: Arc<Mutex<Histogram>>,
     pub retention: retention::Retention,
     pub rest: rest::Rest,
     /// Held while the thread lives: the store is ours until the last write.
@@ -100,7 +104,10 @@ impl Writer {
         let mut wait = BACK_OFF;
         let mut last_tries = 0;
         loop {
-            match commit(&mut self.conn, &events, &acks, &mut jobs) {
+            let begun = Instant::now();
+            let committed = commit(&mut self.conn, &events, &acks, &mut jobs);
+            super::locked(&self.commits).observe(begun.elapsed());
+            match committed {
                 Ok(answers) => {
                     if wait > BACK_OFF {
                         self.backlog.failed(Failure::Over);

@@ -8,6 +8,7 @@
 mod any_of;
 mod connection;
 mod counts;
+mod expiry;
 mod framed;
 mod frames;
 mod limits;

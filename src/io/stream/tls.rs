@@ -6,8 +6,10 @@
 
 use super::super::driver::Inbound;
 use super::any_of::AnyOf;
+use super::expiry::expires;
 use crate::config;
 use crate::gateway::Input;
+use crate::time::Wall;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +46,8 @@ pub struct Tls {
 #[derive(Default)]
 struct Loaded {
     server: Option<Arc<ServerConfig>>,
+    /// When our certificate runs out.
+    expires: Option<Wall>,
     /// Made when first needed: most gateways never connect by TLS.
     client: Option<Client>,
     /// The files it was made from, as they were then.
@@ -77,6 +81,11 @@ impl Tls {
     /// For connections that are accepted; `None` without a certificate of ours.
     pub fn server(&self) -> Option<Arc<ServerConfig>> {
         self.lock().server.clone()
+    }
+
+    /// When our certificate runs out; `None` without one, or where it does not tell.
+    pub fn expires(&self) -> Option<Wall> {
+        self.lock().expires
     }
 
     /// For a connection to a peer at `address` who must prove to be one of `hosts`, or to have that address where none
@@ -143,13 +152,17 @@ impl Tls {
     /// Reads all files; only when every one of them is good does anything change.
     fn load_again(&self) -> Result<(), String> {
         let from = self.stamps();
-        let server = match &self.files.identity {
-            Some(identity) => Some(Arc::new(server(identity, self.files.client_ca.as_deref())?)),
-            None => None,
+        let (server, expires) = match &self.files.identity {
+            Some(identity) => {
+                let (chain, key) = read_identity(identity)?;
+                let expires = chain.first().and_then(|certificate| expires(certificate));
+                (Some(Arc::new(server(identity, (chain, key), self.files.client_ca.as_deref())?)), expires)
+            }
+            None => (None, None),
         };
         let had_client = self.lock().client.is_some();
         let client = if had_client { Some(self.client_from_files()?) } else { None };
-        *self.lock() = Loaded { server, client, from };
+        *self.lock() = Loaded { server, expires, client, from };
         Ok(())
     }
 
@@ -177,8 +190,11 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-fn server(identity: &config::Identity, client_ca: Option<&Path>) -> Result<ServerConfig, String> {
-    let (chain, key) = read_identity(identity)?;
+fn server(
+    identity: &config::Identity,
+    (chain, key): (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+    client_ca: Option<&Path>,
+) -> Result<ServerConfig, String> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?;

@@ -1,0 +1,72 @@
+//! The closed lists of events as words: one spelling for metrics, the health page and the recovery list.
+
+use super::call_event::{PresentationResult, RefusalReason};
+use super::words::{EndReason, SeatState};
+
+/// Gives each variant its word, and the list of all of them.
+macro_rules! labels {
+    ($name:ident, $count:literal: $($variant:ident $word:literal),+ $(,)?) => {
+        impl $name {
+            /// Every one.
+            pub const ALL: [$name; $count] = [$($name::$variant),+];
+
+            /// Its word.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $($name::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+labels!(EndReason, 13:
+    Completed "completed",
+    Abandoned "abandoned",
+    Cancelled "cancelled",
+    WaitLimit "wait_limit",
+    QueueFull "queue_full",
+    LengthLimit "length_limit",
+    MediaSilent "media_silent",
+    SignallingLost "signalling_lost",
+    Shutdown "shutdown",
+    Crashed "crashed",
+    Internal "internal",
+    Unanswered "unanswered",
+    Expired "expired",
+);
+
+labels!(RefusalReason, 10:
+    NoChannel "no_channel",
+    QueueFull "queue_full",
+    Closed "closed",
+    Blocked "blocked",
+    Overload "overload",
+    Draining "draining",
+    UnknownService "unknown_service",
+    BadMedia "bad_media",
+    BadRequest "bad_request",
+    Internal "internal",
+);
+
+labels!(PresentationResult, 7:
+    Answered "answered",
+    NoAnswer "no_answer",
+    Rejected "rejected",
+    Busy "busy",
+    Unreachable "unreachable",
+    CallerGone "caller_gone",
+    Withdrawn "withdrawn",
+);
+
+labels!(SeatState, 9:
+    Offline "offline",
+    Ready "ready",
+    Reserved "reserved",
+    Ringing "ringing",
+    Talking "talking",
+    Held "held",
+    WrapUp "wrap_up",
+    NotReady "not_ready",
+    Unreachable "unreachable",
+);
