@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests talk to, where it is missing: SIPp, baresip, linphone, twinkle, Kamailio, Net::SIP, sipsak,
-# SIPVicious, faketime, espeak-ng, sox, tshark, and a Python environment with gRPC in .venv. Says nothing when all is there.
+# SIPVicious, faketime, espeak-ng, sox, tshark, promtool, systemd-analyze, and a Python environment with gRPC in .venv. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,6 +20,8 @@ want tshark tshark
 want sipsak sipsak
 want svcrack sipvicious
 want faketime faketime
+want promtool prometheus
+want systemd-analyze systemd
 want twinkle-console twinkle-console
 want python3 python3
 perl -MNet::SIP -e1 >/dev/null 2>&1 || packages+=(libnet-sip-perl)

@@ -41,7 +41,7 @@ impl Named {
             None => EMBEDDED.to_owned(),
             Some(path) => text_of(&path).map_err(NoConfig::Unreadable)?,
         };
-        Config::examine(&self.name(), &text).map_err(NoConfig::Wrong)
+        Config::examine_with(&self.name(), &text, &|name| std::env::var(name).ok()).map_err(NoConfig::Wrong)
     }
 
     /// Reads it; the first error, with its cure, stands for all of them.

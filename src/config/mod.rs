@@ -27,6 +27,7 @@ mod sip;
 mod store;
 mod table;
 mod trunk;
+mod variables;
 
 pub use address::{Advertised, Listen, Prefix, Transport};
 pub use department::Department;
@@ -124,17 +125,33 @@ impl Config {
     /// # Errors
     /// As [`Config::parse`].
     pub fn examine(file: &str, text: &str) -> Result<(Config, Vec<ConfigError>), ConfigErrors> {
+        Config::examine_with(file, text, &|_| None)
+    }
+
+    /// As [`Config::examine`], where `variables` gives the value of each `${NAME}` in a text.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn examine_with(
+        file: &str,
+        text: &str,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Config, Vec<ConfigError>), ConfigErrors> {
         let mut problems = Problems::new(file, text);
         if text.len() > MAX_TEXT {
             let cure = "is it the right file? Seats can be written as a range";
             problems.add(&(0..0), fault(format!("the text is longer than {MAX_TEXT} bytes"), cure));
             return Err(problems.into_errors());
         }
-        let (root, mistakes) = DeTable::parse_recoverable(text);
+        let (mut root, mistakes) = DeTable::parse_recoverable(text);
         for m in &mistakes {
             let what = m.message().lines().next().unwrap_or("unreadable").to_owned();
             problems.add(&m.span().unwrap_or(0..0), fault(what, notation_cure(m.message())));
         }
+        if !problems.is_empty() {
+            return Err(problems.into_errors());
+        }
+        variables::replace(root.get_mut(), variables, &mut problems);
         if !problems.is_empty() {
             return Err(problems.into_errors());
         }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The file of the seats' passwords.
@@ -294,12 +294,20 @@ fn read(path: &Path) -> Result<Option<Secret<String>>, StateError> {
     if !about.is_file() || about.len() > MAX_FILE {
         return Err(error(path, "this is not a file of secrets", "move it away"));
     }
-    if about.permissions().mode() & 0o077 != 0 {
+    if !is_private(&about) {
         return Err(error(path, "others can read it", format!("run `chmod 600 {}`", path.display())));
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(|e| error(path, e.to_string(), owned))?;
     Ok(Some(Secret::new(text)))
+}
+
+/// Whether nobody but the owner, and whom root has let, can read a file. A credential of systemd is root's, and the service
+/// reads it by an access list, which the mode shows as its group's; a file that root keeps for the service's group is the
+/// same decision of root's.
+fn is_private(about: &fs::Metadata) -> bool {
+    let mode = about.permissions().mode();
+    mode & 0o077 == 0 || (about.uid() == 0 && mode & 0o037 == 0)
 }
 
 /// Writes a secret file whole or not at all: beside it first, on disk, then renamed, and the rename on disk too.
@@ -436,6 +444,21 @@ mod tests {
         State::open(&place.0).unwrap();
         fs::set_permissions(place.file(API_TOKEN), fs::Permissions::from_mode(0o644)).unwrap();
         assert!(place.refusal().contains("chmod 600"));
+    }
+
+    #[test]
+    fn a_group_reads_a_secret_only_where_root_keeps_it() {
+        let mut place = Place::new();
+        let path = place.file("carrier");
+        place.put("carrier", "open sesame\n");
+        if let Some(trunk) = place.0.trunks.first_mut() {
+            trunk.password_file = Some(path.clone());
+        }
+        let is_roots = fs::metadata(&path).unwrap().uid() == 0;
+        for (mode, is_taken) in [(0o440, is_roots), (0o640, is_roots), (0o660, false), (0o604, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(State::open(&place.0).is_ok(), is_taken, "{mode:o}");
+        }
     }
 
     #[test]

@@ -106,6 +106,9 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "true or false",
     ),
     ("level = \"info\"", "level = \"info\"\nformat = \"xml\" #!", "text, json"),
+    // Variables.
+    ("level = \"info\"", "level = \"${HOTLINE_NONE}\" #!", "write a default: ${HOTLINE_NONE:-default}"),
+    ("sources = [\"192.0.2.0/28\"]", "sources = [\"${HOTLINE NONE}\"] #!", "letters, digits"),
     // Unknown and misplaced keys and sections.
     ("[media]", "[meda] #!", "`media`"),
     ("[grpc]", "verbose = true\n[gprc] #!", "`grpc`"),

@@ -15,6 +15,7 @@ mod ipv6;
 mod kill;
 mod line;
 mod names;
+mod packaging;
 mod programme;
 mod prompts;
 mod serving;
