@@ -53,7 +53,7 @@ async fn a_prompt_whose_file_is_broken_is_heard_as_a_built_in_with_an_alarm() {
     let mut events = gateway.running.events();
     let alarm = async {
         loop {
-            if let What::AlarmRaised { alarm, raised: true, reason } = events.recv().await.unwrap().what {
+            if let What::AlarmRaised { alarm, raised: true, reason, .. } = events.recv().await.unwrap().what {
                 return (alarm, reason);
             }
         }
