@@ -28,7 +28,7 @@ pub enum Timing {
     Answer,
     /// In a queue.
     Wait,
-    /// From a presentation to the seat's answer.
+    /// Of a seat that answered.
     Ring,
     /// With humans.
     Talk,
@@ -121,9 +121,7 @@ impl Timing {
                 "Time in a queue, by queue and whether the caller left it connected, abandoned or otherwise",
                 &["queue", "exit"],
             ),
-            Timing::Ring => {
-                ("seat_ring_seconds", "From the presentation to the seat's answer, by queue", &["queue"])
-            }
+            Timing::Ring => ("seat_ring_seconds", "How long a seat rang that answered, by queue", &["queue"]),
             Timing::Talk => (
                 "call_talk_seconds",
                 "Time with humans of calls that had one, by queue and service number",

@@ -147,6 +147,10 @@ impl Totals {
             What::CallRefused(r) => {
                 self.add(Counter::Refused, &[service, Label::Word(r.reason.word())], 1);
             }
+            // What was dialled is not kept of calls that are told by number.
+            What::CallsShed { reason, count, .. } => {
+                self.add(Counter::Refused, &[OTHER, Label::Word(reason.word())], (*count).into());
+            }
             What::CallAnswered { delay } => self.timing(Timing::Answer, &[service]).observe(*delay),
             What::QueueLeft { queue, exit, waited, .. } => {
                 let exit = match exit {
@@ -196,7 +200,9 @@ impl Totals {
             | What::TrunkStateChanged { .. }
             | What::NodeStateChanged { .. }
             | What::ConfigChanged { .. }
-            | What::BlockListChanged { .. } => {}
+            | What::BlockListChanged { .. }
+            // Told now and then; the gateway counts each.
+            | What::SeatRegistrationFailed { .. } => {}
         }
     }
 

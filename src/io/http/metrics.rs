@@ -46,6 +46,11 @@ fn turned_away(out: &mut Exposition, counts: &Counts) {
     for (door, reason, n) in counts.refusals.all() {
         out.figure(name, &[("door", door), ("reason", reason)], n);
     }
+    let name = "hotline_registration_failures_total";
+    out.family(name, "counter", "Registrations of phones that failed, by reason");
+    for (reason, n) in counts.registration_failures.all() {
+        out.figure(name, &[("reason", reason)], n);
+    }
 }
 
 fn queues_and_seats(out: &mut Exposition, counts: &Counts) {
