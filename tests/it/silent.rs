@@ -107,7 +107,7 @@ async fn little_space_on_the_disk_of_the_journal_raises_an_alarm() {
     let mut events = gateway.running.events();
     let alarm = async {
         while let Some(event) = events.recv().await {
-            if let What::AlarmRaised { alarm, raised, reason } = event.what
+            if let What::AlarmRaised { alarm, raised, reason, .. } = event.what
                 && &*alarm == "disk_space"
             {
                 return (raised, reason);
@@ -126,7 +126,12 @@ fn fill(store: &Path) {
     let mut random = Random::from_number(1);
     let reason: Arc<str> = "a line of four hundred octets or so ".repeat(12).into();
     let events = (1..=9_000).map(|position| {
-        let what = What::AlarmRaised { alarm: "flooded".into(), raised: true, reason: reason.clone() };
+        let what = What::AlarmRaised {
+            alarm: "flooded".into(),
+            raised: true,
+            reason: reason.clone(),
+            subject: "".into(),
+        };
         let at = Wall(1_700_000_000_000_000_000 + position);
         CallEvent { id: EventId::new(at, &mut random), position, at, call: None, what }
     });
