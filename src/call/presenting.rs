@@ -137,7 +137,8 @@ impl Call {
         for leg in self.seats.iter_mut().filter(|s| s.part == Part::Offered) {
             let SeatSignalling::Preparing { target } = &leg.signalling else { continue };
             let target = target.clone();
-            let Some((mut invite, offered)) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules) else {
+            let Some((mut invite, offered)) = seat_leg::invite(leg, &target, &intro, &codecs, cx.rules)
+            else {
                 continue;
             };
             if let Some(fork) = &self.fork {
