@@ -87,7 +87,7 @@ impl Trunking {
                 });
             // Without its password nobody gets in: an empty guard knows no one.
             let accounts = account.into_iter().collect();
-            let guard = Guard::new(config.sip.realm.clone(), accounts, random.fork()).asking_all_at_once();
+            let guard = Guard::new(config.sip.realm.clone(), accounts, random.fork()).of_a_trunk();
             guards.insert(t.name.clone(), (t.username.clone().unwrap_or_default(), guard));
         }
         Trunking { trunks, asked: HashMap::new(), guards, said: Vec::new() }

@@ -11,7 +11,7 @@ use super::credentials::Credentials;
 use super::nonce::Nonces;
 use super::params::{NotDigest, is_quotable};
 use super::strikes::{Penalty, Strikes};
-use super::turns::Turns;
+use super::unanswered::Unanswered;
 use crate::id::{Random, SeatId};
 use crate::redact::Secret;
 use crate::sip::origin::Origin;
@@ -41,8 +41,7 @@ pub struct SeatAccount {
 pub enum Proof {
     /// It comes from this seat.
     Seat(SeatId),
-    /// Nothing yet: to be answered with these challenges, strongest first; with one where the guard asks for one algorithm
-    /// at a time.
+    /// Nothing yet: to be answered with these challenges, strongest first (RFC 8760 section 2.4).
     Challenge(Vec<Challenge>),
     /// Nothing, and its password was wrong once too often: the challenges are due at that instant, not before.
     Late(Mono, Vec<Challenge>),
@@ -115,21 +114,21 @@ pub struct Guard {
     nobody: Account,
     nonces: Nonces,
     strikes: Strikes,
-    asking: Asking,
+    learned: Learned,
 }
 
-/// How many algorithms are asked for in one answer.
+/// What the guard learns of those it challenges.
 #[derive(Debug, Clone)]
-enum Asking {
-    /// One. Whose turn it is.
-    OneAtATime(Turns),
-    /// All of the user's list, each in a challenge of its own (RFC 8760 section 2.3).
-    AllAtOnce,
+enum Learned {
+    /// Of seats: which challenges find no answer, and which seats answer by the strongest of their algorithms.
+    OfSeats(Unanswered),
+    /// Of trunks nothing: the machines behind one may differ.
+    Nothing,
 }
 
 impl Guard {
     /// A guard for `realm` over these accounts. A realm is plain text: quotes, backslashes and controls are
-    /// left out of it. Of two accounts for one seat the later counts. One algorithm is asked for at a time.
+    /// left out of it. Of two accounts for one seat the later counts.
     pub fn new(realm: String, seats: Vec<SeatAccount>, mut random: Random) -> Guard {
         let realm: String = realm.chars().filter(|c| is_quotable(c.to_string().as_bytes())).collect();
         let secret = Secret::new(random.token() + &random.token());
@@ -140,7 +139,7 @@ impl Guard {
             by_user: HashMap::new(),
             nonces: Nonces::new(random),
             strikes: Strikes::default(),
-            asking: Asking::OneAtATime(Turns::default()),
+            learned: Learned::OfSeats(Unanswered::default()),
             realm,
             nobody,
         };
@@ -156,11 +155,10 @@ impl Guard {
         guard
     }
 
-    /// The same guard, which asks for all algorithms of a user at once: for carriers and PBXs, which know RFC 8760 or pass
-    /// over what they do not know.
+    /// The same guard for the password of a trunk: every algorithm of its list is asked for each time.
     #[must_use]
-    pub fn asking_all_at_once(self) -> Guard {
-        Guard { asking: Asking::AllAtOnce, ..self }
+    pub fn of_a_trunk(self) -> Guard {
+        Guard { learned: Learned::Nothing, ..self }
     }
 
     /// The realm the passwords are for.
@@ -192,8 +190,7 @@ impl Guard {
             Ok(Some(answer)) => self.weigh(now, claim, origin, &answer),
             Ok(None) => {
                 let left = claim.method == b"REGISTER" && self.is_left_unanswered(now, origin, claim.named);
-                let nth = self.turn(origin, claim.named);
-                let asked = self.challenges(now, claim.source, claim.named, (false, nth));
+                let asked = self.challenges(now, claim.source, claim.named, false);
                 Judged { proof: Proof::Challenge(asked), fault: left.then_some(Fault::Unanswered) }
             }
             Err(reason) => Judged::fault(Proof::Malformed(reason), Fault::Malformed),
@@ -231,14 +228,12 @@ impl Guard {
             return Judged::fault(Proof::Silence, Fault::Silenced);
         }
         let right = self.is_right(user, claim.method, answer);
-        // What a phone answers it is asked for again; what it was not to answer has no place in the list.
-        let answered = self.place(user, answer.algorithm);
-        if let (Asking::OneAtATime(turns), Some(nth)) = (&mut self.asking, answered) {
-            turns.answered(now, origin, user, nth);
+        let asked_for = self.is_asked_for(user, answer.algorithm);
+        if let (Learned::OfSeats(unanswered), true) = (&mut self.learned, asked_for) {
+            unanswered.answered(now, origin, user);
         }
-        let nth = answered.unwrap_or_else(|| self.turn(origin, user));
         let Some(unspent) = self.nonces.judge(now, claim.source, answer.nonce, answer.nonce_use()) else {
-            let asked = self.challenges(now, claim.source, user, (true, nth));
+            let asked = self.challenges(now, claim.source, user, true);
             return Judged { proof: Proof::Challenge(asked), fault: None };
         };
         if let Some(seat) = right {
@@ -247,14 +242,14 @@ impl Guard {
             self.keep_the_stronger(&seat, answer.algorithm);
             return Judged { proof: Proof::Seat(seat), fault: None };
         }
-        let fault = if answered.is_some() { Fault::WrongPassword } else { Fault::Algorithm };
+        let fault = if asked_for { Fault::WrongPassword } else { Fault::Algorithm };
         match self.strikes.wrong(now, origin, user) {
             Penalty::Forgiven => {
-                let asked = self.challenges(now, claim.source, user, (false, nth));
+                let asked = self.challenges(now, claim.source, user, false);
                 Judged::fault(Proof::Challenge(asked), fault)
             }
             Penalty::Wait(at) => {
-                let asked = self.challenges(at, claim.source, user, (false, nth));
+                let asked = self.challenges(at, claim.source, user, false);
                 Judged::fault(Proof::Late(at, asked), fault)
             }
             Penalty::Silence => Judged::fault(Proof::Silence, fault),
@@ -265,7 +260,7 @@ impl Guard {
     fn is_right(&self, user: &[u8], method: &[u8], answer: &Credentials<'_>) -> Option<SeatId> {
         let account = self.account(user).unwrap_or(&self.nobody);
         let algorithm = answer.algorithm.unwrap_or(Algorithm::Sha256);
-        let offered = self.place(user, answer.algorithm).is_some();
+        let offered = self.is_asked_for(user, answer.algorithm);
         let ha1 = match algorithm {
             Algorithm::Sha256 => &account.sha256,
             Algorithm::Md5 => &account.md5,
@@ -278,7 +273,7 @@ impl Guard {
     /// A seat that has answered the strongest of its algorithms is not asked for a weaker one again: an attacker between it
     /// and us cannot talk it down. Whom those who do not exist are mistaken for changes with it.
     fn keep_the_stronger(&mut self, seat: &SeatId, answered: Option<Algorithm>) {
-        if matches!(self.asking, Asking::OneAtATime(_))
+        if matches!(self.learned, Learned::OfSeats(_))
             && answered == Some(Algorithm::Sha256)
             && let Some(account) = self.by_user.get(seat).and_then(|i| self.accounts.get_mut(*i))
         {
@@ -288,33 +283,19 @@ impl Guard {
 
     /// Whether a REGISTER without an answer follows a challenge that was never answered.
     fn is_left_unanswered(&mut self, now: Mono, origin: Origin, user: &[u8]) -> bool {
-        match &mut self.asking {
-            Asking::OneAtATime(turns) => turns.unanswered(now, origin, user),
-            Asking::AllAtOnce => false,
+        match &mut self.learned {
+            Learned::OfSeats(unanswered) => unanswered.asked(now, origin, user),
+            Learned::Nothing => false,
         }
     }
 
-    /// Which algorithm of its list a user is asked for.
-    fn turn(&self, origin: Origin, user: &[u8]) -> usize {
-        match &self.asking {
-            Asking::OneAtATime(turns) => turns.of(origin, user, self.algorithms(user).len()),
-            Asking::AllAtOnce => 0,
-        }
+    /// Whether a user is asked for that algorithm.
+    fn is_asked_for(&self, user: &[u8], algorithm: Option<Algorithm>) -> bool {
+        self.algorithms(user).iter().any(|a| Some(*a) == algorithm)
     }
 
-    /// The place of an algorithm in a user's list.
-    fn place(&self, user: &[u8], algorithm: Option<Algorithm>) -> Option<usize> {
-        self.algorithms(user).iter().position(|a| Some(*a) == algorithm)
-    }
-
-    fn challenges(&mut self, now: Mono, source: IpAddr, user: &[u8], of: (bool, usize)) -> Vec<Challenge> {
-        let (stale, nth) = of;
+    fn challenges(&mut self, now: Mono, source: IpAddr, user: &[u8], stale: bool) -> Vec<Challenge> {
         let nonce = self.nonces.issue(now, source);
-        let algorithms = self.algorithms(user);
-        let asked = match self.asking {
-            Asking::OneAtATime(_) => algorithms.get(nth..).unwrap_or(algorithms).get(..1),
-            Asking::AllAtOnce => Some(algorithms),
-        };
         let challenge = |algorithm: &Algorithm| Challenge {
             realm: self.realm.clone(),
             nonce: nonce.clone(),
@@ -324,7 +305,7 @@ impl Guard {
             stale,
             opaque: None,
         };
-        asked.unwrap_or_default().iter().map(challenge).collect()
+        self.algorithms(user).iter().map(challenge).collect()
     }
 
     /// The algorithms of a user, whether it is there or not. Both are looked for each time.

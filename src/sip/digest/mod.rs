@@ -2,7 +2,8 @@
 //! uses it. Works on plain values: it knows neither messages nor bindings.
 //!
 //! `algorithm` is the arithmetic, `params` the grammar, `challenge` and `credentials` what stands in the
-//! headers, `answering` the client's side, `nonce` what makes a replay fail, `strikes` what makes guessing slow, `turns` which algorithm is asked for, and `guard` the verdict.
+//! headers, `answering` the client's side, `nonce` what makes a replay fail, `strikes` what makes guessing slow,
+//! `unanswered` which challenges find no answer, and `guard` the verdict.
 
 mod algorithm;
 mod answering;
@@ -12,7 +13,7 @@ mod guard;
 mod nonce;
 mod params;
 mod strikes;
-mod turns;
+mod unanswered;
 
 pub use algorithm::{Algorithm, Answered, Counted, UnknownAlgorithm};
 pub use answering::{ATTEMPTS, Answering, REALMS};
@@ -22,4 +23,4 @@ pub use guard::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
 pub use nonce::{NC_WINDOW, NONCE_LIFE, Nonces, USED_NONCES, Unspent, Use};
 pub use params::NotDigest;
 pub use strikes::{Penalty, SILENCE, STRUCK, Strikes};
-pub use turns::UNANSWERED;
+pub use unanswered::UNANSWERED;
