@@ -81,11 +81,8 @@ impl fmt::Display for What {
                 write!(f, "seat {seat}: {from:?} to {to:?}, {reason}")
             }
             What::SeatRegistrationFailed { seat, source, reason, count } => {
-                write!(
-                    f,
-                    "seat {seat}: a phone at {source} cannot register: {} ({count} times)",
-                    reason.cure()
-                )
+                let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+                write!(f, "seat {seat}: a phone at {source} cannot register, {times}: {}", reason.cure())
             }
             What::CallsShed { trunk, reason, sip_code, count, span } => {
                 write!(f, "trunk {trunk}: {count} calls refused within {span:?}: {reason:?}, {sip_code}")
