@@ -24,7 +24,7 @@ build: needs-cargo ## The program, optimised, as target/release/hotline
 
 .PHONY: demo
 demo: needs-cargo ## A gateway with simulated seats and citizens; Ctrl-C ends it
-	@[ -x $(DEMO) ] || echo "make: the first build takes some minutes, a later one seconds" >&2
+	@[ -x $(DEMO) ] || echo "make: the first build takes two minutes on two quiet cores, a later one seconds" >&2
 	@$(CARGO) build --locked --profile demo --bin hotline
 	@# With job control the demo has the terminal to itself: make would take Ctrl-C for its own end and fail.
 	@if [ -t 0 ] && [ -t 1 ]; then set -m; fi; $(DEMO) demo; exit $$?

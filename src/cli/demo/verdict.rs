@@ -137,7 +137,8 @@ impl fmt::Display for Verdict {
             writeln!(f, "{cut} of them under way when the demo was ended: not judged")?;
         }
         let Tally { offered, unanswered, .. } = tally;
-        writeln!(f, "the silent seat was offered {offered} calls and left {unanswered} unanswered")?;
+        let calls = if *offered == 1 { "call" } else { "calls" };
+        writeln!(f, "the silent seat was offered {offered} {calls} and left {unanswered} unanswered")?;
         match self.result() {
             Ok(()) => write!(f, "verdict: each call became what it had to, as both sides and journal tell"),
             Err(_) => write!(f, "verdict: not as it had to be"),
