@@ -34,7 +34,7 @@ const SEATS: u32 = 6;
 /// The seat whose phone rings and is never answered, and as which a softphone may join.
 const MUTE_SEAT: u32 = 1003;
 
-/// How many citizens call when nobody watches: one wave.
+/// How many citizens call where no terminal shows them: one wave.
 const CITIZENS: u32 = WAVE;
 
 /// Citizens of one wave: for six seats, so that some must wait.
@@ -212,7 +212,7 @@ struct Demo {
     events: tokio::sync::mpsc::Receiver<CallEvent>,
     random: Random,
     redraw: Interval,
-    /// Nobody reads what is printed any more.
+    /// The reader of what is printed has gone.
     unread: bool,
 }
 
@@ -297,7 +297,7 @@ impl Demo {
         self.seen.insert(number, Seen { part, saw: None, spoke: false, cut: false });
     }
 
-    /// Whether the end was asked for, or nobody reads on.
+    /// Whether the end was asked for, or the reader has gone.
     fn is_over(&self) -> bool {
         self.unread || *self.shown.end.borrow()
     }

@@ -302,7 +302,7 @@ fn read(path: &Path) -> Result<Option<Secret<String>>, StateError> {
     Ok(Some(Secret::new(text)))
 }
 
-/// Whether nobody but the owner, and whom root has let, can read a file. A credential of systemd is root's, and the service
+/// Whether only the owner, and a group that root has let, can read a file. A credential of systemd is root's, and the service
 /// reads it by an access list, which the mode shows as its group's; a file that root keeps for the service's group is the
 /// same decision of root's.
 fn is_private(about: &fs::Metadata) -> bool {

@@ -11,7 +11,7 @@ pub struct Counts {
     pub reports: u64,
     /// Datagrams that were neither RTP nor RTCP.
     pub bad: u64,
-    /// Datagrams from somebody else than the leg's peer.
+    /// Datagrams from another source than the leg's peer.
     pub strays: u64,
     /// Legs that got no port.
     pub refused: u64,

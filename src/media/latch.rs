@@ -12,9 +12,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 /// How long a better source must be silent before another one takes its place: 25 packets of 20 ms. A sender's start and a
-/// short loss are shorter, and nobody misses half a second of the way back.
+/// short loss are shorter, and no listener misses half a second of the way back.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// From the first packet on: in this time the described address takes the leg back whoever has it. It is also how long the
+/// From the first packet on: in this time the described address takes the leg back from any other. It is also how long the
 /// former source may run on beside a new description.
 const OPEN: Duration = Duration::from_secs(5);
 

@@ -290,7 +290,7 @@ fn the_same_description_again_changes_nothing_while_its_source_is_heard() {
     scene.hear(0, PUBLIC);
     assert_eq!(scene.describe(100, PUBLIC), Described::AsBefore);
     assert_eq!(scene.hear(120, "192.0.2.1:4002"), No);
-    // Learned from elsewhere: whoever has it keeps it while it goes on.
+    // Learned from elsewhere: the source that has it keeps it while it goes on.
     let mut scene = Scene::new(PRIVATE);
     scene.stream(0, 5_020, "198.51.100.7:9000");
     assert_eq!(scene.describe(6_000, PRIVATE), Described::Relearn);

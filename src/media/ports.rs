@@ -8,7 +8,7 @@ use crate::time::{Duration, Mono};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-/// The pairs of a range, drawn by lot: whoever knows the ports of some calls cannot tell that of the next.
+/// The pairs of a range, drawn by lot: a party that knows the ports of some calls cannot tell that of the next.
 #[derive(Debug)]
 pub struct Ports {
     /// The even ports that may be taken; at most 32,767.

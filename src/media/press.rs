@@ -20,7 +20,7 @@ const ENDS: u8 = 3;
 /// 10 dBm0 below full, as telephones have it.
 const VOLUME: u8 = 10;
 
-/// The longest press, in samples: six seconds. Audio waits for its end, and whoever holds a key longer means nothing by it.
+/// The longest press, in samples: six seconds. Audio waits for its end, and a key held longer means nothing more.
 const LONGEST: u16 = 48_000;
 
 /// How long a key is taken to be down without a packet that says so: then its end was lost. Senders say it every 20 to 50 ms.

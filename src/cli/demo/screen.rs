@@ -75,7 +75,7 @@ impl Screen {
         }
     }
 
-    /// Draws the table, as long as it has the terminal. `false` when nobody can see it any more.
+    /// Draws the table, as long as it has the terminal. `false` once the terminal is gone.
     pub fn draw(&self, board: &Board, now: Wall) -> bool {
         let Screen::Table { colour, hint } = self else { return true };
         if !DRAWN.load(Ordering::Relaxed) {
@@ -84,7 +84,7 @@ impl Screen {
         print(&frame(&lines(board, hint, now, size()), size(), *colour))
     }
 
-    /// Prints a line, where there is no table. `false` when nobody reads it any more.
+    /// Prints a line, where there is no table. `false` once the reader is gone.
     pub fn line(&self, text: &str) -> bool {
         matches!(self, Screen::Table { .. }) || print(&format!("{text}\n"))
     }

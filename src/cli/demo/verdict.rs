@@ -11,7 +11,7 @@ pub enum Part {
     IsServed,
     /// Waits, and not for long.
     GivesUp,
-    /// Dials a number nobody has.
+    /// Dials a number that leads to no queue.
     DialsWrong,
 }
 

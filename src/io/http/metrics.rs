@@ -7,7 +7,7 @@ use crate::event::totals::{Counter, LABELS, Timing, Totals};
 use crate::gateway::Counts;
 use std::time::UNIX_EPOCH;
 
-/// Which build runs: the revision is told by whoever builds, see the Dockerfile.
+/// Which build runs: the build is told the revision, see the Dockerfile.
 const REVISION: &str = match option_env!("HOTLINE_REVISION") {
     Some(revision) => revision,
     None => "unknown",

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::redact::Secret;
 use std::collections::BTreeMap;
 
-/// A password of fewer characters is warned of. What a phone sends in the clear is a digest of it: whoever records one
+/// A password of fewer characters is warned of. What a phone sends in the clear is a digest of it: a party that records one
 /// tries passwords at home, some ten thousand million a second with MD5. Ten random letters and digits last years, twelve
 /// last ten thousand of them.
 const LONG_ENOUGH: usize = 12;
