@@ -151,19 +151,18 @@ impl Call {
 
     /// A phone that was to ring will not answer; its leg is ending or down.
     pub(super) fn phone_failed(&mut self, leg: LegId, failed: impl Into<Failed>, cx: &mut Cx<'_>) {
-        let failed: Failed = failed.into();
-        let (status, this) = (failed.status, failed);
+        let own: Failed = failed.into();
         self.deadlines.cancel(Reason::Unheard(leg));
         let Some(lost) = self.seats.iter().find(|s| s.id == leg) else { return };
         let (presentation, seat) = (lost.presentation, lost.seat.clone());
         let rang = lost.rang_for(cx.now.mono);
-        if let Some(phone) = self.another_way(leg, status)
+        if let Some(phone) = self.another_way(leg, own.status)
             && self.seats.len() < MAX_SEAT_LEGS
         {
             let next = LegId::new(cx.now.wall, cx.random);
             return self.begin_leg(next, presentation, &seat, Reached::At(vec![phone]), cx);
         }
-        let (mut failed, mut rang) = (this, rang);
+        let (mut failed, mut rang) = (own, rang);
         if let Some(fork) = self.fork.as_mut().filter(|f| f.presentation == presentation) {
             if let Some(best) = fork.best.filter(|b| b.weight() > failed.weight()) {
                 failed = best;
@@ -171,9 +170,9 @@ impl Call {
             fork.best = Some(failed);
             rang = rang.max(fork.rang_for(cx.now.mono));
         }
-        if status.is_some_and(|s| s >= 600) {
+        if own.status.is_some_and(|s| s >= 600) {
             self.hush(presentation, None, Cause::q850(16, ""), cx);
-            failed = this;
+            failed = own;
         } else if self.rings(presentation) {
             return;
         }
