@@ -12,35 +12,44 @@ use std::str::FromStr;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The core's source of random numbers: cryptographic, seeded by the shell or by a test.
+/// The core's source of random numbers: cryptographic, seeded by the shell or by a test. Identifiers have a stream of
+/// their own: one identifier more or less changes no back-off and no lot, so that runs of two versions can be compared.
 #[derive(Debug, Clone)]
-pub struct Random(ChaCha12Rng);
+pub struct Random {
+    lots: ChaCha12Rng,
+    ids: ChaCha12Rng,
+}
 
 impl Random {
     /// A generator whose whole sequence follows from `seed`.
     pub fn from_seed(seed: [u8; 32]) -> Random {
-        Random(ChaCha12Rng::from_seed(seed))
+        Random::of(ChaCha12Rng::from_seed(seed))
     }
 
     /// As [`Random::from_seed`], for tests that print one number.
     pub fn from_number(seed: u64) -> Random {
-        Random(ChaCha12Rng::seed_from_u64(seed))
+        Random::of(ChaCha12Rng::seed_from_u64(seed))
     }
 
-    /// 64 random bits.
+    fn of(mut lots: ChaCha12Rng) -> Random {
+        let ids = ChaCha12Rng::from_rng(&mut lots);
+        Random { lots, ids }
+    }
+
+    /// 64 random bits of an identifier.
     pub fn bits(&mut self) -> u64 {
-        self.0.next_u64()
+        self.ids.next_u64()
     }
 
-    /// A number below `end`; 0 when `end` is 0.
+    /// A lot: a number below `end`; 0 when `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        if end == 0 { 0 } else { self.bits() % end }
+        if end == 0 { 0 } else { self.lots.next_u64() % end }
     }
 
-    /// `N` random bytes.
+    /// `N` random bytes of an identifier.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut b = [0; N];
-        self.0.fill_bytes(&mut b);
+        self.ids.fill_bytes(&mut b);
         b
     }
 

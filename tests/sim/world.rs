@@ -7,7 +7,7 @@ use hotline_gateway::cli::phones::{
     CitizenPlan, HangUp, Line, Output as PhoneOutput, Phones, SeatPlan, Told, WhenRung,
 };
 use hotline_gateway::config::Config;
-use hotline_gateway::event::{CallEvent, MediaQuality};
+use hotline_gateway::event::{CallEvent, MediaQuality, wire};
 use hotline_gateway::gateway::{Counts, Gateway, Input, Output, Start};
 use hotline_gateway::id::{Random, SeatId};
 use hotline_gateway::media;
@@ -17,6 +17,8 @@ use hotline_gateway::sip::locate::Answer;
 use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
 
 pub const GATEWAY: &str = "127.0.0.1:5060";
@@ -497,6 +499,49 @@ impl World {
         self.next += 1;
         self.queue.insert((self.now.mono + time, self.next), delivery);
     }
+}
+
+/// With `HOTLINE_JOURNALS=directory` every world leaves its journal there, one file a test: to be compared with that of
+/// another version. Identifiers are numbered in order of appearance, times stand in milliseconds.
+impl Drop for World {
+    fn drop(&mut self) {
+        let Ok(directory) = std::env::var("HOTLINE_JOURNALS") else { return };
+        let test = std::thread::current().name().unwrap_or("main").replace("::", ".");
+        let mut text = String::new();
+        for event in self.journal.iter().chain(&self.unconfirmed) {
+            let ms = event.at.millis();
+            let body = wire::json("CallEvent", &wire::encode(event)).unwrap_or_else(|_| format!("{event:?}"));
+            text += &format!("{ms} {body}\n");
+        }
+        let mut file = OpenOptions::new().create(true).append(true).open(format!("{directory}/{test}.txt"));
+        if let Ok(file) = &mut file {
+            let _ = writeln!(file, "{}", renumbered(&text));
+        }
+    }
+}
+
+/// The text with each UUID replaced by its number in order of appearance, and fractions of a second cut to milliseconds.
+fn renumbered(text: &str) -> String {
+    let is_hex = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(c) = rest.chars().next() {
+        if let Some(id) = rest.get(..36).filter(|id| id.chars().all(is_hex) && id.matches('-').count() == 4) {
+            let next = numbers.len() + 1;
+            out += &format!("#{}", numbers.entry(id.to_owned()).or_insert(next));
+            rest = &rest[36..];
+        } else if let Some(fraction) =
+            rest.strip_prefix('.').filter(|f| f.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            let digits = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
+            out += &rest[..=digits.min(3)];
+            rest = &fraction[digits..];
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    out
 }
 
 /// Whether a call's events end in a final record.
