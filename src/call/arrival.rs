@@ -8,7 +8,7 @@ use crate::event::{CallReceived, RefusalReason};
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
 use crate::redact::Pii;
 use crate::sdp::{self, Description};
-use crate::sip::door::option_tags;
+use crate::sip::access::option_tags;
 use crate::sip::{Flow, Message, ServerTx, Uri, demands, option_tag, session_timer};
 use std::sync::Arc;
 

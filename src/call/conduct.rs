@@ -6,7 +6,7 @@ use super::reoffer::Reoffer;
 use super::rules::PeerRules;
 use crate::config::Reliable;
 use crate::sdp::Offered;
-use crate::sip::door::{Standing, allowed};
+use crate::sip::access::{PeerClass, allowed};
 use crate::sip::reliable::{self, Provisionals};
 use crate::sip::session_timer::{self, SessionTimer};
 use crate::sip::{KeyPress, Message, Outgoing, option_tag};
@@ -122,7 +122,7 @@ impl Conduct {
     /// The extensions we know, in Supported of whatever begins or refreshes a dialog with this peer: a seat may hand calls on
     /// and so name another dialog (RFC 3891), a trunk never.
     pub fn extensions(&self) -> &'static str {
-        if self.peer.standing == Standing::Seat { "timer, replaces" } else { "timer" }
+        if self.peer.standing == PeerClass::Seat { "timer, replaces" } else { "timer" }
     }
 
     /// What our INVITE says of extensions and of the session timer.

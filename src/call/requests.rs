@@ -13,7 +13,7 @@ use super::story::Cx;
 use crate::event::{EndReason, EndedBy};
 use crate::id::LegId;
 use crate::sdp;
-use crate::sip::door::{Rule, Standing, allowed, inside_a_dialog, option_tags};
+use crate::sip::access::{PeerClass, Rule, allowed, inside_a_dialog, option_tags};
 use crate::sip::{Cause, Flow, Message, Method, Outgoing, ServerTx, option_tag, reliable, session_timer};
 
 impl Call {
@@ -85,8 +85,8 @@ impl Call {
     }
 
     /// What the peer of `leg` is.
-    fn standing(&mut self, leg: LegId) -> Standing {
-        self.conduct_of(leg).map_or(Standing::Stranger, |conduct| conduct.peer.standing)
+    fn standing(&mut self, leg: LegId) -> PeerClass {
+        self.conduct_of(leg).map_or(PeerClass::Unknown, |conduct| conduct.peer.standing)
     }
 
     /// The methods the peer of `leg` may use.

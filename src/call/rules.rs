@@ -5,7 +5,7 @@ use crate::config::{Dtmf, Prefix, Reliable};
 use crate::id::{QueueId, ServiceNumber, TrunkId};
 use crate::media::Towards;
 use crate::sdp::Codec;
-use crate::sip::door::Standing;
+use crate::sip::access::PeerClass;
 use crate::sip::{Flow, Message};
 use crate::time::Duration;
 use std::collections::HashMap;
@@ -50,7 +50,7 @@ impl Rules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerRules {
     /// What it is: the methods it may use hang on that.
-    pub standing: Standing,
+    pub standing: PeerClass,
     /// Codecs we take and offer, the preferred first.
     pub codecs: Vec<Codec>,
     /// How keys pressed on our side reach it.
@@ -77,7 +77,7 @@ impl Default for PeerRules {
     /// it asks for them, no sound before the answer.
     fn default() -> PeerRules {
         PeerRules {
-            standing: Standing::Seat,
+            standing: PeerClass::Seat,
             codecs: Codec::ALL.to_vec(),
             dtmf: Dtmf::Rfc4733,
             session_expires: Duration::from_secs(1800),

@@ -8,7 +8,7 @@ use crate::call::{self, Arrival, Cx, Refusal, Story};
 use crate::caller::HistoryKey;
 use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
-use crate::sip::door::Standing;
+use crate::sip::access::PeerClass;
 use crate::sip::{Door, Flow, Message, Outgoing, ServerTx, Shedding};
 use crate::time::{Duration, Mono, Now};
 
@@ -70,7 +70,7 @@ impl Gateway {
         let trunk = match self.doors.who(&flow, &self.registrar) {
             Door::Trunk(trunk) => trunk,
             // Not a citizen's call: a seat's was proved and went elsewhere, a stranger's was refused before.
-            Door::Seat(_) | Door::Stranger => {
+            Door::Seat(_) | Door::Unknown => {
                 self.tallies.strangers += 1;
                 let response = Outgoing::response(&invite, 403, Some(&self.random.token()));
                 return self.endpoint.respond(now, tx, response, &mut self.wire);
@@ -114,7 +114,7 @@ impl Gateway {
         }
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
         let cause = self.pressure.objects(within)?;
-        self.tallies.refusals.count(Standing::Trunk, cause);
+        self.tallies.refusals.count(PeerClass::Trunk, cause);
         Some(cause)
     }
 
@@ -128,7 +128,7 @@ impl Gateway {
             return Err(Refusal::new(NoChannel, 503));
         }
         if self.trunks.get(trunk).is_some_and(|t| t.half_open >= t.most_half_open) {
-            self.tallies.refusals.count(Standing::Trunk, Cause::HalfOpen);
+            self.tallies.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
             return Err(Refusal::new(Overload, 503));
         }
         if self.calls.len() >= self.most_calls {

@@ -9,7 +9,7 @@ use crate::acd::{self, Denied};
 use crate::call;
 use crate::id::{LegId, QueueId, SeatId};
 use crate::sdp;
-use crate::sip::door::{Standing, allowed};
+use crate::sip::access::{PeerClass, allowed};
 use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx};
 use crate::time::Now;
 use std::collections::HashMap;
@@ -141,7 +141,7 @@ impl Gateway {
         };
         let response = Outgoing::response(invite, 200, Some(&leg.to_string()))
             .with("Contact", contact)
-            .with("Allow", allowed(Standing::Seat))
+            .with("Allow", allowed(PeerClass::Seat))
             .body("application/sdp", body);
         self.endpoint.respond(now, *tx, response, &mut self.wire);
         self.spoken.insert(leg, (*tx, dialog));

@@ -1,6 +1,6 @@
 //! What becomes of each new request before anything is kept of it, and what may be answered to whom.
 //!
-//! The rules are elsewhere: who stands at a door in `sip::door`, which methods it hears in its table of methods,
+//! The rules are elsewhere: who stands at a door in `sip::access`, which methods it hears in its table of methods,
 //! how many calls a trunk may bring in its profile. Here they are asked in order.
 
 use super::inside::{Comes, Peers};
@@ -8,8 +8,8 @@ use super::refusals::{Cause, Refusals};
 use super::trunking::Trunking;
 use super::{Duty, Gateway, Output, Trunk};
 use crate::id::TrunkId;
-use crate::sip::door::{
-    Class, Names, Rule, Standing, allowed, class, is_register, nonces_of_register, option_tags,
+use crate::sip::access::{
+    Class, Names, PeerClass, Rule, allowed, class, is_register, nonces_of_register, option_tags,
     outside_a_dialog,
 };
 use crate::sip::registrar::named_by;
@@ -81,7 +81,7 @@ impl Doorkeeper<'_> {
     pub(super) fn judge(&mut self, flow: &Flow, request: &Message, judged: Judged) -> Judgement {
         let Some(method) = request.method() else { return Judgement::Admit };
         let door = self.peers.doors.who_says(flow, self.peers.registrar, &user_of(request));
-        let at = Standing::from(&door);
+        let at = PeerClass::from(&door);
         match judged {
             Judged::New(holding) => match self.judge_for(&door, flow, method, request) {
                 Judgement::Admit => self.within_share(&door, request, holding),
@@ -107,14 +107,14 @@ impl Doorkeeper<'_> {
                 self.trunks.get(trunk).map_or(STRANGERS_SHARE, |t| trunks_share(t.calls_per_second()))
             }
             Door::Seat(_) => SEATS_SHARE,
-            Door::Stranger => STRANGERS_SHARE,
+            Door::Unknown => STRANGERS_SHARE,
         };
         let begins = request.to_tag().is_none();
         let share = if begins { share } else { share + share / 4 };
         if holding.transactions < share && holding.octets < share * OCTETS_EACH {
             return Judgement::Admit;
         }
-        self.refusals.count(Standing::from(door), Cause::Share);
+        self.refusals.count(PeerClass::from(door), Cause::Share);
         match request.method() {
             Some(Method::Invite) if begins => Judgement::Shed(Shedding::Singly),
             _ => Judgement::PassOver,
@@ -122,7 +122,7 @@ impl Doorkeeper<'_> {
     }
 
     fn judge_for(&mut self, door: &Door, flow: &Flow, method: &Method, request: &Message) -> Judgement {
-        let at = Standing::from(door);
+        let at = PeerClass::from(door);
         if request.to_tag().is_some() {
             return match self.peers.inside(flow, request) {
                 Some(Comes::FromPeer | Comes::Unproved(_)) => Judgement::Admit,
@@ -137,7 +137,7 @@ impl Doorkeeper<'_> {
         }
         // A trunk calls its service numbers under what host it likes. Who registers is asked alike wherever it comes from:
         // once it has, it is a seat, and would be refused what it was granted.
-        let any_host = at == Standing::Trunk && *method != Method::Register;
+        let any_host = at == PeerClass::Trunk && *method != Method::Register;
         if !any_host && !self.names.are_asked(flow, request) {
             self.misnamed = (*method == Method::Register).then(|| named_by(request));
             return self.refuse(at, Cause::Host, 404, Vec::new());
@@ -164,14 +164,14 @@ impl Doorkeeper<'_> {
     fn judge_call(&mut self, trunk: &TrunkId) -> Judgement {
         let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(self.now.mono));
         let Some(cause) = self.pressure.objects(within) else { return Judgement::Admit };
-        self.refusals.count(Standing::Trunk, cause);
+        self.refusals.count(PeerClass::Trunk, cause);
         // What a trunk brings beyond its rate, or a sender in its name, must not fill the disk.
         Judgement::Shed(if within { Shedding::Singly } else { Shedding::InBulk })
     }
 
     fn refuse(
         &mut self,
-        at: Standing,
+        at: PeerClass,
         cause: Cause,
         status: u16,
         headers: Vec<(&'static str, Cow<'static, str>)>,
@@ -186,7 +186,7 @@ pub(super) fn user_of(request: &Message) -> String {
     request.from().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default()
 }
 
-fn listed(at: Standing, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
+fn listed(at: PeerClass, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
     match status {
         405 | 501 => told(at),
         _ => Vec::new(),
@@ -194,7 +194,7 @@ fn listed(at: Standing, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
 }
 
 /// What we can do, for whoever asks by OPTIONS (RFC 3261 section 11.2) or uses a method we do not hear.
-fn told(at: Standing) -> Vec<(&'static str, Cow<'static, str>)> {
+fn told(at: PeerClass) -> Vec<(&'static str, Cow<'static, str>)> {
     let supported = option_tags(at).join(", ");
     vec![("Allow", allowed(at).into()), ("Accept", "application/sdp".into()), ("Supported", supported.into())]
 }
@@ -206,22 +206,22 @@ impl Gateway {
         let (at, cause) = match self.doors.who(flow, &self.registrar) {
             Door::Trunk(trunk) if class == Class::NewCall => {
                 let heard = self.trunks.get_mut(&trunk).is_none_or(|t| t.readable.take(now));
-                (Standing::Trunk, (!heard).then_some(Cause::Rate))
+                (PeerClass::Trunk, (!heard).then_some(Cause::Rate))
             }
-            Door::Trunk(_) => (Standing::Trunk, None),
-            _ if self.trunking.trunks.reaches(flow) => (Standing::Trunk, None),
+            Door::Trunk(_) => (PeerClass::Trunk, None),
+            _ if self.trunking.trunks.reaches(flow) => (PeerClass::Trunk, None),
             _ if self.doors.knows(flow, &self.registrar) => {
                 let heard = matches!(class, Class::InProgress | Class::Cancel)
                     || self.doors.admit_seat(now, flow.remote.ip());
-                (Standing::Seat, (!heard).then_some(Cause::Rate))
+                (PeerClass::Seat, (!heard).then_some(Cause::Rate))
             }
             _ if (self.pressure.overloaded || self.pressure.flooded) && class == Class::NewCall => {
-                (Standing::Stranger, Some(Cause::Overload))
+                (PeerClass::Unknown, Some(Cause::Overload))
             }
             _ => {
                 let heard =
                     self.doors.admit(now, flow, &self.registrar) || self.may_register(now, flow, bytes);
-                (Standing::Stranger, (!heard).then_some(Cause::Rate))
+                (PeerClass::Unknown, (!heard).then_some(Cause::Rate))
             }
         };
         if let Some(cause) = cause {
@@ -258,7 +258,7 @@ impl Gateway {
         }
         let enough = self.allowance.spend(now, flow.remote.ip(), bytes.len());
         if !enough {
-            self.tallies.refusals.count(Standing::Stranger, Cause::Amplification);
+            self.tallies.refusals.count(PeerClass::Unknown, Cause::Amplification);
         }
         enough
     }

@@ -10,7 +10,7 @@ use super::seat_door::Verdict;
 use super::{Gateway, Outward, Slot};
 use crate::call::Peer;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
-use crate::sip::door::Standing;
+use crate::sip::access::PeerClass;
 use crate::sip::{Door, Doors, Flow, Message, Outgoing, Registrar, ServerTx};
 use crate::time::Now;
 use std::collections::HashMap;
@@ -80,7 +80,7 @@ impl Peers<'_> {
         let trunk = |flow: &Flow| -> Option<TrunkId> {
             match self.doors.who(flow, self.registrar) {
                 Door::Trunk(trunk) => Some(trunk),
-                Door::Seat(_) | Door::Stranger => None,
+                Door::Seat(_) | Door::Unknown => None,
             }
         };
         invited.ends_where(flow) || trunk(flow).is_some_and(|of| trunk(invited) == Some(of))
@@ -111,7 +111,7 @@ impl Gateway {
                 return false;
             }
         };
-        let verdict = self.ask_password(now, flow, request, (Standing::Stranger, seat.as_str()));
+        let verdict = self.ask_password(now, flow, request, (PeerClass::Unknown, seat.as_str()));
         let is_asked = matches!(verdict, Verdict::Challenge(_));
         match self.settle(now, tx, verdict) {
             Some(proved) if proved == seat => true,

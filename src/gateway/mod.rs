@@ -63,8 +63,8 @@ pub struct Gateway {
     endpoint: Endpoint,
     registrar: Registrar,
     doors: Doors,
-    names: crate::sip::door::Names,
-    allowance: crate::sip::door::Allowance,
+    names: crate::sip::access::Names,
+    allowance: crate::sip::access::Allowance,
     pressure: doorkeeper::Pressure,
     /// For REGISTERs of sources that have no tokens left.
     reserve: admission::Rate,

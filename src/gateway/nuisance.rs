@@ -6,7 +6,7 @@ use crate::call::{Refusal, ServiceRules};
 use crate::caller::{BlockAction, BlockEntry, HistoryKey, SLOW_ANSWER, SLOWED};
 use crate::event::{Caller, RefusalReason, What};
 use crate::redact::{Pii, masked_number};
-use crate::sip::door::Standing;
+use crate::sip::access::PeerClass;
 use crate::time::Now;
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ impl Gateway {
         }
         match self.block_list.of(now.wall, &key).map(|e| e.action) {
             Some(BlockAction::Block) => {
-                self.tallies.refusals.count(Standing::Trunk, Cause::Blocked);
+                self.tallies.refusals.count(PeerClass::Trunk, Cause::Blocked);
                 Err(Refusal::new(RefusalReason::Blocked, 603))
             }
             Some(BlockAction::Slow | BlockAction::Warn) | None => Ok(()),

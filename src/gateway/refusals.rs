@@ -1,6 +1,6 @@
 //! Who was turned away, by door and reason: counters only, for metrics and the health page.
 
-use crate::sip::door::Standing;
+use crate::sip::access::PeerClass;
 
 /// Why somebody was turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +79,8 @@ impl Cause {
     }
 }
 
-const DOORS: [(Standing, &str); 3] =
-    [(Standing::Trunk, "trunk"), (Standing::Seat, "seat"), (Standing::Stranger, "stranger")];
+const DOORS: [(PeerClass, &str); 3] =
+    [(PeerClass::Trunk, "trunk"), (PeerClass::Seat, "seat"), (PeerClass::Unknown, "stranger")];
 
 /// The counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,14 +88,14 @@ pub struct Refusals([[u64; Cause::ALL.len()]; DOORS.len()]);
 
 impl Refusals {
     /// One more.
-    pub fn count(&mut self, at: Standing, cause: Cause) {
+    pub fn count(&mut self, at: PeerClass, cause: Cause) {
         if let Some(n) = self.0.get_mut(at as usize).and_then(|door| door.get_mut(cause as usize)) {
             *n += 1;
         }
     }
 
     /// How many of one kind.
-    pub fn of(&self, at: Standing, cause: Cause) -> u64 {
+    pub fn of(&self, at: PeerClass, cause: Cause) -> u64 {
         self.0.get(at as usize).and_then(|door| door.get(cause as usize)).copied().unwrap_or_default()
     }
 

@@ -7,7 +7,7 @@ use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::event::{RegistrationFailure, What};
 use crate::id::SeatId;
-use crate::sip::door::Standing;
+use crate::sip::access::PeerClass;
 use crate::sip::registrar::named_by;
 use crate::sip::{Flow, Message, ServerTx};
 use crate::time::{Duration, Mono, Now};
@@ -83,18 +83,18 @@ impl Gateway {
                 if status >= 300 {
                     // A sender that has proved nothing has no room here: a copy is answered anew.
                     let cause = if status == 401 { Cause::Challenge } else { Cause::Registration };
-                    self.tallies.refusals.count(Standing::Stranger, cause);
+                    self.tallies.refusals.count(PeerClass::Unknown, cause);
                     self.endpoint.forget(tx);
                 }
             }
             Some(response) => {
-                self.tallies.refusals.count(Standing::Stranger, Cause::WrongPassword);
+                self.tallies.refusals.count(PeerClass::Unknown, Cause::WrongPassword);
                 if self.held.hold(registered.due, tx, response).is_err() {
                     self.endpoint.forget(tx);
                 }
             }
             None => {
-                self.tallies.refusals.count(Standing::Stranger, Cause::Silence);
+                self.tallies.refusals.count(PeerClass::Unknown, Cause::Silence);
                 self.endpoint.forget(tx);
             }
         }

@@ -9,9 +9,9 @@ use super::doorkeeper::user_of;
 use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::id::SeatId;
+use crate::sip::access::{PeerClass, outside_a_dialog};
 use crate::sip::digest::{Challenge, Proof};
-use crate::sip::door::{Standing, outside_a_dialog};
-use crate::sip::{Door, Flow, Message, Method, Outgoing, ServerTx, door};
+use crate::sip::{Door, Flow, Message, Method, Outgoing, ServerTx, access};
 use crate::time::{Mono, Now};
 
 /// What a request proved.
@@ -43,7 +43,7 @@ impl Gateway {
                 return Verdict::Seat(seat);
             }
         }
-        self.ask_password(now, flow, request, (Standing::Seat, &user))
+        self.ask_password(now, flow, request, (PeerClass::Seat, &user))
     }
 
     /// What a request proves by the password in it. Counts what it turns away.
@@ -52,7 +52,7 @@ impl Gateway {
         now: Now,
         flow: &Flow,
         request: &Message,
-        (at, user): (Standing, &str),
+        (at, user): (PeerClass, &str),
     ) -> Verdict {
         let (verdict, cause) = match self.registrar.judge(now.mono, *flow, request, user) {
             Proof::Seat(seat) => return Verdict::Seat(seat),
@@ -106,8 +106,8 @@ impl Gateway {
     /// Whether a method at this door must be proved before it is heard.
     pub(super) fn must_be_proved(&self, flow: &Flow, request: &Message) -> bool {
         let door = self.doors.who_says(flow, &self.registrar, &user_of(request));
-        let rule = request.method().map(|method| outside_a_dialog(Standing::from(&door), method));
-        rule == Some(door::Rule::Prove)
+        let rule = request.method().map(|method| outside_a_dialog(PeerClass::from(&door), method));
+        rule == Some(access::Rule::Prove)
     }
 
     /// A request outside any dialog that proved to be of this seat.

@@ -42,9 +42,9 @@ impl Gateway {
                 random.fork(),
             ),
             registrar: Registrar::new(config.sip.realm.clone(), start.accounts, random.fork())
-                .known_by(crate::sip::door::Names::new(&config.sip)),
+                .known_by(crate::sip::access::Names::new(&config.sip)),
             doors: doors(config),
-            names: crate::sip::door::Names::new(&config.sip),
+            names: crate::sip::access::Names::new(&config.sip),
             allowance: Default::default(),
             pressure: Default::default(),
             reserve: Rate::new(super::doorkeeper::RESERVE),
@@ -124,7 +124,7 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         crate::config::Codec::Pcmu => Codec::Pcmu,
     };
     PeerRules {
-        standing: crate::sip::door::Standing::Trunk,
+        standing: crate::sip::access::PeerClass::Trunk,
         codecs: trunk.codecs.iter().map(codec).collect(),
         dtmf: trunk.dtmf,
         session_expires: trunk.session_expires,

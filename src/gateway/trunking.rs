@@ -7,8 +7,8 @@ use crate::config::{Authenticate, Config};
 use crate::event::{RefusalReason, What};
 use crate::id::{LegId, Random, SeatId, TrunkId};
 use crate::redact::Secret;
+use crate::sip::access::PeerClass;
 use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
-use crate::sip::door::Standing;
 use crate::sip::locate::{Answer, Query};
 use crate::sip::trunk::{Asked, Input, Own, Profile, Reason};
 use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, ServerTx, Trunks, trunk};
@@ -283,7 +283,7 @@ impl Gateway {
             Proof::Malformed(_) => (Cause::Challenge, Some((now.mono, 400, Vec::new()))),
             Proof::Silence => (Cause::Silence, None),
         };
-        self.tallies.refusals.count(Standing::Trunk, cause);
+        self.tallies.refusals.count(PeerClass::Trunk, cause);
         match verdict {
             Some((due, status, asked)) => self.ask_trunk(now, tx, invite, (due, status, asked)),
             None => self.endpoint.forget(tx),

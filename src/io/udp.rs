@@ -1,6 +1,6 @@
 //! SIP over UDP: datagrams in batches, never waiting for a slow peer.
 
-use crate::sip::door::class;
+use crate::sip::access::class;
 use crate::sip::{Flow, Transport};
 use bytes::Bytes;
 use std::future::poll_fn;

@@ -1,7 +1,7 @@
 //! What the configuration says, in the words of SIP. The configuration lies below and knows nothing of SIP's types.
 
+use super::access::Source;
 use super::digest::Algorithm;
-use super::door::Source;
 use super::locate::{Place, Reach};
 use super::{Advertised, Transport};
 use crate::config;

@@ -1,5 +1,6 @@
 //! SIP: messages, transactions, dialogs, and the doors they come in by. Does not know what a call is.
 
+pub mod access;
 mod build;
 mod cause;
 mod configured;
@@ -7,7 +8,6 @@ pub mod demands;
 mod dialog;
 pub mod digest;
 mod display;
-pub mod door;
 mod endpoint;
 mod flow;
 mod framer;
@@ -39,11 +39,11 @@ pub mod trunk;
 mod uri;
 mod via;
 
+pub use access::{Door, Doors};
 pub use build::Outgoing;
 pub use cause::Cause;
 pub use dialog::{Dialog, Inside};
 pub(crate) use display::plain;
-pub use door::{Door, Doors};
 pub use endpoint::{
     Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judged, Judgement,
     Output, Shedding, contact, contact_answering, contact_asking, host, in_uri,

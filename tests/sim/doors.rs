@@ -8,8 +8,8 @@ use hotline_gateway::gateway::{Cause, Gateway, Input, Output, Start};
 use hotline_gateway::id::Random;
 use hotline_gateway::media;
 use hotline_gateway::redact::Secret;
+use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::sip::digest::{Algorithm, Challenge, SeatAccount};
-use hotline_gateway::sip::door::Standing;
 use hotline_gateway::sip::{Flow, Message, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
 
@@ -189,7 +189,7 @@ impl House {
         shed.sum()
     }
 
-    pub fn turned_away(&self, at: Standing, cause: Cause) -> u64 {
+    pub fn turned_away(&self, at: PeerClass, cause: Cause) -> u64 {
         self.gateway.counts().refusals.of(at, cause)
     }
 
@@ -273,7 +273,7 @@ fn a_stranger_is_refused_once_for_each_datagram_and_nothing_is_kept_of_it() {
     assert_eq!(house.gateway.counts().transactions, 0);
     assert!(house.waits(Duration::from_secs(64)).is_empty(), "nothing is ever repeated");
     assert!(house.refusals().is_empty(), "strangers are counters only");
-    assert!(house.turned_away(Standing::Stranger, Cause::Method) >= 18);
+    assert!(house.turned_away(PeerClass::Unknown, Cause::Method) >= 18);
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_source_that_floods_is_dropped_unread_and_a_good_caller_elsewhere_is_served(
         }
     }
     assert!((400..=700).contains(&answered), "200 at once and 20 a second, not {answered}");
-    assert!(house.turned_away(Standing::Stranger, Cause::Rate) > 19_000);
+    assert!(house.turned_away(PeerClass::Unknown, Cause::Rate) > 19_000);
     assert!(house.gateway.counts().transactions < 50, "only the good calls'");
 }
 
@@ -354,7 +354,7 @@ fn calls_that_are_never_acknowledged_hold_no_more_than_their_trunks_share() {
         served += usize::from(house.statuses(TRUNK, &invite).contains(&200));
     }
     assert_eq!(served, 16);
-    assert!(house.turned_away(Standing::Trunk, Cause::HalfOpen) > 30);
+    assert!(house.turned_away(PeerClass::Trunk, Cause::HalfOpen) > 30);
     let good = house.invite("13800000001", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &good), [100, 200]);
     house.waits(Duration::from_secs(70));

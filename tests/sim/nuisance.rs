@@ -4,7 +4,7 @@ use crate::doors::*;
 use hotline_gateway::caller::{BlockAction, BlockEntry, HistoryKey, HistorySecret};
 use hotline_gateway::event::{RefusalReason, What};
 use hotline_gateway::gateway::{BlockChange, Cause, Input};
-use hotline_gateway::sip::door::Standing;
+use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::time::{Duration, Now};
 
 const SECRET: [u8; 32] = [7; 32];
@@ -37,7 +37,7 @@ fn a_blocked_number_is_refused_with_a_record_until_it_expires_or_is_removed_and_
     let invite = house.invite("13800000000", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &invite), [100, 603]);
     assert_eq!(house.refusals(), [(RefusalReason::Blocked, 603)]);
-    assert_eq!(house.turned_away(Standing::Trunk, Cause::Blocked), 1);
+    assert_eq!(house.turned_away(PeerClass::Trunk, Cause::Blocked), 1);
     let other = house.invite("13800000001", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &other), [100, 200]);
     house.waits(Duration::from_secs(3600));

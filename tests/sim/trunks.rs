@@ -8,8 +8,8 @@ use hotline_gateway::event::*;
 use hotline_gateway::gateway::{Cause, Input, TrunkCounts};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::Message;
+use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::sip::digest::Challenge;
-use hotline_gateway::sip::door::Standing;
 use hotline_gateway::time::Duration;
 use std::net::SocketAddr;
 
@@ -367,7 +367,7 @@ fn a_trunk_whose_calls_hold_its_share_is_shed_with_a_record_and_others_are_serve
         w.peer_says(at(FIRST), invite(&format!("c{n}"), &long));
         w.run(MS(55));
     }
-    let shed = w.counts().refusals.of(Standing::Trunk, Cause::Share);
+    let shed = w.counts().refusals.of(PeerClass::Trunk, Cause::Share);
     assert!(shed > 50, "{shed}");
     let recorded = w.journal.iter().filter(|e| matches!(&e.what, What::CallRefused(r) if r.sip_code == 503));
     assert!(recorded.count() as u64 >= shed, "the half-open ones besides");

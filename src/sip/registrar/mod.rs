@@ -18,8 +18,8 @@ pub use binding::Binding;
 pub use held::{HELD, Held};
 pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
 
+use super::access::Names;
 use super::digest::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
-use super::door::Names;
 use super::{Flow, Message, Origin, Outgoing, Scheme, Uri};
 use crate::event::RegistrationFailure;
 use crate::id::{Random, SeatId};

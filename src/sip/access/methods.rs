@@ -7,21 +7,21 @@ use crate::sip::{Method, option_tag};
 
 /// What kind of peer stands at a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
+pub enum PeerClass {
     /// A trunk, known by where it comes from.
     Trunk,
     /// A seat, registered there or with its fixed place there.
     Seat,
     /// Anybody else.
-    Stranger,
+    Unknown,
 }
 
-impl From<&Door> for Standing {
-    fn from(door: &Door) -> Standing {
+impl From<&Door> for PeerClass {
+    fn from(door: &Door) -> PeerClass {
         match door {
-            Door::Trunk(_) => Standing::Trunk,
-            Door::Seat(_) => Standing::Seat,
-            Door::Stranger => Standing::Stranger,
+            Door::Trunk(_) => PeerClass::Trunk,
+            Door::Seat(_) => PeerClass::Seat,
+            Door::Unknown => PeerClass::Unknown,
         }
     }
 }
@@ -40,10 +40,10 @@ pub enum Rule {
 }
 
 /// The rule for a request outside any dialog.
-pub fn outside_a_dialog(at: Standing, method: &Method) -> Rule {
+pub fn outside_a_dialog(at: PeerClass, method: &Method) -> Rule {
     use Method as M;
+    use PeerClass::{Seat, Trunk, Unknown};
     use Rule::{Prove, Refuse, Register, Take};
-    use Standing::{Seat, Stranger, Trunk};
     match (method, at) {
         // Whoever has the password may register, from wherever.
         (M::Register, _) => Register,
@@ -53,21 +53,21 @@ pub fn outside_a_dialog(at: Standing, method: &Method) -> Rule {
         // A trunk brings calls. A seat makes them when it has proved itself. Nobody else does.
         (M::Invite, Trunk) => Take,
         (M::Invite, Seat) => Prove,
-        (M::Invite, Stranger) => Refuse(403),
+        (M::Invite, Unknown) => Refuse(403),
 
         // Transfers and feature subscriptions are a seat's; a carrier's REFER would dial out on our account.
         (M::Refer | M::Subscribe, Seat) => Prove,
         (M::Refer | M::Subscribe, Trunk) => Refuse(405),
-        (M::Refer | M::Subscribe, Stranger) => Refuse(403),
+        (M::Refer | M::Subscribe, Unknown) => Refuse(403),
 
         // Only inside a dialog do these mean anything.
         (M::Bye | M::Update | M::Info | M::Prack, _) => Refuse(481),
         (M::Notify, Seat) => Refuse(481),
         (M::Notify, Trunk) => Refuse(405),
-        (M::Notify, Stranger) => Refuse(403),
+        (M::Notify, Unknown) => Refuse(403),
 
         // We keep no presence and carry no text.
-        (M::Publish, Stranger) => Refuse(403),
+        (M::Publish, Unknown) => Refuse(403),
         (M::Publish | M::Message, _) => Refuse(405),
 
         // Not methods of a new request at all.
@@ -77,41 +77,41 @@ pub fn outside_a_dialog(at: Standing, method: &Method) -> Rule {
 }
 
 /// The rule for a request inside a dialog of ours, by whose leg the dialog belongs to.
-pub fn inside_a_dialog(at: Standing, method: &Method) -> Rule {
+pub fn inside_a_dialog(at: PeerClass, method: &Method) -> Rule {
     use Method as M;
     use Rule::{Refuse, Take};
     match (method, at) {
         (M::Invite | M::Ack | M::Bye | M::Cancel, _) => Take,
         (M::Options | M::Update | M::Info | M::Prack, _) => Take,
         // A transfer is a seat's to ask for.
-        (M::Refer | M::Notify | M::Subscribe, Standing::Seat) => Take,
+        (M::Refer | M::Notify | M::Subscribe, PeerClass::Seat) => Take,
         (M::Other(_), _) => Refuse(501),
         _ => Refuse(405),
     }
 }
 
 /// The Allow header of an answer to one who stands there (RFC 3261 section 20.5).
-pub fn allowed(at: Standing) -> &'static str {
+pub fn allowed(at: PeerClass) -> &'static str {
     match at {
-        Standing::Trunk => "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK",
-        Standing::Seat => {
+        PeerClass::Trunk => "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK",
+        PeerClass::Seat => {
             "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REGISTER, REFER, NOTIFY, SUBSCRIBE"
         }
-        Standing::Stranger => "REGISTER, OPTIONS",
+        PeerClass::Unknown => "REGISTER, OPTIONS",
     }
 }
 
 /// The option tags one who stands there may require of us (RFC 3261 section 19.2): naming another dialog is for seats
 /// (RFC 3891).
-pub fn option_tags(at: Standing) -> Vec<&'static str> {
-    option_tag::KNOWN.into_iter().filter(|tag| at == Standing::Seat || *tag != "replaces").collect()
+pub fn option_tags(at: PeerClass) -> Vec<&'static str> {
+    option_tag::KNOWN.into_iter().filter(|tag| at == PeerClass::Seat || *tag != "replaces").collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [Standing; 3] = [Standing::Trunk, Standing::Seat, Standing::Stranger];
+    const ALL: [PeerClass; 3] = [PeerClass::Trunk, PeerClass::Seat, PeerClass::Unknown];
 
     fn every_method() -> Vec<Method> {
         let mut all: Vec<Method> = rsip::Method::all().iter().cloned().map(Method::from).collect();
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_stranger_is_heard_with_register_and_options_and_nothing_else() {
         for method in every_method() {
-            let heard = !matches!(outside_a_dialog(Standing::Stranger, &method), Rule::Refuse(_));
+            let heard = !matches!(outside_a_dialog(PeerClass::Unknown, &method), Rule::Refuse(_));
             assert_eq!(heard, matches!(method, Method::Register | Method::Options), "{method}");
         }
     }
@@ -130,15 +130,15 @@ mod tests {
     #[test]
     fn a_trunk_never_asks_us_to_dial() {
         for method in [Method::Refer, Method::Subscribe, Method::Publish, Method::Message, Method::Notify] {
-            assert_eq!(outside_a_dialog(Standing::Trunk, &method), Rule::Refuse(405), "{method}");
-            assert_eq!(inside_a_dialog(Standing::Trunk, &method), Rule::Refuse(405), "{method}");
+            assert_eq!(outside_a_dialog(PeerClass::Trunk, &method), Rule::Refuse(405), "{method}");
+            assert_eq!(inside_a_dialog(PeerClass::Trunk, &method), Rule::Refuse(405), "{method}");
         }
     }
 
     #[test]
     fn what_a_seat_begins_it_must_prove() {
         for method in [Method::Invite, Method::Refer, Method::Subscribe] {
-            assert_eq!(outside_a_dialog(Standing::Seat, &method), Rule::Prove, "{method}");
+            assert_eq!(outside_a_dialog(PeerClass::Seat, &method), Rule::Prove, "{method}");
         }
     }
 
@@ -157,9 +157,9 @@ mod tests {
             let named: Vec<&str> = allowed(at).split(", ").collect();
             for method in every_method() {
                 let heard = !matches!(outside_a_dialog(at, &method), Rule::Refuse(_))
-                    || !matches!(inside_a_dialog(at, &method), Rule::Refuse(_)) && at != Standing::Stranger;
+                    || !matches!(inside_a_dialog(at, &method), Rule::Refuse(_)) && at != PeerClass::Unknown;
                 // REGISTER is heard from a trunk's address too, but it is not the trunk that sends it.
-                let expected = heard && !(method == Method::Register && at == Standing::Trunk);
+                let expected = heard && !(method == Method::Register && at == PeerClass::Trunk);
                 assert_eq!(named.contains(&method.as_str()), expected, "{method} for {at:?}");
             }
         }

@@ -65,10 +65,10 @@ fn a_trunk_is_known_by_address_and_where_said_by_transport_and_port() {
     let who = |flow: Flow| d.who(&flow, &nobody);
     assert_eq!(who(from("198.51.100.77:1234")), trunk("carrier"));
     assert_eq!(who(from("[::ffff:198.51.100.77]:1234")), trunk("carrier"));
-    assert_eq!(who(from("198.51.101.77:1234")), Door::Stranger);
+    assert_eq!(who(from("198.51.101.77:1234")), Door::Unknown);
     assert_eq!(who(from("203.0.113.9:5062")), trunk("pbx"));
-    assert_eq!(who(from("203.0.113.9:5060")), Door::Stranger);
-    assert_eq!(who(from("[2001:db8::1]:9")), Door::Stranger);
+    assert_eq!(who(from("203.0.113.9:5060")), Door::Unknown);
+    assert_eq!(who(from("[2001:db8::1]:9")), Door::Unknown);
     assert_eq!(who(Flow { transport: Transport::Tcp, ..from("[2001:db8::1]:9") }), trunk("stream"));
 }
 
@@ -99,7 +99,7 @@ fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
     assert_eq!(d.who(&tls(1, "203.0.113.9:4000"), &nobody), trunk("wide"), "gone with its connection");
     let mut alone = Doors::default();
     alone.add_certified("pbx".into(), names(), vec![source("203.0.113.9")]);
-    assert_eq!(alone.who(&from("203.0.113.9:5060"), &nobody), Door::Stranger, "an address is no certificate");
+    assert_eq!(alone.who(&from("203.0.113.9:5060"), &nobody), Door::Unknown, "an address is no certificate");
     assert!(!alone.knows(&from("203.0.113.9:5060"), &nobody));
 }
 
@@ -126,10 +126,10 @@ fn a_seat_is_behind_the_flow_it_registered_on_and_no_other() {
     let mut registrar = registered(&[("1001", desk)]);
     assert_eq!(d.who(&desk, &registrar), seat("1001"));
     assert_eq!(d.who_says(&desk, &registrar, "boss"), seat("1001"), "whatever it says of itself");
-    assert_eq!(d.who(&other, &registrar), Door::Stranger);
-    assert_eq!(d.who_says(&other, &registrar, "1001"), Door::Stranger, "a name is no proof");
+    assert_eq!(d.who(&other, &registrar), Door::Unknown);
+    assert_eq!(d.who_says(&other, &registrar, "1001"), Door::Unknown, "a name is no proof");
     registrar.flow_closed(desk);
-    assert_eq!(d.who(&desk, &registrar), Door::Stranger);
+    assert_eq!(d.who(&desk, &registrar), Door::Unknown);
 }
 
 #[test]
@@ -137,15 +137,15 @@ fn a_name_chooses_among_the_seats_of_one_flow() {
     let mut d = Doors::default();
     let shared = from("203.0.113.5:40001");
     let registrar = registered(&[("1001", shared), ("1002", shared)]);
-    assert_eq!(d.who(&shared, &registrar), Door::Stranger);
+    assert_eq!(d.who(&shared, &registrar), Door::Unknown);
     assert_eq!(d.who_says(&shared, &registrar, "1002"), seat("1002"));
-    assert_eq!(d.who_says(&shared, &registrar, "1003"), Door::Stranger);
+    assert_eq!(d.who_says(&shared, &registrar, "1003"), Door::Unknown);
     for name in ["2001", "2002"] {
         d.add_seat(name.into(), Source { port: Some(6000), ..source("127.0.0.1") });
     }
     let fixed = from("127.0.0.1:6000");
     assert_eq!(d.who_says(&fixed, &registrar, "2002"), seat("2002"));
-    assert_eq!(d.who_says(&fixed, &registrar, "1002"), Door::Stranger, "registered elsewhere");
+    assert_eq!(d.who_says(&fixed, &registrar, "1002"), Door::Unknown, "registered elsewhere");
 }
 
 #[test]
@@ -188,9 +188,9 @@ fn a_fixed_phone_is_known_at_its_contact_and_a_stream_from_any_port() {
     };
     d.add_contact("1001".into(), &contact(config::Transport::Udp));
     assert_eq!(d.who(&from("203.0.113.9:5062"), &nobody), seat("1001"));
-    assert_eq!(d.who(&from("203.0.113.9:5063"), &nobody), Door::Stranger);
+    assert_eq!(d.who(&from("203.0.113.9:5063"), &nobody), Door::Unknown);
     let stream = Flow { transport: Transport::Tcp, ..from("203.0.113.9:50000") };
-    assert_eq!(d.who(&stream, &nobody), Door::Stranger);
+    assert_eq!(d.who(&stream, &nobody), Door::Unknown);
     d.add_contact("1002".into(), &contact(config::Transport::Tcp));
     assert_eq!(d.who(&stream, &nobody), seat("1002"));
     assert!(d.knows(&stream, &nobody));
@@ -206,7 +206,7 @@ fn who_was_at_the_end_of_a_lost_connection_is_known_with_what_he_proved_and_wher
     let lost = Flow { transport: Transport::Tls, connection: Some(7), ..from("198.51.100.1:40000") };
     d.connected(lost, names.clone());
     d.disconnected(&lost);
-    assert_eq!(d.who(&lost, &nobody), Door::Stranger, "what is lost gives no right");
+    assert_eq!(d.who(&lost, &nobody), Door::Unknown, "what is lost gives no right");
     assert_eq!((d.trunk_behind(&lost), d.names_proved(&lost)), (Some(&"carrier".into()), &names[..]));
     let without = Flow { connection: Some(8), ..lost };
     assert_eq!((d.trunk_behind(&without), d.names_proved(&without)), (None, &[][..]));

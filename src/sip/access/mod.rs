@@ -18,7 +18,7 @@ mod tests;
 pub use allowance::{Allowance, FACTOR};
 pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
 pub use class::{Class, class, is_register, nonces_of_register};
-pub use methods::{Rule, Standing, allowed, inside_a_dialog, option_tags, outside_a_dialog};
+pub use methods::{PeerClass, Rule, allowed, inside_a_dialog, option_tags, outside_a_dialog};
 pub use names::Names;
 pub use source::{Prefix, Source};
 
@@ -39,7 +39,7 @@ pub enum Door {
     /// A seat, registered on this flow or with its fixed place there.
     Seat(SeatId),
     /// Nobody we know.
-    Stranger,
+    Unknown,
 }
 
 /// Who is known at one source.
@@ -162,7 +162,7 @@ impl Doors {
 
     /// Who is behind `flow`, by nothing but the flow. Where a trunk and seats share it, the trunk, because it has
     /// the lesser rights: whoever is taken for a trunk by mistake can call in, whoever is taken for a seat could call
-    /// out. Where several seats share it, [`Door::Stranger`]: use [`Doors::who_says`].
+    /// out. Where several seats share it, [`Door::Unknown`]: use [`Doors::who_says`].
     pub fn who(&self, flow: &Flow, registrar: &Registrar) -> Door {
         self.resolve(flow, registrar, None)
     }
@@ -251,7 +251,7 @@ impl Doors {
         let mut seats = registrar.seats_on(flow).chain(fixed);
         match seats.next() {
             Some(only) if seats.all(|other| other == only) => Door::Seat(only.clone()),
-            _ => Door::Stranger,
+            _ => Door::Unknown,
         }
     }
 
