@@ -5,7 +5,7 @@ use bytes::Bytes;
 use criterion::Criterion;
 use hotline_gateway::id::Random;
 use hotline_gateway::sip::{
-    Endpoint, EndpointConfig, Flow, Happened, Message, Method, Outgoing, Output, Transport,
+    Endpoint, EndpointConfig, Flow, Message, Method, Outgoing, Output, TransactionEvent, Transport,
 };
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
 use std::hint::black_box;
@@ -46,7 +46,7 @@ impl World {
         world
     }
 
-    fn hear(&mut self, flow: Flow, bytes: Bytes) -> Option<Happened> {
+    fn hear(&mut self, flow: Flow, bytes: Bytes) -> Option<TransactionEvent> {
         self.endpoint.receive(self.now, flow, bytes, &mut self.out)
     }
 
@@ -63,7 +63,9 @@ impl World {
     }
 
     fn answer_trunk(&mut self, bytes: Bytes, statuses: &[u16]) {
-        let Some(Happened::Request { tx, request, .. }) = self.hear(self.trunk, bytes) else { return };
+        let Some(TransactionEvent::Request { tx, request, .. }) = self.hear(self.trunk, bytes) else {
+            return;
+        };
         for status in statuses {
             let response = Outgoing::response(&request, *status, Some("ours"));
             self.endpoint.respond(self.now, tx, response, &mut self.out);

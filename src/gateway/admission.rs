@@ -1,262 +1,277 @@
-//! Who may begin a call: every INVITE from a known trunk ends here in a call or in a recorded refusal.
+//! What becomes of each new request before anything is kept of it, and what may be answered to whom.
+//!
+//! The rules are elsewhere: which peer a source is in `sip::access`, which methods are heard from it in the table of methods,
+//! how many calls a trunk may bring in its profile. Here they are asked in order.
 
-use super::doorkeeper::user_of;
-use super::durable::Then;
-use super::refusals::Cause;
-use super::{Duty, Gateway, Output};
-use crate::call::{self, Arrival, Cx, Refusal, Story};
-use crate::caller::HistoryKey;
-use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
-use crate::id::{CallId, LegId, SeatId, TrunkId};
-use crate::sip::access::PeerClass;
-use crate::sip::{Door, Flow, Message, Outgoing, ServerTx, Shedding};
-use crate::time::{Duration, Mono, Now};
+use super::inside::{Comes, Peers};
+use super::refusals::{Cause, Refusals};
+use super::trunking::Trunking;
+use super::{Duty, Gateway, Output, Trunk};
+use crate::id::TrunkId;
+use crate::sip::access::{
+    Class, Names, PeerClass, Rule, allowed, class, is_register, nonces_of_register, option_tags,
+    outside_a_dialog,
+};
+use crate::sip::registrar::named_by;
+use crate::sip::{Flow, Holding, Judged, Judgement, Message, Method, PeerId, Shedding, Transport, demands};
+use crate::time::{Mono, Now};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
-/// New calls a second on one trunk: a token bucket one second deep.
-#[derive(Debug)]
-pub struct Rate {
-    per_second: u32,
-    tokens: f64,
-    at: Mono,
+/// How much there is to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Pressure {
+    /// More comes than can be read.
+    pub(super) flooded: bool,
+    /// No media socket can be opened.
+    pub(super) media_short: bool,
+    /// The event loop is behind with what those we know bring.
+    pub(super) overloaded: bool,
+    /// The journal is behind.
+    pub(super) journal_backed_up: bool,
 }
 
-impl Rate {
-    /// A full bucket.
-    pub fn new(per_second: u32) -> Rate {
-        Rate { per_second, tokens: f64::from(per_second), at: Mono(0) }
-    }
-
-    /// What it is filled with.
-    pub(super) fn per_second(&self) -> u32 {
-        self.per_second
-    }
-
-    pub(super) fn take(&mut self, now: Mono) -> bool {
-        let limit = f64::from(self.per_second);
-        let since: Duration = now.since(self.at);
-        self.tokens = (self.tokens + since.as_secs_f64() * limit).min(limit);
-        self.at = now;
-        let granted = self.tokens >= 1.0;
-        if granted {
-            self.tokens -= 1.0;
+impl Pressure {
+    /// What speaks against one more call of a trunk that is, or is no more, within its rate.
+    pub(super) fn objects(self, within_rate: bool) -> Option<Cause> {
+        match within_rate {
+            false => Some(Cause::CallRate),
+            true if self.overloaded || self.journal_backed_up => Some(Cause::Overload),
+            true => None,
         }
-        granted
     }
 }
 
-/// New calls a second of one trunk that are read: four times what it may bring, and never fewer than what costs
-/// little. Between its rate and this each is refused and counted in a record; beyond it they are lost as if on the way.
-pub(super) fn readable(calls_per_second: u32) -> u32 {
-    calls_per_second.saturating_mul(4).max(1_000)
+/// The parts of the gateway that judge a request.
+pub(super) struct Admission<'a> {
+    pub(super) now: Now,
+    pub(super) peers: Peers<'a>,
+    pub(super) names: &'a Names,
+    pub(super) trunks: &'a mut HashMap<TrunkId, Trunk>,
+    pub(super) trunking: &'a Trunking,
+    pub(super) refusals: &'a mut Refusals,
+    pub(super) pressure: Pressure,
+    pub(super) duty: Duty,
+    /// The user of a REGISTER that named a host which is not ours.
+    pub(super) misnamed: Option<String>,
 }
 
-/// Calls of one trunk that may be answered and not acknowledged at one time: what it brings in two seconds. An ACK
-/// takes one round trip, so that only a peer that sends none gets here; each such call holds its port for 64*T1. At
-/// the limit a new call is refused with 503 and a record.
-pub(super) fn half_open(calls_per_second: u32) -> u32 {
-    calls_per_second.saturating_mul(2).max(16)
+/// Live transactions the seats behind one address may hold: those of some hundred phones that register and call in one
+/// half-minute.
+const SEATS_SHARE: usize = 8_192;
+
+/// Live transactions one unknown source may hold: the registrations of an office of phones that come back at once.
+const UNKNOWN_SHARE: usize = 1_024;
+
+/// REGISTERs a second of all sources together that are read although their own source has no tokens left: a fleet of 200
+/// phones that comes back within a second during a flood in its name. Each costs a parsing and one challenge.
+pub(super) const RESERVE: u32 = 200;
+
+/// Octets a transaction of theirs may have been begun by, on average.
+const OCTETS_EACH: usize = 4_096;
+
+/// Live transactions one address of a trunk may hold: an INVITE, a BYE and two more for each call of the half-minute a
+/// transaction is kept. Never fewer than what costs little, never more than three quarters of all there may be.
+fn trunks_share(calls_per_second: u32) -> usize {
+    (calls_per_second as usize).saturating_mul(4 * 32).clamp(4_096, 98_304)
+}
+
+impl Admission<'_> {
+    /// What becomes of a request.
+    pub(super) fn judge(&mut self, flow: &Flow, request: &Message, judged: Judged) -> Judgement {
+        let Some(method) = request.method() else { return Judgement::Admit };
+        let peer = self.peers.access.identify_user(flow, self.peers.registrar, &user_of(request));
+        let at = PeerClass::from(&peer);
+        match judged {
+            Judged::New(holding) => match self.judge_for(&peer, flow, method, request) {
+                Judgement::Admit => self.within_share(&peer, request, holding),
+                judgement => judgement,
+            },
+            // An ACK cannot be asked for a password, nor answered; what it acknowledges is repeated until the peer's comes.
+            Judged::Ack => match self.peers.inside(flow, request) {
+                Some(Comes::FromPeer) | None => Judgement::Admit,
+                Some(Comes::Unproved(_) | Comes::FromElsewhere) => {
+                    self.refusals.count(at, Cause::Source);
+                    Judgement::PassOver
+                }
+            },
+            Judged::Cancel(invited) if self.peers.may_cancel(flow, &invited) => Judgement::Admit,
+            Judged::Cancel(_) => self.refuse(at, Cause::Source, 481, Vec::new()),
+        }
+    }
+
+    /// A source that holds its share already gets no further transaction; what belongs to its calls has a quarter more.
+    fn within_share(&mut self, peer: &PeerId, request: &Message, holding: Holding) -> Judgement {
+        let share = match peer {
+            PeerId::Trunk(trunk) => {
+                self.trunks.get(trunk).map_or(UNKNOWN_SHARE, |t| trunks_share(t.calls_per_second()))
+            }
+            PeerId::Seat(_) => SEATS_SHARE,
+            PeerId::Unknown => UNKNOWN_SHARE,
+        };
+        let begins = request.to_tag().is_none();
+        let share = if begins { share } else { share + share / 4 };
+        if holding.transactions < share && holding.octets < share * OCTETS_EACH {
+            return Judgement::Admit;
+        }
+        self.refusals.count(PeerClass::from(peer), Cause::Share);
+        match request.method() {
+            Some(Method::Invite) if begins => Judgement::Shed(Shedding::Singly),
+            _ => Judgement::PassOver,
+        }
+    }
+
+    fn judge_for(&mut self, peer: &PeerId, flow: &Flow, method: &Method, request: &Message) -> Judgement {
+        let at = PeerClass::from(peer);
+        if request.to_tag().is_some() {
+            return match self.peers.inside(flow, request) {
+                Some(Comes::FromPeer | Comes::Unproved(_)) => Judgement::Admit,
+                Some(Comes::FromElsewhere) => self.refuse(at, Cause::Source, 481, Vec::new()),
+                // Nothing is kept of a question about a dialog that is not ours, whoever asks.
+                None => self.refuse(at, Cause::Dialog, 481, Vec::new()),
+            };
+        }
+        if let Rule::Refuse(status) = outside_a_dialog(at, method) {
+            let cause = if status == 481 { Cause::Dialog } else { Cause::Method };
+            return self.refuse(at, cause, status, listed(at, status));
+        }
+        // A trunk calls its service numbers under what host it likes. Who registers is asked alike wherever it comes from:
+        // once it has, it is a seat, and would be refused what it was granted.
+        let any_host = at == PeerClass::Trunk && *method != Method::Register;
+        if !any_host && !self.names.are_asked(flow, request) {
+            self.misnamed = (*method == Method::Register).then(|| named_by(request));
+            return self.refuse(at, Cause::Host, 404, Vec::new());
+        }
+        // Whoever asks for what nobody here can do hears so before anything is looked up or kept.
+        if matches!(method, Method::Register | Method::Options)
+            && let Some((status, header)) = demands::unmet(request)
+        {
+            let header = header.into_iter().map(|(name, value)| (name, Cow::Owned(value)));
+            return Judgement::Answer(status, header.collect());
+        }
+        match (peer, method) {
+            // Until its password is proved it is no call, and spends nothing of what the trunk may bring.
+            (PeerId::Trunk(trunk), Method::Invite) if self.trunking.asks_password(trunk) => Judgement::Admit,
+            (PeerId::Trunk(trunk), Method::Invite) => self.judge_call(trunk),
+            // Nor is anything kept of the question whether we are there.
+            (_, Method::Options) if self.duty == Duty::Serving => Judgement::Answer(200, told(at)),
+            (_, Method::Options) => Judgement::Answer(503, Vec::new()),
+            _ => Judgement::Admit,
+        }
+    }
+
+    /// A new call of a trunk: within its rate it is served, above it is shed.
+    fn judge_call(&mut self, trunk: &TrunkId) -> Judgement {
+        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(self.now.mono));
+        let Some(cause) = self.pressure.objects(within) else { return Judgement::Admit };
+        self.refusals.count(PeerClass::Trunk, cause);
+        // What a trunk brings beyond its rate, or a sender in its name, must not fill the disk.
+        Judgement::Shed(if within { Shedding::Singly } else { Shedding::InBulk })
+    }
+
+    fn refuse(
+        &mut self,
+        at: PeerClass,
+        cause: Cause,
+        status: u16,
+        headers: Vec<(&'static str, Cow<'static, str>)>,
+    ) -> Judgement {
+        self.refusals.count(at, cause);
+        Judgement::Answer(status, headers)
+    }
+}
+
+/// The user a request says it comes from.
+pub(super) fn user_of(request: &Message) -> String {
+    request.from().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default()
+}
+
+fn listed(at: PeerClass, status: u16) -> Vec<(&'static str, Cow<'static, str>)> {
+    match status {
+        405 | 501 => told(at),
+        _ => Vec::new(),
+    }
+}
+
+/// What we can do, for whoever asks by OPTIONS (RFC 3261 section 11.2) or uses a method we do not hear.
+fn told(at: PeerClass) -> Vec<(&'static str, Cow<'static, str>)> {
+    let supported = option_tags(at).join(", ");
+    vec![("Allow", allowed(at).into()), ("Accept", "application/sdp".into()), ("Supported", supported.into())]
 }
 
 impl Gateway {
-    /// An INVITE outside any dialog.
-    pub(super) fn invited(
-        &mut self,
-        now: Now,
-        tx: ServerTx,
-        flow: Flow,
-        invite: Message,
-        out: &mut Vec<Output>,
-    ) {
-        let trunk = match self.doors.who(&flow, &self.registrar) {
-            Door::Trunk(trunk) => trunk,
-            // Not a citizen's call: a seat's was proved and went elsewhere, a stranger's was refused before.
-            Door::Seat(_) | Door::Unknown => {
-                self.tallies.strangers += 1;
-                let response = Outgoing::response(&invite, 403, Some(&self.random.token()));
-                return self.endpoint.respond(now, tx, response, &mut self.wire);
+    /// Whether a packet is to be read at all. Asked before parsing; of its bytes only the first are looked at.
+    pub(super) fn is_heard(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
+        let class = class(bytes);
+        let (at, cause) = match self.access.identify(flow, &self.registrar) {
+            PeerId::Trunk(trunk) if class == Class::NewCall => {
+                let heard = self.trunks.get_mut(&trunk).is_none_or(|t| t.readable.take(now));
+                (PeerClass::Trunk, (!heard).then_some(Cause::Rate))
+            }
+            PeerId::Trunk(_) => (PeerClass::Trunk, None),
+            _ if self.trunking.trunks.reaches(flow) => (PeerClass::Trunk, None),
+            _ if self.access.knows(flow, &self.registrar) => {
+                let heard = matches!(class, Class::InProgress | Class::Cancel)
+                    || self.access.admit_seat(now, flow.remote.ip());
+                (PeerClass::Seat, (!heard).then_some(Cause::Rate))
+            }
+            _ if (self.pressure.overloaded || self.pressure.flooded) && class == Class::NewCall => {
+                (PeerClass::Unknown, Some(Cause::Overload))
+            }
+            _ => {
+                let heard =
+                    self.access.admit(now, flow, &self.registrar) || self.may_register(now, flow, bytes);
+                (PeerClass::Unknown, (!heard).then_some(Cause::Rate))
             }
         };
-        if !self.trunk_proved(now, tx, &flow, &invite, &trunk) {
-            return;
+        if let Some(cause) = cause {
+            self.tallies.shed_before_parsing += 1;
+            self.tallies.refusals.count(at, cause);
+            return false;
         }
-        let objection = self.objects_to_proved(now, &trunk);
-        if objection == Some(Cause::CallRate) {
-            self.count_shed(now, &trunk);
-            return self.turn_away(now, tx, &invite, Refusal::new(RefusalReason::Overload, 503));
+        // One we know earns too: his Via may have the answer go to another port of his, which nobody knows.
+        if flow.transport == Transport::Udp {
+            self.allowance.earn(now, flow.remote.ip(), bytes.len());
         }
-        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
-        let leg = LegId::new(now.wall, &mut self.random);
-        let received = call::received(&invite, flow, &trunk, identity, leg);
-        let call = CallId::new(now.wall, &mut self.random);
-        let history = HistoryKey::of(&received.caller, &self.history_key);
-        let peer = self.rules.trunk(&trunk);
-        let welcome = self.nuisance(now, &received.caller, history, out);
-        let overload = || Refusal::new(RefusalReason::Overload, 503);
-        let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
-        let admitted = welcome.and_then(|()| call::read_scheme(&invite));
-        let admitted = admitted.and_then(|()| self.admit(&trunk, &received));
-        let admitted = admitted.and_then(|()| call::read_arrival((&invite, &flow), &peer, &self.rules));
-        match admitted {
-            Ok(offer) => {
-                let marks = self.marks_of(now, history);
-                let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history, marks };
-                self.begin_call(now, arrival, out);
+        true
+    }
+
+    /// Whether these bytes are a REGISTER that is read although its source has no tokens left: false datagrams with an
+    /// office's address must not keep its phones out. A phone's first REGISTER has the reserve of all sources; its second
+    /// has a nonce of ours for its source, which who writes a false address does not hear.
+    fn may_register(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
+        if !is_register(bytes) {
+            return false;
+        }
+        let mut nonces = nonces_of_register(bytes);
+        match nonces.any(|nonce| self.registrar.made(now, flow, nonce)) {
+            true => self.access.admit_answer(now, flow.remote.ip()),
+            false => self.reserve.take(now),
+        }
+    }
+
+    /// Whether an answer may leave: to one we know always, to an unproved source within its allowance.
+    pub(super) fn may_answer(&mut self, now: Mono, flow: &Flow, bytes: &[u8]) -> bool {
+        let is_answer = bytes.starts_with(b"SIP/2.0 ");
+        if flow.transport != Transport::Udp || !is_answer || self.knows(flow) {
+            return true;
+        }
+        let enough = self.allowance.spend(now, flow.remote.ip(), bytes.len());
+        if !enough {
+            self.tallies.refusals.count(PeerClass::Unknown, Cause::Amplification);
+        }
+        enough
+    }
+
+    /// Hands out what the endpoint wants sent, in order with everything else.
+    pub(super) fn flush(&mut self, now: Now, out: &mut Vec<Output>) {
+        let mut wire = std::mem::take(&mut self.wire);
+        for crate::sip::Output::Send { flow, bytes } in wire.drain(..) {
+            if self.may_answer(now.mono, &flow, &bytes) {
+                self.tap(now, true, &flow, &bytes, out);
+                out.push(Output::Send { flow, bytes });
             }
-            Err(refusal) => self.refuse(now, call, tx, &invite, (received, history), refusal, out),
         }
-    }
-
-    /// What speaks against a call that has proved to be its trunk's. The rate of such a trunk is that of its proved calls;
-    /// calls of other trunks were judged before they had a transaction.
-    fn objects_to_proved(&mut self, now: Now, trunk: &TrunkId) -> Option<Cause> {
-        if !self.trunking.asks_password(trunk) {
-            return None;
-        }
-        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
-        let cause = self.pressure.objects(within)?;
-        self.tallies.refusals.count(PeerClass::Trunk, cause);
-        Some(cause)
-    }
-
-    /// What only the gateway as a whole can tell.
-    fn admit(&mut self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
-        use RefusalReason::*;
-        if self.duty != Duty::Serving {
-            return Err(Refusal::new(Draining, 503));
-        }
-        if self.trunks.get(trunk).is_some_and(|t| t.in_use >= t.channels) {
-            return Err(Refusal::new(NoChannel, 503));
-        }
-        if self.trunks.get(trunk).is_some_and(|t| t.half_open >= t.most_half_open) {
-            self.tallies.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
-            return Err(Refusal::new(Overload, 503));
-        }
-        if self.calls.len() >= self.most_calls {
-            return Err(Refusal::new(Overload, 503));
-        }
-        let Some(service) = self.services.get(&received.service_number) else {
-            return Err(Refusal::new(UnknownService, 404));
-        };
-        let speaks = self.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
-        if !speaks && self.acd.is_full(&service.queue) {
-            return Err(Refusal::new(QueueFull, 503));
-        }
-        Ok(())
-    }
-
-    /// An INVITE that was shed: a trunk's has a record of its own, or is counted in one of many; that of an unknown
-    /// source, or of a trunk that has yet to prove itself, is only answered.
-    pub(super) fn shed(
-        &mut self,
-        now: Now,
-        flow: Flow,
-        invite: &Message,
-        (answer, told): (crate::sip::Output, Shedding),
-        out: &mut Vec<Output>,
-    ) {
-        let door = self.doors.who_says(&flow, &self.registrar, &user_of(invite));
-        let Door::Trunk(trunk) = door else { return self.wire.push(answer) };
-        if self.trunking.asks_password(&trunk) {
-            return self.wire.push(answer);
-        }
-        if told == Shedding::InBulk {
-            self.count_shed(now, &trunk);
-            return self.wire.push(answer);
-        }
-        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
-        let leg = LegId::new(now.wall, &mut self.random);
-        let received = call::received(invite, flow, &trunk, identity, leg);
-        let call = CallId::new(now.wall, &mut self.random);
-        let history = HistoryKey::of(&received.caller, &self.history_key);
-        self.record_refusal(now, call, (received, history), (RefusalReason::Overload, 503), out);
-        self.once_durable(now, Then::Send(answer));
-    }
-
-    /// Turns an INVITE away, with a record; the answer goes out when the record is on disk.
-    #[expect(clippy::too_many_arguments)]
-    fn refuse(
-        &mut self,
-        now: Now,
-        call: CallId,
-        tx: ServerTx,
-        invite: &Message,
-        received: (CallReceived, Option<HistoryKey>),
-        refusal: Refusal,
-        out: &mut Vec<Output>,
-    ) {
-        self.record_refusal(now, call, received, (refusal.reason, refusal.status), out);
-        let response = self.refusing(invite, refusal);
-        self.once_durable(now, Then::Refuse(tx, response));
-    }
-
-    /// Turns an INVITE away that is no citizen's call: at once and without a record.
-    pub(super) fn turn_away(&mut self, now: Now, tx: ServerTx, invite: &Message, refusal: Refusal) {
-        let response = self.refusing(invite, refusal);
-        self.endpoint.respond(now, tx, response, &mut self.wire);
-    }
-
-    fn refusing(&mut self, invite: &Message, refusal: Refusal) -> Outgoing {
-        let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
-        if refusal.status == 503 {
-            response = response.with("Retry-After", call::RETRY_AFTER);
-        }
-        match refusal.header {
-            Some((name, value)) => response.with(name, value),
-            None => response,
-        }
-    }
-
-    /// The whole story of a call that was turned away: refused, and its record. Of its headers nothing is kept: a peer
-    /// that has calls refused writes no more of them to the disk than who called whom.
-    pub(super) fn record_refusal(
-        &mut self,
-        now: Now,
-        call: CallId,
-        (mut received, history): (CallReceived, Option<HistoryKey>),
-        (reason, sip_code): (RefusalReason, u16),
-        out: &mut Vec<Output>,
-    ) {
-        if let Some(trunk) = self.trunks.get_mut(&received.trunk) {
-            trunk.count_refusal(reason);
-        }
-        received.headers.clear();
-        let outbound = received.direction == Direction::Outbound;
-        let summary = Summary {
-            state: CallState::Refused,
-            caller: received.caller.shown(),
-            service_number: received.service_number.clone(),
-            queue: None,
-            // The caller of such a call is the seat.
-            seat: outbound.then(|| SeatId::from(received.caller.raw.reveal().as_str())),
-            operator: None,
-            received_at: now.wall,
-            ticket: None,
-        };
-        let mut story = Story::new(call, now, summary);
-        let mut cx = Cx {
-            now,
-            sequence: &mut self.sequence,
-            random: &mut self.random,
-            rules: &self.rules,
-            out: &mut self.said,
-        };
-        let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code };
-        story.tell(&mut cx, What::CallRefused(refused));
-        story.publish_record(&mut cx, true);
-        self.append_said(history, out);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trunk_gets_its_calls_a_second_and_no_more() {
-        let mut rate = Rate::new(3);
-        let now = Mono(5_000_000_000);
-        assert_eq!((0..5).filter(|_| rate.take(now)).count(), 3);
-        assert!(!rate.take(now + Duration::from_millis(300)));
-        assert!(rate.take(now + Duration::from_millis(700)));
+        self.wire = wire;
     }
 }

@@ -71,7 +71,7 @@ pub struct Counts {
     pub connected_total: u64,
     /// Calls ended.
     pub ended_total: u64,
-    /// Requests from strangers turned away.
+    /// Requests of unknown sources turned away.
     pub strangers_total: u64,
     /// Packets dropped before parsing.
     pub shed_total: u64,
@@ -83,7 +83,7 @@ pub struct Counts {
     pub merged_total: u64,
     /// New requests for which there was no transaction left.
     pub full_total: u64,
-    /// Who was turned away, by door and reason.
+    /// Requests turned away, by class of peer and cause.
     pub refusals: super::Refusals,
     /// Registrations of seats that failed, by reason; of users that are no seats, too.
     pub registration_failures: super::RegistrationFailures,

@@ -38,7 +38,7 @@ impl Refused {
 const WAYS: usize = 4;
 
 impl Gateway {
-    /// `seat` dials. Who it says it is (From, P-Asserted-Identity) does not matter: the door knows.
+    /// `seat` dials. Which identity the request claims (From, P-Asserted-Identity) does not matter: access control knows it.
     pub(super) fn seat_dials(&mut self, now: Now, seat: SeatId, asked: Asked, out: &mut Vec<Output>) {
         if let Err(refusal) = call::read_scheme(&asked.invite) {
             return self.turn_away(now, asked.tx, &asked.invite, refusal);

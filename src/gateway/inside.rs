@@ -5,19 +5,19 @@
 //! leg's seat, and a connection with the certificate of the one before. Anything else must prove to be the leg's seat by
 //! password, where that registers; a phone that has changed its network stays in its call by it.
 
+use super::authentication::Verdict;
 use super::codes::Spoken;
-use super::seat_door::Verdict;
 use super::{Gateway, Outward, Slot};
 use crate::call::Peer;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::access::PeerClass;
-use crate::sip::{Door, Doors, Flow, Message, Outgoing, Registrar, ServerTx};
+use crate::sip::{AccessControl, Flow, Message, Outgoing, PeerId, Registrar, ServerTx};
 use crate::time::Now;
 use std::collections::HashMap;
 
 /// What tells where the peers of our dialogs are.
 pub(super) struct Peers<'a> {
-    pub(super) doors: &'a Doors,
+    pub(super) access: &'a AccessControl,
     pub(super) registrar: &'a Registrar,
     pub(super) calls: &'a HashMap<CallId, Slot>,
     pub(super) legs: &'a HashMap<LegId, CallId>,
@@ -58,10 +58,10 @@ impl Peers<'_> {
         };
         let is_theirs = match seat {
             Some(seat) => self.is_seat_at(seat, flow),
-            None => trunk().is_some_and(|trunk| self.doors.is_of(trunk, flow)),
+            None => trunk().is_some_and(|trunk| self.access.is_of(trunk, flow)),
         };
         Some(match seat {
-            _ if is_theirs || self.doors.has_same_certificate(path, flow) => Comes::FromPeer,
+            _ if is_theirs || self.access.has_same_certificate(path, flow) => Comes::FromPeer,
             Some(seat) if self.registrar.has(seat) => Comes::Unproved(seat.clone()),
             _ => Comes::FromElsewhere,
         })
@@ -71,16 +71,16 @@ impl Peers<'_> {
     fn is_seat_at(&self, seat: &SeatId, flow: &Flow) -> bool {
         let mut bound = self.registrar.bindings(seat).iter();
         bound.any(|binding| binding.flow.ends_where(flow))
-            || self.doors.who_says(flow, self.registrar, seat.as_str()) == Door::Seat(seat.clone())
+            || self.access.identify_user(flow, self.registrar, seat.as_str()) == PeerId::Seat(seat.clone())
     }
 
     /// Whether a CANCEL that came by `flow` may cancel an INVITE that came by `invited`: it takes the same path, hop by hop
     /// (RFC 3261 section 9.1).
     pub(super) fn may_cancel(&self, flow: &Flow, invited: &Flow) -> bool {
         let trunk = |flow: &Flow| -> Option<TrunkId> {
-            match self.doors.who(flow, self.registrar) {
-                Door::Trunk(trunk) => Some(trunk),
-                Door::Seat(_) | Door::Unknown => None,
+            match self.access.identify(flow, self.registrar) {
+                PeerId::Trunk(trunk) => Some(trunk),
+                PeerId::Seat(_) | PeerId::Unknown => None,
             }
         };
         invited.ends_where(flow) || trunk(flow).is_some_and(|of| trunk(invited) == Some(of))
@@ -90,7 +90,7 @@ impl Peers<'_> {
 impl Gateway {
     pub(super) fn peers(&self) -> Peers<'_> {
         Peers {
-            doors: &self.doors,
+            access: &self.access,
             registrar: &self.registrar,
             calls: &self.calls,
             legs: &self.legs,
@@ -100,7 +100,7 @@ impl Gateway {
     }
 
     /// Whether a request inside a dialog is its peer's. Asks for the password where that can prove it, and answers what is
-    /// not proved; the doors have refused the rest before.
+    /// not proved; admission has refused the rest before.
     pub(super) fn is_the_peers(&mut self, now: Now, tx: ServerTx, flow: &Flow, request: &Message) -> bool {
         let seat = match self.peers().inside(flow, request) {
             Some(Comes::FromPeer) | None => return true,

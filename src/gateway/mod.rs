@@ -6,16 +6,17 @@
 //! seed and its inputs.
 
 mod admission;
+mod authentication;
 mod codes;
+mod connections;
 mod counts;
 mod dialling;
 mod directory;
-mod doorkeeper;
 mod durable;
 mod exchange;
+mod incoming;
 mod inside;
 mod nuisance;
-mod peers;
 mod phones;
 mod ports;
 mod proving;
@@ -23,15 +24,14 @@ mod recovery;
 mod refusals;
 mod registrations;
 mod routing;
-mod seat_door;
 mod setup;
 mod shedding;
 pub mod trace;
 mod trunking;
 
+pub use connections::Tie;
 pub use counts::{Counts, QueueCounts};
 pub use nuisance::BlockChange;
-pub use peers::Tie;
 pub use ports::{Input, Output, Reason, Start};
 pub use refusals::{Cause, Refusals};
 pub use registrations::RegistrationFailures;
@@ -44,7 +44,7 @@ use crate::event::Sequence;
 use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
 use crate::sip::locate::Hop;
 use crate::sip::registrar::Held;
-use crate::sip::{ClientTx, Doors, Endpoint, Flow, Method, Outgoing, Registrar, ServerTx};
+use crate::sip::{AccessControl, ClientTx, Endpoint, Flow, Method, Outgoing, Registrar, ServerTx};
 use crate::time::{Mono, Now, Timers};
 use durable::Awaiting;
 use phones::Phones;
@@ -62,12 +62,12 @@ pub struct Gateway {
     most_calls: usize,
     endpoint: Endpoint,
     registrar: Registrar,
-    doors: Doors,
+    access: AccessControl,
     names: crate::sip::access::Names,
     allowance: crate::sip::access::Allowance,
-    pressure: doorkeeper::Pressure,
+    pressure: admission::Pressure,
     /// For REGISTERs of sources that have no tokens left.
-    reserve: admission::Rate,
+    reserve: incoming::Rate,
     block_list: crate::caller::BlockList,
     acd: Acd,
     calls: HashMap<CallId, Slot>,
@@ -180,11 +180,11 @@ struct Trunk {
     refused: Vec<(crate::event::RefusalReason, u64)>,
     /// Of those, answered with 200 OK and not acknowledged yet.
     half_open: u32,
-    /// The most that may be half open; see [`admission::half_open`].
+    /// The most that may be half open; see [`incoming::half_open`].
     most_half_open: u32,
-    rate: admission::Rate,
+    rate: incoming::Rate,
     /// New calls a second that are read at all; past it they are dropped unread, as the network would.
-    readable: admission::Rate,
+    readable: incoming::Rate,
 }
 
 /// Whether new calls are taken.
@@ -210,7 +210,7 @@ impl Gateway {
         match input {
             Input::Sip { flow, bytes } => self.sip_received(now, flow, bytes, out),
             Input::Unframed { flow, malformed } => self.unframed(now, flow, &malformed, out),
-            Input::Connected { flow, certificate_names } => self.doors.connected(flow, certificate_names),
+            Input::Connected { flow, certificate_names } => self.access.connected(flow, certificate_names),
             Input::FlowFailed { flow } => self.flow_failed(now, flow, out),
             Input::FlowRefused { flow } => self.flow_refused(now, flow, out),
             Input::Media(event) => self.media_event(now, event, out),
@@ -258,7 +258,7 @@ impl Gateway {
     pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.endpoint.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
             let happened = self.endpoint.handle_timeout(now, &mut self.wire);
-            self.sip_happened(now, happened, out);
+            self.transaction_events(now, happened, out);
         }
         if self.registrar.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
             let changed = self.registrar.handle_timeout(now);

@@ -178,7 +178,7 @@ impl Gateway {
                         seats.iter().for_each(|seat| self.reconcile(seat));
                         if way.behind.is_none() {
                             let happened = self.endpoint.flow_failed(now, way.flow);
-                            self.sip_happened(now, happened, out);
+                            self.transaction_events(now, happened, out);
                         }
                         self.tell_all_calls(|| call::Input::WayLost(way.clone()));
                     }

@@ -1,13 +1,13 @@
-//! Who was turned away, by door and reason: counters only, for metrics and the health page.
+//! Requests turned away, by class of peer and cause: counters only, for metrics and the health page.
 
 use crate::sip::access::PeerClass;
 
-/// Why somebody was turned away.
+/// Why a request was turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// More packets than the source may send: dropped unread.
     Rate,
-    /// A method this door does not hear.
+    /// A method that is not heard from this class of peer.
     Method,
     /// The Request-URI names a host that is not ours.
     Host,
@@ -29,7 +29,7 @@ pub enum Cause {
     HalfOpen,
     /// The caller's number is blocked.
     Blocked,
-    /// A REGISTER that cannot be taken, whoever sent it.
+    /// A REGISTER that cannot be taken, from every class.
     Registration,
     /// It holds its share of the transactions already.
     Share,
@@ -79,30 +79,30 @@ impl Cause {
     }
 }
 
-const DOORS: [(PeerClass, &str); 3] =
+const CLASSES: [(PeerClass, &str); 3] =
     [(PeerClass::Trunk, "trunk"), (PeerClass::Seat, "seat"), (PeerClass::Unknown, "stranger")];
 
 /// The counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Refusals([[u64; Cause::ALL.len()]; DOORS.len()]);
+pub struct Refusals([[u64; Cause::ALL.len()]; CLASSES.len()]);
 
 impl Refusals {
     /// One more.
     pub fn count(&mut self, at: PeerClass, cause: Cause) {
-        if let Some(n) = self.0.get_mut(at as usize).and_then(|door| door.get_mut(cause as usize)) {
+        if let Some(n) = self.0.get_mut(at as usize).and_then(|class| class.get_mut(cause as usize)) {
             *n += 1;
         }
     }
 
     /// How many of one kind.
     pub fn of(&self, at: PeerClass, cause: Cause) -> u64 {
-        self.0.get(at as usize).and_then(|door| door.get(cause as usize)).copied().unwrap_or_default()
+        self.0.get(at as usize).and_then(|class| class.get(cause as usize)).copied().unwrap_or_default()
     }
 
-    /// Every counter with the names of its door and its cause.
+    /// Every counter with the names of its class and its cause.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        DOORS.into_iter().flat_map(move |(at, door)| {
-            Cause::ALL.into_iter().map(move |cause| (door, cause.name(), self.of(at, cause)))
+        CLASSES.into_iter().flat_map(move |(at, class)| {
+            Cause::ALL.into_iter().map(move |cause| (class, cause.name(), self.of(at, cause)))
         })
     }
 }
@@ -112,9 +112,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_door_and_cause_has_a_counter_of_its_own() {
+    fn each_class_and_cause_has_a_counter_of_its_own() {
         let mut refusals = Refusals::default();
-        for (i, (at, _)) in DOORS.into_iter().enumerate() {
+        for (i, (at, _)) in CLASSES.into_iter().enumerate() {
             for (j, cause) in Cause::ALL.into_iter().enumerate() {
                 (0..=i * 100 + j).for_each(|_| refusals.count(at, cause));
             }

@@ -1,13 +1,14 @@
 //! Whose a message is: a call's by the tag it names, the registrar's by its method, or answered here.
 
-use super::doorkeeper::Doorkeeper;
+use super::admission::Admission;
 use super::inside::Peers;
 use super::{Gateway, Output, Sent, Work};
 use crate::call;
 use crate::event::RegistrationFailure;
 use crate::id::{CallId, LegId};
 use crate::sip::{
-    Dialog, Failure, Flow, Happened, Malformed, Message, Method, Outgoing, ServerTx, Transport, keep_alive,
+    Dialog, Failure, Flow, Malformed, Message, Method, Outgoing, ServerTx, TransactionEvent, Transport,
+    keep_alive,
 };
 use crate::time::Now;
 use bytes::Bytes;
@@ -21,10 +22,10 @@ impl Gateway {
             return self.phone_keeps_alive(now, flow, &bytes, out);
         }
         self.tap(now, false, &flow, &bytes, out);
-        let mut keeper = Doorkeeper {
+        let mut admission = Admission {
             now,
             peers: Peers {
-                doors: &self.doors,
+                access: &self.access,
                 registrar: &self.registrar,
                 calls: &self.calls,
                 legs: &self.legs,
@@ -39,13 +40,13 @@ impl Gateway {
             duty: self.duty,
             misnamed: None,
         };
-        let judge = |request: &Message, judged| keeper.judge(&flow, request, judged);
+        let judge = |request: &Message, judged| admission.judge(&flow, request, judged);
         let happened = self.endpoint.receive_judged(now, flow, bytes, judge, &mut self.wire);
-        if let Some(user) = keeper.misnamed {
+        if let Some(user) = admission.misnamed {
             self.registration_failed(now, &flow, &user, RegistrationFailure::UnknownDomain, out);
         }
         if let Some(happened) = happened {
-            self.sip_happened(now, Some(happened), out);
+            self.transaction_events(now, Some(happened), out);
         }
         self.phone_heard(now, flow, out);
     }
@@ -60,13 +61,13 @@ impl Gateway {
 
     /// Whether a trunk or a registered seat is behind a flow, or it is our own way to a trunk. Its connection may be silent for longer.
     pub fn knows(&self, flow: &Flow) -> bool {
-        self.doors.knows(flow, &self.registrar) || self.trunking.trunks.reaches(flow)
+        self.access.knows(flow, &self.registrar) || self.trunking.trunks.reaches(flow)
     }
 
-    /// Whether a new connection is to be taken: from those we know always, from strangers while their source has
+    /// Whether a new connection is to be taken: from those we know always, from unknown sources while those have
     /// tokens, as with their messages.
     pub fn admits(&mut self, now: Now, flow: &Flow) -> bool {
-        self.doors.admit(now.mono, flow, &self.registrar)
+        self.access.admit(now.mono, flow, &self.registrar)
     }
 
     pub(super) fn flow_failed(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
@@ -74,38 +75,40 @@ impl Gateway {
             self.endpoint.forget_on(&flow);
         }
         let happened = self.endpoint.flow_failed(now, flow);
-        self.sip_happened(now, happened, out);
-        self.doors.disconnected(&flow);
+        self.transaction_events(now, happened, out);
+        self.access.disconnected(&flow);
         self.trunks_lose(now, flow, out);
         let changed = self.registrar.flow_closed(flow);
         self.seats_changed(now, changed, out);
     }
 
     /// Gives what the endpoint saw to whom it concerns.
-    pub(super) fn sip_happened(
+    pub(super) fn transaction_events(
         &mut self,
         now: Now,
-        happened: impl IntoIterator<Item = Happened>,
+        happened: impl IntoIterator<Item = TransactionEvent>,
         out: &mut Vec<Output>,
     ) {
         for happened in happened {
-            if let Happened::Response { tx, .. } = &happened {
+            if let TransactionEvent::Response { tx, .. } = &happened {
                 self.never_instead(*tx);
             }
             match happened {
-                Happened::Request { tx, flow, request } => self.requested(now, tx, flow, request, out),
-                Happened::Shed { flow, request, answer, told } => {
+                TransactionEvent::Request { tx, flow, request } => {
+                    self.requested(now, tx, flow, request, out)
+                }
+                TransactionEvent::Shed { flow, request, answer, told } => {
                     self.shed(now, flow, &request, (answer, told), out)
                 }
-                Happened::Cancelled { tx, cause } => {
+                TransactionEvent::Cancelled { tx, cause } => {
                     self.tell_asked(tx, |leg| call::Input::Cancelled { leg, cause });
                 }
-                Happened::Unacknowledged { tx } => {
+                TransactionEvent::Unacknowledged { tx } => {
                     self.word_unacknowledged(now, tx);
                     self.acknowledged(tx);
                     self.tell_asked(tx, |leg| call::Input::Unacknowledged { leg });
                 }
-                Happened::Ack { tx, request: ack, .. } => {
+                TransactionEvent::Ack { tx, request: ack, .. } => {
                     self.acknowledged(tx);
                     if let Some((call, leg)) = self.named_by(&ack) {
                         self.push_call(call, call::Input::Acked { leg, ack });
@@ -113,14 +116,15 @@ impl Gateway {
                         self.word_acked(now, &ack);
                     }
                 }
-                Happened::Response { tx, response, .. } if self.phones.asked(tx) => {
+                TransactionEvent::Response { tx, response, .. } if self.phones.asked(tx) => {
                     self.phone_answered(now, tx, response.status(), out);
                 }
-                Happened::Failed { tx, .. } if self.phones.asked(tx) => {
+                TransactionEvent::Failed { tx, .. } if self.phones.asked(tx) => {
                     self.phone_answered(now, tx, None, out)
                 }
-                Happened::Response { tx, response, .. } if self.trunk_answered(now, tx, &response, out) => {}
-                Happened::Response { tx, flow, response } => {
+                TransactionEvent::Response { tx, response, .. }
+                    if self.trunk_answered(now, tx, &response, out) => {}
+                TransactionEvent::Response { tx, flow, response } => {
                     let status = response.status().unwrap_or_default();
                     let is_answer = (200..300).contains(&status) && *response.cseq().1 == Method::Invite;
                     let Some((call, leg)) = self.clients.get(&tx).map(|sent| (sent.call, sent.leg)) else {
@@ -136,8 +140,9 @@ impl Gateway {
                     }
                     self.push_call(call, call::Input::Response { leg, flow, response });
                 }
-                Happened::Failed { tx, cause: Failure::Transport } if self.sent_instead(now, tx, out) => {}
-                Happened::Failed { tx, cause } => match self.clients.remove(&tx) {
+                TransactionEvent::Failed { tx, cause: Failure::Transport }
+                    if self.sent_instead(now, tx, out) => {}
+                TransactionEvent::Failed { tx, cause } => match self.clients.remove(&tx) {
                     Some(Sent { call, leg, method, cseq, .. }) => {
                         // Want of room here says nothing of a peer.
                         if method == Method::Invite && cause != Failure::Full {
@@ -195,7 +200,7 @@ impl Gateway {
             }
             _ => {}
         }
-        // In the dialog of a code that was answered there is nothing to do but to end it. All else the doorkeeper has answered.
+        // In the dialog of a code that was answered there is nothing to do but to end it. All else the dooradmission has answered.
         let ended = self.spoken_by(&request).filter(|_| request.method() == Some(&Method::Bye));
         let status = if ended.and_then(|leg| self.spoken.remove(&leg)).is_some() { 200 } else { 481 };
         let response = Outgoing::response(&request, status, Some(&self.random.token()));

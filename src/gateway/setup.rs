@@ -5,7 +5,7 @@ use super::durable::Awaiting;
 use super::phones::Phones;
 use super::{
     Duty, Gateway, Output, Start, Trunk, Work,
-    admission::{Rate, half_open, readable},
+    incoming::{Rate, half_open, readable},
 };
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
 use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
@@ -16,7 +16,7 @@ use crate::id::{QueueId, SeatId};
 use crate::media::Towards;
 use crate::sdp::Codec;
 use crate::sip::registrar::Held;
-use crate::sip::{Advertised, Doors, Endpoint, EndpointConfig, Flow, Inside, Registrar, Transport};
+use crate::sip::{AccessControl, Advertised, Endpoint, EndpointConfig, Flow, Inside, Registrar, Transport};
 use crate::time::{Duration, Now, Timers};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -43,11 +43,11 @@ impl Gateway {
             ),
             registrar: Registrar::new(config.sip.realm.clone(), start.accounts, random.fork())
                 .known_by(crate::sip::access::Names::new(&config.sip)),
-            doors: doors(config),
+            access: access(config),
             names: crate::sip::access::Names::new(&config.sip),
             allowance: Default::default(),
             pressure: Default::default(),
-            reserve: Rate::new(super::doorkeeper::RESERVE),
+            reserve: Rate::new(super::admission::RESERVE),
             block_list: crate::caller::BlockList::new(config.limits.slow_after),
             acd: Acd::new(acd_config(config), random.fork()),
             calls: HashMap::new(),
@@ -197,25 +197,25 @@ fn acd_config(config: &Config) -> AcdConfig {
     }
 }
 
-fn doors(config: &Config) -> Doors {
-    let mut doors = Doors::default();
-    doors.bound_connections(config.limits.connections as usize);
+fn access(config: &Config) -> AccessControl {
+    let mut access = AccessControl::default();
+    access.bound_connections(config.limits.connections as usize);
     for trunk in &config.trunks {
         if trunk.authenticate == Authenticate::Certificate {
             let sources = trunk.sources.iter().map(|s| (*s).into()).collect();
-            doors.add_certified(trunk.name.clone(), trunk.certificates.clone(), sources);
+            access.add_certified(trunk.name.clone(), trunk.certificates.clone(), sources);
             continue;
         }
         for source in &trunk.sources {
-            doors.add(trunk.name.clone(), *source);
+            access.add(trunk.name.clone(), *source);
         }
     }
     for seat in &config.seats {
         if let Some(contact) = &seat.contact {
-            doors.add_contact(seat.id.clone(), contact);
+            access.add_contact(seat.id.clone(), contact);
         }
     }
-    doors
+    access
 }
 
 /// Seats whose phone is always at the same place: reached over the first listener of the contact's transport and family.

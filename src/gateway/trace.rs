@@ -5,7 +5,7 @@
 
 use super::{Gateway, Output};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
-use crate::sip::{Door, Flow, Message, masked};
+use crate::sip::{Flow, Message, PeerId, masked};
 use crate::time::{Duration, Mono, Now, Wall};
 use bytes::Bytes;
 use std::net::IpAddr;
@@ -102,7 +102,7 @@ struct Running {
 
 /// Whose a message is, as far as anybody can tell.
 struct Whose {
-    doors: Vec<Door>,
+    peers: Vec<PeerId>,
     call: Option<CallId>,
     call_id: Box<str>,
 }
@@ -136,10 +136,10 @@ impl Tracer {
 
 impl Running {
     fn is_about(&mut self, flow: &Flow, whose: &Whose) -> bool {
-        let door = |is: &dyn Fn(&Door) -> bool| whose.doors.iter().any(is);
+        let is_peer = |is: &dyn Fn(&PeerId) -> bool| whose.peers.iter().any(is);
         match &self.subject {
-            Subject::Trunk(trunk) => door(&|d| matches!(d, Door::Trunk(t) if t == trunk)),
-            Subject::Seat(seat) => door(&|d| matches!(d, Door::Seat(s) if s == seat)),
+            Subject::Trunk(trunk) => is_peer(&|d| matches!(d, PeerId::Trunk(t) if t == trunk)),
+            Subject::Seat(seat) => is_peer(&|d| matches!(d, PeerId::Seat(s) if s == seat)),
             Subject::Peer(ip) => flow.remote.ip().to_canonical() == ip.to_canonical(),
             Subject::Call(call) => {
                 let known = self.call_ids.contains(&whose.call_id);
@@ -221,18 +221,18 @@ impl Gateway {
     }
 
     fn whose(&self, flow: &Flow, bytes: &Bytes) -> Whose {
-        let mut doors = vec![self.doors.who(flow, &self.registrar)];
+        let mut peers = vec![self.access.identify(flow, &self.registrar)];
         let Ok(message) = Message::parse(bytes.clone()) else {
-            return Whose { doors, call: None, call_id: Box::default() };
+            return Whose { peers, call: None, call_id: Box::default() };
         };
         // Several seats may share an address: then the names choose.
         for address in [message.from(), message.to()] {
             let user = address.parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default();
-            doors.push(self.doors.who_says(flow, &self.registrar, &user));
+            peers.push(self.access.identify_user(flow, &self.registrar, &user));
         }
         let tags = [message.to_tag(), message.from_tag()];
         let leg = tags.into_iter().flatten().filter_map(|tag| tag.parse::<LegId>().ok());
         let call = leg.filter_map(|leg| self.legs.get(&leg)).copied().next();
-        Whose { doors, call, call_id: message.call_id().into() }
+        Whose { peers, call, call_id: message.call_id().into() }
     }
 }

@@ -271,7 +271,7 @@ impl Gateway {
         trunk: &TrunkId,
     ) -> bool {
         let Some((username, guard)) = self.trunking.guards.get_mut(trunk) else { return true };
-        // Whoever is asked at a trunk's door is the trunk: it has one name, and the sins of others at its address are
+        // At a trunk's address the trunk is challenged: it has one name, and the failures of others at its address are
         // not its own.
         let (source, named) = (flow.remote.ip(), username.as_bytes());
         let names_it = &|uri: &[u8]| self.names.are_named_by(flow, uri, invite.uri());

@@ -59,7 +59,7 @@ impl Default for EndpointConfig {
 
 /// What the user of the transactions must know.
 #[derive(Debug)]
-pub enum Happened {
+pub enum TransactionEvent {
     /// A new request other than ACK and CANCEL, its top Via stamped with where it came from. INVITE was answered
     /// 100 already. The user answers every one, or forgets it.
     Request {
@@ -192,7 +192,13 @@ impl Endpoint {
 
     /// Takes one message, or what claims to be one, and admits every request. Keep-alives of blank lines are
     /// passed over.
-    pub fn receive(&mut self, now: Now, flow: Flow, bytes: Bytes, out: &mut Vec<Output>) -> Option<Happened> {
+    pub fn receive(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        bytes: Bytes,
+        out: &mut Vec<Output>,
+    ) -> Option<TransactionEvent> {
         self.receive_judged(now, flow, bytes, |_, _| Judgement::Admit, out)
     }
 
@@ -206,7 +212,7 @@ impl Endpoint {
         bytes: Bytes,
         judge: impl FnOnce(&Message, Judged) -> Judgement,
         out: &mut Vec<Output>,
-    ) -> Option<Happened> {
+    ) -> Option<TransactionEvent> {
         if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
             return None;
         }
@@ -282,7 +288,7 @@ impl Endpoint {
                     let answer = stateless_way(&flow, &message, &self.stateless(&message, 503));
                     if begins {
                         self.shed_lately.note(now.mono, mark);
-                        return Some(Happened::Shed { flow, request: message, answer, told });
+                        return Some(TransactionEvent::Shed { flow, request: message, answer, told });
                     }
                     out.push(answer);
                 }
@@ -292,7 +298,7 @@ impl Endpoint {
         }
         let cx = Sending { now, durations: &self.config.durations, out };
         let tx = self.servers.admit(cx, &flow, &message, &method, names);
-        Some(Happened::Request { tx, flow, request: message })
+        Some(TransactionEvent::Request { tx, flow, request: message })
     }
 
     /// Counts bytes that are no message, and answers them where that is possible.
@@ -318,7 +324,7 @@ impl Endpoint {
         mut cancel: Message,
         names: Names,
         out: &mut Vec<Output>,
-    ) -> Option<Happened> {
+    ) -> Option<TransactionEvent> {
         let found = self.servers.cancelled(&cancel, self.random.token());
         cancel.note_source(flow.remote);
         // The answers to both should have one tag (RFC 3261 section 9.2).
@@ -339,7 +345,7 @@ impl Endpoint {
             self.servers.admit_answered(cx, &flow, &cancel, names, response.encode());
         }
         let cause = Cause::of(&cancel);
-        cancelled.map(|tx| Happened::Cancelled { tx, cause })
+        cancelled.map(|tx| TransactionEvent::Cancelled { tx, cause })
     }
 
     fn ack_received(
@@ -348,10 +354,10 @@ impl Endpoint {
         flow: Flow,
         ack: Message,
         out: &mut Vec<Output>,
-    ) -> Option<Happened> {
+    ) -> Option<TransactionEvent> {
         let cx = Sending { now, durations: &self.config.durations, out };
         match self.servers.ack(cx, &ack) {
-            AckFor::Answer(tx) => return Some(Happened::Ack { tx, flow, request: ack }),
+            AckFor::Answer(tx) => return Some(TransactionEvent::Ack { tx, flow, request: ack }),
             AckFor::Absorbed => self.counts.repeated += 1,
             AckFor::Stray => self.counts.stray += 1,
         }
@@ -364,10 +370,10 @@ impl Endpoint {
         flow: Flow,
         response: Message,
         out: &mut Vec<Output>,
-    ) -> Option<Happened> {
+    ) -> Option<TransactionEvent> {
         let cx = Sending { now, durations: &self.config.durations, out };
         match self.clients.response(cx, &response) {
-            Found::Deliver(tx) => return Some(Happened::Response { tx, flow, response }),
+            Found::Deliver(tx) => return Some(TransactionEvent::Response { tx, flow, response }),
             Found::Absorbed => self.counts.repeated += 1,
             Found::Stray => self.counts.stray += 1,
         }
@@ -429,7 +435,7 @@ impl Endpoint {
 
     /// A path is gone: requests that wait for an answer on it fail; answers still owed by a connection will ask
     /// for a new one.
-    pub fn flow_failed(&mut self, _now: Now, flow: Flow) -> Vec<Happened> {
+    pub fn flow_failed(&mut self, _now: Now, flow: Flow) -> Vec<TransactionEvent> {
         if flow.connection.is_some() {
             self.servers.flow_failed(&flow);
         }
@@ -442,7 +448,7 @@ impl Endpoint {
     }
 
     /// Fires every timer that is due.
-    pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) -> Vec<Happened> {
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) -> Vec<TransactionEvent> {
         let mut happened = Vec::new();
         let durations = &self.config.durations;
         self.counts.unacknowledged +=

@@ -1,4 +1,4 @@
-//! SIP: messages, transactions, dialogs, and the doors they come in by. Does not know what a call is.
+//! SIP: messages, transactions, dialogs, and access control. Does not know what a call is.
 
 pub mod access;
 mod build;
@@ -27,8 +27,8 @@ mod message;
 mod method;
 mod name_addr;
 pub mod option_tag;
-mod origin;
 mod phrase;
+mod rate_limit_key;
 pub(crate) mod recent;
 mod refer;
 pub mod registrar;
@@ -39,14 +39,14 @@ pub mod trunk;
 mod uri;
 mod via;
 
-pub use access::{Door, Doors};
+pub use access::{AccessControl, PeerId};
 pub use build::Outgoing;
 pub use cause::Cause;
 pub use dialog::{Dialog, Inside};
 pub(crate) use display::plain;
 pub use endpoint::{
-    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Happened, Holding, Judged, Judgement,
-    Output, Shedding, contact, contact_answering, contact_asking, host, in_uri,
+    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Holding, Judged, Judgement, Output,
+    Shedding, TransactionEvent, contact, contact_answering, contact_asking, host, in_uri,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};
@@ -57,8 +57,8 @@ pub use masked::masked;
 pub use message::Message;
 pub use method::Method;
 pub use name_addr::{NameAddr, quoted};
-pub use origin::Origin;
 pub use phrase::phrase as phrase_of;
+pub use rate_limit_key::RateLimitKey;
 pub use refer::{ReferTo, Replaces};
 pub use registrar::{Binding, Change, Registered, Registrar};
 pub use transaction::{ClientTx, Durations, Reason, ServerTx};

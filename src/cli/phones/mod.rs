@@ -14,8 +14,8 @@ pub use plan::{CitizenPlan, HangUp, SeatPlan, Told, WhenRung};
 
 use crate::id::Random;
 use crate::sip::{
-    ClientTx, Endpoint, EndpointConfig, Flow, Happened, Message, Method, Outgoing, Output as SipOutput,
-    ServerTx, Transport,
+    ClientTx, Endpoint, EndpointConfig, Flow, Message, Method, Outgoing, Output as SipOutput, ServerTx,
+    TransactionEvent, Transport,
 };
 use crate::time::{Mono, Now, Timers};
 use bytes::Bytes;
@@ -135,36 +135,38 @@ impl Phones {
         self.flush(out);
     }
 
-    fn happened(&mut self, now: Now, all: impl IntoIterator<Item = Happened>, out: &mut Vec<Output>) {
+    fn happened(&mut self, now: Now, all: impl IntoIterator<Item = TransactionEvent>, out: &mut Vec<Output>) {
         for happened in all {
             match happened {
                 // Phones admit every request.
-                Happened::Shed { .. } => {}
-                Happened::Request { tx, flow, request } => self.requested(now, tx, flow, &request, out),
-                Happened::Response { tx, flow, response } => {
+                TransactionEvent::Shed { .. } => {}
+                TransactionEvent::Request { tx, flow, request } => {
+                    self.requested(now, tx, flow, &request, out)
+                }
+                TransactionEvent::Response { tx, flow, response } => {
                     if let Some(seat) = self.registering.get(&tx).cloned() {
                         self.registered(now, tx, &seat, &response, out);
                     } else if let Some(line) = self.by_client.get(&tx).copied() {
                         self.responded(now, line, flow, &response, out);
                     }
                 }
-                Happened::Cancelled { tx, .. } => {
+                TransactionEvent::Cancelled { tx, .. } => {
                     if let Some(line) = self.by_server.get(&tx).copied() {
                         self.seat_cancelled(now, line, out);
                     }
                 }
-                Happened::Ack { request, .. } => {
+                TransactionEvent::Ack { request, .. } => {
                     if let Some(line) = self.line_of(&request) {
                         self.seat_acked(line, out);
                     }
                 }
-                Happened::Failed { tx, .. } => {
+                TransactionEvent::Failed { tx, .. } => {
                     if let Some(line) = self.by_client.remove(&tx) {
                         self.citizen_over(line, Told::Lost { line }, out);
                         self.seat_over(line, out);
                     }
                 }
-                Happened::Unacknowledged { tx } => {
+                TransactionEvent::Unacknowledged { tx } => {
                     if let Some(line) = self.by_server.get(&tx).copied() {
                         self.seat_over(line, out);
                     }

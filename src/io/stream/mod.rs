@@ -29,7 +29,7 @@ pub use websocket::fuzz;
 
 use super::driver::Inbound;
 use crate::gateway::{Gateway, Tie};
-use crate::sip::{Flow, Message, Origin, Transport, Uri};
+use crate::sip::{Flow, Message, RateLimitKey, Transport, Uri};
 use crate::time::Now;
 use bytes::Bytes;
 use connection::Heard;
@@ -117,7 +117,7 @@ impl Connections {
         if known {
             return None;
         }
-        let origin = Origin::from(flow.remote.ip());
+        let origin = RateLimitKey::from(flow.remote.ip());
         if self.strangers(Some(origin)) >= limits.per_source {
             // Some of them may have registered since the last look.
             self.open.values().for_each(|open| open.look(|flow| gateway.knows(flow)));
@@ -129,8 +129,9 @@ impl Connections {
     }
 
     /// The connections nobody is known on, from one origin or from everywhere.
-    fn strangers(&self, from: Option<Origin>) -> usize {
-        let is_from = |open: &&Open| from.is_none_or(|origin| Origin::from(open.flow.remote.ip()) == origin);
+    fn strangers(&self, from: Option<RateLimitKey>) -> usize {
+        let is_from =
+            |open: &&Open| from.is_none_or(|origin| RateLimitKey::from(open.flow.remote.ip()) == origin);
         self.open.values().filter(|open| !open.heard.is_known()).filter(is_from).count()
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// are known before it is used up; more of them wait a moment, and lose nothing.
 const BURST: u32 = 64;
 
-/// One more is taken so often: as fast as the gateway hears the strangers of one source (`sip::access::STRANGERS`). What
+/// One more is taken so often: as fast as the gateway hears the strangers of one source (`sip::access::UNKNOWN_SOURCES`). What
 /// comes faster it would throw away, and would have to be handed the message for it.
 const EACH: Duration = Duration::from_millis(50);
 

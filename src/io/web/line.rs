@@ -1,7 +1,7 @@
 //! One connection as its requests see it: whether its client has shown the token, and how long it may still be silent.
 
 use super::{Patience, Place};
-use crate::sip::Origin;
+use crate::sip::RateLimitKey;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
@@ -38,7 +38,7 @@ impl Line {
     }
 
     /// Where its client is.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> RateLimitKey {
         self.place.origin()
     }
 

@@ -1,6 +1,6 @@
 //! Places of which there are so many in all, and so many for one source whose clients have not shown the API token.
 
-use crate::sip::Origin;
+use crate::sip::RateLimitKey;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,14 +23,14 @@ pub(in crate::io) struct Places {
 struct Taken {
     all: usize,
     /// Without a token, by source. Bounded by the places there are.
-    unproved: HashMap<Origin, usize>,
+    unproved: HashMap<RateLimitKey, usize>,
 }
 
 /// One place, given back when dropped.
 #[derive(Debug)]
 pub(in crate::io) struct Place {
     places: Arc<Places>,
-    origin: Origin,
+    origin: RateLimitKey,
     holder: Mutex<Holder>,
 }
 
@@ -56,7 +56,7 @@ impl Places {
     }
 
     /// A place for a client at `origin` that has not shown the token yet.
-    pub fn take(self: &Arc<Self>, origin: Origin) -> Result<Place, Refused> {
+    pub fn take(self: &Arc<Self>, origin: RateLimitKey) -> Result<Place, Refused> {
         let mut taken = self.lock();
         if taken.all >= self.all {
             return Err(Refused::Full);
@@ -70,7 +70,7 @@ impl Places {
         Ok(Place { places: self.clone(), origin, holder: Mutex::new(Holder::Unproved) })
     }
 
-    fn forget_source(taken: &mut Taken, origin: Origin) {
+    fn forget_source(taken: &mut Taken, origin: RateLimitKey) {
         if let Some(n) = taken.unproved.get_mut(&origin) {
             *n -= 1;
             if *n == 0 {
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// Where its client is.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> RateLimitKey {
         self.origin
     }
 
@@ -119,8 +119,8 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
-    fn at(n: u8) -> Origin {
-        Origin::from(IpAddr::from([192, 0, 2, n]))
+    fn at(n: u8) -> RateLimitKey {
+        RateLimitKey::from(IpAddr::from([192, 0, 2, n]))
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! How much may be answered to a source that has not shown that it is where its datagrams say.
 //!
-//! Whoever can write a false source address could have us answer somebody else. So every byte that came from
+//! A sender that writes a false source address could have us answer a third party. So every byte that came from
 //! an unknown UDP source allows three bytes to it, whatever they are: challenges, refusals, repetitions of
 //! either, answers to what is no message. What would go beyond is not sent.
 
-use crate::sip::Origin;
+use crate::sip::RateLimitKey;
 use crate::sip::recent::Recent;
 use crate::time::{Duration, Mono};
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 /// him, and the challenge to the smallest REGISTER of a real phone (two algorithms, 300 bytes) still fits.
 pub const FACTOR: usize = 3;
 
-/// The most that is saved up for one source, in bytes: one answer of the largest size. Nobody collects an
+/// The most that is saved up for one source, in bytes: one answer of the largest size. No source collects an
 /// allowance slowly to spend it at once.
 pub const SAVED: usize = 64 * 1024;
 
@@ -26,7 +26,7 @@ const SOURCES: usize = 16_384;
 /// What each source may still be answered, in bytes.
 #[derive(Debug, Clone)]
 pub struct Allowance {
-    sources: Recent<Origin, usize>,
+    sources: Recent<RateLimitKey, usize>,
     shared: usize,
 }
 
@@ -65,7 +65,7 @@ impl Allowance {
     }
 
     fn of(&mut self, now: Mono, source: IpAddr) -> &mut usize {
-        match self.sources.touch(now, Origin::from(source)) {
+        match self.sources.touch(now, RateLimitKey::from(source)) {
             Ok(left) => left,
             Err(_) => &mut self.shared,
         }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_saves_more_than_one_large_answer() {
+    fn a_source_saves_no_more_than_one_large_answer() {
         let mut a = Allowance::default();
         (0..1000).for_each(|_| a.earn(T0, from(1), 1000));
         assert!(a.spend(T0, from(1), SAVED));

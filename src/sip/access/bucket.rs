@@ -1,6 +1,6 @@
 //! A token bucket for each source, for those nobody knows.
 
-use crate::sip::Origin;
+use crate::sip::RateLimitKey;
 use crate::sip::recent::Recent;
 use crate::time::{Duration, Mono};
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub struct Rate {
 
 /// What strangers may send: an office of 40 phones that all start at once behind one address gets in without
 /// a retransmission, and a flood is cut to what costs nothing.
-pub const STRANGERS: Rate = Rate { per_second: 20, burst: 200 };
+pub const UNKNOWN_SOURCES: Rate = Rate { per_second: 20, burst: 200 };
 
 /// What the seats at one address may begin: a hundred phones behind one address that all register in the same second
 /// get in, and a phone gone mad, or somebody who writes its address on datagrams, is cut to what costs little.
@@ -38,7 +38,7 @@ pub struct Bucket {
     token: Duration,
     /// The time an empty bucket takes to fill.
     fill: Duration,
-    sources: Recent<Origin, FullAt>,
+    sources: Recent<RateLimitKey, FullAt>,
     shared: FullAt,
 }
 
@@ -63,7 +63,7 @@ impl Bucket {
     /// Takes `tokens` of `source`, or none and `false` when it has fewer.
     pub fn take_many(&mut self, now: Mono, source: IpAddr, tokens: u32) -> bool {
         let (token, fill) = (self.token, self.fill);
-        let bucket = match self.sources.touch(now, Origin::from(source)) {
+        let bucket = match self.sources.touch(now, RateLimitKey::from(source)) {
             Ok(bucket) => bucket,
             Err(_) => &mut self.shared,
         };
@@ -83,7 +83,7 @@ impl Bucket {
 
 impl Default for Bucket {
     fn default() -> Bucket {
-        Bucket::new(STRANGERS)
+        Bucket::new(UNKNOWN_SOURCES)
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 const CONNECTIONS: usize = 4096;
 
 /// Most lost connections whose names are kept, for dialogs that go on over a new one. Past it the oldest is forgotten:
-/// its peer is then taken back only as the address he is dialled by.
+/// its peer is then taken back only as the address it is dialled by.
 const LOST: usize = 1024;
 
 /// Most names kept of one certificate. A carrier's certificate has a handful; one of a web host may have a hundred,
@@ -37,7 +37,7 @@ impl Certificates {
         self.most = most;
     }
 
-    /// A connection was made. Names past a limit are not kept: who relies on one of them stays a stranger.
+    /// A connection was made. Names past a limit are not kept: a peer that relies on one of them stays unknown.
     pub fn connected(&mut self, flow: Flow, names: Vec<String>) {
         if names.is_empty() || flow.connection.is_none() || self.of.len() >= self.most {
             return;

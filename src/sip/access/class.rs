@@ -7,7 +7,7 @@ const LOOKED_AT: usize = 2048;
 /// How urgent a message is. The order is that of serving; a CANCEL never overtakes the INVITE it cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Answers, ACK, BYE, PRACK, and whatever names a dialog: somebody's call hangs on it.
+    /// Answers, ACK, BYE, PRACK, and every request that names a dialog: a call depends on it.
     InProgress,
     /// REGISTER, OPTIONS and the like.
     Other,

@@ -1,32 +1,32 @@
-//! Which methods are heard at which door: one table, to be read like the rule.
+//! Which methods are heard from which class of peer: one table, to be read like the rule.
 //!
 //! ACK and CANCEL are not in it: the transaction layer answers or absorbs them by the INVITE they name.
 
-use super::Door;
+use super::PeerId;
 use crate::sip::{Method, option_tag};
 
-/// What kind of peer stands at a door.
+/// The class of a peer, by which its methods are heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeerClass {
     /// A trunk, known by where it comes from.
     Trunk,
     /// A seat, registered there or with its fixed place there.
     Seat,
-    /// Anybody else.
+    /// An unauthenticated source.
     Unknown,
 }
 
-impl From<&Door> for PeerClass {
-    fn from(door: &Door) -> PeerClass {
-        match door {
-            Door::Trunk(_) => PeerClass::Trunk,
-            Door::Seat(_) => PeerClass::Seat,
-            Door::Unknown => PeerClass::Unknown,
+impl From<&PeerId> for PeerClass {
+    fn from(peer: &PeerId) -> PeerClass {
+        match peer {
+            PeerId::Trunk(_) => PeerClass::Trunk,
+            PeerId::Seat(_) => PeerClass::Seat,
+            PeerId::Unknown => PeerClass::Unknown,
         }
     }
 }
 
-/// What becomes of a method at a door.
+/// What becomes of a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// It is heard.
@@ -45,12 +45,12 @@ pub fn outside_a_dialog(at: PeerClass, method: &Method) -> Rule {
     use PeerClass::{Seat, Trunk, Unknown};
     use Rule::{Prove, Refuse, Register, Take};
     match (method, at) {
-        // Whoever has the password may register, from wherever.
+        // The password alone decides who may register, from every source.
         (M::Register, _) => Register,
-        // Asking whether we are there is free; a stranger's asking is limited by its bucket.
+        // Asking whether we are there is free; an unknown source's asking is limited by its bucket.
         (M::Options, _) => Take,
 
-        // A trunk brings calls. A seat makes them when it has proved itself. Nobody else does.
+        // A trunk brings calls. A seat makes them when it has proved itself. No other peer does.
         (M::Invite, Trunk) => Take,
         (M::Invite, Seat) => Prove,
         (M::Invite, Unknown) => Refuse(403),
@@ -90,7 +90,7 @@ pub fn inside_a_dialog(at: PeerClass, method: &Method) -> Rule {
     }
 }
 
-/// The Allow header of an answer to one who stands there (RFC 3261 section 20.5).
+/// The Allow header of an answer to a peer of this class (RFC 3261 section 20.5).
 pub fn allowed(at: PeerClass) -> &'static str {
     match at {
         PeerClass::Trunk => "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK",
@@ -101,7 +101,7 @@ pub fn allowed(at: PeerClass) -> &'static str {
     }
 }
 
-/// The option tags one who stands there may require of us (RFC 3261 section 19.2): naming another dialog is for seats
+/// The option tags a peer of this class may require of us (RFC 3261 section 19.2): naming another dialog is for seats
 /// (RFC 3891).
 pub fn option_tags(at: PeerClass) -> Vec<&'static str> {
     option_tag::KNOWN.into_iter().filter(|tag| at == PeerClass::Seat || *tag != "replaces").collect()
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_heard_with_register_and_options_and_nothing_else() {
+    fn an_unknown_source_is_heard_with_register_and_options_only() {
         for method in every_method() {
             let heard = !matches!(outside_a_dialog(PeerClass::Unknown, &method), Rule::Refuse(_));
             assert_eq!(heard, matches!(method, Method::Register | Method::Options), "{method}");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn allow_names_what_the_door_hears() {
+    fn allow_names_what_is_heard_from_the_class() {
         for at in ALL {
             let named: Vec<&str> = allowed(at).split(", ").collect();
             for method in every_method() {

@@ -1,8 +1,8 @@
-//! Doors: who is behind a flow, and whether a stranger is heard at all.
+//! Access control: which peer is behind a flow, and whether an unauthenticated source is heard at all.
 //!
-//! Judged by where a message comes from, before or after it is parsed; never by what it says of itself,
-//! except that a name chooses among the seats that already stand there. A REGISTER needs no door: it goes
-//! to the registrar from everywhere, also from a trunk's address, and proves itself by digest.
+//! A peer is identified by where its message comes from, before or after that is parsed; never by what the message says,
+//! except that a name chooses among the seats known at that source. A REGISTER is heard from every source, a trunk's too:
+//! it goes to the registrar, which asks for proof by digest.
 
 mod allowance;
 mod bucket;
@@ -16,7 +16,7 @@ mod source;
 mod tests;
 
 pub use allowance::{Allowance, FACTOR};
-pub use bucket::{Bucket, Rate, SOURCES, STRANGERS};
+pub use bucket::{Bucket, Rate, SOURCES, UNKNOWN_SOURCES};
 pub use class::{Class, class, is_register, nonces_of_register};
 pub use methods::{PeerClass, Rule, allowed, inside_a_dialog, option_tags, outside_a_dialog};
 pub use names::Names;
@@ -33,18 +33,18 @@ use std::net::IpAddr;
 
 /// Who is behind a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Door {
+pub enum PeerId {
     /// A carrier or a PBX, known by its address.
     Trunk(TrunkId),
     /// A seat, registered on this flow or with its fixed place there.
     Seat(SeatId),
-    /// Nobody we know.
+    /// An unauthenticated source.
     Unknown,
 }
 
 /// Who is known at one source.
 #[derive(Debug, Clone)]
-struct Place {
+struct KnownSource {
     source: Source,
     trunk: Option<TrunkId>,
     seats: Vec<SeatId>,
@@ -63,7 +63,7 @@ struct Certified {
 
 /// The buckets of unknown sources.
 #[derive(Debug, Clone, Default)]
-struct Unproved {
+struct UnknownSources {
     /// Datagrams: any sender can write any address on them.
     datagrams: Bucket,
     /// Connections: a peer that has one is where it says, so that false datagrams take nothing from it.
@@ -82,27 +82,27 @@ impl Default for SeatBucket {
     }
 }
 
-/// All doors. Bounded by the configuration, but for the [`Bucket`]s of unknown sources.
+/// Every known source. Bounded by the configuration, but for the [`Bucket`]s of unknown sources.
 #[derive(Debug, Clone, Default)]
-pub struct Doors {
-    /// Places of a single address, by it, the narrowest first.
-    single: HashMap<IpAddr, Vec<Place>>,
-    /// Places of whole blocks, the narrowest first.
-    blocks: Vec<Place>,
-    unproved: Unproved,
+pub struct AccessControl {
+    /// Sources of a single address, by it, the narrowest first.
+    single: HashMap<IpAddr, Vec<KnownSource>>,
+    /// Sources that are whole blocks, the narrowest first.
+    blocks: Vec<KnownSource>,
+    unknown: UnknownSources,
     seats: SeatBucket,
     certificates: Certificates,
     certified: Vec<Certified>,
 }
 
-impl Doors {
+impl AccessControl {
     /// A trunk comes from there. Of two trunks with the same source the first counts.
     pub fn add(&mut self, trunk: TrunkId, source: impl Into<Source>) {
-        self.place(source.into()).trunk.get_or_insert(trunk);
+        self.entry(source.into()).trunk.get_or_insert(trunk);
     }
 
     /// A trunk is known by one of these names in the certificate of its connection, and comes from one of `sources`
-    /// besides, where there is any. Without the certificate whoever stands there is a stranger.
+    /// besides, where there is any. Without the certificate a peer at that source is unknown.
     pub fn add_certified(&mut self, trunk: TrunkId, names: Vec<String>, sources: Vec<Source>) {
         let names = names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
         self.certified.push(Certified { trunk, names, sources });
@@ -113,12 +113,12 @@ impl Doors {
         self.certificates.bound(most);
     }
 
-    /// A seat that does not register has its place there. Several may share one.
+    /// A seat that does not register is reached at this source. Several seats may share one.
     pub fn add_seat(&mut self, seat: SeatId, source: impl Into<Source>) {
-        let place = self.place(source.into());
-        if !place.by_name.contains_key(&seat) {
-            place.by_name.insert(seat.clone(), place.seats.len());
-            place.seats.push(seat);
+        let entry = self.entry(source.into());
+        if !entry.by_name.contains_key(&seat) {
+            entry.by_name.insert(seat.clone(), entry.seats.len());
+            entry.seats.push(seat);
         }
     }
 
@@ -136,15 +136,15 @@ impl Doors {
             return true;
         }
         let bucket = match flow.transport.is_reliable() {
-            true => &mut self.unproved.streams,
-            false => &mut self.unproved.datagrams,
+            true => &mut self.unknown.streams,
+            false => &mut self.unknown.datagrams,
         };
         bucket.take(now, flow.remote.ip())
     }
 
     /// Whether a request that carries a nonce of ours is to be looked at although its source has no tokens left.
     pub fn admit_answer(&mut self, now: Mono, source: IpAddr) -> bool {
-        self.unproved.answers.0.take(now, source)
+        self.unknown.answers.0.take(now, source)
     }
 
     /// Whether a seat's request that begins something is to be looked at: while its source has tokens. To be asked
@@ -155,22 +155,22 @@ impl Doors {
 
     /// Whether a trunk or a seat is behind `flow`.
     pub fn knows(&self, flow: &Flow, registrar: &Registrar) -> bool {
-        self.places(flow).next().is_some()
+        self.known_at(flow).next().is_some()
             || self.certified(flow).is_some()
             || registrar.seats_on(flow).next().is_some()
     }
 
     /// Who is behind `flow`, by nothing but the flow. Where a trunk and seats share it, the trunk, because it has
-    /// the lesser rights: whoever is taken for a trunk by mistake can call in, whoever is taken for a seat could call
-    /// out. Where several seats share it, [`Door::Unknown`]: use [`Doors::who_says`].
-    pub fn who(&self, flow: &Flow, registrar: &Registrar) -> Door {
+    /// the lesser rights: a peer taken for a trunk by mistake can call in, a peer taken for a seat could call
+    /// out. Where several seats share it, [`PeerId::Unknown`]: use [`AccessControl::identify_user`].
+    pub fn identify(&self, flow: &Flow, registrar: &Registrar) -> PeerId {
         self.resolve(flow, registrar, None)
     }
 
     /// Who is behind `flow`, given the user the message claims (its From). The name only chooses among the
     /// seats that are there, and against a trunk that is known less narrowly than they are: give a trunk its
     /// port when phones share its address.
-    pub fn who_says(&self, flow: &Flow, registrar: &Registrar, user: &str) -> Door {
+    pub fn identify_user(&self, flow: &Flow, registrar: &Registrar, user: &str) -> PeerId {
         self.resolve(flow, registrar, Some(user))
     }
 
@@ -196,13 +196,13 @@ impl Doors {
 
     /// The trunk at the other end of a flow, also when its connection is lost.
     pub fn trunk_behind<'a>(&'a self, flow: &'a Flow) -> Option<&'a TrunkId> {
-        let by_address = || self.places(flow).find_map(|p| p.trunk.as_ref());
+        let by_address = || self.known_at(flow).find_map(|p| p.trunk.as_ref());
         self.certified_by(self.certificates.proved(flow), flow).or_else(by_address)
     }
 
     /// Whether a flow is a trunk's: it comes from one of its sources, or shows its certificate where it is known by one.
     pub fn is_of(&self, trunk: &TrunkId, flow: &Flow) -> bool {
-        self.certified(flow) == Some(trunk) || self.places(flow).any(|p| p.trunk.as_ref() == Some(trunk))
+        self.certified(flow) == Some(trunk) || self.known_at(flow).any(|p| p.trunk.as_ref() == Some(trunk))
     }
 
     /// Whether the peer of a connection has proved one of the names the peer of another has or had.
@@ -214,26 +214,26 @@ impl Doors {
     /// Whether a flow comes from one of the sources of a trunk.
     pub fn comes_from(&self, trunk: &TrunkId, flow: &Flow) -> bool {
         let certified = self.certified.iter().filter(|c| c.trunk == *trunk).flat_map(|c| &c.sources);
-        self.places(flow).any(|p| p.trunk.as_ref() == Some(trunk)) || { certified }.any(|s| s.covers(flow))
+        self.known_at(flow).any(|p| p.trunk.as_ref() == Some(trunk)) || { certified }.any(|s| s.covers(flow))
     }
 
-    /// How many strangers' sources are told apart at present.
-    pub fn strangers(&self) -> usize {
-        self.unproved.datagrams.sources() + self.unproved.streams.sources()
+    /// How many unknown sources are told apart at present.
+    pub fn unknown_sources(&self) -> usize {
+        self.unknown.datagrams.sources() + self.unknown.streams.sources()
     }
 
-    fn resolve(&self, flow: &Flow, registrar: &Registrar, user: Option<&str>) -> Door {
+    fn resolve(&self, flow: &Flow, registrar: &Registrar, user: Option<&str>) -> PeerId {
         // A proof beats every address.
         if let Some(trunk) = self.certified(flow) {
-            return Door::Trunk(trunk.clone());
+            return PeerId::Trunk(trunk.clone());
         }
         let user = user.map(SeatId::from);
-        let trunk = self.places(flow).find_map(|p| Some((p.trunk.as_ref()?, p.source.narrowness())));
+        let trunk = self.known_at(flow).find_map(|p| Some((p.trunk.as_ref()?, p.source.narrowness())));
         let width = narrowness_of(flow);
         if let Some(user) = &user {
             let registered = registrar.seats_on(flow).find(|seat| *seat == user).map(|seat| (seat, width));
             let fixed = || {
-                self.places(flow).find_map(|p| {
+                self.known_at(flow).find_map(|p| {
                     let seat = p.by_name.get(user).and_then(|i| p.seats.get(*i))?;
                     Some((seat, p.source.narrowness()))
                 })
@@ -241,17 +241,17 @@ impl Doors {
             if let Some((seat, narrowness)) = registered.or_else(fixed)
                 && trunk.is_none_or(|(_, of_trunk)| of_trunk < narrowness)
             {
-                return Door::Seat(seat.clone());
+                return PeerId::Seat(seat.clone());
             }
         }
         if let Some((trunk, _)) = trunk {
-            return Door::Trunk(trunk.clone());
+            return PeerId::Trunk(trunk.clone());
         }
-        let fixed = self.places(flow).flat_map(|p| &p.seats);
+        let fixed = self.known_at(flow).flat_map(|p| &p.seats);
         let mut seats = registrar.seats_on(flow).chain(fixed);
         match seats.next() {
-            Some(only) if seats.all(|other| other == only) => Door::Seat(only.clone()),
-            _ => Door::Unknown,
+            Some(only) if seats.all(|other| other == only) => PeerId::Seat(only.clone()),
+            _ => PeerId::Unknown,
         }
     }
 
@@ -271,23 +271,23 @@ impl Doors {
         certified.map(|c| &c.trunk)
     }
 
-    /// The places that cover a flow, the narrowest first.
-    fn places<'a>(&'a self, flow: &'a Flow) -> impl Iterator<Item = &'a Place> {
+    /// What is known of the sources that cover a flow, the narrowest first.
+    fn known_at<'a>(&'a self, flow: &'a Flow) -> impl Iterator<Item = &'a KnownSource> {
         let single = self.single.get(&flow.remote.ip().to_canonical());
         single.into_iter().flatten().chain(&self.blocks).filter(|p| p.source.covers(flow))
     }
 
-    fn place(&mut self, source: Source) -> &mut Place {
-        let places = match source.single() {
+    fn entry(&mut self, source: Source) -> &mut KnownSource {
+        let entries = match source.single() {
             Some(address) => self.single.entry(address).or_default(),
             None => &mut self.blocks,
         };
-        let i = places.iter().position(|p| p.source == source).unwrap_or_else(|| {
-            let i = places.partition_point(|p| p.source.narrowness() >= source.narrowness());
+        let i = entries.iter().position(|p| p.source == source).unwrap_or_else(|| {
+            let i = entries.partition_point(|p| p.source.narrowness() >= source.narrowness());
             let (seats, by_name) = (Vec::new(), HashMap::new());
-            places.insert(i, Place { source, trunk: None, seats, by_name });
+            entries.insert(i, KnownSource { source, trunk: None, seats, by_name });
             i
         });
-        &mut places[i]
+        &mut entries[i]
     }
 }

@@ -23,7 +23,7 @@ impl Names {
     }
 
     /// Whether a request that came on `flow` asks us. A number without a host (`tel:`) does; what cannot be read
-    /// is left to whoever answers it.
+    /// is left to the part that answers it.
     pub fn are_asked(&self, flow: &Flow, request: &Message) -> bool {
         let Ok(uri) = Uri::parse(request.uri()) else { return true };
         if !matches!(uri.scheme, Scheme::Sip | Scheme::Sips) {

@@ -19,12 +19,12 @@ fn source(prefix: &str) -> Source {
     Source { prefix, transport: None, port: None }
 }
 
-fn trunk(name: &str) -> Door {
-    Door::Trunk(name.into())
+fn trunk(name: &str) -> PeerId {
+    PeerId::Trunk(name.into())
 }
 
-fn seat(name: &str) -> Door {
-    Door::Seat(name.into())
+fn seat(name: &str) -> PeerId {
+    PeerId::Seat(name.into())
 }
 
 /// A registrar at which these seats are registered on these flows.
@@ -57,24 +57,24 @@ fn registered(seats: &[(&str, Flow)]) -> Registrar {
 
 #[test]
 fn a_trunk_is_known_by_address_and_where_said_by_transport_and_port() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     d.add("carrier".into(), source("198.51.100.0/24"));
     d.add("pbx".into(), Source { port: Some(5062), ..source("203.0.113.9") });
     d.add("stream".into(), Source { transport: Some(Transport::Tcp), ..source("2001:db8::/32") });
     let nobody = registered(&[]);
-    let who = |flow: Flow| d.who(&flow, &nobody);
+    let who = |flow: Flow| d.identify(&flow, &nobody);
     assert_eq!(who(from("198.51.100.77:1234")), trunk("carrier"));
     assert_eq!(who(from("[::ffff:198.51.100.77]:1234")), trunk("carrier"));
-    assert_eq!(who(from("198.51.101.77:1234")), Door::Unknown);
+    assert_eq!(who(from("198.51.101.77:1234")), PeerId::Unknown);
     assert_eq!(who(from("203.0.113.9:5062")), trunk("pbx"));
-    assert_eq!(who(from("203.0.113.9:5060")), Door::Unknown);
-    assert_eq!(who(from("[2001:db8::1]:9")), Door::Unknown);
+    assert_eq!(who(from("203.0.113.9:5060")), PeerId::Unknown);
+    assert_eq!(who(from("[2001:db8::1]:9")), PeerId::Unknown);
     assert_eq!(who(Flow { transport: Transport::Tcp, ..from("[2001:db8::1]:9") }), trunk("stream"));
 }
 
 #[test]
 fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     let names = || vec!["PBX.example.org".to_owned(), "second.example.org".to_owned()];
     d.add_certified("pbx".into(), names(), Vec::new());
     d.add_certified("bound".into(), vec!["bound.example.org".into()], vec![source("198.51.100.0/24")]);
@@ -85,9 +85,9 @@ fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
         connection: Some(connection),
         ..from(remote)
     };
-    let shows = |d: &mut Doors, flow, name: &str| {
+    let shows = |d: &mut AccessControl, flow, name: &str| {
         d.connected(flow, vec![name.to_owned()]);
-        let who = d.who(&flow, &nobody);
+        let who = d.identify(&flow, &nobody);
         d.disconnected(&flow);
         who
     };
@@ -96,23 +96,27 @@ fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
     assert_eq!(shows(&mut d, tls(3, "203.0.113.9:4000"), "evil.pbx.example.org"), trunk("wide"));
     assert_eq!(shows(&mut d, tls(4, "203.0.113.9:4000"), "bound.example.org"), trunk("wide"));
     assert_eq!(shows(&mut d, tls(5, "198.51.100.9:4000"), "bound.example.org"), trunk("bound"));
-    assert_eq!(d.who(&tls(1, "203.0.113.9:4000"), &nobody), trunk("wide"), "gone with its connection");
-    let mut alone = Doors::default();
+    assert_eq!(d.identify(&tls(1, "203.0.113.9:4000"), &nobody), trunk("wide"), "gone with its connection");
+    let mut alone = AccessControl::default();
     alone.add_certified("pbx".into(), names(), vec![source("203.0.113.9")]);
-    assert_eq!(alone.who(&from("203.0.113.9:5060"), &nobody), Door::Unknown, "an address is no certificate");
+    assert_eq!(
+        alone.identify(&from("203.0.113.9:5060"), &nobody),
+        PeerId::Unknown,
+        "an address is no certificate"
+    );
     assert!(!alone.knows(&from("203.0.113.9:5060"), &nobody));
 }
 
 #[test]
 fn the_narrowest_source_decides_between_trunks() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     d.add("wide".into(), source("198.51.100.0/24"));
     d.add("one".into(), source("198.51.100.7"));
     d.add("half".into(), source("198.51.100.0/25"));
     d.add("port".into(), Source { port: Some(5070), ..source("198.51.100.7") });
     d.add("late".into(), source("198.51.100.7"));
     let nobody = registered(&[]);
-    let who = |remote| d.who(&from(remote), &nobody);
+    let who = |remote| d.identify(&from(remote), &nobody);
     assert_eq!(who("198.51.100.7:5070"), trunk("port"));
     assert_eq!(who("198.51.100.7:5060"), trunk("one"));
     assert_eq!(who("198.51.100.8:5060"), trunk("half"));
@@ -121,50 +125,50 @@ fn the_narrowest_source_decides_between_trunks() {
 
 #[test]
 fn a_seat_is_behind_the_flow_it_registered_on_and_no_other() {
-    let d = Doors::default();
+    let d = AccessControl::default();
     let (desk, other) = (from("203.0.113.5:40001"), from("203.0.113.5:40002"));
     let mut registrar = registered(&[("1001", desk)]);
-    assert_eq!(d.who(&desk, &registrar), seat("1001"));
-    assert_eq!(d.who_says(&desk, &registrar, "boss"), seat("1001"), "whatever it says of itself");
-    assert_eq!(d.who(&other, &registrar), Door::Unknown);
-    assert_eq!(d.who_says(&other, &registrar, "1001"), Door::Unknown, "a name is no proof");
+    assert_eq!(d.identify(&desk, &registrar), seat("1001"));
+    assert_eq!(d.identify_user(&desk, &registrar, "boss"), seat("1001"), "whatever it says of itself");
+    assert_eq!(d.identify(&other, &registrar), PeerId::Unknown);
+    assert_eq!(d.identify_user(&other, &registrar, "1001"), PeerId::Unknown, "a name is no proof");
     registrar.flow_closed(desk);
-    assert_eq!(d.who(&desk, &registrar), Door::Unknown);
+    assert_eq!(d.identify(&desk, &registrar), PeerId::Unknown);
 }
 
 #[test]
 fn a_name_chooses_among_the_seats_of_one_flow() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     let shared = from("203.0.113.5:40001");
     let registrar = registered(&[("1001", shared), ("1002", shared)]);
-    assert_eq!(d.who(&shared, &registrar), Door::Unknown);
-    assert_eq!(d.who_says(&shared, &registrar, "1002"), seat("1002"));
-    assert_eq!(d.who_says(&shared, &registrar, "1003"), Door::Unknown);
+    assert_eq!(d.identify(&shared, &registrar), PeerId::Unknown);
+    assert_eq!(d.identify_user(&shared, &registrar, "1002"), seat("1002"));
+    assert_eq!(d.identify_user(&shared, &registrar, "1003"), PeerId::Unknown);
     for name in ["2001", "2002"] {
         d.add_seat(name.into(), Source { port: Some(6000), ..source("127.0.0.1") });
     }
     let fixed = from("127.0.0.1:6000");
-    assert_eq!(d.who_says(&fixed, &registrar, "2002"), seat("2002"));
-    assert_eq!(d.who_says(&fixed, &registrar, "1002"), Door::Unknown, "registered elsewhere");
+    assert_eq!(d.identify_user(&fixed, &registrar, "2002"), seat("2002"));
+    assert_eq!(d.identify_user(&fixed, &registrar, "1002"), PeerId::Unknown, "registered elsewhere");
 }
 
 #[test]
 fn where_a_trunk_and_a_seat_share_an_address_the_trunk_is_meant_unless_a_narrower_seat_is_named() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     d.add("carrier".into(), source("203.0.113.5"));
     let phone = from("203.0.113.5:40001");
     let registrar = registered(&[("1001", phone)]);
-    assert_eq!(d.who(&phone, &registrar), trunk("carrier"));
-    assert_eq!(d.who_says(&phone, &registrar, "13800138000"), trunk("carrier"));
-    assert_eq!(d.who_says(&phone, &registrar, "1001"), seat("1001"));
-    assert_eq!(d.who_says(&from("203.0.113.5:5060"), &registrar, "1001"), trunk("carrier"));
+    assert_eq!(d.identify(&phone, &registrar), trunk("carrier"));
+    assert_eq!(d.identify_user(&phone, &registrar, "13800138000"), trunk("carrier"));
+    assert_eq!(d.identify_user(&phone, &registrar, "1001"), seat("1001"));
+    assert_eq!(d.identify_user(&from("203.0.113.5:5060"), &registrar, "1001"), trunk("carrier"));
     d.add("proxy".into(), Source { port: Some(40001), ..source("203.0.113.5") });
-    assert_eq!(d.who_says(&phone, &registrar, "1001"), trunk("proxy"), "as narrow: the trunk");
+    assert_eq!(d.identify_user(&phone, &registrar, "1001"), trunk("proxy"), "as narrow: the trunk");
 }
 
 #[test]
 fn a_flood_of_strangers_is_cut_and_the_known_are_always_admitted() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     d.add("carrier".into(), source("198.51.100.0/24"));
     let phone = from("203.0.113.5:40001");
     let registrar = registered(&[("1001", phone)]);
@@ -172,14 +176,14 @@ fn a_flood_of_strangers_is_cut_and_the_known_are_always_admitted() {
     let mut passed = |remote: &str| (0..1000).filter(|_| d.admit(now, &from(remote), &registrar)).count();
     assert_eq!(passed("198.51.100.7:5060"), 1000);
     assert_eq!(passed("203.0.113.5:40001"), 1000);
-    assert_eq!(passed("203.0.113.66:5060"), STRANGERS.burst as usize);
+    assert_eq!(passed("203.0.113.66:5060"), UNKNOWN_SOURCES.burst as usize);
     assert_eq!(passed("203.0.113.66:9999"), 0, "another port of the same source");
-    assert_eq!(passed("203.0.113.67:5060"), STRANGERS.burst as usize);
+    assert_eq!(passed("203.0.113.67:5060"), UNKNOWN_SOURCES.burst as usize);
 }
 
 #[test]
 fn a_fixed_phone_is_known_at_its_contact_and_a_stream_from_any_port() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     let nobody = registered(&[]);
     let contact = |transport| config::Contact {
         uri: "sip:1001@[::ffff:203.0.113.9]:5062".into(),
@@ -187,18 +191,18 @@ fn a_fixed_phone_is_known_at_its_contact_and_a_stream_from_any_port() {
         address: "[::ffff:203.0.113.9]:5062".parse().unwrap(),
     };
     d.add_contact("1001".into(), &contact(config::Transport::Udp));
-    assert_eq!(d.who(&from("203.0.113.9:5062"), &nobody), seat("1001"));
-    assert_eq!(d.who(&from("203.0.113.9:5063"), &nobody), Door::Unknown);
+    assert_eq!(d.identify(&from("203.0.113.9:5062"), &nobody), seat("1001"));
+    assert_eq!(d.identify(&from("203.0.113.9:5063"), &nobody), PeerId::Unknown);
     let stream = Flow { transport: Transport::Tcp, ..from("203.0.113.9:50000") };
-    assert_eq!(d.who(&stream, &nobody), Door::Unknown);
+    assert_eq!(d.identify(&stream, &nobody), PeerId::Unknown);
     d.add_contact("1002".into(), &contact(config::Transport::Tcp));
-    assert_eq!(d.who(&stream, &nobody), seat("1002"));
+    assert_eq!(d.identify(&stream, &nobody), seat("1002"));
     assert!(d.knows(&stream, &nobody));
 }
 
 #[test]
 fn who_was_at_the_end_of_a_lost_connection_is_known_with_what_he_proved_and_where_else_he_comes_from() {
-    let mut d = Doors::default();
+    let mut d = AccessControl::default();
     let nobody = registered(&[]);
     d.add("pbx".into(), source("203.0.113.0/30"));
     let names = vec!["sbc.carrier.example".into()];
@@ -206,7 +210,7 @@ fn who_was_at_the_end_of_a_lost_connection_is_known_with_what_he_proved_and_wher
     let lost = Flow { transport: Transport::Tls, connection: Some(7), ..from("198.51.100.1:40000") };
     d.connected(lost, names.clone());
     d.disconnected(&lost);
-    assert_eq!(d.who(&lost, &nobody), Door::Unknown, "what is lost gives no right");
+    assert_eq!(d.identify(&lost, &nobody), PeerId::Unknown, "what is lost gives no right");
     assert_eq!((d.trunk_behind(&lost), d.names_proved(&lost)), (Some(&"carrier".into()), &names[..]));
     let without = Flow { connection: Some(8), ..lost };
     assert_eq!((d.trunk_behind(&without), d.names_proved(&without)), (None, &[][..]));

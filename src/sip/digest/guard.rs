@@ -14,7 +14,7 @@ use super::strikes::{Penalty, Strikes};
 use super::unanswered::Unanswered;
 use crate::id::{Random, SeatId};
 use crate::redact::Secret;
-use crate::sip::origin::Origin;
+use crate::sip::rate_limit_key::RateLimitKey;
 use crate::time::Mono;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -178,8 +178,8 @@ impl Guard {
         claim: Claim<'_>,
         authorization: impl IntoIterator<Item = &'m [u8]>,
     ) -> Judged {
-        let origin = Origin::from(claim.source);
-        if !claim.known && self.strikes.is_source_silenced(now, origin) {
+        let key = RateLimitKey::from(claim.source);
+        if !claim.known && self.strikes.is_source_silenced(now, key) {
             return Judged::fault(Proof::Silence, Fault::Silenced);
         }
         match self.pick(authorization) {
@@ -187,9 +187,9 @@ impl Guard {
                 // Asked before the password: the answer is the same for users that do not exist.
                 Judged::fault(Proof::Malformed("the uri of the answer names another host"), Fault::Uri)
             }
-            Ok(Some(answer)) => self.weigh(now, claim, origin, &answer),
+            Ok(Some(answer)) => self.weigh(now, claim, key, &answer),
             Ok(None) => {
-                let left = claim.method == b"REGISTER" && self.is_left_unanswered(now, origin, claim.named);
+                let left = claim.method == b"REGISTER" && self.is_left_unanswered(now, key, claim.named);
                 let asked = self.challenges(now, claim.source, claim.named, false);
                 Judged { proof: Proof::Challenge(asked), fault: left.then_some(Fault::Unanswered) }
             }
@@ -220,17 +220,17 @@ impl Guard {
         broken.map_or(Ok(None), Err)
     }
 
-    fn weigh(&mut self, now: Mono, claim: Claim<'_>, origin: Origin, answer: &Credentials<'_>) -> Judged {
+    fn weigh(&mut self, now: Mono, claim: Claim<'_>, key: RateLimitKey, answer: &Credentials<'_>) -> Judged {
         let user = answer.username.as_slice();
         // Only the user that is known here escapes the silence of the source, not whoever else it names.
-        let source_closed = user != claim.named && self.strikes.is_source_silenced(now, origin);
-        if source_closed || self.strikes.is_pair_closed(now, origin, user) {
+        let source_closed = user != claim.named && self.strikes.is_source_silenced(now, key);
+        if source_closed || self.strikes.is_pair_closed(now, key, user) {
             return Judged::fault(Proof::Silence, Fault::Silenced);
         }
         let right = self.is_right(user, claim.method, answer);
         let asked_for = self.is_asked_for(user, answer.algorithm);
         if let (Learned::OfSeats(unanswered), true) = (&mut self.learned, asked_for) {
-            unanswered.answered(now, origin, user);
+            unanswered.answered(now, key, user);
         }
         let Some(unspent) = self.nonces.judge(now, claim.source, answer.nonce, answer.nonce_use()) else {
             let asked = self.challenges(now, claim.source, user, true);
@@ -238,12 +238,12 @@ impl Guard {
         };
         if let Some(seat) = right {
             self.nonces.spend(now, unspent);
-            self.strikes.right(origin, user);
+            self.strikes.right(key, user);
             self.keep_the_stronger(&seat, answer.algorithm);
             return Judged { proof: Proof::Seat(seat), fault: None };
         }
         let fault = if asked_for { Fault::WrongPassword } else { Fault::Algorithm };
-        match self.strikes.wrong(now, origin, user) {
+        match self.strikes.wrong(now, key, user) {
             Penalty::Forgiven => {
                 let asked = self.challenges(now, claim.source, user, false);
                 Judged::fault(Proof::Challenge(asked), fault)
@@ -282,9 +282,9 @@ impl Guard {
     }
 
     /// Whether a REGISTER without an answer follows a challenge that was never answered.
-    fn is_left_unanswered(&mut self, now: Mono, origin: Origin, user: &[u8]) -> bool {
+    fn is_left_unanswered(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) -> bool {
         match &mut self.learned {
-            Learned::OfSeats(unanswered) => unanswered.asked(now, origin, user),
+            Learned::OfSeats(unanswered) => unanswered.asked(now, key, user),
             Learned::Nothing => false,
         }
     }

@@ -5,7 +5,7 @@
 //! Both counts leak with time. A request that is met with silence is not counted: a phone left alone with
 //! a wrong password never closes its whole office.
 
-use crate::sip::origin::Origin;
+use crate::sip::rate_limit_key::RateLimitKey;
 use crate::sip::recent::Recent;
 use crate::time::{Duration, Mono};
 
@@ -65,13 +65,13 @@ struct Count {
 }
 
 /// A source and the user it claims.
-pub(super) type Pair = (Origin, Box<[u8]>);
+pub(super) type Pair = (RateLimitKey, Box<[u8]>);
 
 /// The counts. See the module.
 #[derive(Debug, Clone)]
 pub struct Strikes {
     pairs: Recent<Pair, Count>,
-    sources: Recent<Origin, Count>,
+    sources: Recent<RateLimitKey, Count>,
 }
 
 impl Default for Strikes {
@@ -86,20 +86,20 @@ impl Strikes {
     }
 
     /// Whether this source hears nothing at present, whomever it claims to be.
-    pub fn is_source_silenced(&self, now: Mono, origin: Origin) -> bool {
-        self.sources.peek(&origin).is_some_and(|c| c.silent > now)
+    pub fn is_source_silenced(&self, now: Mono, key: RateLimitKey) -> bool {
+        self.sources.peek(&key).is_some_and(|c| c.silent > now)
     }
 
     /// Whether an attempt on `user` from this source is not even looked at: it is silenced, or the answer
     /// to an earlier attempt is still held back, so that trying in parallel gains nothing.
-    pub fn is_pair_closed(&self, now: Mono, origin: Origin, user: &[u8]) -> bool {
-        self.pairs.peek(&pair(origin, user)).is_some_and(|c| c.silent > now || c.waits > now)
+    pub fn is_pair_closed(&self, now: Mono, key: RateLimitKey, user: &[u8]) -> bool {
+        self.pairs.peek(&pair(key, user)).is_some_and(|c| c.silent > now || c.waits > now)
     }
 
-    /// A wrong password from `origin` for `user`.
-    pub fn wrong(&mut self, now: Mono, origin: Origin, user: &[u8]) -> Penalty {
-        let one = strike(&mut self.pairs, now, pair(origin, user), &PAIR);
-        let all = strike(&mut self.sources, now, origin, &SOURCE);
+    /// A wrong password from `key` for `user`.
+    pub fn wrong(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) -> Penalty {
+        let one = strike(&mut self.pairs, now, pair(key, user), &PAIR);
+        let all = strike(&mut self.sources, now, key, &SOURCE);
         match (one, all) {
             (Penalty::Silence, _) | (_, Penalty::Silence) => Penalty::Silence,
             (Penalty::Wait(a), Penalty::Wait(b)) => Penalty::Wait(a.max(b)),
@@ -110,8 +110,8 @@ impl Strikes {
 
     /// The right password: the pair starts anew. The source does not, or one valid account would buy it
     /// free tries at the others.
-    pub fn right(&mut self, origin: Origin, user: &[u8]) {
-        self.pairs.remove(&pair(origin, user));
+    pub fn right(&mut self, key: RateLimitKey, user: &[u8]) {
+        self.pairs.remove(&pair(key, user));
     }
 
     /// How many counts are kept.
@@ -125,8 +125,8 @@ impl Strikes {
     }
 }
 
-pub(super) fn pair(origin: Origin, user: &[u8]) -> Pair {
-    (origin, user.iter().copied().take(USER_OCTETS).collect())
+pub(super) fn pair(key: RateLimitKey, user: &[u8]) -> Pair {
+    (key, user.iter().copied().take(USER_OCTETS).collect())
 }
 
 fn strike<K: std::hash::Hash + Eq>(
@@ -169,8 +169,8 @@ mod tests {
 
     const T0: Mono = Mono(1_000_000_000_000);
 
-    fn from(n: u32) -> Origin {
-        Origin::from(IpAddr::V4(Ipv4Addr::from_bits(n)))
+    fn from(n: u32) -> RateLimitKey {
+        RateLimitKey::from(IpAddr::V4(Ipv4Addr::from_bits(n)))
     }
 
     /// Tries one after the other, each as soon as the last was answered; how many were looked at in `span`.

@@ -2,7 +2,7 @@
 //! users that exist and that do not alike.
 
 use super::strikes::{Pair, STRUCK, pair};
-use crate::sip::origin::Origin;
+use crate::sip::rate_limit_key::RateLimitKey;
 use crate::sip::recent::Recent;
 use crate::time::{Duration, Mono};
 
@@ -26,8 +26,8 @@ impl Default for Unanswered {
 
 impl Unanswered {
     /// A REGISTER came without an answer. Gives whether a challenge before it was never answered.
-    pub fn asked(&mut self, now: Mono, origin: Origin, user: &[u8]) -> bool {
-        let first = self.0.touch_or_turn(now, pair(origin, user));
+    pub fn asked(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) -> bool {
+        let first = self.0.touch_or_turn(now, pair(key, user));
         let left = first.is_some_and(|at| now.since(at) >= UNANSWERED);
         if left || first.is_none() {
             *first = Some(now);
@@ -36,7 +36,7 @@ impl Unanswered {
     }
 
     /// A challenge was answered.
-    pub fn answered(&mut self, now: Mono, origin: Origin, user: &[u8]) {
-        *self.0.touch_or_turn(now, pair(origin, user)) = None;
+    pub fn answered(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) {
+        *self.0.touch_or_turn(now, pair(key, user)) = None;
     }
 }

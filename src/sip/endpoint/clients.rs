@@ -1,7 +1,7 @@
 //! The requests we sent: client transactions by number, and the way from a response to its transaction.
 
 use super::address::{read_branch, via};
-use super::{Advertised, Failure, Happened, Output};
+use super::{Advertised, Failure, Output, TransactionEvent};
 use crate::room::give_back;
 use crate::sip::transaction::client_invite::ClientInvite;
 use crate::sip::transaction::client_other::ClientOther;
@@ -174,11 +174,11 @@ impl Clients {
     }
 
     /// Ends every transaction that waits for a response on `flow`.
-    pub(super) fn flow_failed(&mut self, flow: &Flow) -> Vec<Happened> {
+    pub(super) fn flow_failed(&mut self, flow: &Flow) -> Vec<TransactionEvent> {
         let on_it = (*flow, ClientTx(0))..=(*flow, ClientTx(u64::MAX));
         let waits = |tx: &ClientTx| self.live.get(tx).is_some_and(|client| client.machine.waits_on(flow));
         let lost: Vec<ClientTx> = self.by_flow.range(on_it).map(|(_, tx)| *tx).filter(waits).collect();
-        let failed = |tx| Happened::Failed { tx, cause: Failure::Transport };
+        let failed = |tx| TransactionEvent::Failed { tx, cause: Failure::Transport };
         lost.iter().for_each(|tx| self.remove(*tx));
         lost.into_iter().map(failed).collect()
     }
@@ -189,7 +189,7 @@ impl Clients {
         Some((at, reason.unwrap_or(Reason::Refused)))
     }
 
-    pub(super) fn handle_timeout(&mut self, cx: Sending<'_>, happened: &mut Vec<Happened>) {
+    pub(super) fn handle_timeout(&mut self, cx: Sending<'_>, happened: &mut Vec<TransactionEvent>) {
         while let Some(tx) = self.timers.pop_due(cx.now.mono) {
             let Some(client) = self.live.get_mut(&tx) else { continue };
             client.armed = None;
@@ -197,13 +197,15 @@ impl Clients {
                 Machine::Invite(machine) => machine.handle_timeout(cx.now, cx.durations, cx.out),
                 Machine::Other(machine) => machine.handle_timeout(cx.now, cx.durations, cx.out),
                 Machine::Refused(_) => {
-                    happened.push(Happened::Failed { tx, cause: Failure::Full });
+                    happened.push(TransactionEvent::Failed { tx, cause: Failure::Full });
                     self.remove(tx);
                     continue;
                 }
             };
             match (expiry, &mut client.machine) {
-                (Expiry::TimedOut, _) => happened.push(Happened::Failed { tx, cause: Failure::Timeout }),
+                (Expiry::TimedOut, _) => {
+                    happened.push(TransactionEvent::Failed { tx, cause: Failure::Timeout })
+                }
                 (Expiry::RangTooLong, Machine::Invite(machine)) => {
                     let cancel = |invite: &Bytes| of_invite(invite, Method::Cancel, None, None);
                     machine.cancel(cx.now, cx.durations, cancel, cx.out);

@@ -1,7 +1,7 @@
 //! What each source holds of the server transactions, so that none can take them all.
 
 use crate::room::give_back;
-use crate::sip::Origin;
+use crate::sip::RateLimitKey;
 use std::collections::HashMap;
 
 /// Live server transactions of one source.
@@ -15,25 +15,25 @@ pub struct Holding {
 
 /// By source. Bounded by the transactions themselves.
 #[derive(Debug, Default)]
-pub(super) struct Holdings(HashMap<Origin, Holding>);
+pub(super) struct Holdings(HashMap<RateLimitKey, Holding>);
 
 impl Holdings {
-    pub(super) fn of(&self, origin: Origin) -> Holding {
-        self.0.get(&origin).copied().unwrap_or_default()
+    pub(super) fn of(&self, key: RateLimitKey) -> Holding {
+        self.0.get(&key).copied().unwrap_or_default()
     }
 
-    pub(super) fn take(&mut self, origin: Origin, octets: usize) {
-        let holding = self.0.entry(origin).or_default();
+    pub(super) fn take(&mut self, key: RateLimitKey, octets: usize) {
+        let holding = self.0.entry(key).or_default();
         holding.transactions += 1;
         holding.octets += octets;
     }
 
-    pub(super) fn release(&mut self, origin: Origin, octets: usize) {
-        let Some(holding) = self.0.get_mut(&origin) else { return };
+    pub(super) fn release(&mut self, key: RateLimitKey, octets: usize) {
+        let Some(holding) = self.0.get_mut(&key) else { return };
         holding.transactions = holding.transactions.saturating_sub(1);
         holding.octets = holding.octets.saturating_sub(octets);
         if holding.transactions == 0 {
-            self.0.remove(&origin);
+            self.0.remove(&key);
             give_back(&mut self.0);
         }
     }

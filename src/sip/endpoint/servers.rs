@@ -3,12 +3,12 @@
 use super::address::{sent_by_port, way_back};
 use super::clients::Sending;
 use super::held::{Holding, Holdings};
-use super::{Happened, Output};
+use super::{Output, TransactionEvent};
 use crate::room::give_back;
 use crate::sip::transaction::server_invite::{Acknowledged, ServerInvite};
 use crate::sip::transaction::server_other::ServerOther;
 use crate::sip::transaction::{Expiry, Reason, ServerTx, Verdict, key};
-use crate::sip::{Flow, Message, Method, NameAddr, Origin, Outgoing};
+use crate::sip::{Flow, Message, Method, NameAddr, Outgoing, RateLimitKey};
 use crate::time::{Mono, Timers};
 use bytes::Bytes;
 use std::collections::hash_map::DefaultHasher;
@@ -46,7 +46,7 @@ struct Server {
     /// Where a new connection would reach the peer, should this one close (RFC 3261 section 18.2.2).
     listens_on: u16,
     /// Whose it is, and how long its request was.
-    held: (Origin, usize),
+    held: (RateLimitKey, usize),
     /// The connection that is answered on, while it is open.
     connection: Option<u64>,
     /// The deadline that is set.
@@ -124,7 +124,7 @@ impl Servers {
 
     /// What a source holds.
     pub(super) fn held_by(&self, source: IpAddr) -> Holding {
-        self.holdings.of(Origin::from(source))
+        self.holdings.of(RateLimitKey::from(source))
     }
 
     /// Whether the maps are as empty as the transactions.
@@ -204,7 +204,7 @@ impl Servers {
         connection: Option<u64>,
     ) -> ServerTx {
         let Names { key, origin } = names;
-        let held = (Origin::from(flow.remote.ip()), request.bytes().len());
+        let held = (RateLimitKey::from(flow.remote.ip()), request.bytes().len());
         self.holdings.take(held.0, held.1);
         let listens_on = sent_by_port(request);
         self.last += 1;
@@ -357,7 +357,7 @@ impl Servers {
     }
 
     /// Gives how many failures were never acknowledged.
-    pub(super) fn handle_timeout(&mut self, cx: Sending<'_>, happened: &mut Vec<Happened>) -> u64 {
+    pub(super) fn handle_timeout(&mut self, cx: Sending<'_>, happened: &mut Vec<TransactionEvent>) -> u64 {
         let mut unacknowledged = 0;
         while let Some(tx) = self.timers.pop_due(cx.now.mono) {
             let Some(server) = self.live.get_mut(&tx) else { continue };
@@ -367,7 +367,7 @@ impl Servers {
                 Machine::Other(machine) => machine.handle_timeout(cx.now),
             };
             match (expiry, &mut server.machine) {
-                (Expiry::Unacknowledged, _) => happened.push(Happened::Unacknowledged { tx }),
+                (Expiry::Unacknowledged, _) => happened.push(TransactionEvent::Unacknowledged { tx }),
                 (Expiry::UnacknowledgedFailure, _) => unacknowledged += 1,
                 (Expiry::OwesTrying, Machine::Other(machine)) => {
                     let trying = machine.waiting_request().map(|r| Outgoing::response(r, 100, None).encode());

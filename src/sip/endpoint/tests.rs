@@ -36,7 +36,7 @@ struct Side {
 #[derive(Debug)]
 struct Seen {
     sent: Vec<(u64, Message)>,
-    happened: Vec<(u64, Happened)>,
+    happened: Vec<(u64, TransactionEvent)>,
     reasons: Vec<Reason>,
 }
 
@@ -56,7 +56,7 @@ fn side_with(config: EndpointConfig) -> Side {
 }
 
 impl Side {
-    fn hears(&mut self, flow: Flow, text: impl AsRef<str>) -> Option<Happened> {
+    fn hears(&mut self, flow: Flow, text: impl AsRef<str>) -> Option<TransactionEvent> {
         let bytes = Bytes::copy_from_slice(text.as_ref().as_bytes());
         self.endpoint.receive(self.now, flow, bytes, &mut self.out)
     }
@@ -64,7 +64,7 @@ impl Side {
     /// Hears a request that is new.
     fn asked(&mut self, flow: Flow, text: impl AsRef<str>) -> (ServerTx, Message) {
         match self.hears(flow, text) {
-            Some(Happened::Request { tx, request, .. }) => (tx, request),
+            Some(TransactionEvent::Request { tx, request, .. }) => (tx, request),
             other => panic!("no new request but {other:?}"),
         }
     }

@@ -20,7 +20,7 @@ pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
 
 use super::access::Names;
 use super::digest::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
-use super::{Flow, Message, Origin, Outgoing, Scheme, Uri};
+use super::{Flow, Message, Outgoing, RateLimitKey, Scheme, Uri};
 use crate::event::RegistrationFailure;
 use crate::id::{Random, SeatId};
 use crate::time::{Duration, Mono, Now, Timers};
@@ -210,8 +210,8 @@ impl Registrar {
     }
 
     fn is_registered_from(&self, user: &str, flow: Flow) -> bool {
-        let origin = Origin::from(flow.remote.ip());
-        self.bindings(&SeatId::from(user)).iter().any(|b| Origin::from(b.flow.remote.ip()) == origin)
+        let key = RateLimitKey::from(flow.remote.ip());
+        self.bindings(&SeatId::from(user)).iter().any(|b| RateLimitKey::from(b.flow.remote.ip()) == key)
     }
 
     fn proved(&mut self, now: Now, flow: Flow, request: &Message, seat: &SeatId, named: &str) -> Registered {

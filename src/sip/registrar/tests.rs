@@ -530,7 +530,8 @@ fn an_answer_that_is_due_later_is_held_until_then() {
     let mut out = Vec::new();
     let request = p.request("").bytes().clone();
     let now = Now { mono: Mono(1), wall: Wall(1) };
-    let Some(crate::sip::Happened::Request { tx, .. }) = endpoint.receive(now, p.flow, request, &mut out)
+    let Some(crate::sip::TransactionEvent::Request { tx, .. }) =
+        endpoint.receive(now, p.flow, request, &mut out)
     else {
         panic!("a REGISTER is a request")
     };

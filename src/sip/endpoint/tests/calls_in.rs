@@ -102,7 +102,7 @@ fn a_200_is_repeated_over_udp_and_tcp_until_its_ack_comes() {
         s.sent();
         assert_eq!(s.waits(4_000).times(), [500, 1_500, 3_500]);
         let acked = s.hears(path, ack("of-200", "call"));
-        assert!(matches!(acked, Some(Happened::Ack { tx, .. }) if tx == call.0), "{acked:?}");
+        assert!(matches!(acked, Some(TransactionEvent::Ack { tx, .. }) if tx == call.0), "{acked:?}");
         let seen = s.waits(40_000);
         assert!(seen.sent.is_empty());
         assert!(seen.happened.is_empty());
@@ -119,7 +119,7 @@ fn an_ack_that_is_lost_leaves_the_200_repeated_for_32_seconds_and_then_unacknowl
     let seen = s.waits(32_000);
     assert_eq!(seen.sent.len(), 10);
     assert_eq!(seen.reasons[..10], [Reason::RepeatAnswer; 10]);
-    let [(32_000, Happened::Unacknowledged { tx })] = seen.happened[..] else {
+    let [(32_000, TransactionEvent::Unacknowledged { tx })] = seen.happened[..] else {
         panic!("{:?}", seen.happened)
     };
     assert_eq!(tx, call.0);
@@ -142,7 +142,7 @@ fn the_ack_of_a_200_may_come_with_the_branch_of_the_invite() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
     s.answers(&call, 200);
-    assert!(matches!(s.hears(udp(), ack("a", "call")), Some(Happened::Ack { .. })));
+    assert!(matches!(s.hears(udp(), ack("a", "call")), Some(TransactionEvent::Ack { .. })));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_cancel_is_answered_200_with_the_tag_of_the_180_and_the_invite_487_by_its_us
     s.answers(&call, 180);
     s.sent();
     let cancelled = s.hears(udp(), request("CANCEL", "a", "call"));
-    assert!(matches!(cancelled, Some(Happened::Cancelled { tx, .. }) if tx == call.0));
+    assert!(matches!(cancelled, Some(TransactionEvent::Cancelled { tx, .. }) if tx == call.0));
     let ok = s.sent_one();
     assert_eq!((ok.status(), ok.cseq().1, ok.to_tag()), (Some(200), &Method::Cancel, Some("ours")));
     s.answers(&call, 487);
@@ -214,7 +214,7 @@ fn a_cancel_that_crosses_the_200_is_answered_and_changes_nothing() {
     s.sent();
     assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none());
     assert_eq!(s.sent_statuses(), [200]);
-    assert!(matches!(s.hears(udp(), ack("b", "call")), Some(Happened::Ack { .. })));
+    assert!(matches!(s.hears(udp(), ack("b", "call")), Some(TransactionEvent::Ack { .. })));
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_re_invite_with_its_own_cseq_is_a_request_of_its_own() {
     s.answers(&second, 200);
     assert_eq!(s.sent_statuses(), [100, 200]);
     let acked = s.hears(udp(), ack("d", "call").replace("CSeq: 1", "CSeq: 2"));
-    assert!(matches!(acked, Some(Happened::Ack { tx, .. }) if tx == second.0));
+    assert!(matches!(acked, Some(TransactionEvent::Ack { tx, .. }) if tx == second.0));
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn an_rfc_2543_invite_without_a_branch_is_matched_with_its_copy_its_cancel_and_i
         let call = s.asked(udp(), old(invite("a", "call")));
         assert!(s.hears(udp(), old(invite("a", "call"))).is_none());
         let cancelled = s.hears(udp(), old(request("CANCEL", "a", "call")));
-        assert!(matches!(cancelled, Some(Happened::Cancelled { .. })));
+        assert!(matches!(cancelled, Some(TransactionEvent::Cancelled { .. })));
         s.answers(&call, 487);
         assert!(s.hears(udp(), old(ack("a", "call"))).is_none());
         assert_eq!(s.endpoint.counts().stray, 0);

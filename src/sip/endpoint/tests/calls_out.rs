@@ -20,7 +20,7 @@ fn timer_a_repeats_an_invite_over_udp_until_timer_b_gives_up() {
     assert_eq!(seen.times(), [500, 1_500, 3_500, 7_500, 15_500, 31_500]);
     assert_eq!((seen.reasons[0], seen.reasons[6]), (Reason::A, Reason::B));
     assert!(
-        matches!(seen.happened[..], [(32_000, Happened::Failed { tx: t, cause: Failure::Timeout })] if t == tx)
+        matches!(seen.happened[..], [(32_000, TransactionEvent::Failed { tx: t, cause: Failure::Timeout })] if t == tx)
     );
     assert!(s.is_empty());
 }
@@ -47,7 +47,7 @@ fn a_provisional_response_stops_the_repetition_and_timer_c_bounds_the_ringing() 
     let seen = s.waits(32_000);
     assert_eq!(seen.reasons.last(), Some(&Reason::Cancelled));
     assert!(
-        matches!(seen.happened[..], [(_, Happened::Failed { tx: t, cause: Failure::Timeout })] if t == tx)
+        matches!(seen.happened[..], [(_, TransactionEvent::Failed { tx: t, cause: Failure::Timeout })] if t == tx)
     );
     assert!(s.is_empty());
 }
@@ -88,7 +88,7 @@ fn a_200_its_copies_and_those_of_other_branches_of_a_fork_all_surface_until_time
     s.hears(udp(), answer(&invite, 180, "one"));
     for tag in ["one", "one", "two"] {
         let got = s.hears(udp(), answer(&invite, 200, tag));
-        let Some(Happened::Response { tx: t, response, .. }) = got else { panic!("{got:?}") };
+        let Some(TransactionEvent::Response { tx: t, response, .. }) = got else { panic!("{got:?}") };
         assert_eq!((t, response.to_tag()), (tx, Some(tag)));
     }
     assert!(s.sent().is_empty(), "the ACK of a 2xx is its user's");
@@ -154,7 +154,7 @@ fn a_cancel_is_repeated_by_timer_e_until_answered_and_its_answer_is_nobodys() {
     assert!(s.hears(udp(), answer(&cancel, 200, "t")).is_none());
     assert!(s.waits(10_000).sent.is_empty());
     let got = s.hears(udp(), answer(&invite, 487, "t"));
-    assert!(matches!(got, Some(Happened::Response { tx: t, .. }) if t == tx));
+    assert!(matches!(got, Some(TransactionEvent::Response { tx: t, .. }) if t == tx));
     assert_eq!(s.sent_one().method(), Some(&Method::Ack));
     s.waits(40_000);
     assert!(s.is_empty());
@@ -168,7 +168,7 @@ fn a_cancel_that_crosses_the_200_ends_with_the_200_for_its_user() {
     s.cancels(tx);
     let cancel = s.sent_one();
     let got = s.hears(udp(), answer(&invite, 200, "t"));
-    assert!(matches!(got, Some(Happened::Response { .. })));
+    assert!(matches!(got, Some(TransactionEvent::Response { .. })));
     assert!(s.hears(udp(), answer(&cancel, 481, "t")).is_none());
     assert!(s.waits(40_000).sent.is_empty(), "nothing is cancelled any more");
     assert!(s.is_empty());
@@ -193,7 +193,10 @@ fn a_cancelled_invite_that_gets_no_final_response_fails_after_32_seconds() {
     s.hears(udp(), answer(&cancel, 200, "t"));
     let seen = s.waits(32_000);
     assert_eq!(seen.reasons, [Reason::Cancelled]);
-    assert!(matches!(seen.happened[..], [(32_000, Happened::Failed { cause: Failure::Timeout, .. })]));
+    assert!(matches!(
+        seen.happened[..],
+        [(32_000, TransactionEvent::Failed { cause: Failure::Timeout, .. })]
+    ));
     assert!(s.is_empty());
 }
 
@@ -214,5 +217,7 @@ fn a_call_whose_connection_closes_while_it_rings_fails_and_an_answered_one_does_
     let (_, invite) = calling(&mut s, tcp());
     s.hears(tcp(), answer(&invite, 200, "t"));
     let failed = s.endpoint.flow_failed(s.now, tcp());
-    assert!(matches!(failed[..], [Happened::Failed { tx, cause: Failure::Transport }] if tx == rings));
+    assert!(
+        matches!(failed[..], [TransactionEvent::Failed { tx, cause: Failure::Transport }] if tx == rings)
+    );
 }

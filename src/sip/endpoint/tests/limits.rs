@@ -10,7 +10,8 @@ fn at_the_limit_a_new_invite_gets_a_stateless_503_and_calls_already_in_are_serve
         s.asked(udp(), invite(&n.to_string(), &format!("call{n}")));
     }
     s.sent();
-    let Some(Happened::Shed { answer, request: told, .. }) = s.hears(udp(), invite("x", "one-more")) else {
+    let Some(TransactionEvent::Shed { answer, request: told, .. }) = s.hears(udp(), invite("x", "one-more"))
+    else {
         panic!("its user must hear of it");
     };
     assert_eq!(told.call_id(), "one-more");
@@ -38,14 +39,20 @@ fn a_shed_invite_is_told_once_and_its_copies_get_the_same_answer_even_when_there
         (happened, s.sent_statuses())
     };
     assert!(
-        matches!(hears("x", "one", Judgement::Shed(Shedding::Singly)), (Some(Happened::Shed { .. }), sent) if sent.is_empty())
+        matches!(hears("x", "one", Judgement::Shed(Shedding::Singly)), (Some(TransactionEvent::Shed { .. }), sent) if sent.is_empty())
     );
     for _ in 0..3 {
         assert!(matches!(hears("x", "one", Judgement::Admit), (None, sent) if sent == [503]));
     }
-    assert!(matches!(hears("y", "one", Judgement::Admit), (Some(Happened::Request { .. }), _)), "a new try");
+    assert!(
+        matches!(hears("y", "one", Judgement::Admit), (Some(TransactionEvent::Request { .. }), _)),
+        "a new try"
+    );
     assert!(matches!(hears("z", "two", Judgement::PassOver), (None, sent) if sent.is_empty()));
-    assert!(matches!(hears("z", "two", Judgement::Admit), (Some(Happened::Request { .. }), _)), "as if lost");
+    assert!(
+        matches!(hears("z", "two", Judgement::Admit), (Some(TransactionEvent::Request { .. }), _)),
+        "as if lost"
+    );
     assert_eq!(s.live().0, 2, "nothing is kept of what was shed");
 }
 
@@ -70,7 +77,7 @@ fn a_cancel_is_obeyed_at_the_limit_too() {
     s.asked(udp(), invite("a", "call"));
     s.sent();
     let cancelled = s.hears(udp(), request("CANCEL", "a", "call"));
-    assert!(matches!(cancelled, Some(Happened::Cancelled { .. })));
+    assert!(matches!(cancelled, Some(TransactionEvent::Cancelled { .. })));
     assert_eq!(s.sent_statuses(), [200]);
     assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none(), "once");
     assert_eq!(s.sent_statuses(), [200]);
@@ -86,7 +93,9 @@ fn past_its_limit_a_request_of_ours_is_reported_failed_and_never_sent() {
     assert!(s.sent().is_empty());
     let seen = s.waits(0);
     assert_eq!(seen.reasons, [Reason::Refused]);
-    assert!(matches!(seen.happened[..], [(0, Happened::Failed { tx: t, cause: Failure::Full })] if t == tx));
+    assert!(
+        matches!(seen.happened[..], [(0, TransactionEvent::Failed { tx: t, cause: Failure::Full })] if t == tx)
+    );
     assert_eq!(s.live().1, 1);
 }
 
@@ -144,7 +153,7 @@ fn garbage_and_odd_copies_never_panic_and_leave_nothing() {
             bytes[at] = random.below(256) as u8;
         }
         let happened = s.endpoint.receive(s.now, udp(), bytes.into(), &mut s.out);
-        if let Some(Happened::Request { tx, request, .. }) = happened {
+        if let Some(TransactionEvent::Request { tx, request, .. }) = happened {
             let status = [200, 486, 408, 180][random.below(4) as usize];
             let response = Outgoing::response(&request, status, Some("ours"));
             s.endpoint.respond(s.now, tx, response, &mut s.out);
@@ -171,7 +180,7 @@ fn what_a_source_holds_is_told_to_whoever_judges_and_is_nothing_when_its_request
             Judgement::Admit
         };
         let happened = s.endpoint.receive_judged(s.now, udp(), bytes, judge, &mut s.out);
-        let Some(Happened::Request { tx, request, .. }) = happened else { panic!("{happened:?}") };
+        let Some(TransactionEvent::Request { tx, request, .. }) = happened else { panic!("{happened:?}") };
         s.endpoint.respond(s.now, tx, Outgoing::response(&request, 200, Some("t")), &mut s.out);
     }
     s.waits(40_000);

@@ -11,7 +11,8 @@ fn timer_e_repeats_a_request_over_udp_until_timer_f_gives_up() {
     assert_eq!(seen.times(), [500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
     assert!(seen.sent.iter().all(|(_, m)| m.bytes() == first.bytes()));
     assert_eq!((seen.reasons[0], seen.reasons[10]), (Reason::E, Reason::F));
-    let [(32_000, Happened::Failed { tx: failed, cause: Failure::Timeout })] = seen.happened[..] else {
+    let [(32_000, TransactionEvent::Failed { tx: failed, cause: Failure::Timeout })] = seen.happened[..]
+    else {
         panic!("{:?}", seen.happened)
     };
     assert_eq!(failed, tx);
@@ -43,7 +44,7 @@ fn a_final_response_is_reported_once_and_its_copies_absorbed_until_timer_k() {
     let tx = s.asks(udp(), outgoing(Method::Bye));
     let sent = s.sent_one();
     let got = s.hears(udp(), answer(&sent, 200, "t"));
-    assert!(matches!(got, Some(Happened::Response { tx: got, .. }) if got == tx));
+    assert!(matches!(got, Some(TransactionEvent::Response { tx: got, .. }) if got == tx));
     assert!(s.hears(udp(), answer(&sent, 200, "t")).is_none());
     assert_eq!(s.endpoint.counts().repeated, 1);
     let seen = s.waits(5_000);
@@ -86,7 +87,7 @@ fn a_request_whose_path_fails_fails_at_once() {
     s.asks(udp(), outgoing(Method::Options));
     let failed = s.endpoint.flow_failed(s.now, tcp());
     assert!(
-        matches!(failed[..], [Happened::Failed { tx: t, cause: Failure::Transport }] if t == tx),
+        matches!(failed[..], [TransactionEvent::Failed { tx: t, cause: Failure::Transport }] if t == tx),
         "{failed:?}"
     );
     assert_eq!(s.live().1, 1);

@@ -1,17 +1,17 @@
 //! Whether a request outside any dialog comes from the seat it names (RFC 3261 section 22.3).
 //!
-//! A seat is believed without a question where nobody else can stand: on the very connection it registered on
-//! (TCP, TLS, WebSocket), and at the fixed place the configuration gives it. Over UDP it is asked for its password
-//! each time, because anybody can write its address on a datagram.
+//! A seat needs no password where no other sender can be: on the very connection it registered on (TCP, TLS, WebSocket),
+//! and at the fixed address of the configuration. Over UDP it is challenged each time, because every sender can write
+//! its address on a datagram.
 
+use super::admission::user_of;
 use super::codes::Asked;
-use super::doorkeeper::user_of;
 use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::id::SeatId;
 use crate::sip::access::{PeerClass, outside_a_dialog};
 use crate::sip::digest::{Challenge, Proof};
-use crate::sip::{Door, Flow, Message, Method, Outgoing, ServerTx, access};
+use crate::sip::{Flow, Message, Method, Outgoing, PeerId, ServerTx, access};
 use crate::time::{Mono, Now};
 
 /// What a request proved.
@@ -36,7 +36,7 @@ impl Gateway {
     /// Who a seat's request outside any dialog comes from. Counts what it turns away.
     pub(super) fn authenticate(&mut self, now: Now, flow: &Flow, request: &Message) -> Verdict {
         let user = user_of(request);
-        if let Door::Seat(seat) = self.doors.who_says(flow, &self.registrar, &user) {
+        if let PeerId::Seat(seat) = self.access.identify_user(flow, &self.registrar, &user) {
             let on_its_connection =
                 flow.transport.is_reliable() && self.registrar.seats_on(flow).any(|s| *s == seat);
             if on_its_connection || self.static_contacts.contains_key(&seat) {
@@ -103,10 +103,10 @@ impl Gateway {
         None
     }
 
-    /// Whether a method at this door must be proved before it is heard.
+    /// Whether a method must be proved before it is heard from this peer.
     pub(super) fn must_be_proved(&self, flow: &Flow, request: &Message) -> bool {
-        let door = self.doors.who_says(flow, &self.registrar, &user_of(request));
-        let rule = request.method().map(|method| outside_a_dialog(PeerClass::from(&door), method));
+        let peer = self.access.identify_user(flow, &self.registrar, &user_of(request));
+        let rule = request.method().map(|method| outside_a_dialog(PeerClass::from(&peer), method));
         rule == Some(access::Rule::Prove)
     }
 

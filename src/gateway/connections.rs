@@ -2,7 +2,7 @@
 //! connection is lost, where and as whom he may be found again.
 
 use super::Gateway;
-use crate::sip::{Door, Flow};
+use crate::sip::{Flow, PeerId};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
@@ -21,8 +21,8 @@ pub enum Tie {
 impl Gateway {
     /// What keeps the connection of a flow open.
     pub fn tie(&self, flow: &Flow) -> Tie {
-        match self.doors.who(flow, &self.registrar) {
-            Door::Trunk(trunk) if !self.trunking.asks_password(&trunk) => Tie::Trunk,
+        match self.access.identify(flow, &self.registrar) {
+            PeerId::Trunk(trunk) if !self.trunking.asks_password(&trunk) => Tie::Trunk,
             _ if self.trunking.trunks.reaches(flow) => Tie::Trunk,
             _ if self.knows(flow) => Tie::KeepAlive,
             _ => Tie::Nobody,
@@ -38,11 +38,11 @@ impl Gateway {
     /// one of the sources of the trunk that was there. Gives the names one of which he may prove to have, beside the one
     /// he is dialled by: those he had proved, and the hosts his trunk is configured to be reached at.
     pub fn found_again(&self, lost: &Flow, at: SocketAddr) -> Option<Vec<String>> {
-        let trunk = self.doors.trunk_behind(lost);
+        let trunk = self.access.trunk_behind(lost);
         let there = Flow { remote: at, connection: None, ..*lost };
         let is_there = at.ip().to_canonical() == lost.remote.ip().to_canonical()
-            || trunk.is_some_and(|trunk| self.doors.comes_from(trunk, &there));
-        let mut names = self.doors.names_proved(lost).to_vec();
+            || trunk.is_some_and(|trunk| self.access.comes_from(trunk, &there));
+        let mut names = self.access.names_proved(lost).to_vec();
         names.extend(trunk.into_iter().flat_map(|trunk| self.trunking.trunks.hosts(trunk)));
         is_there.then_some(names)
     }

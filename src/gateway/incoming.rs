@@ -1,0 +1,262 @@
+//! Who may begin a call: every INVITE from a known trunk ends here in a call or in a recorded refusal.
+
+use super::admission::user_of;
+use super::durable::Then;
+use super::refusals::Cause;
+use super::{Duty, Gateway, Output};
+use crate::call::{self, Arrival, Cx, Refusal, Story};
+use crate::caller::HistoryKey;
+use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
+use crate::id::{CallId, LegId, SeatId, TrunkId};
+use crate::sip::access::PeerClass;
+use crate::sip::{Flow, Message, Outgoing, PeerId, ServerTx, Shedding};
+use crate::time::{Duration, Mono, Now};
+
+/// New calls a second on one trunk: a token bucket one second deep.
+#[derive(Debug)]
+pub struct Rate {
+    per_second: u32,
+    tokens: f64,
+    at: Mono,
+}
+
+impl Rate {
+    /// A full bucket.
+    pub fn new(per_second: u32) -> Rate {
+        Rate { per_second, tokens: f64::from(per_second), at: Mono(0) }
+    }
+
+    /// What it is filled with.
+    pub(super) fn per_second(&self) -> u32 {
+        self.per_second
+    }
+
+    pub(super) fn take(&mut self, now: Mono) -> bool {
+        let limit = f64::from(self.per_second);
+        let since: Duration = now.since(self.at);
+        self.tokens = (self.tokens + since.as_secs_f64() * limit).min(limit);
+        self.at = now;
+        let granted = self.tokens >= 1.0;
+        if granted {
+            self.tokens -= 1.0;
+        }
+        granted
+    }
+}
+
+/// New calls a second of one trunk that are read: four times what it may bring, and never fewer than what costs
+/// little. Between its rate and this each is refused and counted in a record; beyond it they are lost as if on the way.
+pub(super) fn readable(calls_per_second: u32) -> u32 {
+    calls_per_second.saturating_mul(4).max(1_000)
+}
+
+/// Calls of one trunk that may be answered and not acknowledged at one time: what it brings in two seconds. An ACK
+/// takes one round trip, so that only a peer that sends none gets here; each such call holds its port for 64*T1. At
+/// the limit a new call is refused with 503 and a record.
+pub(super) fn half_open(calls_per_second: u32) -> u32 {
+    calls_per_second.saturating_mul(2).max(16)
+}
+
+impl Gateway {
+    /// An INVITE outside any dialog.
+    pub(super) fn invited(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        invite: Message,
+        out: &mut Vec<Output>,
+    ) {
+        let trunk = match self.access.identify(&flow, &self.registrar) {
+            PeerId::Trunk(trunk) => trunk,
+            // Not a citizen's call: a seat's was proved and went elsewhere, an unknown source's was refused before.
+            PeerId::Seat(_) | PeerId::Unknown => {
+                self.tallies.strangers += 1;
+                let response = Outgoing::response(&invite, 403, Some(&self.random.token()));
+                return self.endpoint.respond(now, tx, response, &mut self.wire);
+            }
+        };
+        if !self.trunk_proved(now, tx, &flow, &invite, &trunk) {
+            return;
+        }
+        let objection = self.objects_to_proved(now, &trunk);
+        if objection == Some(Cause::CallRate) {
+            self.count_shed(now, &trunk);
+            return self.turn_away(now, tx, &invite, Refusal::new(RefusalReason::Overload, 503));
+        }
+        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
+        let leg = LegId::new(now.wall, &mut self.random);
+        let received = call::received(&invite, flow, &trunk, identity, leg);
+        let call = CallId::new(now.wall, &mut self.random);
+        let history = HistoryKey::of(&received.caller, &self.history_key);
+        let peer = self.rules.trunk(&trunk);
+        let welcome = self.nuisance(now, &received.caller, history, out);
+        let overload = || Refusal::new(RefusalReason::Overload, 503);
+        let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
+        let admitted = welcome.and_then(|()| call::read_scheme(&invite));
+        let admitted = admitted.and_then(|()| self.admit(&trunk, &received));
+        let admitted = admitted.and_then(|()| call::read_arrival((&invite, &flow), &peer, &self.rules));
+        match admitted {
+            Ok(offer) => {
+                let marks = self.marks_of(now, history);
+                let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history, marks };
+                self.begin_call(now, arrival, out);
+            }
+            Err(refusal) => self.refuse(now, call, tx, &invite, (received, history), refusal, out),
+        }
+    }
+
+    /// What speaks against a call that has proved to be its trunk's. The rate of such a trunk is that of its proved calls;
+    /// calls of other trunks were judged before they had a transaction.
+    fn objects_to_proved(&mut self, now: Now, trunk: &TrunkId) -> Option<Cause> {
+        if !self.trunking.asks_password(trunk) {
+            return None;
+        }
+        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
+        let cause = self.pressure.objects(within)?;
+        self.tallies.refusals.count(PeerClass::Trunk, cause);
+        Some(cause)
+    }
+
+    /// What only the gateway as a whole can tell.
+    fn admit(&mut self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
+        use RefusalReason::*;
+        if self.duty != Duty::Serving {
+            return Err(Refusal::new(Draining, 503));
+        }
+        if self.trunks.get(trunk).is_some_and(|t| t.in_use >= t.channels) {
+            return Err(Refusal::new(NoChannel, 503));
+        }
+        if self.trunks.get(trunk).is_some_and(|t| t.half_open >= t.most_half_open) {
+            self.tallies.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
+            return Err(Refusal::new(Overload, 503));
+        }
+        if self.calls.len() >= self.most_calls {
+            return Err(Refusal::new(Overload, 503));
+        }
+        let Some(service) = self.services.get(&received.service_number) else {
+            return Err(Refusal::new(UnknownService, 404));
+        };
+        let speaks = self.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
+        if !speaks && self.acd.is_full(&service.queue) {
+            return Err(Refusal::new(QueueFull, 503));
+        }
+        Ok(())
+    }
+
+    /// An INVITE that was shed: a trunk's has a record of its own, or is counted in one of many; that of an unknown
+    /// source, or of a trunk that has yet to prove itself, is only answered.
+    pub(super) fn shed(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        invite: &Message,
+        (answer, told): (crate::sip::Output, Shedding),
+        out: &mut Vec<Output>,
+    ) {
+        let peer = self.access.identify_user(&flow, &self.registrar, &user_of(invite));
+        let PeerId::Trunk(trunk) = peer else { return self.wire.push(answer) };
+        if self.trunking.asks_password(&trunk) {
+            return self.wire.push(answer);
+        }
+        if told == Shedding::InBulk {
+            self.count_shed(now, &trunk);
+            return self.wire.push(answer);
+        }
+        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
+        let leg = LegId::new(now.wall, &mut self.random);
+        let received = call::received(invite, flow, &trunk, identity, leg);
+        let call = CallId::new(now.wall, &mut self.random);
+        let history = HistoryKey::of(&received.caller, &self.history_key);
+        self.record_refusal(now, call, (received, history), (RefusalReason::Overload, 503), out);
+        self.once_durable(now, Then::Send(answer));
+    }
+
+    /// Turns an INVITE away, with a record; the answer goes out when the record is on disk.
+    #[expect(clippy::too_many_arguments)]
+    fn refuse(
+        &mut self,
+        now: Now,
+        call: CallId,
+        tx: ServerTx,
+        invite: &Message,
+        received: (CallReceived, Option<HistoryKey>),
+        refusal: Refusal,
+        out: &mut Vec<Output>,
+    ) {
+        self.record_refusal(now, call, received, (refusal.reason, refusal.status), out);
+        let response = self.refusing(invite, refusal);
+        self.once_durable(now, Then::Refuse(tx, response));
+    }
+
+    /// Turns an INVITE away that is no citizen's call: at once and without a record.
+    pub(super) fn turn_away(&mut self, now: Now, tx: ServerTx, invite: &Message, refusal: Refusal) {
+        let response = self.refusing(invite, refusal);
+        self.endpoint.respond(now, tx, response, &mut self.wire);
+    }
+
+    fn refusing(&mut self, invite: &Message, refusal: Refusal) -> Outgoing {
+        let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
+        if refusal.status == 503 {
+            response = response.with("Retry-After", call::RETRY_AFTER);
+        }
+        match refusal.header {
+            Some((name, value)) => response.with(name, value),
+            None => response,
+        }
+    }
+
+    /// The whole story of a call that was turned away: refused, and its record. Of its headers nothing is kept: a peer
+    /// that has calls refused writes no more of them to the disk than who called whom.
+    pub(super) fn record_refusal(
+        &mut self,
+        now: Now,
+        call: CallId,
+        (mut received, history): (CallReceived, Option<HistoryKey>),
+        (reason, sip_code): (RefusalReason, u16),
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(trunk) = self.trunks.get_mut(&received.trunk) {
+            trunk.count_refusal(reason);
+        }
+        received.headers.clear();
+        let outbound = received.direction == Direction::Outbound;
+        let summary = Summary {
+            state: CallState::Refused,
+            caller: received.caller.shown(),
+            service_number: received.service_number.clone(),
+            queue: None,
+            // The caller of such a call is the seat.
+            seat: outbound.then(|| SeatId::from(received.caller.raw.reveal().as_str())),
+            operator: None,
+            received_at: now.wall,
+            ticket: None,
+        };
+        let mut story = Story::new(call, now, summary);
+        let mut cx = Cx {
+            now,
+            sequence: &mut self.sequence,
+            random: &mut self.random,
+            rules: &self.rules,
+            out: &mut self.said,
+        };
+        let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code };
+        story.tell(&mut cx, What::CallRefused(refused));
+        story.publish_record(&mut cx, true);
+        self.append_said(history, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_gets_its_calls_a_second_and_no_more() {
+        let mut rate = Rate::new(3);
+        let now = Mono(5_000_000_000);
+        assert_eq!((0..5).filter(|_| rate.take(now)).count(), 3);
+        assert!(!rate.take(now + Duration::from_millis(300)));
+        assert!(rate.take(now + Duration::from_millis(700)));
+    }
+}
