@@ -1,7 +1,7 @@
 //! What the machine is told.
 
-use super::presence::{AwayReason, OwnRole};
-use crate::event::{PresentationResult, QueueExit};
+use super::presence::OwnRole;
+use crate::event::{AwayReason, PresentationResult, QueueExit, SeatReason};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::Now;
 
@@ -38,16 +38,12 @@ pub enum Input {
     SeatDown {
         /// The seat.
         seat: SeatId,
-        /// Why, for the record.
-        reason: &'static str,
     },
     /// The seat's phone is registered, but no longer answers. A seat in a call keeps it until that says
     /// `Returned` or `Finished`; one in wrap-up finishes that first.
     SeatLost {
         /// The seat.
         seat: SeatId,
-        /// Why, for the record.
-        reason: &'static str,
     },
     /// The seat broke off in mid-call and its caller is still there: he waits again, at the head. He gets a place
     /// even in a full queue, and while draining; there are never more of them than seats. Answered by `Entered`.
@@ -58,8 +54,8 @@ pub enum Input {
         seat: SeatId,
         /// Where to.
         queue: QueueId,
-        /// Why, for the record.
-        reason: &'static str,
+        /// Why.
+        reason: SeatReason,
     },
     /// The seat's phone rings.
     Rang {

@@ -28,13 +28,14 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
+pub use crate::event::AwayReason;
 pub use input::Input;
 pub use output::{Output, Refusal};
-pub use presence::{AwayReason, Denied, OwnRole};
+pub use presence::{Denied, OwnRole};
 pub use rules::{AcdConfig, QueueRules};
 pub use seat::may_follow;
 
-use crate::event::{QueueExit, SeatState};
+use crate::event::{QueueExit, SeatReason, SeatState};
 use crate::id::{CallId, PresentationId, QueueId, Random, SeatId};
 use crate::time::{Duration, Mono, Now, Timers};
 use presence::Own;
@@ -177,8 +178,8 @@ impl Acd {
             Input::Enter { call, queue, priority, at } => self.enter(now, call, &queue, priority, at, out),
             Input::Leave { call, exit } => self.leave(now, call, exit, out),
             Input::SeatUp { seat } => self.seat_up(now, &seat, out),
-            Input::SeatDown { seat, reason } => self.seat_down(now, &seat, reason, out),
-            Input::SeatLost { seat, reason } => self.seat_lost(now, &seat, reason, out),
+            Input::SeatDown { seat } => self.seat_down(now, &seat, out),
+            Input::SeatLost { seat } => self.seat_lost(now, &seat, out),
             Input::Returned { call, seat, queue, reason } => {
                 self.returned(now, call, &seat, &queue, reason, out);
             }
@@ -235,7 +236,7 @@ impl Acd {
             Some(State::Closing { .. }) => self.closed(now, index, out),
             Some(State::WrapUp { .. }) => self.complete_wrap_up(now, index, true, out),
             Some(State::NotReady { .. } | State::Unreachable { .. }) => {
-                self.free(now, index, now.mono, "cooled down", out);
+                self.free(now, index, now.mono, SeatReason::CooledDown, out);
             }
             Some(
                 State::Offline

@@ -1,6 +1,8 @@
 //! What the machine wants done or known.
 
-use crate::event::{PresentationResult, QueueEntered, QueueExit, RefusalReason, SeatState};
+use crate::event::{
+    PresentationResult, QueueEntered, QueueExit, RefusalReason, SeatChoice, SeatReason, SeatState,
+};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::Duration;
 
@@ -37,8 +39,8 @@ pub enum Output {
         attempt: u32,
         /// Since the call entered.
         waited: Duration,
-        /// Why this seat, in plain words.
-        why: String,
+        /// Why this seat.
+        why: SeatChoice,
         /// How long the seat has; this machine keeps the timer.
         ring_timeout: Duration,
     },
@@ -90,7 +92,7 @@ pub enum Output {
         /// To this state.
         to: SeatState,
         /// Why.
-        reason: &'static str,
+        reason: SeatReason,
     },
     /// The seat's work after the call began. Not said when the limit is zero.
     WrapUpStarted {

@@ -5,6 +5,7 @@
 
 use super::seat::{Phone, SeatIndex, State};
 use super::{Acd, Output};
+use crate::event::{AwayReason, SeatReason};
 use crate::id::{CallId, OperatorId, QueueId, SeatId};
 use crate::time::Now;
 
@@ -33,53 +34,6 @@ pub enum OwnRole {
     Rung,
     /// It made the call, or has answered.
     Talks,
-}
-
-/// Why a seat takes no calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AwayReason {
-    /// Not said.
-    Unnamed,
-    /// A short break.
-    Break,
-    /// A meal.
-    Meal,
-    /// Training.
-    Training,
-    /// Calls that go out.
-    Outbound,
-    /// A meeting.
-    Meeting,
-    /// Something is broken.
-    Tech,
-}
-
-impl AwayReason {
-    /// The reason a digit stands for: 1 break, 2 meal, 3 training, 4 outbound, 5 meeting, 6 tech.
-    pub fn of_digit(digit: char) -> Option<AwayReason> {
-        Some(match digit {
-            '1' => AwayReason::Break,
-            '2' => AwayReason::Meal,
-            '3' => AwayReason::Training,
-            '4' => AwayReason::Outbound,
-            '5' => AwayReason::Meeting,
-            '6' => AwayReason::Tech,
-            _ => return None,
-        })
-    }
-
-    /// As events name it.
-    pub fn word(self) -> &'static str {
-        match self {
-            AwayReason::Unnamed => "not ready",
-            AwayReason::Break => "break",
-            AwayReason::Meal => "meal",
-            AwayReason::Training => "training",
-            AwayReason::Outbound => "outbound",
-            AwayReason::Meeting => "meeting",
-            AwayReason::Tech => "tech",
-        }
-    }
 }
 
 /// Why a seat's wish is not granted.
@@ -171,7 +125,7 @@ impl Acd {
         seat.operator = operator;
         seat.standing = Standing::Ready;
         if matches!(seat.state, State::Offline | State::Away { .. }) {
-            self.free(now, index, now.mono, "signed in", out);
+            self.free(now, index, now.mono, SeatReason::SignedIn, out);
         }
     }
 
@@ -187,7 +141,7 @@ impl Acd {
             | State::NotReady { .. }
             | State::Unreachable { .. }
             | State::Lost => {
-                self.free(now, index, now.mono, "signed out", out);
+                self.free(now, index, now.mono, SeatReason::SignedOut, out);
             }
             _ => {}
         }
@@ -203,7 +157,7 @@ impl Acd {
         match seat.state {
             // He says that he is there, so nothing needs to cool down.
             State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
-                self.free(now, index, now.mono, "ready", out);
+                self.free(now, index, now.mono, SeatReason::Ready, out);
             }
             State::WrapUp { .. } => self.complete_wrap_up(now, index, false, out),
             _ => {}
@@ -225,7 +179,7 @@ impl Acd {
                 | State::NotReady { .. }
                 | State::Unreachable { .. }
         ) {
-            self.free(now, index, now.mono, reason.word(), out);
+            self.free(now, index, now.mono, SeatReason::Away { reason }, out);
         }
     }
 
@@ -239,8 +193,8 @@ impl Acd {
         seat.own = Some(own);
         if matches!(seat.state, State::Ready | State::Closing { .. }) {
             let reason = match own.role {
-                OwnRole::Rung => "rung by a colleague",
-                OwnRole::Talks => "a call of its own",
+                OwnRole::Rung => SeatReason::RungByColleague,
+                OwnRole::Talks => SeatReason::OwnCall,
             };
             self.turn(index, State::Occupied { own }, reason, out);
         }
@@ -254,7 +208,7 @@ impl Acd {
         own.role = OwnRole::Talks;
         let own = *own;
         if matches!(seat.state, State::Occupied { .. }) {
-            self.turn(index, State::Occupied { own }, "answered a colleague", out);
+            self.turn(index, State::Occupied { own }, SeatReason::AnsweredColleague, out);
         }
     }
 
@@ -275,7 +229,7 @@ impl Acd {
         seat.own = None;
         let idle_since = if spoke { now.mono } else { seat.idle_since };
         if matches!(seat.state, State::Occupied { .. }) {
-            self.free(now, index, idle_since, "own call over", out);
+            self.free(now, index, idle_since, SeatReason::OwnCallOver, out);
         }
     }
 
@@ -290,7 +244,7 @@ impl Acd {
         }
         seat.own = None;
         self.drop_wrap_up(index, out);
-        self.turn(index, State::Talking { call, queue }, "took a call over", out);
+        self.turn(index, State::Talking { call, queue }, SeatReason::TookOver, out);
     }
 
     /// Says that a wrap-up is over, without a state to follow yet.

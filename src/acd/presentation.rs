@@ -8,7 +8,7 @@ use super::queue::Place;
 use super::seat::{SeatIndex, State};
 use super::strategy::Choice;
 use super::{Acd, Output, RELEASE_LIMIT};
-use crate::event::{PresentationResult, QueueExit};
+use crate::event::{PresentationResult, QueueExit, SeatReason};
 use crate::id::{CallId, PresentationId};
 use crate::time::{Duration, Now};
 
@@ -63,19 +63,19 @@ impl Acd {
             queue: queue.rules.name.clone(),
             attempt: waiting.attempts,
             waited: now.mono.since(waiting.entered),
-            why: choice.why.in_words(seat.idle_since, now.mono),
+            why: choice.why.told(seat.idle_since, now.mono),
             ring_timeout,
         };
         self.presentations.insert(presentation, Presentation::Running { call, seat: choice.seat });
         let reserved = State::Reserved { presentation, until: now.mono + ring_timeout };
-        self.turn(choice.seat, reserved, "chosen for a call", out);
+        self.turn(choice.seat, reserved, SeatReason::Chosen, out);
         out.push(offer);
     }
 
     pub(super) fn rang(&mut self, presentation: PresentationId, out: &mut Vec<Output>) {
         let Some(&Presentation::Running { seat, .. }) = self.presentations.get(&presentation) else { return };
         if let Some(State::Reserved { until, .. }) = self.state_of(seat) {
-            self.turn(seat, State::Ringing { presentation, until }, "phone rings", out);
+            self.turn(seat, State::Ringing { presentation, until }, SeatReason::PhoneRings, out);
         }
     }
 
@@ -86,7 +86,7 @@ impl Acd {
         let Some(waiting) = self.waiting.get(&call) else { return };
         let queue = waiting.queue;
         self.presentations.remove(&presentation);
-        self.turn(seat, State::Talking { call, queue }, "answered", out);
+        self.turn(seat, State::Talking { call, queue }, SeatReason::Answered, out);
         self.remove(now, call, QueueExit::Connected, out);
     }
 
@@ -123,7 +123,7 @@ impl Acd {
         now: Now,
         seat: SeatIndex,
         presentation: PresentationId,
-        reason: &'static str,
+        reason: SeatReason,
         out: &mut Vec<Output>,
     ) {
         let running = self.presentations.remove(&presentation);
@@ -146,10 +146,10 @@ impl Acd {
         self.presentations.remove(&presentation);
         let until = now.mono + self.waiting.get(&call).map_or(RELEASE_LIMIT, |w| self.cool_down_of(w.queue));
         let (state, reason) = match result {
-            PresentationResult::Unreachable => (State::Unreachable { until }, "unreachable"),
-            PresentationResult::Rejected => (State::NotReady { until }, "rejected"),
-            PresentationResult::Busy => (State::NotReady { until }, "busy"),
-            _ => (State::NotReady { until }, "no answer"),
+            PresentationResult::Unreachable => (State::Unreachable { until }, SeatReason::Unreachable),
+            PresentationResult::Rejected => (State::NotReady { until }, SeatReason::Rejected),
+            PresentationResult::Busy => (State::NotReady { until }, SeatReason::Busy),
+            _ => (State::NotReady { until }, SeatReason::NoAnswer),
         };
         self.turn(seat, state, reason, out);
         self.back_in_line(now, call, seat, out);
@@ -187,7 +187,12 @@ impl Acd {
         self.presentations.insert(presentation, Presentation::Withdrawn { seat });
         out.push(Output::Withdraw { call, presentation, result });
         let until = now.mono + RELEASE_LIMIT;
-        self.turn(seat, State::Releasing { presentation, shown: state.shown(), until }, "withdrawn", out);
+        self.turn(
+            seat,
+            State::Releasing { presentation, shown: state.shown(), until },
+            SeatReason::Withdrawn,
+            out,
+        );
     }
 
     /// The phone is free again, or had its time: the seat keeps the turn it had.
@@ -196,6 +201,6 @@ impl Acd {
         let State::Releasing { presentation, .. } = seat.state else { return };
         let idle_since = seat.idle_since;
         self.presentations.remove(&presentation);
-        self.free(now, index, idle_since, "presentation withdrawn", out);
+        self.free(now, index, idle_since, SeatReason::Withdrawn, out);
     }
 }

@@ -4,9 +4,9 @@
 //! others without one end with something outside: talking and held with the call, whose length the call layer
 //! limits; offline and lost with a phone that comes back.
 
-use super::presence::{AwayReason, Own, OwnRole, Standing};
+use super::presence::{Own, OwnRole, Standing};
 use super::{Acd, Output, Reason, Timer};
-use crate::event::SeatState;
+use crate::event::{AwayReason, SeatReason, SeatState};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::{Mono, Now};
 
@@ -37,10 +37,10 @@ pub(super) struct Seat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phone {
     Here,
-    /// Registered, but it does not answer; with the reason.
-    Silent(&'static str),
-    /// With the reason.
-    Gone(&'static str),
+    /// Registered, but it does not answer.
+    Silent,
+    /// Not registered.
+    Gone,
 }
 
 /// Whether the phone has heard that its call is over.
@@ -87,7 +87,7 @@ pub(super) enum State {
     Closing {
         call: CallId,
         shown: SeatState,
-        reason: &'static str,
+        reason: SeatReason,
         until: Mono,
     },
     /// It failed to take a call and is left alone for a while.
@@ -114,7 +114,7 @@ impl Seat {
         Seat {
             id,
             queues: Vec::new(),
-            phone: Phone::Gone("not registered"),
+            phone: Phone::Gone,
             standing: Standing::Ready,
             operator: None,
             own: None,
@@ -128,15 +128,16 @@ impl Phone {
     /// The state of a seat that has nothing to do and no phone to ring.
     fn without(self) -> State {
         match self {
-            Phone::Silent(_) => State::Lost,
-            Phone::Here | Phone::Gone(_) => State::Offline,
+            Phone::Silent => State::Lost,
+            Phone::Here | Phone::Gone => State::Offline,
         }
     }
 
-    fn reason(self) -> &'static str {
+    fn reason(self) -> SeatReason {
         match self {
-            Phone::Here => "",
-            Phone::Silent(why) | Phone::Gone(why) => why,
+            Phone::Here => SeatReason::PhoneAnswers,
+            Phone::Silent => SeatReason::PhoneSilent,
+            Phone::Gone => SeatReason::NotRegistered,
         }
     }
 }
@@ -198,7 +199,7 @@ pub fn may_follow(from: SeatState, to: SeatState) -> bool {
 
 impl Acd {
     /// The one place where a seat changes state: keeps the idle order and the deadline in step with it.
-    pub(super) fn turn(&mut self, index: SeatIndex, to: State, reason: &'static str, out: &mut Vec<Output>) {
+    pub(super) fn turn(&mut self, index: SeatIndex, to: State, reason: SeatReason, out: &mut Vec<Output>) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         let was = std::mem::replace(&mut seat.state, to);
         let idle = (seat.idle_since, index);
@@ -230,26 +231,26 @@ impl Acd {
         now: Now,
         index: SeatIndex,
         idle_since: Mono,
-        reason: &'static str,
+        reason: SeatReason,
         out: &mut Vec<Output>,
     ) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         match (seat.phone, seat.standing, seat.own) {
             (_, Standing::SignedOut, _) => {
-                self.turn(index, State::Offline, "signed out", out);
+                self.turn(index, State::Offline, SeatReason::SignedOut, out);
                 if let Some(seat) = self.seats.get_mut(index as usize) {
                     seat.operator = None;
                 }
             }
-            (phone @ (Phone::Gone(_) | Phone::Silent(_)), ..) => {
+            (phone @ (Phone::Gone | Phone::Silent), ..) => {
                 self.turn(index, phone.without(), phone.reason(), out);
             }
             (Phone::Here, _, Some(own)) => {
                 seat.idle_since = idle_since;
                 self.turn(index, State::Occupied { own }, reason, out);
             }
-            (Phone::Here, Standing::Away(away), None) => {
-                self.turn(index, State::Away { reason: away }, away.word(), out);
+            (Phone::Here, Standing::Away(reason), None) => {
+                self.turn(index, State::Away { reason }, SeatReason::Away { reason }, out);
             }
             (Phone::Here, Standing::Ready, None) => {
                 debug_assert!(seat.state != State::Ready, "the idle order is keyed by idle_since");
@@ -266,22 +267,22 @@ impl Acd {
         seat.phone = Phone::Here;
         // A phone that registers is alive; one that merely failed to answer goes on cooling down.
         let reason = match seat.state {
-            State::Lost => "phone answers again",
-            State::Offline | State::Unreachable { .. } => "phone registered",
+            State::Lost => SeatReason::PhoneAnswers,
+            State::Offline | State::Unreachable { .. } => SeatReason::PhoneRegistered,
             _ => return,
         };
         self.free(now, index, now.mono, reason, out);
     }
 
-    pub(super) fn seat_down(&mut self, now: Now, id: &SeatId, reason: &'static str, out: &mut Vec<Output>) {
+    pub(super) fn seat_down(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
-        self.without_phone(now, index, Phone::Gone(reason), out);
+        self.without_phone(now, index, Phone::Gone, out);
     }
 
-    pub(super) fn seat_lost(&mut self, now: Now, id: &SeatId, reason: &'static str, out: &mut Vec<Output>) {
+    pub(super) fn seat_lost(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         if self.seats.get(index as usize).is_some_and(|s| s.phone == Phone::Here) {
-            self.without_phone(now, index, Phone::Silent(reason), out);
+            self.without_phone(now, index, Phone::Silent, out);
         }
     }
 
@@ -321,7 +322,7 @@ impl Acd {
         call: CallId,
         id: &SeatId,
         queue: &QueueId,
-        reason: &'static str,
+        reason: SeatReason,
         out: &mut Vec<Output>,
     ) {
         let seat = self.seat_index(id);
@@ -352,7 +353,7 @@ impl Acd {
         if let Some(State::Talking { call, queue }) = self.state_of(index)
             && call == of
         {
-            self.turn(index, State::Held { call, queue }, "caller on hold", out);
+            self.turn(index, State::Held { call, queue }, SeatReason::CallerOnHold, out);
         }
     }
 
@@ -361,7 +362,7 @@ impl Acd {
         if let Some(State::Held { call, queue }) = self.state_of(index)
             && call == of
         {
-            self.turn(index, State::Talking { call, queue }, "hold over", out);
+            self.turn(index, State::Talking { call, queue }, SeatReason::HoldOver, out);
         }
     }
 

@@ -7,6 +7,7 @@ use super::presentation::FAILED_SEATS_KEPT;
 use super::queue::Place;
 use super::seat::{SeatIndex, State};
 use super::{Acd, Output};
+use crate::event::SeatChoice;
 use crate::id::CallId;
 use crate::time::{Mono, Now};
 
@@ -24,8 +25,8 @@ pub(super) enum Why {
     LongestIdle,
     /// As above, among those that did not fail this caller before.
     LongestIdleUntried,
-    /// It failed this caller before, but nobody else is ready.
-    NobodyElse,
+    /// It failed this caller before, but no other seat is ready.
+    NoOtherReady,
     /// Its operator took the call.
     PickUp,
     /// It handed the caller on, and nobody answered there.
@@ -33,14 +34,15 @@ pub(super) enum Why {
 }
 
 impl Why {
-    pub(super) fn in_words(self, idle_since: Mono, now: Mono) -> String {
+    /// As events tell it of a seat that is idle since then.
+    pub(super) fn told(self, idle_since: Mono, now: Mono) -> SeatChoice {
         let idle = now.since(idle_since).as_secs();
         match self {
-            Why::LongestIdle => format!("longest idle, {idle} s"),
-            Why::LongestIdleUntried => format!("longest idle not yet tried, {idle} s"),
-            Why::NobodyElse => format!("tried before, nobody else ready, idle {idle} s"),
-            Why::PickUp => "pick-up".to_owned(),
-            Why::Recall => "recall".to_owned(),
+            Why::LongestIdle => SeatChoice::LongestIdle { idle },
+            Why::LongestIdleUntried => SeatChoice::LongestIdleUntried { idle },
+            Why::NoOtherReady => SeatChoice::NoOtherReady { idle },
+            Why::PickUp => SeatChoice::PickUp,
+            Why::Recall => SeatChoice::Recall,
         }
     }
 }
@@ -78,7 +80,7 @@ impl Acd {
         Some(match untried {
             Some(seat) if seat == first => Choice { seat, why: Why::LongestIdle },
             Some(seat) => Choice { seat, why: Why::LongestIdleUntried },
-            None => Choice { seat: first, why: Why::NobodyElse },
+            None => Choice { seat: first, why: Why::NoOtherReady },
         })
     }
 }

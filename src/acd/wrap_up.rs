@@ -4,6 +4,7 @@
 use super::presence::Standing;
 use super::seat::{Closed, Phone, SeatIndex, State};
 use super::{Acd, CLOSE_LIMIT, Output};
+use crate::event::SeatReason;
 use crate::id::{CallId, SeatId};
 use crate::time::{Duration, Now};
 
@@ -17,10 +18,10 @@ impl Acd {
         };
         let limit = self.queues.get(queue).map_or(Duration::ZERO, |q| q.rules.wrap_up);
         if limit.is_zero() {
-            return self.close(now, index, call, "call over", out);
+            return self.close(now, index, call, SeatReason::CallOver, out);
         }
         let wrap_up = State::WrapUp { call, phone: Closed::NotYet, until: now.mono + limit };
-        self.turn(index, wrap_up, "call over", out);
+        self.turn(index, wrap_up, SeatReason::CallOver, out);
         out.push(Output::WrapUpStarted { seat: id.clone(), call, limit });
     }
 
@@ -42,7 +43,7 @@ impl Acd {
         let Some(seat) = self.seats.get(index as usize) else { return };
         let State::WrapUp { call, phone, .. } = seat.state else { return };
         out.push(Output::WrapUpCompleted { seat: seat.id.clone(), call, timed_out });
-        let reason = if timed_out { "wrap-up limit" } else { "wrap-up done" };
+        let reason = if timed_out { SeatReason::WrapUpLimit } else { SeatReason::WrapUpDone };
         match phone {
             Closed::NotYet => self.close(now, index, call, reason, out),
             Closed::Yes => self.free(now, index, now.mono, reason, out),
@@ -51,14 +52,7 @@ impl Acd {
 
     /// The seat is done with a call, and its phone has yet to confirm that. What it does next is its own matter, unless
     /// that would be to wait for the next call.
-    fn close(
-        &mut self,
-        now: Now,
-        index: SeatIndex,
-        call: CallId,
-        reason: &'static str,
-        out: &mut Vec<Output>,
-    ) {
+    fn close(&mut self, now: Now, index: SeatIndex, call: CallId, reason: SeatReason, out: &mut Vec<Output>) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         if (seat.phone, seat.standing, seat.own) != (Phone::Here, Standing::Ready, None) {
             return self.free(now, index, now.mono, reason, out);

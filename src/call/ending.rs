@@ -14,7 +14,6 @@ use crate::event::{CallEnded, CallState, CallbackState, EndReason, EndedBy, Queu
 use crate::id::{LegId, SeatId};
 use crate::sip::{Cause, Dialog, Method, Outgoing};
 use crate::time::Duration;
-use std::sync::Arc;
 
 /// A callback is due within a day: the promise a hotline makes for an abandoned call.
 const CALLBACK_DUE_WITHIN: Duration = Duration::from_secs(24 * 3600);
@@ -244,7 +243,7 @@ pub(super) fn finish(call: &mut Call, ending: &Ending, cx: &mut Cx<'_>) {
     call.story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
     if callback_due && !call.identity.withheld {
         let due_at = cx.now.wall + CALLBACK_DUE_WITHIN;
-        let reason = Arc::from(ending.reason.word());
+        let reason = ending.reason.into();
         call.story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
     }
     if let Some(seat) = connected.and_then(|(seat, _)| seat).or(lets_go) {

@@ -3,13 +3,13 @@
 use super::third_party::Destination;
 use crate::acd;
 use crate::caller::History;
+use crate::event::SeatChoice;
 use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
 use crate::sip::{Cause, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Way};
 use crate::time::{Duration, Mono};
-use std::sync::Arc;
 
 /// What a call hears.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ pub enum Input {
         /// In the queue until now.
         waited: Duration,
         /// Why this seat.
-        why: Arc<str>,
+        why: SeatChoice,
         /// How long it may ring.
         limit: Duration,
         /// The person there.

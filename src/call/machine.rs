@@ -14,6 +14,7 @@ use super::story::{Cx, Story};
 use super::third_party::Extension;
 use crate::acd;
 use crate::caller::History;
+use crate::event::LookUpSource;
 use crate::event::{
     CallRefused, CallState, CallerIdentified, EndReason, EndedBy, QueueExit, RefusalReason, Summary, What,
 };
@@ -333,7 +334,7 @@ impl Call {
         self.deadlines.cancel(Reason::LookUpDeadline);
         let known = history.clone().unwrap_or_default();
         let identified = CallerIdentified {
-            source: Arc::from("history"),
+            source: LookUpSource::History,
             calls_24h: known.calls_24h,
             calls_7d: known.calls_7d,
             calls_30d: known.calls_30d,

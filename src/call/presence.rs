@@ -11,6 +11,7 @@ use super::machine::{Call, Stage};
 use super::reoffer::Parts;
 use super::story::Cx;
 use crate::acd;
+use crate::event::SeatReason;
 use crate::event::{EndReason, EndedBy, What};
 use crate::id::{LegId, SeatId};
 use crate::media;
@@ -107,7 +108,7 @@ impl Call {
         let Some(presence) = self.presence_on(leg) else { return };
         presence.quiet = Some(cx.now.mono);
         match presence.path {
-            Path::Lost => self.give_back(leg, "phone does not answer", cx),
+            Path::Lost => self.give_back(leg, SeatReason::PhoneSilent, cx),
             Path::Open => self.ask_seat(leg, cx),
         }
     }
@@ -143,9 +144,9 @@ impl Call {
         self.deadlines.cancel(Reason::SeatAsked(leg));
         match status {
             // It knows no such dialog (RFC 3261 section 12.2.2): for it the talk is over.
-            481 => self.missing(leg, "phone does not know the call any more", cx),
+            481 => self.missing(leg, SeatReason::CallUnknown, cx),
             // Said by a proxy on the way, or by ourselves for want of an answer.
-            408 | 430 | 503 | 504 => self.missing(leg, "phone does not answer", cx),
+            408 | 430 | 503 | 504 => self.missing(leg, SeatReason::PhoneSilent, cx),
             _ => {}
         }
     }
@@ -154,13 +155,13 @@ impl Call {
     pub(super) fn seat_untold(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         if self.deadlines.contains(Reason::SeatAsked(leg)) {
             self.deadlines.cancel(Reason::SeatAsked(leg));
-            self.missing(leg, "phone does not answer", cx);
+            self.missing(leg, SeatReason::PhoneSilent, cx);
         }
     }
 
     /// The question has had its time.
     pub(super) fn seat_overdue(&mut self, leg: LegId, cx: &mut Cx<'_>) {
-        self.missing(leg, "phone does not answer", cx);
+        self.missing(leg, SeatReason::PhoneSilent, cx);
     }
 
     /// The phone at the end of this way no longer answers, or the way itself is gone.
@@ -168,7 +169,7 @@ impl Call {
         for leg in self.judged().into_iter().flatten() {
             let Some(presence) = self.presence_on(leg).filter(|p| p.way == *way) else { continue };
             presence.path = Path::Lost;
-            self.missing(leg, "phone does not answer", cx);
+            self.missing(leg, SeatReason::PhoneSilent, cx);
         }
     }
 
@@ -194,7 +195,7 @@ impl Call {
     }
 
     /// One sign that the seat is gone. With the silence of its media it is enough.
-    fn missing(&mut self, leg: LegId, why: &'static str, cx: &mut Cx<'_>) {
+    fn missing(&mut self, leg: LegId, why: SeatReason, cx: &mut Cx<'_>) {
         let now = cx.now.mono;
         let Some(quiet) = self.presence_on(leg).map(|presence| presence.is_quiet(now)) else { return };
         if quiet || self.owes_no_sound() {
@@ -210,7 +211,7 @@ impl Call {
     }
 
     /// A leg beside the caller's has proved to be dead. Its loss is the call's only when that was with somebody outside.
-    pub(super) fn leg_lost(&mut self, leg: LegId, why: &'static str, cx: &mut Cx<'_>) {
+    pub(super) fn leg_lost(&mut self, leg: LegId, why: SeatReason, cx: &mut Cx<'_>) {
         if self.carries_call(leg) {
             return self.give_back(leg, why, cx);
         }
@@ -237,7 +238,7 @@ impl Call {
 
     /// The seat on `leg` is gone. The operator of a caller who is not: that one hears an apology and is first in line
     /// again. A call of the seat's own is over.
-    fn give_back(&mut self, leg: LegId, reason: &'static str, cx: &mut Cx<'_>) {
+    fn give_back(&mut self, leg: LegId, reason: SeatReason, cx: &mut Cx<'_>) {
         let Stage::Connected { seat, hold, .. } = &self.stage else { return };
         let hold = *hold;
         let Some(seat) = seat.clone().filter(|_| self.owner.is_none()) else {

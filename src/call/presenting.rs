@@ -13,12 +13,12 @@ use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, Part, SeatLeg, SeatSign
 use super::story::Cx;
 use crate::acd;
 use crate::caller;
+use crate::event::SeatChoice;
 use crate::event::{CallState, PresentationResult, SeatPresentationEnded, SeatPresented, What};
 use crate::id::{LegId, PresentationId, SeatId};
 use crate::media;
 use crate::sip::{Cause, Dialog, Failure, Flow, Message, Method, Outgoing, Way};
 use crate::time::{Duration, Mono};
-use std::sync::Arc;
 
 /// At most this many INVITEs for one presentation: a phone that raises its bound (422) each time is no phone.
 const INVITES: u32 = 3;
@@ -29,7 +29,7 @@ impl Call {
         &mut self,
         presentation: PresentationId,
         seat: SeatId,
-        (attempt, waited, why, limit): (u32, Duration, Arc<str>, Duration),
+        (attempt, waited, why, limit): (u32, Duration, SeatChoice, Duration),
         reached: Option<Reached>,
         cx: &mut Cx<'_>,
     ) {
@@ -47,8 +47,15 @@ impl Call {
         }
         self.story.summary.seat = Some(seat.clone());
         let operator = self.story.summary.operator.clone();
-        let presented =
-            SeatPresented { presentation, attempt, seat: seat.clone(), operator, leg, waited, why };
+        let presented = SeatPresented {
+            presentation,
+            attempt,
+            seat: seat.clone(),
+            operator,
+            leg,
+            waited,
+            why: why.into(),
+        };
         self.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
         let reachable = |r: &Reached| !matches!(r, Reached::At(phones) if phones.is_empty());
         let Some(reached) = reached.filter(reachable).filter(|_| self.seats.len() < MAX_SEAT_LEGS) else {

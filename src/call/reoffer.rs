@@ -9,6 +9,7 @@ use super::presenting::send_ack;
 use super::seat_leg::{SeatLeg, SeatSignalling};
 use super::story::Cx;
 use super::{agreement::Agreement, arrival, conduct::Conduct};
+use crate::event::SeatReason;
 use crate::event::{EndReason, EndedBy};
 use crate::id::{LegId, Random};
 use crate::sdp::{self, Offered};
@@ -338,7 +339,7 @@ impl Call {
         if leg == self.caller.id {
             return self.end(EndedBy::Gateway, EndReason::SignallingLost, status, cx);
         }
-        self.leg_lost(leg, "phone does not answer", cx);
+        self.leg_lost(leg, SeatReason::PhoneSilent, cx);
     }
 }
 

@@ -10,6 +10,7 @@ use super::presenting::send_ack;
 use super::reoffer::{Ask, Parts};
 use super::seat_leg::{Part, SeatLeg, SeatSignalling};
 use super::story::Cx;
+use crate::event::SeatReason;
 use crate::event::{EndReason, EndedBy};
 use crate::id::LegId;
 use crate::sdp;
@@ -149,7 +150,7 @@ impl Call {
         if leg == self.caller.id {
             return self.end(EndedBy::Gateway, EndReason::SignallingLost, None, cx);
         }
-        self.leg_lost(leg, "phone acknowledges nothing", cx);
+        self.leg_lost(leg, SeatReason::NotAcknowledged, cx);
     }
 
     /// A deadline of one leg has come.

@@ -11,6 +11,7 @@ use super::seat_leg::{self, Introduction, MAX_SEAT_LEGS, SeatSignalling};
 use super::story::Cx;
 use super::transfer::Transfer;
 use crate::acd;
+use crate::event::SeatChoice;
 use crate::event::{LegRole, PresentationResult, SeatPresented, What};
 use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
 use crate::redact::Pii;
@@ -145,7 +146,7 @@ impl Call {
         let limit = if is_last { LISTENING_LIMIT } else { extension.to.ring };
         self.fork = Some(Fork::new(presentation, limit));
         if let Some(seat) = seat.clone() {
-            let (attempt, waited, why) = (1, Duration::ZERO, self.why_asked());
+            let (attempt, waited, why) = (1, Duration::ZERO, self.why_asked().into());
             let presented = SeatPresented { presentation, attempt, seat, operator, leg, waited, why };
             self.story.tell(cx, What::SeatPresented(presented));
         }
@@ -154,14 +155,13 @@ impl Call {
     }
 
     /// Why a seat is rung that no queue chose.
-    fn why_asked(&self) -> Arc<str> {
-        let by = self.asking_seat().map_or_else(String::new, |seat| seat.to_string());
-        let asks = match self.extension.as_ref().map(|e| &e.purpose) {
-            Some(Purpose::Consult { .. }) => "consulted",
-            Some(Purpose::Transfer(_)) => "handed on",
-            Some(Purpose::Own) | None => "called",
-        };
-        Arc::from(format!("{asks} by {by}"))
+    fn why_asked(&self) -> SeatChoice {
+        let by = self.asking_seat().cloned().unwrap_or_else(|| SeatId::from(""));
+        match self.extension.as_ref().map(|e| &e.purpose) {
+            Some(Purpose::Consult { .. }) => SeatChoice::Consulted { by },
+            Some(Purpose::Transfer(_)) => SeatChoice::HandedOn { by },
+            Some(Purpose::Own) | None => SeatChoice::Called { by },
+        }
     }
 
     /// Whether `leg` rings for whoever is asked in.

@@ -5,6 +5,7 @@
 //! who withhold theirs, never puts anybody on the list: that is what limits of trunks are for.
 
 use super::HistoryKey;
+use crate::event::{BlockListChange, BlockReason};
 use crate::sip::recent::Recent;
 use crate::time::{Duration, Mono, Wall};
 use std::collections::HashMap;
@@ -57,6 +58,16 @@ impl BlockAction {
     }
 }
 
+impl From<BlockAction> for BlockListChange {
+    fn from(action: BlockAction) -> BlockListChange {
+        match action {
+            BlockAction::Warn => BlockListChange::Warn,
+            BlockAction::Slow => BlockListChange::Slow,
+            BlockAction::Block => BlockListChange::Block,
+        }
+    }
+}
+
 /// One number on the list. The number itself is not kept: its key finds it, and its ends are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockEntry {
@@ -68,8 +79,8 @@ pub struct BlockEntry {
     pub action: BlockAction,
     /// Until then.
     pub until: Wall,
-    /// Why, in somebody's words, without personal data.
-    pub reason: Arc<str>,
+    /// Why.
+    pub reason: BlockReason,
     /// Who decided it; `automatic` for the gateway itself.
     pub by: Arc<str>,
     /// When.

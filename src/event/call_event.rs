@@ -3,6 +3,7 @@
 //! Events are facts in the past tense. They carry no reference to a machine and no protobuf type, so
 //! that every part of the core can speak of them.
 
+use super::reasons::*;
 use super::words::*;
 use crate::id::{
     CallId, EventId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId,
@@ -191,8 +192,8 @@ pub enum What {
     CallbackChanged {
         /// Where the promise stands.
         state: CallbackState,
-        /// Why it is owed or changed.
-        reason: Arc<str>,
+        /// Why it is owed: how the call ended.
+        reason: Listed<EndReason>,
         /// Dialling attempts so far.
         attempts: u32,
         /// When it is due.
@@ -211,7 +212,7 @@ pub enum What {
         /// To this state.
         to: SeatState,
         /// Why.
-        reason: Arc<str>,
+        reason: Listed<SeatReason>,
     },
     /// The phone of a seat could not register, or something that claims to be it.
     SeatRegistrationFailed {
@@ -244,7 +245,7 @@ pub enum What {
         /// Whether it takes calls.
         open: bool,
         /// Why.
-        reason: Arc<str>,
+        reason: Listed<QueueReason>,
     },
     /// A trunk changed state.
     TrunkStateChanged {
@@ -255,14 +256,14 @@ pub enum What {
         /// Calls on it now.
         channels_in_use: u32,
         /// Why.
-        reason: Arc<str>,
+        reason: Listed<TrunkReason>,
     },
     /// The gateway started, drains, recovered or stops.
     NodeStateChanged {
         /// The new state.
         state: NodeState,
         /// Why.
-        reason: Arc<str>,
+        reason: Listed<NodeReason>,
     },
     /// The configuration in force changed.
     ConfigChanged {
@@ -273,12 +274,12 @@ pub enum What {
     BlockListChanged {
         /// The caller's number with its middle hidden.
         masked_number: Arc<str>,
-        /// `warn`, `slow` or `block` for what is done from now on, `removed` when it is taken off the list.
-        change: Arc<str>,
+        /// What is done from now on.
+        change: BlockListChange,
         /// Until then.
         until: Wall,
-        /// Why, without personal data.
-        reason: Arc<str>,
+        /// Why.
+        reason: BlockReason,
         /// Who; `automatic` for the gateway itself.
         by: Arc<str>,
     },
@@ -441,8 +442,8 @@ pub enum RefusalReason {
 /// Fields of [`What::CallerIdentified`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallerIdentified {
-    /// `history` for the own store, or the backend's name.
-    pub source: Arc<str>,
+    /// Where that is known from.
+    pub source: LookUpSource,
     /// Earlier calls of this number in 24 h.
     pub calls_24h: u32,
     /// Earlier calls of this number in 7 days.
@@ -495,8 +496,8 @@ pub struct SeatPresented {
     pub leg: LegId,
     /// From entering the queue to this offer.
     pub waited: Duration,
-    /// Why this seat, for instance `longest idle, 132 s`.
-    pub why: Arc<str>,
+    /// Why this seat.
+    pub why: Listed<SeatChoice>,
 }
 
 /// Fields of [`What::SeatPresentationEnded`].

@@ -1,7 +1,9 @@
 //! The closed lists of events as words: one spelling for metrics, the health page and the recovery list.
 
 use super::call_event::{PresentationResult, RefusalReason};
-use super::words::{EndReason, SeatState};
+use super::reasons::Text;
+use super::words::{AwayReason, BlockListChange, EndReason, SeatState};
+use std::fmt;
 
 /// Gives each variant its word, and the list of all of them.
 macro_rules! labels {
@@ -15,6 +17,20 @@ macro_rules! labels {
                 match self {
                     $($name::$variant => $word,)+
                 }
+            }
+        }
+
+        impl Text for $name {
+            const TEXTS: &'static [&'static str] = &[$($word),+];
+
+            fn of_text(text: &str) -> Option<$name> {
+                $name::ALL.into_iter().find(|listed| listed.word() == text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
             }
         }
     };
@@ -69,4 +85,21 @@ labels!(SeatState, 9:
     WrapUp "wrap_up",
     NotReady "not_ready",
     Unreachable "unreachable",
+);
+
+labels!(AwayReason, 7:
+    Unnamed "not ready",
+    Break "break",
+    Meal "meal",
+    Training "training",
+    Outbound "outbound",
+    Meeting "meeting",
+    Tech "tech",
+);
+
+labels!(BlockListChange, 4:
+    Warn "warn",
+    Slow "slow",
+    Block "block",
+    Removed "removed",
 );

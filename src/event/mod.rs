@@ -7,6 +7,7 @@
 mod call_event;
 mod labels;
 mod line;
+mod reasons;
 mod record;
 mod sequence;
 pub mod totals;
@@ -14,6 +15,7 @@ pub mod wire;
 mod words;
 
 pub use call_event::*;
+pub use reasons::*;
 pub use record::{CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit};
 pub use sequence::{Of, Sequence};
 pub use totals::Totals;

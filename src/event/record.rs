@@ -4,6 +4,7 @@
 //! gateway and again after a crash, so that the record and the events cannot disagree.
 
 use super::call_event::*;
+use super::reasons::{Listed, SeatChoice};
 use super::words::*;
 use crate::id::{CallId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId};
 use crate::time::{Duration, Wall};
@@ -67,7 +68,7 @@ pub struct CallRecord {
     /// Time seats spent after the call, all wrap-ups together, and whether the limit of any ran out.
     pub wrap_up: Option<(Duration, bool)>,
     /// The callback that is owed.
-    pub callback: Option<(CallbackState, Arc<str>)>,
+    pub callback: Option<(CallbackState, Listed<EndReason>)>,
     /// Notices the caller heard, and whether to their end; at most 8.
     pub notices: Vec<(Arc<str>, bool)>,
     /// How it was handed on, in order; at most 16.
@@ -113,7 +114,7 @@ pub struct PresentationRecord {
     /// When.
     pub at: Wall,
     /// Why this seat.
-    pub why: Arc<str>,
+    pub why: Listed<SeatChoice>,
     /// How it ended, how long it rang, and the seat's SIP status.
     pub ended: Option<(PresentationResult, Duration, Option<u16>)>,
 }

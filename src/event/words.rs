@@ -84,6 +84,53 @@ pub enum SeatState {
     Unreachable,
 }
 
+/// Why a seat takes no calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AwayReason {
+    /// Not said.
+    Unnamed,
+    /// A short break.
+    Break,
+    /// A meal.
+    Meal,
+    /// Training.
+    Training,
+    /// Calls that go out.
+    Outbound,
+    /// A meeting.
+    Meeting,
+    /// Something is broken.
+    Tech,
+}
+
+impl AwayReason {
+    /// The reason a digit stands for: 1 break, 2 meal, 3 training, 4 outbound, 5 meeting, 6 tech.
+    pub fn of_digit(digit: char) -> Option<AwayReason> {
+        Some(match digit {
+            '1' => AwayReason::Break,
+            '2' => AwayReason::Meal,
+            '3' => AwayReason::Training,
+            '4' => AwayReason::Outbound,
+            '5' => AwayReason::Meeting,
+            '6' => AwayReason::Tech,
+            _ => return None,
+        })
+    }
+}
+
+/// What was decided about a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BlockListChange {
+    /// Its operator is warned.
+    Warn,
+    /// Its calls ring longer before they are answered.
+    Slow,
+    /// Its calls are refused.
+    Block,
+    /// It was taken off the list.
+    Removed,
+}
+
 /// Why a seat's phone could not register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RegistrationFailure {

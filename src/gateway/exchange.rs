@@ -4,13 +4,12 @@ use super::durable::Then;
 use super::{Ack, Duty, Gateway, INVITES_KEPT, Output, Outward, Slot, Work};
 use crate::acd;
 use crate::call::{self, Call, Cx};
-use crate::event::{NodeState, What};
+use crate::event::{NodeReason, NodeState, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::media::{self, OpenFailure};
 use crate::room::give_back;
 use crate::sip::{Change, ClientTx, ServerTx};
 use crate::time::Now;
-use std::sync::Arc;
 
 /// What a call's step means for the trunks it goes out by.
 enum OfTrunk {
@@ -59,7 +58,7 @@ impl Gateway {
             self.phones.forget(&seat);
             self.work.push_back(Work::Acd(match change {
                 Change::Bound => acd::Input::SeatUp { seat },
-                Change::Unbound => acd::Input::SeatDown { seat, reason: "not registered" },
+                Change::Unbound => acd::Input::SeatDown { seat },
             }));
         }
         self.watch_touched(now, out);
@@ -275,7 +274,7 @@ impl Gateway {
                 ring_timeout: limit,
                 ..
             } => {
-                let (reached, why) = (self.reached(call, &seat), Arc::from(why));
+                let reached = self.reached(call, &seat);
                 let input = call::Input::Present {
                     presentation,
                     seat,
@@ -304,7 +303,7 @@ impl Gateway {
                 (call, call::Input::WrapUpCompleted { seat, timed_out })
             }
             acd::Output::SeatChanged { seat, operator, from, to, reason } => {
-                let reason = Arc::from(reason);
+                let reason = reason.into();
                 self.tell(now, What::SeatStateChanged { seat, operator, from, to, reason }, out);
                 return None;
             }
@@ -323,7 +322,7 @@ impl Gateway {
     pub(super) fn drain(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.duty == Duty::Serving {
             self.duty = Duty::Draining;
-            let reason = Arc::from("asked to stop");
+            let reason = NodeReason::AskedToStop.into();
             self.tell(now, What::NodeStateChanged { state: NodeState::Draining, reason }, out);
             self.trunks_drain(now, out);
         }
@@ -340,7 +339,7 @@ impl Gateway {
         if self.duty == Duty::Draining && self.calls.is_empty() && self.awaiting.len() == 0 {
             self.duty = Duty::Done;
             self.tell_shed(now, out);
-            let reason = Arc::from("drained");
+            let reason = NodeReason::Drained.into();
             self.tell(now, What::NodeStateChanged { state: NodeState::Stopped, reason }, out);
             out.push(Output::Drained);
         }

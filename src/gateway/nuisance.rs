@@ -4,7 +4,7 @@ use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::call::{Refusal, ServiceRules};
 use crate::caller::{BlockAction, BlockEntry, HistoryKey, SLOW_ANSWER, SLOWED};
-use crate::event::{Caller, RefusalReason, What};
+use crate::event::{BlockListChange, BlockReason, Caller, RefusalReason, What};
 use crate::redact::{Pii, masked_number};
 use crate::sip::access::PeerClass;
 use crate::time::Now;
@@ -38,23 +38,23 @@ impl Gateway {
             BlockChange::Added(entry) => self.list(now, entry, out),
             BlockChange::Removed { key, by } => {
                 if let Some(entry) = self.block_list.remove(&key) {
-                    self.tell_list(now, &BlockEntry { by, ..entry }, "removed", out);
+                    self.tell_list(now, &BlockEntry { by, ..entry }, BlockListChange::Removed, out);
                 }
             }
         }
     }
 
     fn list(&mut self, now: Now, entry: BlockEntry, out: &mut Vec<Output>) {
-        let action = entry.action.name();
+        let change = entry.action.into();
         if self.block_list.add(now.wall, entry.clone()).is_ok() {
-            self.tell_list(now, &entry, action, out);
+            self.tell_list(now, &entry, change, out);
         }
     }
 
-    fn tell_list(&mut self, now: Now, entry: &BlockEntry, change: &str, out: &mut Vec<Output>) {
+    fn tell_list(&mut self, now: Now, entry: &BlockEntry, change: BlockListChange, out: &mut Vec<Output>) {
         let what = What::BlockListChanged {
             masked_number: entry.masked.clone(),
-            change: Arc::from(change),
+            change,
             until: entry.until,
             reason: entry.reason.clone(),
             by: entry.by.clone(),
@@ -78,7 +78,7 @@ impl Gateway {
                 masked: masked_number(number).into(),
                 action: BlockAction::Slow,
                 until: now.wall + SLOWED,
-                reason: "called too often within ten minutes".into(),
+                reason: BlockReason::CalledTooOften,
                 by: "automatic".into(),
                 added_at: now.wall,
             };

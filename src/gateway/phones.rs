@@ -223,8 +223,7 @@ impl Gateway {
                 self.work.push_back(Work::Acd(acd::Input::SeatUp { seat: seat.clone() }));
             }
         } else if self.phones.lost.insert(seat.clone()) {
-            let reason = "phone does not answer";
-            self.work.push_back(Work::Acd(acd::Input::SeatLost { seat: seat.clone(), reason }));
+            self.work.push_back(Work::Acd(acd::Input::SeatLost { seat: seat.clone() }));
         }
     }
 }

@@ -4,11 +4,10 @@
 use super::{Gateway, Output};
 use crate::call::{self, Cx, Story};
 use crate::event::{
-    CallEnded, CallEvent, CallRecord, CallState, CallbackState, Direction, EndReason, EndedBy, NodeState,
-    QueueExit, Summary, What,
+    CallEnded, CallEvent, CallRecord, CallState, CallbackState, Direction, EndReason, EndedBy, NodeReason,
+    NodeState, QueueExit, Summary, What,
 };
 use crate::time::{Duration, Now};
-use std::sync::Arc;
 
 /// A callback after a crash is due at once; this is how late it may be.
 const DUE_WITHIN: Duration = Duration::from_secs(3600);
@@ -18,14 +17,14 @@ impl Gateway {
     pub(super) fn recover(&mut self, now: Now, open_calls: &[Vec<CallEvent>], out: &mut Vec<Output>) {
         let mut closed = 0;
         for events in open_calls {
-            closed += usize::from(self.close_open_call(now, events, out));
+            closed += u64::from(self.close_open_call(now, events, out));
         }
         let (state, reason) = if closed > 0 {
-            (NodeState::Recovered, format!("closed {closed} calls left open by a crash"))
+            (NodeState::Recovered, NodeReason::ClosedCalls { calls: closed })
         } else {
-            (NodeState::Started, "started".to_owned())
+            (NodeState::Started, NodeReason::Started)
         };
-        self.tell(now, What::NodeStateChanged { state, reason: Arc::from(reason) }, out);
+        self.tell(now, What::NodeStateChanged { state, reason: reason.into() }, out);
     }
 
     /// Whether the call was open; one that had ended only gets the final record it lacks.
@@ -75,7 +74,7 @@ fn end_as_crashed(story: &mut Story, cx: &mut Cx<'_>) {
     story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
     if callback_due && !withheld {
         let due_at = cx.now.wall + DUE_WITHIN;
-        let reason = Arc::from("crashed");
+        let reason = EndReason::Crashed.into();
         story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
     }
 }

@@ -4,7 +4,7 @@
 use super::refusals::Cause;
 use super::{Gateway, Output, Outward, Trunk};
 use crate::config::{Authenticate, Config};
-use crate::event::{RefusalReason, What};
+use crate::event::{RefusalReason, TrunkReason, What};
 use crate::id::{LegId, Random, SeatId, TrunkId};
 use crate::redact::Secret;
 use crate::sip::access::PeerClass;
@@ -14,7 +14,6 @@ use crate::sip::trunk::{Asked, Input, Own, Profile, Reason};
 use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, ServerTx, Trunks, trunk};
 use crate::time::{Mono, Now};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// From this share of a trunk's channels on, in percent, the alarm `channel_use` is raised: the next wave of calls
 /// may find none left.
@@ -191,7 +190,7 @@ impl Gateway {
                     self.trunking.asked.insert(tx, asked);
                 }
                 trunk::Output::Changed { trunk, reachable, reason } => {
-                    self.trunk_changed(now, &trunk, reachable, &reason, out);
+                    self.trunk_changed(now, &trunk, reachable, reason, out);
                 }
             }
         }
@@ -203,7 +202,7 @@ impl Gateway {
         now: Now,
         trunk: &TrunkId,
         reachable: bool,
-        reason: &str,
+        reason: TrunkReason,
         out: &mut Vec<Output>,
     ) {
         let Some(kept) = self.trunks.get_mut(trunk) else { return };
@@ -213,7 +212,7 @@ impl Gateway {
             trunk: trunk.clone(),
             reachable,
             channels_in_use,
-            reason: Arc::from(reason),
+            reason: reason.into(),
         };
         self.tell(now, changed, out);
         if was_down == reachable {

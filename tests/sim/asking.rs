@@ -25,7 +25,9 @@ fn far(seed: u64, seats: u32, keys: &str) -> World {
 
 fn presented(w: &World) -> Vec<String> {
     let of = |what: &What| match what {
-        What::SeatPresented(p) if !p.why.contains("idle") => Some(format!("{} {}", p.seat, p.why)),
+        What::SeatPresented(p) if !p.why.to_string().contains("idle") => {
+            Some(format!("{} {}", p.seat, p.why))
+        }
         What::SeatPresentationEnded(e) => Some(format!("{} {:?}", e.seat, e.result)),
         _ => None,
     };

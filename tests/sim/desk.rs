@@ -118,7 +118,7 @@ fn a_call_that_waits_is_picked_up_by_code_and_connected_at_once() {
         .journal
         .iter()
         .filter_map(|e| match &e.what {
-            What::SeatPresented(p) => Some(format!("{} {}", p.seat, p.why.contains("pick-up"))),
+            What::SeatPresented(p) => Some(format!("{} {}", p.seat, p.why.to_string().contains("pick-up"))),
             What::SeatPresentationEnded(e) => Some(format!("{} {:?}", e.seat, e.result)),
             What::SeatConnected { seat, .. } => Some(format!("{seat} connected")),
             _ => None,

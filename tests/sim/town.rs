@@ -85,7 +85,7 @@ pub fn steps(w: &World) -> Vec<String> {
         What::ParticipantChanged { party, joined, .. } => {
             Some(format!("{} {}", party.reveal(), if *joined { "joined" } else { "left" }))
         }
-        What::SeatPresented(p) if p.why.contains("recall") => Some(format!("recall {}", p.seat)),
+        What::SeatPresented(p) if p.why.to_string().contains("recall") => Some(format!("recall {}", p.seat)),
         What::SeatConnected { seat, .. } => Some(format!("connected {seat}")),
         What::CallHeld { .. } => Some("held".to_owned()),
         What::CallResumed { .. } => Some("resumed".to_owned()),

@@ -144,13 +144,13 @@ impl Run {
                 Input::Leave { call: self.any_call(), exit }
             }
             40..44 => Input::SeatUp { seat },
-            44 => Input::SeatDown { seat, reason: "gone" },
-            45 => Input::SeatLost { seat, reason: "does not answer" },
+            44 => Input::SeatDown { seat },
+            45 => Input::SeatLost { seat },
             46..49 => {
                 let talking = self.model.talk(index(&seat)).filter(|c| !self.calls.contains(c));
                 let call = talking.unwrap_or_else(|| CallId::new(self.now.wall, &mut self.random));
                 let queue = format!("q{}", self.random.below(100) * QUEUES as u64 / 99).as_str().into();
-                Input::Returned { call, seat, queue, reason: "broke off" }
+                Input::Returned { call, seat, queue, reason: SeatReason::PhoneSilent }
             }
             49..58 => Input::Rang { presentation: self.any_presentation() },
             58..72 => Input::Answered { presentation: self.any_presentation() },

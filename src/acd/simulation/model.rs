@@ -1,6 +1,7 @@
 //! The reference: lists, scans, and no cleverness.
 
 use super::*;
+use crate::event::SeatChoice;
 
 /// The seat that nobody is signed in at when the world begins.
 pub(super) const SIGNS_IN: usize = 0;
@@ -386,7 +387,7 @@ impl Model {
                 desk.offer = Some(*presentation);
                 desk.queue = q;
                 desk.until = Some(now.mono + self.rules[q].ring_timeout);
-                if why != "pick-up" && why != "recall" {
+                if !matches!(why, SeatChoice::PickUp | SeatChoice::Recall) {
                     self.chosen(*call, index(seat), why);
                 }
                 self.offers.insert(*presentation, (*call, index(seat)));
@@ -450,7 +451,7 @@ impl Model {
     }
 
     /// The seat is the longest idle one this caller did not try, and the caller the first it may take.
-    fn chosen(&mut self, call: CallId, seat: usize, why: &str) {
+    fn chosen(&mut self, call: CallId, seat: usize, why: &SeatChoice) {
         let caller = &self.callers[&call];
         let may = |s: &usize| Self::serves(*s, caller.queue);
         let ready = |s: &usize| self.seats[*s].state == SeatState::Ready || *s == seat;
@@ -458,7 +459,7 @@ impl Model {
         idle.sort_by_key(|s| (self.seats[*s].idle_since, *s));
         let best = idle.iter().find(|s| !caller.failed.contains(s)).or(idle.first());
         assert_eq!(best, Some(&seat), "longest idle first");
-        self.tally.fallback += u64::from(why.contains("nobody else"));
+        self.tally.fallback += u64::from(matches!(why, SeatChoice::NoOtherReady { .. }));
         for (other, c) in &self.callers {
             let rival = *other != call && c.offer.is_none() && Self::serves(seat, c.queue);
             assert!(!rival || c.order() > caller.order(), "an inversion");

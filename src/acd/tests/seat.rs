@@ -7,11 +7,11 @@ fn a_phone_that_goes_while_it_rings_ends_the_presentation_and_the_next_seat_ring
     let mut w = World::with(&["1001", "1002"]);
     let (call, out) = w.enters(0);
     let (_, _, presentation) = only_presented(&out);
-    let out = w.tell(Input::SeatDown { seat: seat("1001"), reason: "registration expired" });
+    let out = w.tell(Input::SeatDown { seat: seat("1001") });
     assert_eq!(withdrawn(&out), [(presentation, PresentationResult::Unreachable)]);
     let (again, to, _) = only_presented(&out);
     assert_eq!((again, to.as_str()), (call, "1002"));
-    assert_eq!(changes(&out)[0], "1001: Reserved → Offline, registration expired");
+    assert_eq!(changes(&out)[0], "1001: Reserved → Offline, not registered");
     assert_eq!(w.answers(presentation), []);
 }
 
@@ -19,19 +19,19 @@ fn a_phone_that_goes_while_it_rings_ends_the_presentation_and_the_next_seat_ring
 fn a_phone_that_goes_in_mid_call_is_talking_until_the_call_is_over() {
     let mut w = World::with(&["1001"]);
     w.talks();
-    assert_eq!(w.tell(Input::SeatDown { seat: seat("1001"), reason: "registration expired" }), []);
+    assert_eq!(w.tell(Input::SeatDown { seat: seat("1001") }), []);
     assert_eq!(w.state("1001"), SeatState::Talking);
     w.finishes("1001");
     assert_eq!(w.state("1001"), SeatState::WrapUp);
     let out = w.passes(secs(30));
-    assert_eq!(changes(&out), ["1001: WrapUp → Offline, registration expired"]);
+    assert_eq!(changes(&out), ["1001: WrapUp → Offline, not registered"]);
 }
 
 #[test]
 fn a_phone_that_comes_back_in_mid_call_is_ready_after_it() {
     let mut w = World::with(&["1001"]);
     w.talks();
-    w.tell(Input::SeatDown { seat: seat("1001"), reason: "connection lost" });
+    w.tell(Input::SeatDown { seat: seat("1001") });
     assert_eq!(w.tell(Input::SeatUp { seat: seat("1001") }), []);
     w.finishes("1001");
     w.passes(secs(30));
@@ -163,7 +163,7 @@ fn what_is_said_of_another_call_than_the_seats_changes_nothing() {
 #[test]
 fn a_silent_phone_is_unreachable_until_it_answers_again() {
     let mut w = World::with(&["1001"]);
-    let out = w.tell(Input::SeatLost { seat: seat("1001"), reason: "phone does not answer" });
+    let out = w.tell(Input::SeatLost { seat: seat("1001") });
     assert_eq!(changes(&out), ["1001: Ready → Unreachable, phone does not answer"]);
     let (call, out) = w.enters(0);
     assert_eq!((presented(&out), w.passes(secs(60)).len()), (vec![], 0), "no cool-down ends it");
@@ -175,11 +175,11 @@ fn a_silent_phone_is_unreachable_until_it_answers_again() {
 fn a_phone_that_falls_silent_while_it_rings_passes_the_call_on() {
     let mut w = World::with(&["1001", "1002"]);
     let (call, _) = w.enters(0);
-    let out = w.tell(Input::SeatLost { seat: seat("1001"), reason: "phone does not answer" });
+    let out = w.tell(Input::SeatLost { seat: seat("1001") });
     assert_eq!(withdrawn(&out).len(), 1);
     let (again, to, _) = only_presented(&out);
     assert_eq!((again, to.as_str(), w.state("1001")), (call, "1002", SeatState::Unreachable));
-    w.tell(Input::SeatDown { seat: seat("1001"), reason: "not registered" });
+    w.tell(Input::SeatDown { seat: seat("1001") });
     assert_eq!(w.state("1001"), SeatState::Offline);
 }
 
@@ -190,10 +190,10 @@ fn who_loses_his_operator_is_first_in_line_and_gets_another_even_when_the_queue_
     w.answers(only_presented(&out).2);
     w.passes(secs(10));
     let (waiting, _) = w.enters(0);
-    w.tell(Input::SeatLost { seat: seat("1001"), reason: "phone does not answer" });
+    w.tell(Input::SeatLost { seat: seat("1001") });
     assert_eq!(w.state("1001"), SeatState::Talking, "the call has not said so");
     w.tell(Input::Drain);
-    let (queue, reason) = ("heat".into(), "phone does not answer");
+    let (queue, reason) = ("heat".into(), SeatReason::PhoneSilent);
     let out = w.tell(Input::Returned { call, seat: seat("1001"), queue, reason });
     assert_eq!(changes(&out), ["1001: Talking → Unreachable, phone does not answer"]);
     assert!(matches!(&out[1], Output::Entered { entered, .. } if entered.position == 1), "{out:?}");
@@ -209,8 +209,7 @@ fn a_seat_that_broke_off_a_call_though_its_phone_is_there_cools_down() {
     let mut w = World::with(&["1001"]);
     let (call, out) = w.enters(0);
     w.answers(only_presented(&out).2);
-    let queue = "heat".into();
-    let reason = "phone does not know the call";
+    let (queue, reason) = ("heat".into(), SeatReason::CallUnknown);
     let out = w.tell(Input::Returned { call, seat: seat("1001"), queue, reason });
     assert_eq!(w.state("1001"), SeatState::Unreachable);
     assert_eq!(presented(&out), []);

@@ -269,7 +269,13 @@ mod tests {
         let mut board = Board::default();
         for n in 1..=6 {
             let (seat, from, to) = (format!("100{n}").as_str().into(), SeatState::Offline, SeatState::Ready);
-            let what = What::SeatStateChanged { seat, operator: None, from, to, reason: "registered".into() };
+            let what = What::SeatStateChanged {
+                seat,
+                operator: None,
+                from,
+                to,
+                reason: crate::event::SeatReason::PhoneRegistered.into(),
+            };
             board.event(&event(n, AT, None, what));
         }
         let answered = || What::CallAnswered { delay: Duration::ZERO };

@@ -127,7 +127,7 @@ fn what(payload: Payload) -> Read<What> {
         }
         Payload::CallbackChanged(c) => What::CallbackChanged {
             state: CallbackState::read(c.state)?,
-            reason: c.reason.into(),
+            reason: Listed::read(&c.reason),
             attempts: c.attempts,
             due_at: timestamp(c.due_at, "due_at")?,
         },
@@ -179,7 +179,7 @@ fn queueing(payload: Payload) -> Read<What> {
             operator: name(&p.operator),
             leg: id(&p.leg_id, "leg_id")?,
             waited: duration(p.waited)?,
-            why: p.why.into(),
+            why: Listed::read(&p.why),
         }),
         Payload::SeatPresentationEnded(e) => What::SeatPresentationEnded(SeatPresentationEnded {
             presentation: id(&e.presentation_id, "presentation_id")?,
@@ -213,7 +213,7 @@ fn node(payload: Payload) -> Read<What> {
             operator: name(&s.operator),
             from: SeatState::read(s.from_state)?,
             to: SeatState::read(s.to_state)?,
-            reason: s.reason.into(),
+            reason: Listed::read(&s.reason),
         },
         Payload::SeatRegistrationFailed(s) => What::SeatRegistrationFailed {
             seat: s.seat.as_str().into(),
@@ -228,24 +228,26 @@ fn node(payload: Payload) -> Read<What> {
             count: s.count,
             span: duration(s.span)?,
         },
-        Payload::QueueStateChanged(q) => {
-            What::QueueStateChanged { queue: q.queue.as_str().into(), open: q.open, reason: q.reason.into() }
-        }
+        Payload::QueueStateChanged(q) => What::QueueStateChanged {
+            queue: q.queue.as_str().into(),
+            open: q.open,
+            reason: Listed::read(&q.reason),
+        },
         Payload::TrunkStateChanged(t) => What::TrunkStateChanged {
             trunk: t.trunk.as_str().into(),
             reachable: t.reachable,
             channels_in_use: t.channels_in_use,
-            reason: t.reason.into(),
+            reason: Listed::read(&t.reason),
         },
         Payload::NodeStateChanged(n) => {
-            What::NodeStateChanged { state: NodeState::read(n.state)?, reason: n.reason.into() }
+            What::NodeStateChanged { state: NodeState::read(n.state)?, reason: Listed::read(&n.reason) }
         }
         Payload::ConfigChanged(c) => What::ConfigChanged { digest: c.digest.into() },
         Payload::BlockListChanged(b) => What::BlockListChanged {
             masked_number: b.masked_number.into(),
-            change: b.change.into(),
+            change: BlockListChange::of_text(&b.change).ok_or(Unreadable { what: "change" })?,
             until: timestamp(b.until, "until")?,
-            reason: b.reason.into(),
+            reason: b.reason.as_str().into(),
             by: b.by.into(),
         },
         Payload::AlarmRaised(a) => What::AlarmRaised {

@@ -37,7 +37,10 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         refused: r.refused.map(|r| Ok((RefusalReason::read(r.reason)?, code(r.sip_code)?))).transpose()?,
         ended: r.ended.map(end).transpose()?,
         wrap_up: r.wrap_up.map(|w| Ok((duration(w.duration)?, w.timed_out))).transpose()?,
-        callback: r.callback.map(|c| Ok((CallbackState::read(c.state)?, c.reason.into()))).transpose()?,
+        callback: r
+            .callback
+            .map(|c| Ok((CallbackState::read(c.state)?, Listed::read(&c.reason))))
+            .transpose()?,
         notices: r.notices.into_iter().map(|n| (n.prompt.into(), n.complete)).collect(),
         transfers: r.transfers.into_iter().map(transfer).collect::<Read<_>>()?,
         since: Default::default(),
@@ -106,7 +109,7 @@ pub(super) fn caller(c: v1::Caller) -> Read<Caller> {
 
 pub(super) fn identified(i: v1::CallerIdentified) -> Read<CallerIdentified> {
     Ok(CallerIdentified {
-        source: i.source.into(),
+        source: i.source.as_str().into(),
         calls_24h: i.calls_24h,
         calls_7d: i.calls_7d,
         calls_30d: i.calls_30d,
@@ -158,7 +161,7 @@ fn presentation(p: v1::Presentation) -> Read<PresentationRecord> {
         seat: p.seat.as_str().into(),
         operator: name(&p.operator),
         at: timestamp(p.presented_at, "presented_at")?,
-        why: p.why.into(),
+        why: Listed::read(&p.why),
         ended,
     })
 }

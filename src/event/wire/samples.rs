@@ -73,7 +73,7 @@ pub fn received() -> CallReceived {
 
 pub fn identified() -> CallerIdentified {
     CallerIdentified {
-        source: "history".into(),
+        source: LookUpSource::History,
         calls_24h: 1,
         calls_7d: 2,
         calls_30d: 3,
@@ -150,7 +150,7 @@ fn call_kinds() -> Vec<What> {
         What::WrapUpCompleted { seat: "1001".into(), timed_out: true },
         What::CallbackChanged {
             state: CallbackState::Due,
-            reason: "abandoned".into(),
+            reason: EndReason::Abandoned.into(),
             attempts: 1,
             due_at: AT + s(3600),
         },
@@ -200,16 +200,16 @@ fn node_kinds() -> Vec<What> {
             operator: Some("zhang".into()),
             from: SeatState::Ready,
             to: SeatState::Reserved,
-            reason: "presented".into(),
+            reason: Listed::read("presented"),
         },
-        What::QueueStateChanged { queue: "heating".into(), open: true, reason: "hours".into() },
+        What::QueueStateChanged { queue: "heating".into(), open: true, reason: QueueReason::Hours.into() },
         What::TrunkStateChanged {
             trunk: "city".into(),
             reachable: true,
             channels_in_use: 7,
-            reason: "answers".into(),
+            reason: TrunkReason::Answers.into(),
         },
-        What::NodeStateChanged { state: NodeState::Started, reason: "started".into() },
+        What::NodeStateChanged { state: NodeState::Started, reason: NodeReason::Started.into() },
         What::ConfigChanged { digest: "00ff".into() },
         What::AlarmRaised {
             alarm: "journal_slow".into(),
@@ -219,7 +219,7 @@ fn node_kinds() -> Vec<What> {
         },
         What::BlockListChanged {
             masked_number: "+86*******1234".into(),
-            change: "slow".into(),
+            change: BlockListChange::Slow,
             until: AT,
             reason: "shouts".into(),
             by: "desk".into(),
@@ -247,7 +247,7 @@ fn presented() -> SeatPresented {
         operator: Some("zhang".into()),
         leg: leg_id(2),
         waited: Duration::from_secs(5),
-        why: "longest idle, 132 s".into(),
+        why: SeatChoice::LongestIdle { idle: 132 }.into(),
     }
 }
 

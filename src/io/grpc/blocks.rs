@@ -207,7 +207,7 @@ mod tests {
         let made = entry(&asked(), &parts, NOW).unwrap();
         assert_eq!(made.key, HistoryKey::of_number("+8613812341234", &parts.secret));
         assert_eq!(
-            (&*made.masked, &*made.reason, made.action),
+            (&*made.masked, &*made.reason.to_string(), made.action),
             ("+86*******1234", "shouts", BlockAction::Slow)
         );
         assert!(!format!("{made:?}").contains("13812341234"));

@@ -51,7 +51,7 @@ fn insert(tx: &Connection, entry: &BlockEntry) -> Result<(), StoreError> {
             &*entry.masked,
             entry.action.name(),
             nanos(entry.until),
-            &*entry.reason,
+            entry.reason.to_string(),
             &*entry.by,
             nanos(entry.added_at),
         ],
@@ -70,7 +70,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Option<BlockEntry>> {
         masked: text(1)?.into(),
         action,
         until: wall(3)?,
-        reason: text(4)?.into(),
+        reason: text(4)?.as_str().into(),
         by: text(5)?.into(),
         added_at: wall(6)?,
     }))

@@ -4,6 +4,7 @@ use super::registration::{self, Around, Next, Registration, Step};
 use super::target::{Life, Search, Target, user};
 use super::way::Due;
 use super::{About, Cx, Output, Standing};
+use crate::event::TrunkReason;
 use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::Answering;
@@ -257,19 +258,19 @@ impl Line {
     }
 
     /// Whether it is reachable and why; `None` while that is not known.
-    fn judged(&self) -> Option<(bool, String)> {
+    fn judged(&self) -> Option<(bool, TrunkReason)> {
         let lives: Vec<Life> = self.targets.iter().map(Target::life).collect();
         let all = |life: Life| !lives.is_empty() && lives.iter().all(|l| *l == life);
         let gone = |l: &Life| matches!(l, Life::Dead | Life::Nowhere);
         if all(Life::Nowhere) {
-            return Some((false, "its targets have no address that is reached from here".into()));
+            return Some((false, TrunkReason::NoAddress));
         }
         if !lives.is_empty() && lives.iter().all(gone) && lives.contains(&Life::Dead) {
-            return Some((false, "no target answers".into()));
+            return Some((false, TrunkReason::NoAnswer));
         }
         match self.registration.as_ref().map(Registration::standing) {
             Some(registration::Standing::Refused(why)) => {
-                return Some((false, format!("not registered: {why}")));
+                return Some((false, TrunkReason::NotRegistered { why }));
             }
             Some(registration::Standing::Unknown) => return None,
             Some(registration::Standing::Registered) | None => {}
@@ -278,8 +279,8 @@ impl Line {
         let alive = lives.contains(&Life::Alive);
         // A registrar that answers is alive; where nobody pings, nothing more will be known.
         let known = alive || (registered && self.ping == Duration::ZERO);
-        let reason = if registered { "registered" } else { "answers" };
-        known.then(|| (true, reason.into()))
+        let reason = if registered { TrunkReason::Registered } else { TrunkReason::Answers };
+        known.then_some((true, reason))
     }
 
     fn ways_at(&mut self, hop: Hop) -> impl Iterator<Item = &mut super::way::Way> {

@@ -19,6 +19,7 @@ pub use way::{Availability, MISSES, PATIENCE, REST};
 
 use super::locate::{self, Answer, Hop, Locator, Place, Query, Reach};
 use super::{Advertised, Flow, Message, Outgoing};
+use crate::event::TrunkReason;
 use crate::id::{Random, TrunkId};
 use crate::time::{Mono, Now, Timers};
 use line::Line;
@@ -81,8 +82,8 @@ pub enum Output {
         trunk: TrunkId,
         /// Whether it is.
         reachable: bool,
-        /// Why, without personal data.
-        reason: String,
+        /// Why.
+        reason: TrunkReason,
     },
 }
 

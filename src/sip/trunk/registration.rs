@@ -1,6 +1,7 @@
 //! Signing in at a carrier's registrar, as a client (RFC 3261 section 10.2).
 
 use super::target::{Standing as Known, uri, user};
+use crate::event::NotRegistered;
 use crate::id::Random;
 use crate::sip::digest::Answering;
 use crate::sip::locate::{Found, Hop, Place};
@@ -40,7 +41,7 @@ pub(super) struct Registration {
     granted: Option<Mono>,
     failures: u32,
     /// Why it is not registered, for the event.
-    why: Option<String>,
+    why: Option<NotRegistered>,
 }
 
 /// What goes on.
@@ -85,7 +86,7 @@ pub(super) enum Standing {
     /// It does.
     Registered,
     /// It does not, and why.
-    Refused(String),
+    Refused(NotRegistered),
 }
 
 impl Registration {
@@ -126,9 +127,9 @@ impl Registration {
     }
 
     pub fn standing(&self) -> Standing {
-        match (self.granted, &self.why) {
+        match (self.granted, self.why) {
             (Some(_), _) => Standing::Registered,
-            (None, Some(why)) => Standing::Refused(why.clone()),
+            (None, Some(why)) => Standing::Refused(why),
             (None, None) => Standing::Unknown,
         }
     }
@@ -145,7 +146,7 @@ impl Registration {
     pub fn lapse(&mut self, now: Mono) {
         if self.granted.is_some_and(|until| until <= now) {
             self.granted = None;
-            self.why.get_or_insert_with(|| "the registration ran out".into());
+            self.why.get_or_insert(NotRegistered::RanOut);
         }
     }
 
@@ -218,7 +219,7 @@ impl Registration {
                     self.step = Step::Asking { request: Box::new(again.clone()), flow, hop };
                     Next::Send(flow, again)
                 }
-                None => self.refused(format!("{status}, the password is not accepted"), None, around),
+                None => self.refused(NotRegistered::Password { status }, None, around),
             },
             423 => {
                 let least = response.number("Min-Expires").map(|s| Duration::from_secs(u64::from(s)));
@@ -227,18 +228,24 @@ impl Registration {
                         self.asked = least;
                         self.ask(hop, around)
                     }
-                    None => self.refused("423 without a usable Min-Expires".into(), None, around),
+                    None => self.refused(NotRegistered::NoMinExpires, None, around),
                 }
             }
-            408 | 500..600 => self.ask_next(hop, format!("{status}"), response.number("Retry-After"), around),
-            _ => self.refused(format!("{status}"), response.number("Retry-After"), around),
+            408 | 500..600 => {
+                let why = NotRegistered::Refused { status };
+                self.ask_next(hop, why, response.number("Retry-After"), around)
+            }
+            _ => {
+                let why = NotRegistered::Refused { status };
+                self.refused(why, response.number("Retry-After"), around)
+            }
         }
     }
 
     /// Nothing came, or the path is gone.
     pub fn failed(&mut self, around: &mut Around<'_>) -> Next {
         match self.step {
-            Step::Asking { hop, .. } => self.ask_next(hop, "no answer".into(), None, around),
+            Step::Asking { hop, .. } => self.ask_next(hop, NotRegistered::NoAnswer, None, around),
             Step::Leaving { .. } => {
                 self.step = Step::Left;
                 Next::Wait
@@ -250,7 +257,7 @@ impl Registration {
     /// The gateway had no room for the request: the same registrar is asked after a pause.
     pub fn not_sent(&mut self, around: &mut Around<'_>) -> Next {
         match self.step {
-            Step::Asking { .. } => self.refused("too much to do here".into(), None, around),
+            Step::Asking { .. } => self.refused(NotRegistered::NoRoom, None, around),
             Step::Leaving { .. } => {
                 self.step = Step::Left;
                 Next::Wait
@@ -290,21 +297,27 @@ impl Registration {
 
     fn ask(&mut self, hop: usize, around: &mut Around<'_>) -> Next {
         let Some(flow) = self.hops.get(hop).and_then(|hop| (around.flow)(*hop)) else {
-            return self.refused("the registrar has no address we reach".into(), None, around);
+            return self.refused(NotRegistered::NoAddress, None, around);
         };
         let request = self.request(self.asked, &flow, around);
         self.step = Step::Asking { request: Box::new(request.clone()), flow, hop };
         Next::Send(flow, request)
     }
 
-    fn ask_next(&mut self, hop: usize, why: String, retry: Option<u32>, around: &mut Around<'_>) -> Next {
+    fn ask_next(
+        &mut self,
+        hop: usize,
+        why: NotRegistered,
+        retry: Option<u32>,
+        around: &mut Around<'_>,
+    ) -> Next {
         if hop + 1 < self.hops.len() {
             return self.ask(hop + 1, around);
         }
         self.refused(why, retry, around)
     }
 
-    fn refused(&mut self, why: String, retry: Option<u32>, around: &mut Around<'_>) -> Next {
+    fn refused(&mut self, why: NotRegistered, retry: Option<u32>, around: &mut Around<'_>) -> Next {
         self.why = Some(why);
         let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);

@@ -119,7 +119,7 @@ impl Town {
             match out.remove(0) {
                 Output::Ask(query) => self.asked.push(query),
                 Output::Changed { reachable, reason, .. } => {
-                    self.told.push((self.since(), reachable, reason))
+                    self.told.push((self.since(), reachable, reason.to_string()))
                 }
                 Output::Request { asked, flow, request } => {
                     let hop = Hop::from(flow);
