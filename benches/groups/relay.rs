@@ -4,9 +4,9 @@ use criterion::{BatchSize, Criterion, Throughput};
 use hotline_gateway::id::{LegId, Random};
 use hotline_gateway::media::ports::Ports;
 use hotline_gateway::media::prompt::Prompts;
-use hotline_gateway::media::relay::{Output, Relay};
+use hotline_gateway::media::relay::{Datagram, Output, Relay};
 use hotline_gateway::media::rtp::Header;
-use hotline_gateway::media::{Bound, Command, Family, Key, Remote, Sources, Through, Towards, g711};
+use hotline_gateway::media::{Bound, Command, Family, Key, Remote, Source, Sources, Through, Towards, g711};
 use hotline_gateway::sdp::{Codec, Direction, Numbers};
 use hotline_gateway::time::{Duration, Mono, Wall};
 use std::hint::black_box;
@@ -46,7 +46,9 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
             relay.handle(Mono(0), Command::Remote { leg, remote, sources }, &mut out);
             places.push((key, rtp));
         }
-        relay.handle(Mono(0), Command::Bridge { a: legs[0], b: legs[1] }, &mut out);
+        for (leg, heard) in [(legs[0], legs[1]), (legs[1], legs[0])] {
+            relay.handle(Mono(0), Command::Hear { leg, source: Source::Leg(heard) }, &mut out);
+        }
         out.clear();
     }
     (relay, places)
@@ -76,10 +78,12 @@ pub fn benches(c: &mut Criterion) {
                 };
                 header.write(&mut buffer);
                 n = n.wrapping_add(1);
-                let send = relay.receive(now, (key, Through::Rtp), from, &mut buffer, LENGTH, &mut out);
+                let datagram = Datagram { key, through: Through::Rtp, from, length: LENGTH };
+                let mut sent = None;
+                relay.receive(now, datagram, &mut buffer, &mut out, |send, _| sent = Some(send));
                 out.clear();
-                assert!(send.is_some());
-                black_box(send)
+                assert!(sent.is_some());
+                black_box(sent)
             });
         });
     }

@@ -32,6 +32,15 @@ pub enum Command {
         /// Where else its packets may come from.
         sources: Sources,
     },
+    /// What the leg is sent from now on: this and nothing else. The source that is already there goes on without a break;
+    /// a prompt that is replaced is answered by [`Event::Played`] with `complete: false`. Two legs that talk are two of
+    /// these, one for each direction. When a leg closes, those that heard it hear silence.
+    Hear {
+        /// The leg.
+        leg: LegId,
+        /// What it hears.
+        source: Source,
+    },
     /// Play a prompt to the leg, in place of whatever was playing. Nothing is played while the leg is
     /// bridged; a prompt that is running when the bridge comes ends there.
     Play {
@@ -50,7 +59,7 @@ pub enum Command {
         leg: LegId,
     },
     /// A key was pressed on the leg, as its signalling tells. Unless its RTP told of the same press, that is answered by
-    /// [`Event::Digit`], and the leg it is bridged with hears the key when it takes telephone-events (RFC 4733).
+    /// [`Event::Digit`], and the legs that hear it hear the key when they take telephone-events (RFC 4733).
     Pressed {
         /// The leg.
         leg: LegId,
@@ -66,7 +75,7 @@ pub enum Command {
         /// The other leg.
         b: LegId,
     },
-    /// Tell when this leg sends no RTP for so long while it is bridged and may send: by [`Event::Quiet`], and
+    /// Tell when this leg sends no RTP for so long while another leg hears it and it may send: by [`Event::Quiet`], and
     /// again each time that much more has passed.
     Watch {
         /// The leg.
@@ -93,6 +102,7 @@ impl Command {
             Command::Bridge { a: leg, .. } | Command::Unbridge { a: leg } => *leg,
             Command::Open { leg, .. }
             | Command::Remote { leg, .. }
+            | Command::Hear { leg, .. }
             | Command::Play { leg, .. }
             | Command::Stop { leg }
             | Command::Pressed { leg, .. }
@@ -100,6 +110,24 @@ impl Command {
             | Command::Close { leg } => *leg,
         }
     }
+}
+
+/// What a leg hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Nothing is sent.
+    Silence,
+    /// A prompt from its beginning, and nothing after its end.
+    Prompt {
+        /// The prompt's name. An unknown name is answered by [`Event::Played`] with `complete: false`.
+        prompt: Arc<str>,
+        /// Whether to begin again at its end.
+        repeat: bool,
+        /// The asker's number, given back in [`Event::Played`]. The same prompt with a new number begins anew.
+        play: u32,
+    },
+    /// What another leg's peer sends. A leg that is not open, and the leg itself, are silence.
+    Leg(LegId),
 }
 
 /// What came of binding a port.
@@ -184,7 +212,7 @@ pub enum Event {
     Played {
         /// The leg.
         leg: LegId,
-        /// The number given in [`Command::Play`].
+        /// The number given in [`Source::Prompt`].
         play: u32,
         /// Whether it was played to its end.
         complete: bool,
@@ -199,8 +227,8 @@ pub enum Event {
         /// How long it is held, where that is known already.
         held: Option<Duration>,
     },
-    /// Neither leg of a bridge sent RTP for the configured time, although one of them may. Once for each bridge, until
-    /// a new [`Command::Remote`] starts the time anew.
+    /// Neither of two legs that hear each other sent RTP for the configured time, although one of them may. Once for each
+    /// such talk, until a new [`Command::Remote`] starts the time anew.
     Silent {
         /// One leg.
         a: LegId,

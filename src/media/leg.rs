@@ -1,7 +1,7 @@
 //! One leg of the relay: who its peer is, what it is sent, how well it is heard, and what it is doing.
 
 use super::Family;
-use super::command::Remote;
+use super::command::{Remote, Source};
 use super::dtmf::Presses;
 use super::egress::{Came, Egress};
 use super::g711;
@@ -28,6 +28,7 @@ pub(super) struct Leg {
     pub id: LegId,
     pub family: Family,
     pub port: u16,
+    pub binding: Binding,
     pub remote: Option<Remote>,
     pub latch: Latch,
     pub reports: Reports,
@@ -35,9 +36,11 @@ pub(super) struct Leg {
     pub egress: Egress,
     pub reception: Reception,
     pub presses: Box<Presses>,
-    pub doing: Doing,
-    /// Keys being said to it.
-    pub pressing: Option<Box<Pressing>>,
+    /// What it was told to hear, and how that stands.
+    pub source: Source,
+    pub hears: Hears,
+    /// The first of the legs that hear it; each knows the next one. One look says where a packet goes.
+    pub heard_by: Option<Key>,
     /// Its silence alone is told of.
     pub quiet: Option<Quiet>,
 }
@@ -71,17 +74,24 @@ pub(super) enum ReportSocket {
     Settled,
 }
 
-/// What the leg is doing.
+/// Whether the leg has its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// Not certain yet; how many were tried.
+    Trying(u32),
+    /// It is bound.
+    Bound,
+}
+
+/// What the leg is being sent.
 #[derive(Debug)]
-pub(super) enum Doing {
-    /// The port is not certain yet; how many were tried.
-    Binding { tried: u32 },
-    /// Nothing is sent.
-    Idle,
-    /// It hears a prompt.
-    Playing(Playing),
-    /// It hears another leg and is heard by it.
-    Bridged(Bridged),
+pub(super) enum Hears {
+    /// Nothing, or nothing any more: its prompt has ended.
+    Silence,
+    /// A prompt.
+    Prompt(Playing),
+    /// Another leg.
+    Leg(Hearing),
 }
 
 /// A prompt on its way.
@@ -93,14 +103,18 @@ pub(super) struct Playing {
     pub play: u32,
 }
 
-/// One end of a bridge.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bridged {
-    pub peer: Key,
+/// One leg hearing another.
+#[derive(Debug)]
+pub(super) struct Hearing {
+    pub of: Key,
+    /// The next leg that hears the same one.
+    pub next: Option<Key>,
     pub watch: Watch,
+    /// Keys being said to it.
+    pub pressing: Option<Box<Pressing>>,
 }
 
-/// The watch over a bridge's silence, the same at both ends.
+/// The watch over the silence of two legs that hear each other, the same at both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Watch {
     /// Silence counts from here when nothing was heard later.
@@ -117,12 +131,22 @@ pub(super) enum Carries {
     Other,
 }
 
+/// An RTP packet that a leg's peer sent.
+#[derive(Debug, Clone)]
+pub(super) struct Packet {
+    /// The leg it came in by.
+    pub from: Key,
+    pub carries: Carries,
+    pub header: Header,
+}
+
 impl Leg {
     pub(super) fn new(id: LegId, family: Family, port: u16, egress: Egress) -> Leg {
         Leg {
             id,
             family,
             port,
+            binding: Binding::Trying(1),
             remote: None,
             latch: Latch::default(),
             reports: Reports { socket: ReportSocket::Settled, source: None, passed: None, round_trip: None },
@@ -130,8 +154,9 @@ impl Leg {
             egress,
             reception: Reception::default(),
             presses: Box::default(),
-            doing: Doing::Binding { tried: 1 },
-            pressing: None,
+            source: Source::Silence,
+            hears: Hears::Silence,
+            heard_by: None,
             quiet: None,
         }
     }
@@ -157,16 +182,13 @@ impl Leg {
 
     /// Whether to tell now that the leg, which is watched, fell silent.
     pub(super) fn fell_quiet(&mut self, now: Mono) -> bool {
-        let owes = self.peer().is_some() && self.remote.is_none_or(|r| r.direction.receives());
+        let owes = self.heard_by.is_some() && self.remote.is_none_or(|r| r.direction.receives());
+        let heard = self.last_heard();
         let Some(quiet) = &mut self.quiet else { return false };
         if !owes {
             quiet.excuse(now);
             return false;
         }
-        let heard = match self.heard {
-            Heard::At(at) => Some(at),
-            Heard::NotYet => None,
-        };
         quiet.is_told(now, heard)
     }
 
@@ -175,15 +197,45 @@ impl Leg {
         if let Some(quiet) = &mut self.quiet {
             quiet.excuse(now);
         }
-        if let Doing::Bridged(Bridged { watch: watch @ Watch::Since(_), .. }) = &mut self.doing {
+        if let Some(Hearing { watch: watch @ Watch::Since(_), .. }) = self.hearing() {
             *watch = Watch::Since(now);
         }
     }
 
-    pub(super) fn peer(&self) -> Option<Key> {
-        match self.doing {
-            Doing::Bridged(b) => Some(b.peer),
-            Doing::Binding { .. } | Doing::Idle | Doing::Playing(_) => None,
+    /// When its peer was heard last.
+    pub(super) fn last_heard(&self) -> Option<Mono> {
+        match self.heard {
+            Heard::At(at) => Some(at),
+            Heard::NotYet => None,
+        }
+    }
+
+    /// Whether keys are being said to it.
+    pub(super) fn is_said_keys(&self) -> bool {
+        matches!(&self.hears, Hears::Leg(hearing) if hearing.pressing.is_some())
+    }
+
+    /// The leg it hears.
+    pub(super) fn heard_leg(&self) -> Option<Key> {
+        match &self.hears {
+            Hears::Leg(hearing) => Some(hearing.of),
+            Hears::Silence | Hears::Prompt(_) => None,
+        }
+    }
+
+    /// How it hears another leg.
+    pub(super) fn hearing(&mut self) -> Option<&mut Hearing> {
+        match &mut self.hears {
+            Hears::Leg(hearing) => Some(hearing),
+            Hears::Silence | Hears::Prompt(_) => None,
+        }
+    }
+
+    /// The leg after this one among those that hear the same one.
+    pub(super) fn next_hearer(&self) -> Option<Key> {
+        match &self.hears {
+            Hears::Leg(hearing) => hearing.next,
+            Hears::Silence | Hears::Prompt(_) => None,
         }
     }
 
@@ -203,22 +255,22 @@ impl Leg {
 }
 
 impl Leg {
-    /// Rewrites a packet of the bridge's other leg for this one. Gives the address and the length, or drops it.
+    /// Rewrites a packet of the leg it hears for this one. Gives the address and the length, or drops it.
     pub(super) fn forward(
         &mut self,
         now: Mono,
-        (from, carries): (Key, Carries),
-        header: &mut Header,
+        packet: &Packet,
         buffer: &mut [u8],
     ) -> Option<(SocketAddr, usize)> {
+        let Packet { from, carries, header } = packet;
         let Some((to, remote)) = self.target() else {
             self.egress.detach();
             return None;
         };
-        if self.pressing.is_some() {
+        if self.is_said_keys() {
             return None;
         }
-        let codec = match carries {
+        let codec = match *carries {
             Carries::Audio(codec) if !header.payload.is_empty() => codec,
             // A press is said anew: see `press`.
             Carries::Audio(_) | Carries::Press | Carries::Other => {
@@ -239,11 +291,14 @@ impl Leg {
                 samples: Some(header.payload.len() as u32),
             },
         )?;
-        header.payload_type = payload_type;
-        header.marker |= stamp.begins;
-        header.sequence = stamp.sequence;
-        header.timestamp = stamp.timestamp;
-        header.ssrc = self.egress.ssrc;
+        let header = Header {
+            payload_type,
+            marker: header.marker || stamp.begins,
+            sequence: stamp.sequence,
+            timestamp: stamp.timestamp,
+            ssrc: self.egress.ssrc,
+            payload: header.payload.clone(),
+        };
         let length = header.write(buffer);
         self.egress.sent(length - HEADER);
         Some((to, length))

@@ -4,7 +4,7 @@
 
 use super::dtmf::{Held, Told};
 use super::egress::{Egress, FRAME, Stamp};
-use super::leg::{Doing, Leg};
+use super::leg::{Hearing, Hears, Leg};
 use super::rtp::{HEADER, Header};
 use crate::time::{Duration, Mono};
 use std::collections::VecDeque;
@@ -125,21 +125,19 @@ impl Pressing {
 }
 
 impl Leg {
-    /// Says to the leg what its bridge's other side pressed, if it takes telephone-events and hears no prompt. Gives whether a
-    /// beat of 20 ms must begin for it.
+    /// Says to the leg what the peer of the leg it hears pressed, if it takes telephone-events. Gives whether a beat of 20 ms
+    /// must begin for it.
     pub(super) fn press(&mut self, now: Mono, told: Told) -> bool {
         let takes = self.target().is_some_and(|(_, remote)| remote.telephone_event.is_some());
-        if !takes || matches!(self.doing, Doing::Playing(_) | Doing::Binding { .. }) {
-            return false;
-        }
-        match (&mut self.pressing, told) {
+        let Some(Hearing { pressing, .. }) = self.hearing().filter(|_| takes) else { return false };
+        match (&mut *pressing, told) {
             (Some(pressing), Told::Begins(event, held)) => pressing.add(now, event, held),
             (Some(pressing), Told::Goes(held)) => pressing.goes(now, held),
             (None, Told::Begins(event, held)) => {
-                self.pressing = Some(Box::new(Pressing::begin(now, event, held)));
+                *pressing = Some(Box::new(Pressing::begin(now, event, held)));
                 return true;
             }
-            // It began before the bridge, or was too long.
+            // It began before the leg heard it, or was too long.
             (None, Told::Goes(_)) => {}
         }
         false
@@ -147,10 +145,11 @@ impl Leg {
 
     /// The packet of this beat and where it goes.
     pub(super) fn press_packet(&mut self, now: Mono) -> Option<(SocketAddr, [u8; HEADER + 4])> {
-        let (stamp, payload) = match self.pressing.as_mut()?.beat(now, &mut self.egress) {
+        let Hears::Leg(Hearing { pressing, .. }) = &mut self.hears else { return None };
+        let (stamp, payload) = match pressing.as_mut()?.beat(now, &mut self.egress) {
             Beat::Packet(stamp, payload) => (stamp, payload),
             Beat::Done => {
-                self.pressing = None;
+                *pressing = None;
                 return None;
             }
         };

@@ -1,4 +1,4 @@
-//! The watch over one leg of a bridge: whether its peer goes on sending. Silence of both sides, which ends a call,
+//! The watch over one leg that others hear: whether its peer goes on sending. Silence of both sides, which ends a call,
 //! is the relay's own; this only tells, and somebody else asks the peer.
 
 use crate::time::{Duration, Mono};

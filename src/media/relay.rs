@@ -4,24 +4,26 @@
 //! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
 use super::Family;
-use super::command::{Bound, Command, Event, OpenFailure, Remote};
+use super::command::{Bound, Command, Event, OpenFailure, Remote, Source};
 pub use super::counts::Counts;
 use super::dtmf::Told;
 use super::egress::Egress;
 use super::latch::{Described, Sources, Verdict};
-use super::leg::carries;
-use super::leg::{Bridged, Carries, Doing, Heard, Key, Leg, Playing, ReportSocket, Through, Watch};
+use super::leg::{Binding, Heard, Hears, Key, Leg, ReportSocket, Through, Watch};
 use super::ports::Ports;
 use super::prompt::{FRAME, Prompts};
 use super::quiet::Quiet;
-use super::rtcp::{LONGEST, Report};
-use super::rtp::{self, HEADER, Header};
+use super::rtp::{HEADER, Header};
 use super::wheel::Wheel;
 use crate::id::{LegId, Random};
 use crate::time::{Duration, Mono};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+
+mod hearing;
+mod packets;
+
+pub use packets::{DATAGRAM, Datagram};
 
 /// Ports tried for one leg before it is refused: some may be held by other programs. Each is drawn by lot, so that where
 /// nine of ten are held one leg in 700,000 is refused. A try costs microseconds.
@@ -70,7 +72,7 @@ pub struct Send {
 pub enum Reason {
     /// A prompt's next packet is due.
     Prompt,
-    /// The round over all legs: silent bridges, RTCP sockets.
+    /// The round over all legs: silent talks, RTCP sockets.
     Round,
 }
 
@@ -90,7 +92,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay with no legs. A bridge that hears nothing from either side for `silence` is told of.
+    /// A relay with no legs. A talk without a packet from either side for `silence` is told of.
     pub fn new(ports: Ports, silence: Duration, prompts: Prompts, random: Random) -> Relay {
         Relay {
             legs: Vec::new(),
@@ -115,8 +117,7 @@ impl Relay {
         match command {
             Command::Open { .. } => {}
             Command::Remote { remote, sources, .. } => self.remote(now, key, (remote, sources), out),
-            Command::Play { prompt, repeat, play, .. } => self.play(now, key, (&prompt, repeat, play), out),
-            Command::Stop { .. } => self.stop(key, out),
+            Command::Hear { source, .. } => self.hear(now, key, source, out),
             Command::Pressed { key: pressed, held, .. } => {
                 let Some(leg) = self.leg(key) else { return };
                 if let Some(told) = leg.presses.told(now, pressed, held) {
@@ -124,18 +125,18 @@ impl Relay {
                     self.press(now, key, told);
                 }
             }
-            Command::Bridge { b, .. } => {
-                if let Some(&b) = self.by_id.get(&b) {
-                    self.bridge(now, key, b, out);
-                }
-            }
-            Command::Unbridge { .. } => self.part(key),
             Command::Watch { quiet, .. } => {
                 if let Some(leg) = self.leg(key) {
                     leg.quiet = Some(Quiet::new(quiet, now));
                 }
             }
             Command::Close { .. } => self.close(now, key, out),
+            Command::Play { .. }
+            | Command::Stop { .. }
+            | Command::Bridge { .. }
+            | Command::Unbridge { .. } => {
+                self.formerly(now, key, command, out);
+            }
         }
     }
 
@@ -189,13 +190,13 @@ impl Relay {
     /// where no port can be bound the leg is refused and its port stays as it was.
     pub fn bound(&mut self, now: Mono, key: Key, bound: Bound, out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
-        let Doing::Binding { tried } = &mut leg.doing else { return };
+        let Binding::Trying(tried) = &mut leg.binding else { return };
         let (id, family, port) = (leg.id, leg.family, leg.port);
         *tried += 1;
         let again = *tried <= TRIES;
         let why = match bound {
             Bound::Ours => {
-                leg.doing = Doing::Idle;
+                leg.binding = Binding::Bound;
                 leg.reports.socket = ReportSocket::From(now + REPORTS_AFTER);
                 return out.push(Output::Event(Event::Opened { leg: id, port }));
             }
@@ -246,80 +247,26 @@ impl Relay {
         leg.remote = Some(remote);
         leg.heard = Heard::NotYet;
         // Silence is measured anew: a call taken off hold gets the whole time.
-        if let Some(peer) = leg.peer() {
+        if let Some(peer) = self.talks_with(key) {
             self.watch(key, peer, Watch::Since(now));
         }
     }
 
-    fn play(&mut self, now: Mono, key: Key, what: (&Arc<str>, bool, u32), out: &mut Vec<Output>) {
-        let (name, repeat, play) = what;
-        self.let_go(key);
-        self.stop(key, out);
-        let prompt = self.prompts.get(name);
-        let Some(leg) = self.leg(key) else { return };
-        match (prompt, &leg.doing) {
-            (Some(prompt), Doing::Idle) => {
-                leg.doing = Doing::Playing(Playing { prompt, frame: 0, repeat, play });
-                self.wheel.add(now, key);
-            }
-            _ => out.push(Output::Event(Event::Played { leg: leg.id, play, complete: false })),
-        }
-    }
-
-    fn stop(&mut self, key: Key, out: &mut Vec<Output>) {
-        let Some(leg) = self.leg(key) else { return };
-        let Doing::Playing(Playing { play, .. }) = leg.doing else { return };
-        leg.doing = Doing::Idle;
-        leg.egress.detach();
-        out.push(Output::Event(Event::Played { leg: leg.id, play, complete: false }));
-        self.wheel.remove(key);
-    }
-
-    /// Says a press on the leg to the other leg of its bridge.
+    /// Says a press on the leg to all that hear it.
     fn press(&mut self, now: Mono, key: Key, told: Told) {
-        let Some(peer) = self.leg(key).and_then(|leg| leg.peer()) else { return };
-        if self.leg(peer).is_some_and(|leg| leg.press(now, told)) {
-            self.wheel.add(now, peer);
-        }
-    }
-
-    /// Lets go of the key being pressed and forgets those that wait.
-    fn let_go(&mut self, key: Key) {
-        if self.leg(key).is_some_and(|leg| leg.pressing.take().is_some()) {
-            self.wheel.remove(key);
-        }
-    }
-
-    fn bridge(&mut self, now: Mono, a: Key, b: Key, out: &mut Vec<Output>) {
-        if a == b || self.leg(a).and_then(|l| l.peer()) == Some(b) {
-            return;
-        }
-        for (key, peer) in [(a, b), (b, a)] {
-            self.part(key);
-            self.stop(key, out);
-            if let Some(leg) = self.leg(key)
-                && matches!(leg.doing, Doing::Idle)
-            {
-                leg.doing = Doing::Bridged(Bridged { peer, watch: Watch::Since(now) });
-            }
-        }
-    }
-
-    /// Ends the bridge a leg is in, at both ends.
-    fn part(&mut self, key: Key) {
-        let Some(peer) = self.leg(key).and_then(|l| l.peer()) else { return };
-        for key in [key, peer] {
-            self.let_go(key);
-            if let Some(leg) = self.leg(key) {
-                leg.doing = Doing::Idle;
-                leg.egress.detach();
+        let mut at = self.leg(key).and_then(|leg| leg.heard_by);
+        while let Some(hearer) = at {
+            let Some(leg) = self.leg(hearer) else { return };
+            at = leg.next_hearer();
+            if leg.press(now, told) {
+                self.wheel.add(now, hearer);
             }
         }
     }
 
     fn close(&mut self, now: Mono, key: Key, out: &mut Vec<Output>) {
-        self.part(key);
-        self.wheel.remove(key);
+        self.leave(key);
+        self.mute(key);
         let Some(id) = self.leg(key).map(|l| l.id) else { return };
         let Some(leg) = self.forget(key, id) else { return };
         self.ports.give(now, leg.port);
@@ -327,19 +274,11 @@ impl Relay {
         out.push(Output::Event(Event::Closed { leg: leg.id, quality: leg.quality() }));
     }
 
-    fn watch(&mut self, a: Key, b: Key, watch: Watch) {
-        for key in [a, b] {
-            if let Some(Doing::Bridged(bridged)) = self.leg(key).map(|l| &mut l.doing) {
-                bridged.watch = watch;
-            }
-        }
-    }
-
     fn period(&self) -> Duration {
         ROUND.min(self.silence / 4).max(Duration::from_millis(5))
     }
 
-    /// Looks at what the clock decides: bridges gone silent, RTCP sockets due. Prompts are in [`Relay::prompts_due`]. `now`
+    /// Looks at what the clock decides: talks gone silent, RTCP sockets due. Prompts are in [`Relay::prompts_due`]. `now`
     /// must be no later than the moment up to which every socket has been read.
     pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Output>) {
         if now < self.round || self.by_id.is_empty() {
@@ -364,34 +303,9 @@ impl Relay {
             if leg.fell_quiet(now) {
                 out.push(Output::Event(Event::Quiet { leg: leg.id }));
             }
-            if let Doing::Bridged(Bridged { peer, watch: Watch::Since(since) }) = leg.doing
-                && key < peer
-            {
-                self.judge_silence(now, key, peer, since, out);
+            if let Some(peer) = self.talks_with(key).filter(|peer| key < *peer) {
+                self.judge_silence(now, key, peer, out);
             }
-        }
-    }
-
-    fn judge_silence(&mut self, now: Mono, a: Key, b: Key, since: Mono, out: &mut Vec<Output>) {
-        let mut last = since;
-        let mut expected = false;
-        let mut ids = [None; 2];
-        for (key, id) in [a, b].into_iter().zip(&mut ids) {
-            let Some(leg) = self.leg(key) else { return };
-            *id = Some(leg.id);
-            // On hold both ways nobody owes us a packet.
-            expected |= leg.remote.is_none_or(|r| r.direction.receives());
-            if let Heard::At(at) = leg.heard {
-                last = last.max(at);
-            }
-        }
-        if !expected {
-            self.watch(a, b, Watch::Since(now));
-        } else if now.since(last) >= self.silence
-            && let [Some(id_a), Some(id_b)] = ids
-        {
-            self.watch(a, b, Watch::Told);
-            out.push(Output::Event(Event::Silent { a: id_a, b: id_b }));
         }
     }
 
@@ -411,13 +325,13 @@ impl Relay {
         out: &mut Vec<Output>,
         send: &mut impl FnMut(Send, &[u8]),
     ) -> bool {
-        let Some(leg) = self.leg(key).filter(|leg| leg.pressing.is_some()) else {
+        let Some(leg) = self.leg(key).filter(|leg| leg.is_said_keys()) else {
             return self.prompt_packet(now, key, out, send);
         };
         if let Some((to, packet)) = leg.press_packet(now) {
             send(Send { key, through: Through::Rtp, to, length: packet.len() }, &packet);
         }
-        leg.pressing.is_some()
+        leg.is_said_keys()
     }
 
     /// Sends one packet of the leg's prompt; false when the prompt is over.
@@ -429,7 +343,7 @@ impl Relay {
         send: &mut impl FnMut(Send, &[u8]),
     ) -> bool {
         let Some(leg) = self.legs.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
-        let Doing::Playing(playing) = &mut leg.doing else { return false };
+        let Hears::Prompt(playing) = &mut leg.hears else { return false };
         // The prompt begins when it is known where to: nothing of it is lost before.
         let Some(codec) = leg.remote.as_ref().map(|r| r.codec) else { return true };
         let mut audio = [0; FRAME];
@@ -438,7 +352,7 @@ impl Relay {
         }
         if !playing.prompt.frame(playing.frame, codec, &mut audio) {
             let play = playing.play;
-            leg.doing = Doing::Idle;
+            leg.hears = Hears::Silence;
             leg.egress.detach();
             out.push(Output::Event(Event::Played { leg: leg.id, play, complete: true }));
             return false;
@@ -465,118 +379,5 @@ impl Relay {
         self.counts.played += 1;
         send(Send { key, through: Through::Rtp, to, length }, &packet);
         true
-    }
-
-    /// Takes a datagram of `length` octets at the beginning of `buffer` that came in by a leg's socket. When it is to be
-    /// passed on it is rewritten in place; `buffer` must have room for [`LONGEST`] octets. Whatever arrives, nothing
-    /// is harmed: what cannot be used is counted and dropped.
-    pub fn receive(
-        &mut self,
-        now: Mono,
-        (key, through): (Key, Through),
-        from: SocketAddr,
-        buffer: &mut [u8],
-        length: usize,
-        out: &mut Vec<Output>,
-    ) -> Option<Send> {
-        let packet = buffer.get(..length)?;
-        if through == Through::Rtcp || rtp::is_rtcp(packet) {
-            return self.pass_report(now, key, through, from, buffer, length);
-        }
-        let Some(header) = Header::read(packet) else {
-            self.counts.bad += 1;
-            return None;
-        };
-        self.pass(now, key, from, header, buffer, out)
-    }
-
-    fn pass(
-        &mut self,
-        now: Mono,
-        key: Key,
-        from: SocketAddr,
-        mut header: Header,
-        buffer: &mut [u8],
-        out: &mut Vec<Output>,
-    ) -> Option<Send> {
-        let leg = self.legs.get_mut(key.0 as usize)?.as_mut()?;
-        match leg.latch.hear(now, from) {
-            Verdict::Refused => {
-                self.counts.strays += 1;
-                return None;
-            }
-            Verdict::Accepted => {}
-            Verdict::Held(source) => out.push(Output::Hold(key, source)),
-        }
-        let remote = leg.remote.as_ref()?;
-        let carries = carries(remote, header.payload_type);
-        let receive = remote.direction.receives();
-        if leg.heard == Heard::NotYet {
-            out.push(Output::Event(Event::Heard { leg: leg.id }));
-        }
-        leg.heard = Heard::At(now);
-        let audio = matches!(carries, Carries::Audio(_));
-        // Events that come between the audio under an SSRC of their own are no new source of it.
-        if audio || leg.reception.ssrc().is_none_or(|ssrc| ssrc == header.ssrc) {
-            leg.reception.hear(now, header.ssrc, header.sequence, header.timestamp, audio);
-        }
-        let told = match carries {
-            Carries::Press => leg.presses.hear(now, &header, buffer.get(header.payload.clone())?),
-            Carries::Audio(_) | Carries::Other => None,
-        };
-        out.extend(told.and_then(|told| told.event(leg.id)).map(Output::Event));
-        let peer = leg.peer()?;
-        let to = self.leg(peer)?;
-        if !receive {
-            to.egress.detach();
-            return None;
-        }
-        if let Some(told) = told {
-            self.press(now, key, told);
-        }
-        let to = self.leg(peer)?;
-        let send = to.forward(now, (key, carries), &mut header, buffer);
-        if send.is_some() {
-            self.counts.relayed += 1;
-        }
-        let (to, length) = send?;
-        Some(Send { key: peer, through: Through::Rtp, to, length })
-    }
-
-    fn pass_report(
-        &mut self,
-        now: Mono,
-        key: Key,
-        through: Through,
-        from: SocketAddr,
-        buffer: &mut [u8],
-        length: usize,
-    ) -> Option<Send> {
-        let leg = self.legs.get_mut(key.0 as usize)?.as_mut()?;
-        if !leg.latch.knows(from.ip()) {
-            self.counts.strays += 1;
-            return None;
-        }
-        let Some(report) = Report::read(buffer.get(..length)?, leg.egress.ssrc) else {
-            self.counts.bad += 1;
-            return None;
-        };
-        if through == Through::Rtcp {
-            leg.reports.source = Some(from);
-        }
-        leg.measure_round_trip(now, &report);
-        let theirs = leg.egress.relayed();
-        let peer = leg.peer()?;
-        let leg = self.leg(peer)?;
-        let report = leg.retell(key, report, theirs);
-        let (to, through) = leg.report_target()?;
-        if let Some(sender) = report.sender {
-            leg.reports.passed = Some(((sender.ntp >> 16) as u32, now));
-        }
-        let mut written = [0; LONGEST];
-        let length = report.write(leg.egress.ssrc, &mut written);
-        buffer.get_mut(..length)?.copy_from_slice(&written[..length]);
-        self.counts.reports += 1;
-        Some(Send { key: peer, through, to, length })
     }
 }

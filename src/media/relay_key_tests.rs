@@ -1,11 +1,10 @@
 //! Keys through the relay: understood once on one leg, said anew on the other.
 
 use super::command::{Command, Event};
-use super::relay_tests::{Phone, Sent, TICK, World, audio};
+use super::relay_tests::{Phone, Sent, TICK, World, audio, music};
 use super::rtp::Header;
 use crate::sdp::{Codec, Numbers};
 use crate::time::Duration;
-use std::sync::Arc;
 
 const HELD: Duration = Duration::from_millis(100);
 
@@ -195,9 +194,7 @@ fn a_leg_that_hears_a_prompt_or_nobody_is_said_no_key() {
     w.order(Command::Pressed { leg: a.leg, key: '5', held: HELD });
     w.bridge(a, b);
     w.order(Command::Pressed { leg: a.leg, key: '6', held: HELD });
-    w.order(Command::Play { leg: b.leg, prompt: Arc::from("music"), repeat: true, play: 1 });
-    w.order(Command::Unbridge { a: a.leg });
-    w.order(Command::Play { leg: b.leg, prompt: Arc::from("music"), repeat: true, play: 2 });
+    w.hear(b, music(1));
     w.order(Command::Pressed { leg: a.leg, key: '7', held: HELD });
     let sent = w.listen(10);
     assert!(sent.len() >= 9 && sent.iter().all(|s| s.header.payload_type != 97), "{}", sent.len());

@@ -1,12 +1,12 @@
 //! The relay in virtual time, without sockets.
 
 use super::Family;
-use super::command::{Bound, Command, Event, Remote};
+use super::command::{Bound, Command, Event, Remote, Source};
 use super::latch::{Sources, Towards};
 use super::leg::{Key, Through};
 use super::ports::Ports;
 use super::prompt::{Prompt, Prompts};
-use super::relay::{Output, Reason, Relay, Send};
+use super::relay::{Datagram, Output, Reason, Relay, Send};
 use super::rtcp::{Block, LONGEST, Report, Sender};
 use super::rtp::Header;
 use crate::event::MediaQuality;
@@ -16,6 +16,7 @@ use crate::time::{Duration, Mono, Wall};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+mod hearing;
 mod ports;
 mod takeover;
 
@@ -104,8 +105,14 @@ impl World {
         closed.unwrap()
     }
 
+    pub(super) fn hear(&mut self, phone: Phone, source: Source) {
+        self.order(Command::Hear { leg: phone.leg, source });
+    }
+
+    /// Lets two phones hear each other.
     pub(super) fn bridge(&mut self, a: Phone, b: Phone) {
-        self.order(Command::Bridge { a: a.leg, b: b.leg });
+        self.hear(a, Source::Leg(b.leg));
+        self.hear(b, Source::Leg(a.leg));
     }
 
     fn datagram(
@@ -115,11 +122,25 @@ impl World {
         from: SocketAddr,
         bytes: &[u8],
     ) -> Option<(Send, Vec<u8>)> {
+        self.datagrams(to, through, from, bytes).pop()
+    }
+
+    /// What is sent for one datagram of a phone.
+    fn datagrams(
+        &mut self,
+        to: Phone,
+        through: Through,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Vec<(Send, Vec<u8>)> {
         let mut buffer = [0; 2_048];
         buffer[..bytes.len()].copy_from_slice(bytes);
-        let place = (to.key, through);
-        let send = self.relay.receive(self.now, place, from, &mut buffer, bytes.len(), &mut self.out)?;
-        Some((send, buffer[..send.length].to_vec()))
+        let datagram = Datagram { key: to.key, through, from, length: bytes.len() };
+        let mut all = Vec::new();
+        self.relay.receive(self.now, datagram, &mut buffer, &mut self.out, |send, packet| {
+            all.push((send, packet[..send.length].to_vec()));
+        });
+        all
     }
 
     pub(super) fn rtp(
@@ -129,11 +150,16 @@ impl World {
         header: Header,
         payload: &[u8],
     ) -> Option<Sent> {
+        self.heard(phone, from, header, payload).pop()
+    }
+
+    /// What is sent for one RTP packet of a phone.
+    fn heard(&mut self, phone: Phone, from: SocketAddr, header: Header, payload: &[u8]) -> Vec<Sent> {
         let mut bytes = vec![0; 12];
         bytes.extend(payload);
         Header { payload: 12..bytes.len(), ..header }.write(&mut bytes);
-        let (send, bytes) = self.datagram(phone, Through::Rtp, from, &bytes)?;
-        Some(sent(send, &bytes))
+        let all = self.datagrams(phone, Through::Rtp, from, &bytes);
+        all.iter().map(|(send, bytes)| sent(*send, bytes)).collect()
     }
 
     /// One packet of A-law from where the phone is.
@@ -186,6 +212,16 @@ fn remote(rtp: SocketAddr) -> Remote {
     }
 }
 
+/// Music without end.
+pub(super) fn music(play: u32) -> Source {
+    Source::Prompt { prompt: Arc::from("music"), repeat: true, play }
+}
+
+/// A prompt of 60 ms, once.
+pub(super) fn welcome(play: u32) -> Source {
+    Source::Prompt { prompt: Arc::from("welcome"), repeat: false, play }
+}
+
 fn sent(send: Send, bytes: &[u8]) -> Sent {
     let header = Header::read(bytes).unwrap();
     Sent { to: send.to, payload: bytes[header.payload.clone()].to_vec(), header }
@@ -223,16 +259,14 @@ fn a_bridge_carries_audio_both_ways_at_once() {
 fn music_then_operator_then_music_is_one_stream_to_the_caller() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
-    let music = |play| Command::Play { leg: a.leg, prompt: Arc::from("music"), repeat: true, play };
-    w.order(music(1));
+    w.hear(a, music(1));
     let mut heard = w.listen(5);
     w.bridge(a, b);
     for n in 0..5 {
         heard.extend(w.speak(b, 60_000 + n));
         w.now = w.now + TICK;
     }
-    w.order(Command::Unbridge { a: b.leg });
-    w.order(music(2));
+    w.hear(a, music(2));
     heard.extend(w.listen(5));
     assert_eq!(heard.len(), 15);
     one_stream(&heard);
@@ -323,7 +357,7 @@ fn directions_are_respected() {
 fn a_prompt_is_played_to_its_end_and_told() {
     let mut w = World::new();
     let a = w.phone(1, |r| (r.codec, r.payload_type) = (Codec::Pcmu, 0));
-    w.order(Command::Play { leg: a.leg, prompt: Arc::from("welcome"), repeat: false, play: 9 });
+    w.hear(a, welcome(9));
     let heard = w.listen(6);
     assert_eq!(heard.len(), 3);
     one_stream(&heard);
@@ -337,11 +371,11 @@ fn a_prompt_waits_for_its_listener_and_its_first_packet_comes_at_once() {
     let mut w = World::new();
     let (leg, key, _) = w.open().unwrap();
     let a = Phone { leg, key, at: "192.0.2.1:4000".parse().unwrap() };
-    w.order(Command::Play { leg, prompt: Arc::from("welcome"), repeat: false, play: 1 });
+    w.hear(a, welcome(1));
     assert!(w.listen(10).is_empty());
     w.describe(a, |_| {});
     assert_eq!(w.listen(10).len(), 3);
-    w.order(Command::Play { leg, prompt: Arc::from("welcome"), repeat: false, play: 2 });
+    w.hear(a, welcome(2));
     let (at, reason) = w.relay.poll_timeout().unwrap();
     assert_eq!(reason, Reason::Prompt);
     assert!(at.since(w.now) <= Duration::from_micros(2_500));

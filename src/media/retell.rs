@@ -16,8 +16,8 @@ impl Leg {
         self.reports.round_trip = now.since(at).checked_sub(held).or(self.reports.round_trip);
     }
 
-    /// The report of the bridge's other leg `from`, as this leg's peer must hear it. `theirs` says how the stream the report's
-    /// reception block is about came to be: it is this leg's peer's own stream when it comes from here.
+    /// The report that came in by the leg `from`, as this leg's peer must hear it. `theirs` is the stream `from` is sent, when
+    /// that is this leg's peer's own: what the report's reception block is about.
     pub(super) fn retell(&self, from: Key, report: Report, theirs: Option<Relayed>) -> Report {
         let ours = self.egress.relayed().filter(|r| r.comes_from(from.0));
         let sender = report.sender.zip(ours).filter(|(s, r)| s.ssrc == r.ssrc).map(|(s, r)| Sender {

@@ -448,7 +448,8 @@ impl World {
                 self.open_ports.insert(leg, port);
                 self.after(soon, Delivery::Media(media::Event::Opened { leg, port }));
             }
-            media::Command::Play { leg, play, repeat: false, .. } => {
+            media::Command::Play { leg, play, repeat: false, .. }
+            | media::Command::Hear { leg, source: media::Source::Prompt { play, repeat: false, .. } } => {
                 let played = media::Event::Played { leg, play, complete: true };
                 self.after(Duration::from_secs(3), Delivery::Media(played));
             }

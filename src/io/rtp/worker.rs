@@ -3,7 +3,7 @@
 use super::sockets::{Sockets, bind, bind_beside, outcome};
 use super::{Config, OnEvents, Shared};
 use crate::media::pace::Pace;
-use crate::media::relay::{Output, Relay, Send};
+use crate::media::relay::{DATAGRAM, Datagram, Output, Relay, Send};
 use crate::media::{Command, Event, Family, Key, Through};
 use crate::time::{Duration, Mono};
 use mio::{Events, Interest, Poll, Token};
@@ -16,8 +16,6 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
 pub(super) const WAKER: Token = Token(usize::MAX);
-/// Octets of a datagram that are read: more than any RTP packet on an Ethernet. Longer ones are counted as bad.
-const DATAGRAM: usize = 2_048;
 /// Datagrams taken from one socket before the others have their turn: a flood at one leg must not starve the rest.
 const TURN: u64 = 32;
 /// Ready sockets taken from the kernel at once.
@@ -177,12 +175,11 @@ impl Worker {
             };
             // A datagram that fills the buffer was cut off; as nothing it is counted as bad.
             let length = if length == DATAGRAM { 0 } else { length };
-            let send =
-                self.relay.receive(now, (key, through), from, &mut self.buffer[..], length, &mut self.out);
-            if let Some(send) = send {
-                let sent = put(&self.sockets, send, &self.buffer[..]);
-                self.unsent += u64::from(!sent);
-            }
+            let datagram = Datagram { key, through, from, length };
+            let (sockets, unsent) = (&self.sockets, &mut self.unsent);
+            self.relay.receive(now, datagram, &mut self.buffer[..], &mut self.out, |send, packet| {
+                *unsent += u64::from(!put(sockets, send, packet));
+            });
             if !self.out.is_empty() {
                 self.carry_out(now);
             }
