@@ -159,7 +159,7 @@ impl Call {
         let by = self.asking_seat().cloned().unwrap_or_else(|| SeatId::from(""));
         match self.extension.as_ref().map(|e| &e.purpose) {
             Some(Purpose::Consult { .. }) => SeatChoice::Consulted { by },
-            Some(Purpose::Transfer(_)) => SeatChoice::HandedOn { by },
+            Some(Purpose::Transfer(_)) => SeatChoice::Transferred { by },
             Some(Purpose::Own) | None => SeatChoice::Called { by },
         }
     }

@@ -102,7 +102,7 @@ pub enum What {
         /// Whether it ran to its end, or yielded to a human.
         complete: bool,
     },
-    /// The caller is known as far as he can be.
+    /// The look-up of the caller is over.
     CallerIdentified(CallerIdentified),
     /// The call took a place in a queue.
     QueueEntered(QueueEntered),
@@ -157,9 +157,9 @@ pub enum What {
         /// How long it lasted.
         held: Duration,
     },
-    /// The call is being handed on, or was, or came back.
+    /// A transfer began, or came to an end.
     CallTransferred(CallTransferred),
-    /// Somebody beside caller and seat joined the call, or left it.
+    /// A party besides caller and seat joined the call, or left it.
     ParticipantChanged {
         /// Which leg.
         leg: LegId,
@@ -299,7 +299,7 @@ pub enum What {
 /// Who began a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Direction {
-    /// Somebody outside, over a trunk.
+    /// A party outside, over a trunk.
     #[default]
     Inbound,
     /// A seat.
@@ -309,9 +309,9 @@ pub enum Direction {
 /// Fields of [`What::CallTransferred`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallTransferred {
-    /// How it is handed on.
+    /// How it is transferred.
     pub kind: TransferKind,
-    /// The seat that hands it on.
+    /// The seat that transfers it.
     pub from: Pii<String>,
     /// To whom: a seat, a department, a number.
     pub to: Pii<String>,
@@ -319,7 +319,7 @@ pub struct CallTransferred {
     pub result: TransferResult,
 }
 
-/// How a call is handed on.
+/// How a call is transferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransferKind {
     /// Without speaking to the other first.
@@ -328,14 +328,14 @@ pub enum TransferKind {
     Attended,
 }
 
-/// What came of handing a call on.
+/// What came of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransferResult {
     /// The other is being rung.
     Started,
     /// Caller and the other hear each other.
     Completed,
-    /// Nobody answered there: the caller comes back.
+    /// The other did not answer: the caller comes back.
     Failed,
     /// The caller hung up first.
     Cancelled,

@@ -8,7 +8,7 @@ use std::fmt;
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What a seat dials may be somebody's number.
+            // What a seat dials may be a person's number.
             What::CallReceived(r) if r.direction == Direction::Outbound => {
                 let over = if r.trunk.as_str().is_empty() { "" } else { ", to be placed over trunk " };
                 write!(f, "call of a seat{over}{}, from {}", r.trunk, r.source)

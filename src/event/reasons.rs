@@ -153,7 +153,7 @@ pub enum SeatChoice {
         by: SeatId,
     },
     /// Another seat transfers a call to it.
-    HandedOn {
+    Transferred {
         /// The other seat.
         by: SeatId,
     },
@@ -171,7 +171,7 @@ texts!(SeatChoice:
     PickUp "pick-up",
     Recall "recall",
     Consulted { by } "consulted by {}",
-    HandedOn { by } "handed on by {}",
+    Transferred { by } "handed on by {}",
     Called { by } "called by {}",
 );
 

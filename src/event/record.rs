@@ -71,7 +71,7 @@ pub struct CallRecord {
     pub callback: Option<(CallbackState, Listed<EndReason>)>,
     /// Notices the caller heard, and whether to their end; at most 8.
     pub notices: Vec<(Arc<str>, bool)>,
-    /// How it was handed on, in order; at most 16.
+    /// Its transfers, in order; at most 16.
     pub transfers: Vec<(Wall, CallTransferred)>,
     /// When the current talk, hold or wrap-up began: bookkeeping of the fold.
     pub(crate) since: Marks,
@@ -81,7 +81,7 @@ pub struct CallRecord {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Marks {
     pub(crate) connected: Option<Duration>,
-    /// Of every seat that wraps up; a caller who was handed on may have left several at it.
+    /// Of every seat that wraps up; a caller who was transferred may have left several at it.
     pub(crate) wrap_ups: Vec<(SeatId, Duration)>,
 }
 
@@ -137,7 +137,7 @@ pub enum LegRole {
     Caller,
     /// Towards a seat.
     Seat,
-    /// Towards someone who joined later.
+    /// Towards a party that joined later.
     ThirdParty,
 }
 
@@ -171,7 +171,7 @@ impl CallRecord {
             presentations: Vec::new(),
             presentation_count: 0,
             legs: vec![LegRecord { leg: received.leg, role: LegRole::Caller, quality: None }],
-            // Nobody is presented a call that a seat makes: it is that seat's from the first.
+            // A call that a seat makes is not presented: it is that seat's from the first.
             seat: part.summary.seat.clone(),
             operator: part.summary.operator.clone(),
             refused: None,
@@ -285,7 +285,7 @@ impl CallRecord {
         self.presentations.iter().any(|p| p.presentation == presentation && answered(p))
     }
 
-    /// A talk ends with the call, or when the caller is back in a queue because his operator was lost.
+    /// A talk ends with the call, or when the caller is back in a queue because their operator was lost.
     fn talk_over(&mut self, now: Duration) {
         if let Some(from) = self.since.connected.take() {
             self.talked += now.saturating_sub(from);

@@ -14,7 +14,7 @@ mod write;
 mod write_record;
 
 pub use json::json;
-pub use kind::kind;
+pub use kind::{KINDS, kind};
 
 use super::{CallEvent, CallRecord};
 use bytes::Bytes;

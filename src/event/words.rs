@@ -9,7 +9,7 @@ pub enum EndedBy {
     Seat,
     /// The gateway.
     Gateway,
-    /// Somebody the call was handed on to, or whom a seat called.
+    /// The party the call was transferred to, or whom a seat called.
     ThirdParty,
 }
 
@@ -64,7 +64,7 @@ pub enum CallbackState {
 /// A seat's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeatState {
-    /// Nobody is signed in, or no phone is registered.
+    /// No operator is signed in, or no phone is registered.
     Offline,
     /// May be offered a call.
     Ready,

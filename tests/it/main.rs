@@ -9,6 +9,7 @@ mod certificates;
 mod conduct;
 mod config;
 mod demo;
+mod events_doc;
 mod flood;
 mod fuzz;
 mod ipv6;

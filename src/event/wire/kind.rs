@@ -2,38 +2,49 @@
 
 use crate::event::What;
 
-/// The kind's name, for instance `CallReceived`.
-pub fn kind(what: &What) -> &'static str {
-    match what {
-        What::CallReceived(_) => "CallReceived",
-        What::CallRefused(_) => "CallRefused",
-        What::CallAnswered { .. } => "CallAnswered",
-        What::NoticePlayed { .. } => "NoticePlayed",
-        What::CallerIdentified(_) => "CallerIdentified",
-        What::QueueEntered(_) => "QueueEntered",
-        What::QueuePositionChanged { .. } => "QueuePositionChanged",
-        What::SeatPresented(_) => "SeatPresented",
-        What::SeatPresentationEnded(_) => "SeatPresentationEnded",
-        What::SeatConnected { .. } => "SeatConnected",
-        What::QueueLeft { .. } => "QueueLeft",
-        What::CallTransferred(_) => "CallTransferred",
-        What::ParticipantChanged { .. } => "ParticipantChanged",
-        What::CallHeld { .. } => "CallHeld",
-        What::CallResumed { .. } => "CallResumed",
-        What::MediaQuality(_) => "MediaQuality",
-        What::CallEnded(_) => "CallEnded",
-        What::WrapUpStarted { .. } => "WrapUpStarted",
-        What::WrapUpCompleted { .. } => "WrapUpCompleted",
-        What::CallbackChanged { .. } => "CallbackChanged",
-        What::CallRecordUpdated(_) => "CallRecordUpdated",
-        What::SeatStateChanged { .. } => "SeatStateChanged",
-        What::QueueStateChanged { .. } => "QueueStateChanged",
-        What::TrunkStateChanged { .. } => "TrunkStateChanged",
-        What::NodeStateChanged { .. } => "NodeStateChanged",
-        What::ConfigChanged { .. } => "ConfigChanged",
-        What::BlockListChanged { .. } => "BlockListChanged",
-        What::AlarmRaised { .. } => "AlarmRaised",
-        What::SeatRegistrationFailed { .. } => "SeatRegistrationFailed",
-        What::CallsShed { .. } => "CallsShed",
-    }
+macro_rules! kinds {
+    ($($kind:ident),+ $(,)?) => {
+        /// The kinds this version writes.
+        pub const KINDS: &[&str] = &[$(stringify!($kind)),+];
+
+        /// The kind's name, for instance `CallReceived`.
+        pub fn kind(what: &What) -> &'static str {
+            match what {
+                $(What::$kind { .. } => stringify!($kind),)+
+            }
+        }
+    };
 }
+
+kinds!(
+    CallReceived,
+    CallRefused,
+    CallAnswered,
+    NoticePlayed,
+    CallerIdentified,
+    QueueEntered,
+    QueuePositionChanged,
+    SeatPresented,
+    SeatPresentationEnded,
+    SeatConnected,
+    QueueLeft,
+    CallTransferred,
+    ParticipantChanged,
+    CallHeld,
+    CallResumed,
+    MediaQuality,
+    CallEnded,
+    WrapUpStarted,
+    WrapUpCompleted,
+    CallbackChanged,
+    CallRecordUpdated,
+    SeatStateChanged,
+    QueueStateChanged,
+    TrunkStateChanged,
+    NodeStateChanged,
+    ConfigChanged,
+    BlockListChanged,
+    AlarmRaised,
+    SeatRegistrationFailed,
+    CallsShed,
+);
