@@ -198,7 +198,7 @@ impl Call {
         }
         let Some(parts) = self.parts_of(leg, None) else { return };
         let state = if status < 200 { "active;expires=60" } else { "terminated;reason=noresource" };
-        let phrase = crate::sip::phrase_of(status);
+        let phrase = crate::sip::Status::from(status).phrase();
         let flow = parts.dialog.flow();
         let request = parts
             .dialog

@@ -153,7 +153,7 @@ impl Gateway {
         }
         let Some(question) = self.phones.questions.remove(&tx) else { return };
         self.phones.sent.remove(&question);
-        self.phones.liveness.answered(now.mono, question, status, &mut self.phones.said);
+        self.phones.liveness.answered(now.mono, question, status.map(Into::into), &mut self.phones.said);
         self.phones_said(now, out);
     }
 

@@ -7,11 +7,10 @@
 use super::grammar::{Span, is_token_byte};
 use super::message::Message;
 use super::method::Method;
+use super::status::Status;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
-
-pub(crate) use super::phrase::phrase;
 
 /// A request or response under construction. Headers keep the order they were added in.
 #[derive(Clone)]
@@ -26,7 +25,7 @@ pub struct Outgoing {
 #[derive(Clone)]
 enum Start {
     Request { method: Method, uri: Box<[u8]> },
-    Response { status: u16 },
+    Response { status: Status },
 }
 
 type Name = Cow<'static, str>;
@@ -49,25 +48,27 @@ impl Outgoing {
     /// A response to `request` with all it must echo (RFC 3261 section 8.2.6): the Vias, From, To with
     /// `to_tag` if it had no tag and `status` is not 100, Call-ID, CSeq; Timestamp on 100, Record-Route where
     /// a dialog may begin (101 to 299).
-    pub fn response(request: &Message, status: u16, to_tag: Option<&str>) -> Outgoing {
+    pub fn response(request: &Message, status: impl Into<Status>, to_tag: Option<&str>) -> Outgoing {
+        let status = status.into();
         let mut response = Outgoing::new(Start::Response { status });
         for via in request.headers("Via") {
             response.echo("Via", &[via]);
         }
-        if (101..300).contains(&status) {
+        let begins_dialog = status != Status::TRYING && !status.is_failure();
+        if begins_dialog {
             for route in request.headers("Record-Route") {
                 response.echo("Record-Route", &[route]);
             }
         }
         response.echo("From", &[request.from().raw()]);
         let to = request.to().raw();
-        match to_tag.filter(|_| request.to_tag().is_none() && status > 100) {
+        match to_tag.filter(|_| request.to_tag().is_none() && status != Status::TRYING) {
             Some(tag) => response.echo("To", &[to, b";tag=", tag.as_bytes()]),
             None => response.echo("To", &[to]),
         }
         response.echo("Call-ID", &[request.call_id().as_bytes()]);
         response.echo("CSeq", &[request.header("CSeq").unwrap_or_default()]);
-        if let Some(timestamp) = request.header("Timestamp").filter(|_| status == 100) {
+        if let Some(timestamp) = request.header("Timestamp").filter(|_| status == Status::TRYING) {
             response.echo("Timestamp", &[timestamp]);
         }
         response
@@ -158,8 +159,13 @@ impl Outgoing {
         }
     }
 
-    /// The status of a response; `None` for a request.
+    /// The number of [`Outgoing::status_code`].
     pub fn status(&self) -> Option<u16> {
+        self.status_code().map(Status::code)
+    }
+
+    /// The Status-Code of a response; `None` for a request.
+    pub fn status_code(&self) -> Option<Status> {
         match self.start {
             Start::Request { .. } => None,
             Start::Response { status } => Some(status),
@@ -195,9 +201,9 @@ impl Outgoing {
             }
             Start::Response { status } => {
                 out.extend_from_slice(b"SIP/2.0 ");
-                push_decimal(&mut out, usize::from(*status));
+                push_decimal(&mut out, usize::from(status.code()));
                 out.push(b' ');
-                out.extend_from_slice(phrase(*status).as_bytes());
+                out.extend_from_slice(status.phrase().as_bytes());
                 out.extend_from_slice(b"\r\n");
             }
         }

@@ -1,7 +1,7 @@
 //! A dialog (RFC 3261 section 12): what two user agents agree a conversation is. One value for each leg.
 
 use super::uri::without_headers;
-use super::{Flow, Message, Method, NameAddr, Outgoing, Transport, Uri};
+use super::{Flow, Message, Method, NameAddr, Outgoing, Status, Transport, Uri};
 use std::net::IpAddr;
 
 /// At most this many Record-Route entries are kept; a path of more proxies is a loop.
@@ -255,7 +255,7 @@ impl Dialog {
     /// Takes a 2xx to a target refresh of ours (INVITE, UPDATE) into the dialog: the remote target may move
     /// (section 12.2.1.2).
     pub fn refreshed(&mut self, response: &Message) {
-        if response.status().is_some_and(|status| (200..300).contains(&status))
+        if response.status_code().is_some_and(Status::is_success)
             && let Some(contact) = response.contact()
         {
             self.target = without_headers(contact.uri()).to_vec();
@@ -269,12 +269,12 @@ impl Dialog {
     /// some senders do not count, and a call must be able to end.
     pub fn receive(&mut self, request: &Message) -> Result<(), u16> {
         if request.call_id() != self.call_id || request.from_tag().unwrap_or_default() != self.remote_tag {
-            return Err(481);
+            return Err(Status::NO_SUCH_CALL.code());
         }
         let (cseq, method) = request.cseq();
         let refreshes = matches!(method, Method::Invite | Method::Update);
         if self.remote_seq.is_some_and(|last| cseq < last || (cseq == last && refreshes)) {
-            return Err(500);
+            return Err(Status::SERVER_INTERNAL_ERROR.code());
         }
         self.remote_seq = Some(cseq);
         if refreshes && let Some(contact) = request.contact() {

@@ -6,6 +6,7 @@
 use super::head;
 use super::limits::{MAX_LINE, MAX_MESSAGE};
 use super::malformed::Malformed;
+use super::status::Status;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// What came next on a stream.
@@ -96,7 +97,7 @@ impl Framer {
         }
         let Some(head_end) = self.find_head_end() else { return self.endless_head() };
         if head_end > MAX_MESSAGE {
-            return self.broken((513, "a message that is too long"));
+            return self.broken((Status::MESSAGE_TOO_LARGE, "a message that is too long"));
         }
         let scanned = head::scan(self.buffer.get(..head_end)?, 0);
         let fault = match scanned {
@@ -104,8 +105,8 @@ impl Framer {
                 Some(length) if head.body.saturating_add(length as usize) <= MAX_MESSAGE => {
                     return self.message(head.body + length as usize);
                 }
-                Some(_) => (513, "a message that is too long"),
-                None => (400, "no Content-Length on a stream"),
+                Some(_) => (Status::MESSAGE_TOO_LARGE, "a message that is too long"),
+                None => (Status::BAD_REQUEST, "no Content-Length on a stream"),
             },
             Err(fault) => fault,
         };
@@ -141,10 +142,10 @@ impl Framer {
     /// A head without an end: wait, unless it passed a limit.
     fn endless_head(&mut self) -> Option<Frame> {
         if self.buffer.len() > MAX_MESSAGE {
-            return self.broken((513, "a message that is too long"));
+            return self.broken((Status::MESSAGE_TOO_LARGE, "a message that is too long"));
         }
         if self.longest.max(self.buffer.len() - self.line) > MAX_LINE + 2 {
-            return self.broken((400, "a line that is too long"));
+            return self.broken((Status::BAD_REQUEST, "a line that is too long"));
         }
         None
     }

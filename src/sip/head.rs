@@ -5,9 +5,10 @@
 
 use super::grammar::{Span, decimal, find_control, is_space, is_token_byte, trim, trim_end, trim_start};
 use super::limits::{MAX_HEADERS, MAX_LINE};
+use super::status::Status;
 
 /// What is wrong with a message, and the status that says so.
-pub(crate) type Fault = (u16, &'static str);
+pub(crate) type Fault = (Status, &'static str);
 
 /// One header field. Spans are of the scanned bytes.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ pub(crate) fn blank_prefix(bytes: &[u8]) -> usize {
 pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
     let (start_end, mut at) = line(bytes, from)?;
     if start_end - from > MAX_LINE {
-        return Err((414, "a start line that is too long"));
+        return Err((Status::REQUEST_URI_TOO_LONG, "a start line that is too long"));
     }
     let start_line = Span::new(from, start_end);
     let mut fields = Vec::with_capacity(24);
@@ -56,16 +57,17 @@ pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
             (end, next) = line(bytes, next)?;
         }
         if end - at > MAX_LINE {
-            return Err((400, "a header line that is too long"));
+            return Err((Status::BAD_REQUEST, "a header line that is too long"));
         }
         if fields.len() == MAX_HEADERS {
-            return Err((400, "too many header lines"));
+            return Err((Status::BAD_REQUEST, "too many header lines"));
         }
         let field = field(bytes, at, end, folded)?;
         if is_content_length(field.name.of(bytes)) {
-            let value = decimal(field.value.of(bytes)).ok_or((400, "a Content-Length that is no length"))?;
+            let value = decimal(field.value.of(bytes))
+                .ok_or((Status::BAD_REQUEST, "a Content-Length that is no length"))?;
             if content_length.is_some_and(|before| before != value) {
-                return Err((400, "two different Content-Lengths"));
+                return Err((Status::BAD_REQUEST, "two different Content-Lengths"));
             }
             content_length = Some(value);
         }
@@ -79,10 +81,10 @@ pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
 fn line(bytes: &[u8], from: usize) -> Result<(usize, usize), Fault> {
     let mut at = from;
     loop {
-        let end = find_control(bytes, at).ok_or((400, "no empty line after the headers"))?;
+        let end = find_control(bytes, at).ok_or((Status::BAD_REQUEST, "no empty line after the headers"))?;
         match (bytes.get(end), bytes.get(end + 1)) {
             (Some(b'\r'), Some(b'\n')) => return Ok((end, end + 2)),
-            (Some(b'\r' | b'\n'), _) => return Err((400, "a lone CR or LF in a header")),
+            (Some(b'\r' | b'\n'), _) => return Err((Status::BAD_REQUEST, "a lone CR or LF in a header")),
             // A tab, or something that stands in a quoted string.
             _ => at = end + 1,
         }
@@ -94,10 +96,10 @@ fn field(bytes: &[u8], at: usize, end: usize, folded: bool) -> Result<Field, Fau
     let name_end = whole.iter().position(|&b| !is_token_byte(b)).unwrap_or(whole.len());
     let (name, rest) = whole.split_at(name_end);
     if name.is_empty() {
-        return Err((400, "a header line without a name"));
+        return Err((Status::BAD_REQUEST, "a header line without a name"));
     }
     let [b':', value @ ..] = trim_start(rest) else {
-        return Err((400, "a header line without a colon behind its name"));
+        return Err((Status::BAD_REQUEST, "a header line without a colon behind its name"));
     };
     let value = trim(value);
     Ok(Field { name: Span::within(bytes, name), value: Span::within(bytes, value), folded })

@@ -5,7 +5,7 @@
 //! again: a lost way goes on being asked. Knows no transaction and no seat's state: it says whom to ask, its owner
 //! asks. RFC 5626 section 4.2 leaves the means to the server; OPTIONS is what every phone answers.
 
-use super::Flow;
+use super::{Flow, Status};
 use crate::id::SeatId;
 use crate::time::{Duration, Mono, Timers};
 use std::collections::{BTreeMap, HashMap};
@@ -179,14 +179,14 @@ impl Liveness {
     }
 
     /// What came of a question: a status, or `None` when it could not be put.
-    pub fn answered(&mut self, now: Mono, question: Question, status: Option<u16>, out: &mut Vec<Said>) {
+    pub fn answered(&mut self, now: Mono, question: Question, status: Option<Status>, out: &mut Vec<Said>) {
         let Some(phone) = self.phones.get(&question.phone) else { return };
         let asked = match phone.state {
             State::Asked { question, .. } | State::LostAsked { question } => Some(question),
             State::Heard(_) | State::Lost => None,
         };
         let by_proxy = phone.place.way.behind.is_some();
-        match status {
+        match status.map(Status::code) {
             // A proxy that cannot reach the phone says so (RFC 3261 section 16.7, RFC 5626 section 5.3); from the
             // phone itself every answer is a sign of life.
             Some(404 | 408 | 410 | 430 | 480 | 500..=599) if by_proxy => {}
@@ -358,7 +358,7 @@ mod tests {
 
         fn answers(&mut self, status: Option<u16>) -> String {
             let question = self.asked.expect("a question");
-            self.does(|l, now, out| l.answered(now, question, status, out))
+            self.does(|l, now, out| l.answered(now, question, status.map(Status::from), out))
         }
     }
 

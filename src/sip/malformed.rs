@@ -4,11 +4,11 @@
 //! much as can be read of it. Read here line by line and forgivingly: what the parser refused is not believed,
 //! only echoed.
 
-use super::build::phrase;
 use super::grammar::{is_token, trim, trim_start};
 use super::head::{Wanted, blank_prefix, unfold};
 use super::limits::{MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 use super::name_addr::NameAddr;
+use super::status::Status;
 use super::via::{Via, topmost};
 use bytes::Bytes;
 use std::fmt;
@@ -26,12 +26,12 @@ pub struct Malformed {
     /// What is wrong, in a few words, without anything the peer sent.
     pub reason: &'static str,
     /// The status of the answer: 400, 414, 505 or 513.
-    pub status: u16,
+    pub status: Status,
     bytes: Bytes,
 }
 
 impl Malformed {
-    pub(crate) fn new(bytes: &Bytes, (status, reason): (u16, &'static str)) -> Malformed {
+    pub(crate) fn new(bytes: &Bytes, (status, reason): (Status, &'static str)) -> Malformed {
         Malformed { reason, status, bytes: bytes.clone() }
     }
 
@@ -66,7 +66,7 @@ impl Malformed {
     fn respond(&self, source: Option<SocketAddr>) -> Option<Bytes> {
         let read = Readable::of(&self.bytes)?;
         let mut out = Vec::with_capacity(512);
-        out.extend_from_slice(format!("SIP/2.0 {} {}", self.status, phrase(self.status)).as_bytes());
+        out.extend_from_slice(format!("SIP/2.0 {} {}", self.status, self.status.phrase()).as_bytes());
         out.extend_from_slice(format!(" - {}\r\n", self.reason).as_bytes());
         for (i, via) in read.vias.iter().enumerate() {
             let (top, rest) = topmost(via);

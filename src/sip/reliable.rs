@@ -3,7 +3,7 @@
 //! owner's matter.
 
 use super::grammar::{decimal, is_space, trim};
-use super::{Durations, Message, Method, Outgoing, option_tag};
+use super::{Durations, Message, Method, Outgoing, Status, option_tag};
 use crate::time::{Duration, Mono};
 
 /// What a deadline that came means.
@@ -151,7 +151,8 @@ pub struct Heard {
 impl Heard {
     /// Takes one provisional response to our INVITE.
     pub fn hear(&mut self, response: &Message) -> Order {
-        let reliable = response.status().is_some_and(|s| s > 100) && option_tag::requires(response, "100rel");
+        let reliable = response.status_code().is_some_and(|s| s != Status::TRYING)
+            && option_tag::requires(response, "100rel");
         let Some(rseq) = response.number("RSeq").filter(|_| reliable) else { return Order::Unreliable };
         if self.last.is_some_and(|last| last.checked_add(1) != Some(rseq)) {
             return Order::Ignored;

@@ -1,8 +1,8 @@
 //! docs/events.md and the code say the same: every event, field, value and text of this version, and none beside.
 
 use hotline_gateway::event::{
-    AwayReason, BlockListChange, BlockReason, EndReason, LookUpSource, NodeReason, NotRegistered, QueueReason,
-    SeatChoice, SeatReason, Text, TrunkReason, wire,
+    AwayReason, BlockListChange, BlockReason, EndReason, LookUpSource, NodeReason, NotRegistered,
+    QueueReason, SeatChoice, SeatReason, Text, TrunkReason, wire,
 };
 use prost::Message;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
@@ -71,7 +71,8 @@ impl Contract {
         if let Some(values) = self.lists.get(name) {
             to.insert(own, values.clone());
         } else if let Some(message) = self.messages.get(name) {
-            let fields: Vec<_> = message.field.iter().filter(|f| own != "CallEvent" || !is_event(f)).collect();
+            let fields: Vec<_> =
+                message.field.iter().filter(|f| own != "CallEvent" || !is_event(f)).collect();
             to.insert(own, fields.iter().map(|f| f.name().to_owned()).collect());
             fields.iter().for_each(|f| self.add(f.type_name(), to));
         }

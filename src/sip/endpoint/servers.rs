@@ -8,7 +8,7 @@ use crate::room::give_back;
 use crate::sip::transaction::server_invite::{Acknowledged, ServerInvite};
 use crate::sip::transaction::server_other::ServerOther;
 use crate::sip::transaction::{Expiry, Reason, ServerTx, Verdict, key};
-use crate::sip::{Flow, Message, Method, NameAddr, Outgoing, RateLimitKey};
+use crate::sip::{Flow, Message, Method, NameAddr, Outgoing, RateLimitKey, Status};
 use crate::time::{Mono, Timers};
 use bytes::Bytes;
 use std::collections::hash_map::DefaultHasher;
@@ -173,7 +173,7 @@ impl Servers {
         let machine = if *method == Method::Invite {
             let mut machine = ServerInvite::start(back);
             let trying = || Outgoing::response(request, 100, None).encode();
-            machine.respond(cx.now, 100, trying, cx.durations, cx.out);
+            machine.respond(cx.now, Status::TRYING, trying, cx.durations, cx.out);
             Machine::Invite(machine)
         } else {
             Machine::Other(ServerOther::start(cx.now, back, request.clone(), cx.durations))
@@ -300,17 +300,17 @@ impl Servers {
 
     pub(super) fn respond(&mut self, cx: Sending<'_>, tx: ServerTx, response: &Outgoing) {
         let Some(server) = self.live.get_mut(&tx) else { return };
-        let Some(status) = response.status() else { return };
+        let Some(status) = response.status_code() else { return };
         match &mut server.machine {
             Machine::Invite(machine) => {
                 let own = to_tag(response);
-                let told = server.cancelled.take_if(|_| status >= 300 && server.tag.is_none());
+                let told = server.cancelled.take_if(|_| status.is_failure() && server.tag.is_none());
                 let encode = || match (&own, &told) {
                     (Some(own), Some(told)) => response.clone().retagged(own, told).encode(),
                     _ => response.encode(),
                 };
                 let was_sent = machine.respond(cx.now, status, encode, cx.durations, cx.out);
-                if was_sent && status > 100 {
+                if was_sent && status != Status::TRYING {
                     server.tag = told.or(own);
                 }
             }
@@ -371,7 +371,13 @@ impl Servers {
                 (Expiry::UnacknowledgedFailure, _) => unacknowledged += 1,
                 (Expiry::OwesTrying, Machine::Other(machine)) => {
                     let trying = machine.waiting_request().map(|r| Outgoing::response(r, 100, None).encode());
-                    machine.respond(cx.now, 100, || trying.unwrap_or_default(), cx.durations, cx.out);
+                    machine.respond(
+                        cx.now,
+                        Status::TRYING,
+                        || trying.unwrap_or_default(),
+                        cx.durations,
+                        cx.out,
+                    );
                 }
                 _ => {}
             }

@@ -20,7 +20,7 @@ pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
 
 use super::access::Names;
 use super::digest::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
-use super::{Flow, Message, Outgoing, RateLimitKey, Scheme, Uri};
+use super::{Flow, Message, Outgoing, RateLimitKey, Scheme, Status, Uri};
 use crate::event::RegistrationFailure;
 use crate::id::{Random, SeatId};
 use crate::time::{Duration, Mono, Now, Timers};
@@ -116,7 +116,7 @@ impl Registrar {
     pub fn register(&mut self, now: Now, flow: Flow, request: &Message) -> Registered {
         if !matches!(request.to().parsed_uri(), Ok(Uri { scheme: Scheme::Sip | Scheme::Sips, .. })) {
             // No address of record, and that whoever asks.
-            return self.refused(now.mono, request, 400, RegistrationFailure::Unreadable);
+            return self.refused(now.mono, request, Status::BAD_REQUEST, RegistrationFailure::Unreadable);
         }
         let named = named_by(request);
         let claim = Claim {
@@ -130,14 +130,15 @@ impl Registrar {
         let failed = fault.map(RegistrationFailure::from);
         let (due, challenges) = match proof {
             Proof::Seat(seat) => return self.proved(now, flow, request, &seat, &named),
-            Proof::Malformed(_) => (now.mono, Err(400)),
+            Proof::Malformed(_) => (now.mono, Err(Status::BAD_REQUEST)),
             Proof::Silence => {
                 return Registered { response: None, due: now.mono, changed: Vec::new(), failed };
             }
             Proof::Challenge(challenges) => (now.mono, Ok(challenges)),
             Proof::Late(due, challenges) => (due, Ok(challenges)),
         };
-        let mut registered = self.answer(due, request, challenges.as_ref().err().map_or(401, |s| *s));
+        let mut registered =
+            self.answer(due, request, challenges.as_ref().err().map_or(Status::UNAUTHORIZED, |s| *s));
         for challenge in challenges.unwrap_or_default() {
             let value = challenge.render();
             registered.response = registered.response.map(|r| r.with("WWW-Authenticate", value));
@@ -221,12 +222,12 @@ impl Registrar {
             _ => Err(Refusal::Forbidden),
         };
         let status = match &granted {
-            Ok(_) => 200,
-            Err(Refusal::Bad(_)) => 400,
-            Err(Refusal::NotOutbound) => 439,
-            Err(Refusal::Forbidden) => 403,
-            Err(Refusal::TooBrief) => 423,
-            Err(Refusal::Late) => 500,
+            Ok(_) => Status::OK,
+            Err(Refusal::Bad(_)) => Status::BAD_REQUEST,
+            Err(Refusal::NotOutbound) => Status::FIRST_HOP_LACKS_OUTBOUND_SUPPORT,
+            Err(Refusal::Forbidden) => Status::FORBIDDEN,
+            Err(Refusal::TooBrief) => Status::INTERVAL_TOO_BRIEF,
+            Err(Refusal::Late) => Status::SERVER_INTERNAL_ERROR,
         };
         let mut registered = self.answer(now.mono, request, status);
         registered.failed = match &granted {
@@ -307,12 +308,18 @@ impl Registrar {
         response.with("Date", date::date(now.wall))
     }
 
-    fn answer(&mut self, due: Mono, request: &Message, status: u16) -> Registered {
+    fn answer(&mut self, due: Mono, request: &Message, status: Status) -> Registered {
         let response = Outgoing::response(request, status, Some(&self.random.token()));
         Registered { response: Some(response), due, changed: Vec::new(), failed: None }
     }
 
-    fn refused(&mut self, now: Mono, request: &Message, status: u16, why: RegistrationFailure) -> Registered {
+    fn refused(
+        &mut self,
+        now: Mono,
+        request: &Message,
+        status: Status,
+        why: RegistrationFailure,
+    ) -> Registered {
         Registered { failed: Some(why), ..self.answer(now, request, status) }
     }
 }

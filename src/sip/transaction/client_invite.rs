@@ -5,7 +5,7 @@
 
 use super::client_other::ClientOther;
 use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
-use crate::sip::Flow;
+use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
 
@@ -67,13 +67,13 @@ impl ClientInvite {
     pub(crate) fn response(
         &mut self,
         now: Now,
-        status: u16,
+        status: Status,
         times: &Durations,
         ack: impl FnOnce(&Bytes) -> Option<Bytes>,
         cancel: impl FnOnce(&Bytes) -> Option<Bytes>,
         out: &mut Vec<Output>,
     ) -> Verdict {
-        match (&self.state, status) {
+        match (&self.state, status.code()) {
             (State::Calling { .. } | State::Proceeding { .. } | State::Cancelling { .. }, 100..200) => {
                 self.provisional(now, times, cancel, out);
                 Verdict::Deliver
@@ -160,7 +160,7 @@ impl ClientInvite {
     }
 
     /// A response to the CANCEL came.
-    pub(crate) fn cancel_response(&mut self, now: Now, status: u16, times: &Durations) {
+    pub(crate) fn cancel_response(&mut self, now: Now, status: Status, times: &Durations) {
         if let State::Cancelling { cancel, .. } = &mut self.state {
             cancel.response(now, status, times);
         }

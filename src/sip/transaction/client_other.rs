@@ -1,7 +1,7 @@
 //! The client transaction of every request but INVITE and ACK (RFC 3261 section 17.1.2), timers E, F and K.
 
 use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
-use crate::sip::Flow;
+use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
 
@@ -53,9 +53,9 @@ impl ClientOther {
     }
 
     /// A response came.
-    pub(crate) fn response(&mut self, now: Now, status: u16, times: &Durations) -> Verdict {
+    pub(crate) fn response(&mut self, now: Now, status: Status, times: &Durations) -> Verdict {
         let State::Waiting { proceeding, .. } = &mut self.state else { return Verdict::Absorbed };
-        if status < 200 {
+        if status.is_provisional() {
             // The repetition already due keeps its time; those after it come every T2.
             *proceeding = Proceeding::Yes;
         } else if self.flow.transport.is_reliable() {

@@ -2,7 +2,7 @@
 //! the repetition of a 2xx until its ACK comes (RFC 3261 section 13.3.1.4), which the RFC leaves to the core.
 
 use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
-use crate::sip::Flow;
+use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
 
@@ -78,7 +78,7 @@ impl ServerInvite {
     pub(crate) fn respond(
         &mut self,
         now: Now,
-        status: u16,
+        status: Status,
         encode: impl FnOnce() -> Bytes,
         times: &Durations,
         out: &mut Vec<Output>,
@@ -88,7 +88,7 @@ impl ServerInvite {
         out.push(Output::Send { flow: self.flow, bytes: bytes.clone() });
         let until = now.mono + times.t1x64();
         let repeat = Repeat::starting(now.mono, times.t1);
-        match status {
+        match status.code() {
             ..200 => *provisional = Some(bytes),
             200..300 => self.state = State::Accepted { unacknowledged: Some((bytes, repeat)), until },
             300.. => {

@@ -3,7 +3,7 @@
 //! a 408, which would arrive when nobody waits any more.
 
 use super::{Durations, Expiry, Output, Reason, Verdict, earlier};
-use crate::sip::{Flow, Message};
+use crate::sip::{Flow, Message, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
 
@@ -69,13 +69,13 @@ impl ServerOther {
     pub(crate) fn respond(
         &mut self,
         now: Now,
-        status: u16,
+        status: Status,
         encode: impl FnOnce() -> Bytes,
         times: &Durations,
         out: &mut Vec<Output>,
     ) {
         let State::Waiting { trying, sent, .. } = &mut self.state else { return };
-        match status {
+        match status.code() {
             100 if self.flow.transport.is_reliable() || trying.is_none_or(|at| at <= now.mono) => {
                 let bytes = encode();
                 (*trying, *sent) = (None, Some(bytes.clone()));
