@@ -8,10 +8,12 @@ pub mod id;
 pub mod redact;
 pub mod room;
 pub mod time;
+pub mod token_bucket;
 
 pub mod acd;
 pub mod call;
 pub mod caller;
+pub mod dialplan;
 pub mod event;
 pub mod fuzz;
 pub mod gateway;

@@ -13,8 +13,11 @@ use crate::sip::access::{
     outside_a_dialog,
 };
 use crate::sip::registrar::named_by;
-use crate::sip::{Flow, Holding, Judged, Judgement, Message, Method, PeerId, Shedding, Transport, demands};
+use crate::sip::{
+    Flow, Holding, Message, Method, NewRequest, PeerId, Rejection, RequestKind, Shedding, Transport, demands,
+};
 use crate::time::{Mono, Now};
+use crate::token_bucket::Rate;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -23,8 +26,6 @@ use std::collections::HashMap;
 pub(super) struct Pressure {
     /// More comes than can be read.
     pub(super) flooded: bool,
-    /// No media socket can be opened.
-    pub(super) media_short: bool,
     /// The event loop is behind with what those we know bring.
     pub(super) overloaded: bool,
     /// The journal is behind.
@@ -65,7 +66,7 @@ const UNKNOWN_SHARE: usize = 1_024;
 
 /// REGISTERs a second of all sources together that are read although their own source has no tokens left: a fleet of 200
 /// phones that comes back within a second during a flood in its name. Each costs a parsing and one challenge.
-pub(super) const RESERVE: u32 = 200;
+const RESERVE: Rate = Rate::per_second(200);
 
 /// Octets a transaction of theirs may have been begun by, on average.
 const OCTETS_EACH: usize = 4_096;
@@ -78,33 +79,34 @@ fn trunks_share(calls_per_second: u32) -> usize {
 
 impl Admission<'_> {
     /// What becomes of a request.
-    pub(super) fn judge(&mut self, flow: &Flow, request: &Message, judged: Judged) -> Judgement {
-        let Some(method) = request.method() else { return Judgement::Admit };
+    pub(super) fn judge(&mut self, new: &NewRequest) -> Result<(), Rejection> {
+        let (flow, request) = (new.flow(), new.request());
+        let Some(method) = request.method() else { return Ok(()) };
         let peer = self.peers.access.identify_user(flow, self.peers.registrar, &user_of(request));
         let at = PeerClass::from(&peer);
-        match judged {
-            Judged::New(holding) => match self.judge_for(&peer, flow, method, request) {
-                Judgement::Admit => self.within_share(&peer, request, holding),
-                judgement => judgement,
-            },
-            // An ACK cannot be asked for a password, nor answered; what it acknowledges is repeated until the peer's comes.
-            Judged::Ack => match self.peers.inside(flow, request) {
-                Some(Comes::FromPeer) | None => Judgement::Admit,
+        match new.kind() {
+            RequestKind::New(holding) => {
+                self.judge_for(&peer, flow, method, request)?;
+                self.within_share(&peer, request, holding)
+            }
+            // An ACK cannot be asked for a password, nor answered; what it acknowledges is retransmitted until the peer's comes.
+            RequestKind::Ack => match self.peers.inside(flow, request) {
+                Some(Comes::FromPeer) | None => Ok(()),
                 Some(Comes::Unproved(_) | Comes::FromElsewhere) => {
                     self.refusals.count(at, Cause::Source);
-                    Judgement::PassOver
+                    Err(Rejection::Drop)
                 }
             },
-            Judged::Cancel(invited) if self.peers.may_cancel(flow, &invited) => Judgement::Admit,
-            Judged::Cancel(_) => self.refuse(at, Cause::Source, 481, Vec::new()),
+            RequestKind::Cancel(invited) if self.peers.may_cancel(flow, &invited) => Ok(()),
+            RequestKind::Cancel(_) => self.refuse(at, Cause::Source, 481, Vec::new()),
         }
     }
 
     /// A source that holds its share already gets no further transaction; what belongs to its calls has a quarter more.
-    fn within_share(&mut self, peer: &PeerId, request: &Message, holding: Holding) -> Judgement {
+    fn within_share(&mut self, peer: &PeerId, request: &Message, holding: Holding) -> Result<(), Rejection> {
         let share = match peer {
             PeerId::Trunk(trunk) => {
-                self.trunks.get(trunk).map_or(UNKNOWN_SHARE, |t| trunks_share(t.calls_per_second()))
+                self.trunks.get(trunk).map_or(UNKNOWN_SHARE, |t| trunks_share(t.capacity.calls_per_second()))
             }
             PeerId::Seat(_) => SEATS_SHARE,
             PeerId::Unknown => UNKNOWN_SHARE,
@@ -112,20 +114,26 @@ impl Admission<'_> {
         let begins = request.to_tag().is_none();
         let share = if begins { share } else { share + share / 4 };
         if holding.transactions < share && holding.octets < share * OCTETS_EACH {
-            return Judgement::Admit;
+            return Ok(());
         }
         self.refusals.count(PeerClass::from(peer), Cause::Share);
         match request.method() {
-            Some(Method::Invite) if begins => Judgement::Shed(Shedding::Singly),
-            _ => Judgement::PassOver,
+            Some(Method::Invite) if begins => Err(Rejection::Shed(Shedding::Singly)),
+            _ => Err(Rejection::Drop),
         }
     }
 
-    fn judge_for(&mut self, peer: &PeerId, flow: &Flow, method: &Method, request: &Message) -> Judgement {
+    fn judge_for(
+        &mut self,
+        peer: &PeerId,
+        flow: &Flow,
+        method: &Method,
+        request: &Message,
+    ) -> Result<(), Rejection> {
         let at = PeerClass::from(peer);
         if request.to_tag().is_some() {
             return match self.peers.inside(flow, request) {
-                Some(Comes::FromPeer | Comes::Unproved(_)) => Judgement::Admit,
+                Some(Comes::FromPeer | Comes::Unproved(_)) => Ok(()),
                 Some(Comes::FromElsewhere) => self.refuse(at, Cause::Source, 481, Vec::new()),
                 // Nothing is kept of a question about a dialog that is not ours, whoever asks.
                 None => self.refuse(at, Cause::Dialog, 481, Vec::new()),
@@ -147,26 +155,26 @@ impl Admission<'_> {
             && let Some((status, header)) = demands::unmet(request)
         {
             let header = header.into_iter().map(|(name, value)| (name, Cow::Owned(value)));
-            return Judgement::Answer(status, header.collect());
+            return Err(Rejection::Answer(status, header.collect()));
         }
         match (peer, method) {
             // Until its password is proved it is no call, and spends nothing of what the trunk may bring.
-            (PeerId::Trunk(trunk), Method::Invite) if self.trunking.asks_password(trunk) => Judgement::Admit,
+            (PeerId::Trunk(trunk), Method::Invite) if self.trunking.asks_password(trunk) => Ok(()),
             (PeerId::Trunk(trunk), Method::Invite) => self.judge_call(trunk),
             // Nor is anything kept of the question whether we are there.
-            (_, Method::Options) if self.duty == Duty::Serving => Judgement::Answer(200, told(at)),
-            (_, Method::Options) => Judgement::Answer(503, Vec::new()),
-            _ => Judgement::Admit,
+            (_, Method::Options) if self.duty == Duty::Serving => Err(Rejection::Answer(200, told(at))),
+            (_, Method::Options) => Err(Rejection::Answer(503, Vec::new())),
+            _ => Ok(()),
         }
     }
 
     /// A new call of a trunk: within its rate it is served, above it is shed.
-    fn judge_call(&mut self, trunk: &TrunkId) -> Judgement {
-        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(self.now.mono));
-        let Some(cause) = self.pressure.objects(within) else { return Judgement::Admit };
+    fn judge_call(&mut self, trunk: &TrunkId) -> Result<(), Rejection> {
+        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.capacity.is_within_rate(self.now.mono));
+        let Some(cause) = self.pressure.objects(within) else { return Ok(()) };
         self.refusals.count(PeerClass::Trunk, cause);
         // What a trunk brings beyond its rate, or a sender in its name, must not fill the disk.
-        Judgement::Shed(if within { Shedding::Singly } else { Shedding::InBulk })
+        Err(Rejection::Shed(if within { Shedding::Singly } else { Shedding::InBulk }))
     }
 
     fn refuse(
@@ -175,9 +183,9 @@ impl Admission<'_> {
         cause: Cause,
         status: u16,
         headers: Vec<(&'static str, Cow<'static, str>)>,
-    ) -> Judgement {
+    ) -> Result<(), Rejection> {
         self.refusals.count(at, cause);
-        Judgement::Answer(status, headers)
+        Err(Rejection::Answer(status, headers))
     }
 }
 
@@ -205,7 +213,7 @@ impl Gateway {
         let class = class(bytes);
         let (at, cause) = match self.access.identify(flow, &self.registrar) {
             PeerId::Trunk(trunk) if class == Class::NewCall => {
-                let heard = self.trunks.get_mut(&trunk).is_none_or(|t| t.readable.take(now));
+                let heard = self.trunks.get_mut(&trunk).is_none_or(|t| t.capacity.is_readable(now));
                 (PeerClass::Trunk, (!heard).then_some(Cause::Rate))
             }
             PeerId::Trunk(_) => (PeerClass::Trunk, None),
@@ -246,7 +254,7 @@ impl Gateway {
         let mut nonces = nonces_of_register(bytes);
         match nonces.any(|nonce| self.registrar.made(now, flow, nonce)) {
             true => self.access.admit_answer(now, flow.remote.ip()),
-            false => self.reserve.take(now),
+            false => self.reserve.take(now, RESERVE),
         }
     }
 

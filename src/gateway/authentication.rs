@@ -5,7 +5,7 @@
 //! its address on a datagram.
 
 use super::admission::user_of;
-use super::codes::Asked;
+use super::confirmation::Asked;
 use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::id::SeatId;

@@ -127,7 +127,7 @@ impl Gateway {
             watched_phones,
             lost_phones,
             transactions: sip.transactions(),
-            routes: self.spoken.len()
+            routes: self.confirmations.len()
                 + self.outward.len()
                 + self.clients.len()
                 + self.invites.len()

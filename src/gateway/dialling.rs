@@ -1,13 +1,13 @@
-//! What a seat's phone asks for beside codes: a call of its own, a consultation, handing a citizen on.
+//! What a seat dials beside feature codes: an outbound call, a consultation, a transfer.
 //!
 //! Toll fraud is refused by construction: a way out begins here and nowhere else, and only for a seat that has proved
 //! itself, to a seat, a department or, where the configuration allows it, a number. Nothing a trunk sends comes here.
 
-use super::codes::Asked;
-use super::directory::Whom;
+use super::confirmation::Asked;
 use super::durable::Then;
 use super::{Ack, Duty, Gateway, Output, Slot};
 use crate::call::{self, Call, Cx, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
+use crate::dialplan::Callee;
 use crate::event::RefusalReason;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::trunk::Route;
@@ -48,8 +48,8 @@ impl Gateway {
             return self.refuse_seat(now, &asked, status, why);
         }
         let dialled = Uri::parse(asked.invite.uri()).ok().and_then(|u| u.dialled()).unwrap_or_default();
-        if let Some(word) = self.directory.word(&dialled) {
-            return self.word_from(now, seat, word, asked, out);
+        if let Some(code) = self.dialplan.codes.read(&dialled) {
+            return self.feature_code(now, seat, code, asked, out);
         }
         let serves = self.acd.call_of(&seat).filter(|call| self.calls.contains_key(call));
         let to = match self.destination(now, &seat, serves, &dialled) {
@@ -226,12 +226,12 @@ impl Gateway {
         about: Option<CallId>,
         dialled: &str,
     ) -> Result<Destination, Refused> {
-        let dial = self.directory.dial();
-        let (ring, recall, own_number) = (dial.ring, dial.recall, dial.number.clone());
-        match self.directory.whom(seat, dialled, now.wall) {
-            Whom::Nobody => Err(Refused::With(404, "nobody has this number or name")),
-            Whom::Forbidden => Err(Refused::With(403, "this seat may not call outside")),
-            Whom::Seat(there) => {
+        let dial = self.dialplan.directory.dial();
+        let (ring, recall) = (dial.ring, dial.recall);
+        match self.dialplan.directory.callee(seat, dialled, now.wall) {
+            Callee::Unassigned => Err(Refused::With(404, "nobody has this number or name")),
+            Callee::Barred => Err(Refused::With(403, "this seat may not call outside")),
+            Callee::Seat(there) => {
                 if there == *seat || self.acd.is_engaged(&there) {
                     return Err(Refused::With(486, "this seat has a call"));
                 }
@@ -250,19 +250,17 @@ impl Gateway {
                     recall,
                 })
             }
-            Whom::Outside { name, trunk, numbers } => {
-                if self.trunks.get(&trunk).is_none_or(|t| t.in_use >= t.channels) {
+            Callee::Outside { name, trunk, numbers } => {
+                if self.trunks.get(&trunk).is_none_or(|t| !t.capacity.has_channel()) {
                     return Err(Refused::NoChannel { trunk, name });
                 }
                 let phones: Vec<Phone> = numbers.iter().filter_map(|n| self.phone_at(&trunk, n)).collect();
                 if phones.is_empty() {
                     return Err(Refused::With(503, "the trunk cannot be reached"));
                 }
-                // Whoever is asked about a citizen's call knows it by the number the citizen dialled.
+                // The callee of a consultation knows the citizen's call by the service number.
                 let of_call = about.and_then(|call| self.calls.get(&call)?.call.service_dialled());
-                let number = own_number.or_else(|| of_call.map(|n| n.as_str().to_owned()));
-                let number = number.or_else(|| self.first_service.clone());
-                let shown = Some(number.unwrap_or_default());
+                let shown = Some(self.dialplan.directory.shown_number(of_call));
                 Ok(Destination {
                     name,
                     operator: None,

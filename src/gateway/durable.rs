@@ -3,6 +3,7 @@
 //! The one exception is a disk that hangs: past [`HANG`] the citizen's answer wins, an alarm is raised, and the
 //! event follows when the disk is back.
 
+use super::alarm::{Alarm, Cleared};
 use super::{Gateway, Output, Work};
 use crate::call;
 use crate::caller::HistoryKey;
@@ -12,7 +13,6 @@ use crate::media::Shortage;
 use crate::sip::{Outgoing, ServerTx};
 use crate::time::{Duration, Mono, Now};
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 /// How long an answer waits for the disk.
 pub const HANG: Duration = Duration::from_millis(20);
@@ -36,8 +36,6 @@ const WAITING: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct Awaiting {
     queue: VecDeque<(u64, Mono, Then)>,
-    /// The alarm is raised.
-    hanging: bool,
 }
 
 impl Awaiting {
@@ -74,9 +72,8 @@ impl Gateway {
         while let Some(then) = self.awaiting.pop_due(|p, _| p <= position) {
             self.act_on(now, then);
         }
-        if self.awaiting.hanging && position == self.sequence.head() {
-            self.awaiting.hanging = false;
-            self.alarm(now, "journal_slow", false, "the disk confirms in time again", out);
+        if position == self.sequence.head() {
+            self.clear(now, &Cleared::JournalSlow, out);
         }
     }
 
@@ -86,80 +83,35 @@ impl Gateway {
             any = true;
             self.act_on(now, then);
         }
-        if any && !self.awaiting.hanging {
-            self.awaiting.hanging = true;
-            let reason = "the disk takes longer than 20 ms to confirm a call's beginning: calls are answered all \
-                          the same; look at the disk under store.path";
-            self.alarm(now, "journal_slow", true, reason, out);
+        if any {
+            self.raise(now, &Alarm::JournalSlow, out);
         }
     }
 
     /// The journal's queue is nearly full, or has room again.
     pub(super) fn journal_backed_up(&mut self, now: Now, backed_up: bool, out: &mut Vec<Output>) {
-        if self.pressure.journal_backed_up == backed_up {
-            return;
-        }
         self.pressure.journal_backed_up = backed_up;
-        let reason = if backed_up {
-            "events wait for the disk in great number: new calls are refused until it catches up; look at the disk \
-             under store.path"
-        } else {
-            "the journal has caught up: new calls are taken again"
-        };
-        self.alarm(now, "journal_backed_up", backed_up, reason, out);
+        self.set_alarm(now, backed_up, (&Alarm::JournalBackedUp, &Cleared::JournalBackedUp), out);
     }
 
     /// More comes than can be read, or no longer.
     pub(super) fn flooded(&mut self, now: Now, flooded: bool, out: &mut Vec<Output>) {
-        if self.pressure.flooded == flooded {
-            return;
-        }
         self.pressure.flooded = flooded;
-        let reason = if flooded {
-            "more comes than can be read: strangers' calls are passed over, and what those we know send may be lost before \
-             us; look at the metrics hotline_turned_away_total for who sends it, and keep him out at the network"
-        } else {
-            "what comes can be read again"
-        };
-        self.alarm(now, "flooded", flooded, reason, out);
+        self.set_alarm(now, flooded, (&Alarm::Flooded, &Cleared::Flooded), out);
     }
 
     /// The event loop is behind, or has caught up.
     pub(super) fn overloaded(&mut self, now: Now, overloaded: bool, out: &mut Vec<Output>) {
-        if self.pressure.overloaded == overloaded {
-            return;
-        }
         self.pressure.overloaded = overloaded;
-        let reason = if overloaded {
-            "more comes than can be done: new calls are refused until it is less, calls already in are served; look at \
-             the metrics hotline_turned_away_total for who sends it"
-        } else {
-            "the gateway has caught up: new calls are taken again"
-        };
-        self.alarm(now, "overloaded", overloaded, reason, out);
+        self.set_alarm(now, overloaded, (&Alarm::Overloaded, &Cleared::Overloaded), out);
     }
 
     /// No media socket can be opened, for want of this, or one was.
     pub(super) fn media_short(&mut self, now: Now, of: Option<Shortage>, out: &mut Vec<Output>) {
-        if self.pressure.media_short == of.is_some() {
-            return;
+        match of {
+            Some(of) => self.raise(now, &Alarm::MediaSockets { of }, out),
+            None => self.clear(now, &Cleared::MediaSockets, out),
         }
-        self.pressure.media_short = of.is_some();
-        let reason = match of {
-            Some(Shortage::Descriptors) => {
-                "no file descriptor is left for a media socket: calls are refused; a call with a seat takes four: raise \
-                 LimitNOFILE of the unit (ulimit -n), or fs.file-max where the machine has none left"
-            }
-            Some(Shortage::Memory) => {
-                "the kernel has no memory for a media socket: calls are refused; free memory, or raise \
-                 fs.epoll.max_user_watches where that is what is full"
-            }
-            Some(Shortage::Address) => {
-                "no media socket can be opened at media.address: calls are refused; see that this machine has the address"
-            }
-            None => "media sockets can be opened again",
-        };
-        self.alarm(now, "media_sockets", of.is_some(), reason, out);
     }
 
     fn act_on(&mut self, now: Now, then: Then) {
@@ -170,21 +122,25 @@ impl Gateway {
         }
     }
 
-    pub(super) fn alarm(&mut self, now: Now, alarm: &str, raised: bool, reason: &str, out: &mut Vec<Output>) {
-        self.alarm_of(now, (alarm, ""), raised, reason, out);
+    fn set_alarm(&mut self, now: Now, raised: bool, of: (&Alarm, &Cleared), out: &mut Vec<Output>) {
+        match raised {
+            true => self.raise(now, of.0, out),
+            false => self.clear(now, of.1, out),
+        }
     }
 
-    /// An alarm about one trunk.
-    pub(super) fn alarm_of(
-        &mut self,
-        now: Now,
-        (alarm, subject): (&str, &str),
-        raised: bool,
-        reason: &str,
-        out: &mut Vec<Output>,
-    ) {
-        let (alarm, subject) = (Arc::from(alarm), Arc::from(subject));
-        self.tell(now, What::AlarmRaised { alarm, raised, reason: Arc::from(reason), subject }, out);
+    /// Tells of an alarm, unless it stands.
+    pub(super) fn raise(&mut self, now: Now, alarm: &Alarm, out: &mut Vec<Output>) {
+        if let Some(what) = self.alarms.raise(alarm) {
+            self.tell(now, what, out);
+        }
+    }
+
+    /// Tells of the end of an alarm that stands.
+    pub(super) fn clear(&mut self, now: Now, cleared: &Cleared, out: &mut Vec<Output>) {
+        if let Some(what) = self.alarms.clear(cleared) {
+            self.tell(now, what, out);
+        }
     }
 
     /// Writes an event that belongs to no call.

@@ -144,7 +144,7 @@ impl Gateway {
         if is_its_answer && slot.ack == Ack::NotDue {
             slot.ack = Ack::Awaited;
             if let Some(trunk) = self.trunks.get_mut(&slot.trunk) {
-                trunk.half_open += 1;
+                trunk.capacity.answered();
             }
         }
     }
@@ -157,7 +157,7 @@ impl Gateway {
         {
             slot.ack = Ack::Come;
             if let Some(trunk) = self.trunks.get_mut(&slot.trunk) {
-                trunk.half_open = trunk.half_open.saturating_sub(1);
+                trunk.capacity.acknowledged();
             }
         }
     }
@@ -168,7 +168,7 @@ impl Gateway {
         if std::mem::replace(&mut slot.ack, Ack::Come) == Ack::Awaited
             && let Some(trunk) = self.trunks.get_mut(&slot.trunk)
         {
-            trunk.half_open = trunk.half_open.saturating_sub(1);
+            trunk.capacity.acknowledged();
         }
         Some(slot.trunk.clone())
     }

@@ -10,52 +10,7 @@ use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReaso
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::access::PeerClass;
 use crate::sip::{Flow, Message, Outgoing, PeerId, ServerTx, Shedding};
-use crate::time::{Duration, Mono, Now};
-
-/// New calls a second on one trunk: a token bucket one second deep.
-#[derive(Debug)]
-pub struct Rate {
-    per_second: u32,
-    tokens: f64,
-    at: Mono,
-}
-
-impl Rate {
-    /// A full bucket.
-    pub fn new(per_second: u32) -> Rate {
-        Rate { per_second, tokens: f64::from(per_second), at: Mono(0) }
-    }
-
-    /// What it is filled with.
-    pub(super) fn per_second(&self) -> u32 {
-        self.per_second
-    }
-
-    pub(super) fn take(&mut self, now: Mono) -> bool {
-        let limit = f64::from(self.per_second);
-        let since: Duration = now.since(self.at);
-        self.tokens = (self.tokens + since.as_secs_f64() * limit).min(limit);
-        self.at = now;
-        let granted = self.tokens >= 1.0;
-        if granted {
-            self.tokens -= 1.0;
-        }
-        granted
-    }
-}
-
-/// New calls a second of one trunk that are read: four times what it may bring, and never fewer than what costs
-/// little. Between its rate and this each is refused and counted in a record; beyond it they are lost as if on the way.
-pub(super) fn readable(calls_per_second: u32) -> u32 {
-    calls_per_second.saturating_mul(4).max(1_000)
-}
-
-/// Calls of one trunk that may be answered and not acknowledged at one time: what it brings in two seconds. An ACK
-/// takes one round trip, so that only a peer that sends none gets here; each such call holds its port for 64*T1. At
-/// the limit a new call is refused with 503 and a record.
-pub(super) fn half_open(calls_per_second: u32) -> u32 {
-    calls_per_second.saturating_mul(2).max(16)
-}
+use crate::time::Now;
 
 impl Gateway {
     /// An INVITE outside any dialog.
@@ -112,7 +67,7 @@ impl Gateway {
         if !self.trunking.asks_password(trunk) {
             return None;
         }
-        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.rate.take(now.mono));
+        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.capacity.is_within_rate(now.mono));
         let cause = self.pressure.objects(within)?;
         self.tallies.refusals.count(PeerClass::Trunk, cause);
         Some(cause)
@@ -124,10 +79,10 @@ impl Gateway {
         if self.duty != Duty::Serving {
             return Err(Refusal::new(Draining, 503));
         }
-        if self.trunks.get(trunk).is_some_and(|t| t.in_use >= t.channels) {
+        if self.trunks.get(trunk).is_some_and(|t| !t.capacity.has_channel()) {
             return Err(Refusal::new(NoChannel, 503));
         }
-        if self.trunks.get(trunk).is_some_and(|t| t.half_open >= t.most_half_open) {
+        if self.trunks.get(trunk).is_some_and(|t| !t.capacity.may_answer()) {
             self.tallies.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
             return Err(Refusal::new(Overload, 503));
         }
@@ -244,19 +199,5 @@ impl Gateway {
         story.tell(&mut cx, What::CallRefused(refused));
         story.publish_record(&mut cx, true);
         self.append_said(history, out);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_trunk_gets_its_calls_a_second_and_no_more() {
-        let mut rate = Rate::new(3);
-        let now = Mono(5_000_000_000);
-        assert_eq!((0..5).filter(|_| rate.take(now)).count(), 3);
-        assert!(!rate.take(now + Duration::from_millis(300)));
-        assert!(rate.take(now + Duration::from_millis(700)));
     }
 }

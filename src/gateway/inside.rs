@@ -6,7 +6,7 @@
 //! password, where that registers; a phone that has changed its network stays in its call by it.
 
 use super::authentication::Verdict;
-use super::codes::Spoken;
+use super::confirmation::Confirmations;
 use super::{Gateway, Outward, Slot};
 use crate::call::Peer;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
@@ -22,7 +22,7 @@ pub(super) struct Peers<'a> {
     pub(super) calls: &'a HashMap<CallId, Slot>,
     pub(super) legs: &'a HashMap<LegId, CallId>,
     pub(super) outward: &'a HashMap<LegId, Outward>,
-    pub(super) spoken: &'a Spoken,
+    pub(super) confirmations: &'a Confirmations,
 }
 
 /// Where a request inside a dialog of ours comes from.
@@ -40,7 +40,7 @@ impl Peers<'_> {
     /// Where a request that came by `flow` comes from; `None` when it names no dialog of ours.
     pub(super) fn inside(&self, flow: &Flow, request: &Message) -> Option<Comes> {
         let leg: LegId = request.to_tag()?.parse().ok()?;
-        if let Some((_, dialog)) = self.spoken.get(&leg) {
+        if let Some((_, dialog)) = self.confirmations.get(&leg) {
             return Some(if dialog.has_peer_at(flow) { Comes::FromPeer } else { Comes::FromElsewhere });
         }
         let slot = self.calls.get(self.legs.get(&leg)?)?;
@@ -95,7 +95,7 @@ impl Gateway {
             calls: &self.calls,
             legs: &self.legs,
             outward: &self.outward,
-            spoken: &self.spoken,
+            confirmations: &self.confirmations,
         }
     }
 

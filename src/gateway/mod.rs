@@ -6,12 +6,12 @@
 //! seed and its inputs.
 
 mod admission;
+mod alarm;
 mod authentication;
-mod codes;
+mod confirmation;
 mod connections;
 mod counts;
 mod dialling;
-mod directory;
 mod durable;
 mod exchange;
 mod incoming;
@@ -29,6 +29,7 @@ mod shedding;
 pub mod trace;
 mod trunking;
 
+pub use alarm::{Alarm, AlarmChange, Cleared};
 pub use connections::Tie;
 pub use counts::{Counts, QueueCounts};
 pub use nuisance::BlockChange;
@@ -40,12 +41,15 @@ pub use trunking::TrunkCounts;
 use crate::acd::{self, Acd};
 use crate::call::{self, Call, Rules, ServiceRules};
 use crate::caller::{HistoryKey, TrunkIdentity};
+use crate::dialplan::Dialplan;
 use crate::event::Sequence;
 use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
 use crate::sip::locate::Hop;
 use crate::sip::registrar::Held;
+use crate::sip::trunk::Capacity;
 use crate::sip::{AccessControl, ClientTx, Endpoint, Flow, Method, Outgoing, Registrar, ServerTx};
 use crate::time::{Mono, Now, Timers};
+use crate::token_bucket::TokenBucket;
 use durable::Awaiting;
 use phones::Phones;
 use std::collections::{HashMap, VecDeque};
@@ -67,7 +71,7 @@ pub struct Gateway {
     allowance: crate::sip::access::Allowance,
     pressure: admission::Pressure,
     /// For REGISTERs of sources that have no tokens left.
-    reserve: incoming::Rate,
+    reserve: TokenBucket,
     block_list: crate::caller::BlockList,
     acd: Acd,
     calls: HashMap<CallId, Slot>,
@@ -78,13 +82,12 @@ pub struct Gateway {
     servers: HashMap<ServerTx, (CallId, LegId)>,
     call_timers: Timers<CallId>,
     awaiting: Awaiting,
-    directory: directory::Directory,
-    /// What outside targets see where nothing else is configured.
-    first_service: Option<String>,
+    dialplan: Dialplan,
     /// Legs that go out by a trunk.
     outward: HashMap<LegId, Outward>,
-    /// Codes that were answered.
-    spoken: codes::Spoken,
+    /// Feature codes that were answered.
+    confirmations: confirmation::Confirmations,
+    alarms: alarm::Alarms,
     /// The seat that is picking a call up, within one step.
     picking: Option<(SeatId, call::SeatAsked)>,
     /// Which seats' phones are there.
@@ -165,26 +168,12 @@ struct Outward {
     hop: Option<Hop>,
 }
 
-/// A trunk's limits and what is used of them.
+/// What is kept of a trunk.
 struct Trunk {
     identity: TrunkIdentity,
-    channels: u32,
-    in_use: u32,
-    /// It does not answer us, and the alarm is raised.
-    down: bool,
-    /// Nearly all its channels are used, and the alarm is raised.
-    crowded: bool,
-    /// It does not accept our password, and the alarm is raised.
-    locked_out: bool,
+    capacity: Capacity,
     /// Calls refused, by reason.
     refused: Vec<(crate::event::RefusalReason, u64)>,
-    /// Of those, answered with 200 OK and not acknowledged yet.
-    half_open: u32,
-    /// The most that may be half open; see [`incoming::half_open`].
-    most_half_open: u32,
-    rate: incoming::Rate,
-    /// New calls a second that are read at all; past it they are dropped unread, as the network would.
-    readable: incoming::Rate,
 }
 
 /// Whether new calls are taken.
@@ -220,7 +209,8 @@ impl Gateway {
             Input::BlockList(change) => self.block_list_changed(now, change, out),
             Input::JournalBackedUp(backed_up) => self.journal_backed_up(now, backed_up, out),
             Input::History { call, history } => self.push_call(call, call::Input::History(history)),
-            Input::Alarm { alarm, raised, reason } => self.alarm(now, alarm, raised, &reason, out),
+            Input::Alarm(AlarmChange::Raised(alarm)) => self.raise(now, &alarm, out),
+            Input::Alarm(AlarmChange::Cleared(cleared)) => self.clear(now, &cleared, out),
             Input::Located { query, answer } => self.located(now, query, answer, out),
             Input::StartTrace(trace) => self.start_trace(now, trace, out),
             Input::StopTrace(trace) => self.stop_trace(trace),
@@ -287,7 +277,7 @@ impl Gateway {
 
     /// How many channels of all trunks are taken.
     pub fn channels_in_use(&self) -> u32 {
-        self.trunks.values().map(|t| t.in_use).sum()
+        self.trunks.values().map(|t| t.capacity.in_use()).sum()
     }
 
     /// How many calls are in a queue.

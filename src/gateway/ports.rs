@@ -1,5 +1,6 @@
 //! What the shell brings in and carries out.
 
+use super::alarm::AlarmChange;
 use super::trace::{Trace, TraceId, Traced};
 use crate::caller::{History, HistoryKey, HistorySecret};
 use crate::event::CallEvent;
@@ -70,14 +71,7 @@ pub enum Input {
         history: History,
     },
     /// A part of the shell needs a person, or no longer does.
-    Alarm {
-        /// A stable name, for instance `journal_failed`.
-        alarm: &'static str,
-        /// Whether it begins (`true`) or is over.
-        raised: bool,
-        /// What and the cure, in plain words, without personal data.
-        reason: String,
-    },
+    Alarm(AlarmChange),
     /// What was asked of the domain name system.
     Located {
         /// The question.

@@ -4,6 +4,7 @@
 //! The nonces are the trunk's and serve all its calls. A dialog's numbers are its call's: what is sent again goes by
 //! the number the call gives it.
 
+use super::alarm::{Alarm, Cleared};
 use super::{Gateway, Instead, Output, Provable, Sent};
 use crate::id::{CallId, LegId, TrunkId};
 use crate::sip::locate::Hop;
@@ -185,29 +186,18 @@ impl Gateway {
         true
     }
 
-    /// A trunk asks for a password, and has none of us or does not like the one it got.
+    /// A trunk asks for a password, and has none of us or does not accept the one it got.
     fn locked_out(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
         let Some(trunk) = self.outward.get(&leg).map(|outward| outward.trunk.clone()) else { return };
-        let known = self.trunking.trunks.has_password(&trunk);
-        let Some(kept) = self.trunks.get_mut(&trunk) else { return };
-        if std::mem::replace(&mut kept.locked_out, true) {
-            return;
-        }
-        let reason = match known {
-            true => {
-                format!("trunk {trunk} does not accept our password: check its username and password_file")
-            }
-            false => format!("trunk {trunk} asks for a password: give it username and password_file"),
+        let alarm = match self.trunking.trunks.has_password(&trunk) {
+            true => Alarm::TrunkPasswordRejected { trunk },
+            false => Alarm::TrunkPasswordMissing { trunk },
         };
-        self.alarm_of(now, ("trunk_password", trunk.as_str()), true, &reason, out);
+        self.raise(now, &alarm, out);
     }
 
     fn let_in(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
         let Some(trunk) = self.outward.get(&leg).map(|outward| outward.trunk.clone()) else { return };
-        let Some(kept) = self.trunks.get_mut(&trunk) else { return };
-        if std::mem::replace(&mut kept.locked_out, false) {
-            let reason = format!("trunk {trunk} takes our calls again");
-            self.alarm_of(now, ("trunk_password", trunk.as_str()), false, &reason, out);
-        }
+        self.clear(now, &Cleared::TrunkPassword { trunk }, out);
     }
 }

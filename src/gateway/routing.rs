@@ -7,8 +7,8 @@ use crate::call;
 use crate::event::RegistrationFailure;
 use crate::id::{CallId, LegId};
 use crate::sip::{
-    Dialog, Failure, Flow, Malformed, Message, Method, Outgoing, ServerTx, TransactionEvent, Transport,
-    keep_alive,
+    Dialog, Failure, Flow, Malformed, Message, Method, NewRequest, Outgoing, Received, ServerTx,
+    TransactionEvent, Transport, keep_alive,
 };
 use crate::time::Now;
 use bytes::Bytes;
@@ -22,6 +22,24 @@ impl Gateway {
             return self.phone_keeps_alive(now, flow, &bytes, out);
         }
         self.tap(now, false, &flow, &bytes, out);
+        let event = match self.endpoint.recognise(now, flow, bytes, &mut self.wire) {
+            Some(Received::New(new)) => self.admit_request(now, new, out),
+            Some(Received::Event(event)) => Some(event),
+            None => None,
+        };
+        if let Some(event) = event {
+            self.transaction_events(now, [event], out);
+        }
+        self.phone_heard(now, flow, out);
+    }
+
+    /// Admits a request or rejects it.
+    fn admit_request(
+        &mut self,
+        now: Now,
+        new: NewRequest,
+        out: &mut Vec<Output>,
+    ) -> Option<TransactionEvent> {
         let mut admission = Admission {
             now,
             peers: Peers {
@@ -30,7 +48,7 @@ impl Gateway {
                 calls: &self.calls,
                 legs: &self.legs,
                 outward: &self.outward,
-                spoken: &self.spoken,
+                confirmations: &self.confirmations,
             },
             names: &self.names,
             trunks: &mut self.trunks,
@@ -40,15 +58,14 @@ impl Gateway {
             duty: self.duty,
             misnamed: None,
         };
-        let judge = |request: &Message, judged| admission.judge(&flow, request, judged);
-        let happened = self.endpoint.receive_judged(now, flow, bytes, judge, &mut self.wire);
+        let verdict = admission.judge(&new);
         if let Some(user) = admission.misnamed {
-            self.registration_failed(now, &flow, &user, RegistrationFailure::UnknownDomain, out);
+            self.registration_failed(now, new.flow(), &user, RegistrationFailure::UnknownDomain, out);
         }
-        if let Some(happened) = happened {
-            self.transaction_events(now, Some(happened), out);
+        match verdict {
+            Ok(()) => self.endpoint.admit(now, new, &mut self.wire),
+            Err(rejection) => self.endpoint.reject(now, new, rejection, &mut self.wire),
         }
-        self.phone_heard(now, flow, out);
     }
 
     /// The end of a stream that cannot be read any further: answered, and traced, like any message that is none.
@@ -104,7 +121,7 @@ impl Gateway {
                     self.tell_asked(tx, |leg| call::Input::Cancelled { leg, cause });
                 }
                 TransactionEvent::Unacknowledged { tx } => {
-                    self.word_unacknowledged(now, tx);
+                    self.confirmation_unacknowledged(now, tx);
                     self.acknowledged(tx);
                     self.tell_asked(tx, |leg| call::Input::Unacknowledged { leg });
                 }
@@ -113,7 +130,7 @@ impl Gateway {
                     if let Some((call, leg)) = self.named_by(&ack) {
                         self.push_call(call, call::Input::Acked { leg, ack });
                     } else {
-                        self.word_acked(now, &ack);
+                        self.confirmation_acked(now, &ack);
                     }
                 }
                 TransactionEvent::Response { tx, response, .. } if self.phones.asked(tx) => {
@@ -201,8 +218,8 @@ impl Gateway {
             _ => {}
         }
         // In the dialog of a code that was answered there is nothing to do but to end it. All else the dooradmission has answered.
-        let ended = self.spoken_by(&request).filter(|_| request.method() == Some(&Method::Bye));
-        let status = if ended.and_then(|leg| self.spoken.remove(&leg)).is_some() { 200 } else { 481 };
+        let ended = self.confirmation_of(&request).filter(|_| request.method() == Some(&Method::Bye));
+        let status = if ended.and_then(|leg| self.confirmations.remove(&leg)).is_some() { 200 } else { 481 };
         let response = Outgoing::response(&request, status, Some(&self.random.token()));
         self.endpoint.respond(now, tx, response, &mut self.wire);
     }

@@ -3,19 +3,18 @@
 use super::counts::Tallies;
 use super::durable::Awaiting;
 use super::phones::Phones;
-use super::{
-    Duty, Gateway, Output, Start, Trunk, Work,
-    incoming::{Rate, half_open, readable},
-};
+use super::{Duty, Gateway, Output, Start, Trunk, Work};
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
 use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
 use crate::caller::TrunkIdentity;
 use crate::config::{Authenticate, Config, RINGBACK};
+use crate::dialplan::Dialplan;
 use crate::event::Sequence;
 use crate::id::{QueueId, SeatId};
 use crate::media::Towards;
 use crate::sdp::Codec;
 use crate::sip::registrar::Held;
+use crate::sip::trunk::Capacity;
 use crate::sip::{AccessControl, Advertised, Endpoint, EndpointConfig, Flow, Inside, Registrar, Transport};
 use crate::time::{Duration, Now, Timers};
 use std::collections::{HashMap, VecDeque};
@@ -47,7 +46,7 @@ impl Gateway {
             names: crate::sip::access::Names::new(&config.sip),
             allowance: Default::default(),
             pressure: Default::default(),
-            reserve: Rate::new(super::admission::RESERVE),
+            reserve: Default::default(),
             block_list: crate::caller::BlockList::new(config.limits.slow_after),
             acd: Acd::new(acd_config(config), random.fork()),
             calls: HashMap::new(),
@@ -57,10 +56,10 @@ impl Gateway {
             servers: HashMap::new(),
             call_timers: Timers::default(),
             awaiting: Awaiting::default(),
-            directory: super::directory::Directory::new(config),
-            first_service: config.services.first().map(|s| s.number.as_str().to_owned()),
+            dialplan: Dialplan::new(config),
             outward: HashMap::new(),
-            spoken: HashMap::new(),
+            confirmations: HashMap::new(),
+            alarms: Default::default(),
             picking: None,
             held: Held::default(),
             shed: Default::default(),
@@ -160,22 +159,8 @@ fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
             strip: t.strip.clone(),
             headers: t.headers.clone(),
         };
-        let rate = Rate::new(t.calls_per_second);
-        let readable = Rate::new(readable(t.calls_per_second));
-        let kept = Trunk {
-            identity,
-            channels: t.channels,
-            in_use: 0,
-            half_open: 0,
-            most_half_open: half_open(t.calls_per_second),
-            down: false,
-            crowded: false,
-            locked_out: false,
-            refused: Vec::new(),
-            rate,
-            readable,
-        };
-        (t.name.clone(), kept)
+        let capacity = Capacity::new(t.channels, t.calls_per_second);
+        (t.name.clone(), Trunk { identity, capacity, refused: Vec::new() })
     });
     trunks.collect()
 }

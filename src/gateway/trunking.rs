@@ -1,6 +1,7 @@
 //! Trunks in the gateway: what they want sent, what comes of it, which of their calls must prove themselves, and how
 //! much of them is used. Whether a trunk lives and where it is reached is `sip::trunk`.
 
+use super::alarm::{Alarm, Cleared};
 use super::refusals::Cause;
 use super::{Gateway, Output, Outward, Trunk};
 use crate::config::{Authenticate, Config};
@@ -10,17 +11,10 @@ use crate::redact::Secret;
 use crate::sip::access::PeerClass;
 use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
 use crate::sip::locate::{Answer, Query};
-use crate::sip::trunk::{Asked, Input, Own, Profile, Reason};
+use crate::sip::trunk::{Asked, Input, Own, Profile, Reason, Use};
 use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, ServerTx, Trunks, trunk};
 use crate::time::{Mono, Now};
 use std::collections::HashMap;
-
-/// From this share of a trunk's channels on, in percent, the alarm `channel_use` is raised: the next wave of calls
-/// may find none left.
-const CROWDED: u64 = 80;
-
-/// Below this share it is over. The gap keeps it from coming and going with every call.
-const ROOMY: u64 = 70;
 
 /// Trunks as the gateway keeps them.
 #[derive(Debug)]
@@ -205,9 +199,8 @@ impl Gateway {
         reason: TrunkReason,
         out: &mut Vec<Output>,
     ) {
-        let Some(kept) = self.trunks.get_mut(trunk) else { return };
-        let was_down = std::mem::replace(&mut kept.down, !reachable);
-        let channels_in_use = kept.in_use;
+        let Some(kept) = self.trunks.get(trunk) else { return };
+        let channels_in_use = kept.capacity.in_use();
         let changed = What::TrunkStateChanged {
             trunk: trunk.clone(),
             reachable,
@@ -215,49 +208,32 @@ impl Gateway {
             reason: reason.into(),
         };
         self.tell(now, changed, out);
-        if was_down == reachable {
-            let reason = if reachable {
-                format!("trunk {trunk} is reachable again: {reason}")
-            } else {
-                format!(
-                    "trunk {trunk} is not reachable: {reason}; look at its targets, its password and the network"
-                )
-            };
-            self.alarm_of(now, ("trunk_down", trunk.as_str()), !reachable, &reason, out);
+        let (trunk, why) = (trunk.clone(), reason);
+        match reachable {
+            true => self.clear(now, &Cleared::TrunkDown { trunk, why }, out),
+            false => self.raise(now, &Alarm::TrunkDown { trunk, why }, out),
         }
     }
 
     /// A call takes one of a trunk's channels.
     pub(super) fn take_channel(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
-        if let Some(kept) = self.trunks.get_mut(trunk) {
-            kept.in_use = kept.in_use.saturating_add(1);
-        }
-        self.watch_channels(now, trunk, out);
+        let changed = self.trunks.get_mut(trunk).and_then(|kept| kept.capacity.take_channel());
+        self.use_changed(now, trunk, changed, out);
     }
 
     /// A call gives its channel back.
     pub(super) fn free_channel(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
-        if let Some(kept) = self.trunks.get_mut(trunk) {
-            kept.in_use = kept.in_use.saturating_sub(1);
-        }
-        self.watch_channels(now, trunk, out);
+        let changed = self.trunks.get_mut(trunk).and_then(|kept| kept.capacity.free_channel());
+        self.use_changed(now, trunk, changed, out);
     }
 
-    fn watch_channels(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
-        let Some(kept) = self.trunks.get_mut(trunk) else { return };
-        let (used, all) = (u64::from(kept.in_use), u64::from(kept.channels));
-        let crowded = if kept.crowded { used * 100 >= all * ROOMY } else { used * 100 >= all * CROWDED };
-        if crowded == std::mem::replace(&mut kept.crowded, crowded) {
-            return;
+    fn use_changed(&mut self, now: Now, trunk: &TrunkId, to: Option<Use>, out: &mut Vec<Output>) {
+        let (Some(to), Some(kept)) = (to, self.trunks.get(trunk)) else { return };
+        let (trunk, used, all) = (trunk.clone(), kept.capacity.in_use(), kept.capacity.channels());
+        match to {
+            Use::Crowded => self.raise(now, &Alarm::ChannelUse { trunk, used, all }, out),
+            Use::Roomy => self.clear(now, &Cleared::ChannelUse { trunk, used, all }, out),
         }
-        let reason = if crowded {
-            format!(
-                "trunk {trunk} uses {used} of its {all} channels: above that calls are refused; raise `channels`"
-            )
-        } else {
-            format!("trunk {trunk} uses {used} of its {all} channels")
-        };
-        self.alarm_of(now, ("channel_use", trunk.as_str()), crowded, &reason, out);
     }
 
     /// Whether an INVITE that comes from where a trunk does has proved to be the trunk's. Answers it when not.
@@ -320,8 +296,8 @@ impl Gateway {
         let standing = self.trunking.trunks.standing(name);
         TrunkCounts {
             name: name.clone(),
-            channels: kept.channels,
-            in_use: kept.in_use,
+            channels: kept.capacity.channels(),
+            in_use: kept.capacity.in_use(),
             reachable: standing.as_ref().and_then(|s| s.reachable),
             registered: standing.as_ref().and_then(|s| s.registered),
             refused: kept.refused.clone(),
@@ -330,11 +306,6 @@ impl Gateway {
 }
 
 impl Trunk {
-    /// New calls it may bring in a second.
-    pub(super) fn calls_per_second(&self) -> u32 {
-        self.rate.per_second()
-    }
-
     /// One more call refused.
     pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
         match self.refused.iter_mut().find(|(r, _)| *r == reason) {

@@ -11,7 +11,7 @@ use super::{descriptors, dns, grpc, http, rtp, secrets, stream};
 use crate::config::Config;
 use crate::config::descriptors::fit;
 use crate::event::{CallEvent, CallRecord, wire};
-use crate::gateway::{BlockChange, Counts, Gateway, Input, Start};
+use crate::gateway::{Alarm, AlarmChange, BlockChange, Cleared, Counts, Gateway, Input, Start};
 use crate::id::Random;
 use crate::media::prompt::Prompts;
 use crate::redact::Secret;
@@ -92,7 +92,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         let _ = back.blocking_send(Inbound::Gateway(alarm_of(failure)));
     }));
     if let Some(shortage) = shortage {
-        let input = Input::Alarm { alarm: "descriptors", raised: true, reason: shortage.to_string() };
+        let input = Input::Alarm(AlarmChange::Raised(Alarm::Descriptors { text: shortage.to_string() }));
         let _ = sender.try_send(Inbound::Gateway(input));
     }
     let (media, media_thread) = start_media(config, prompts.prompts, sender.clone())?;
@@ -109,8 +109,8 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let mut gateway = Gateway::new(config, start, clock.now(), &mut out);
     let blocks = journal.feed().reader().blocks().map_err(|e| e.to_string())?;
     gateway.handle(clock.now(), Input::BlockList(BlockChange::Loaded(blocks)), &mut out);
-    if let Some(reason) = prompts_alarm {
-        let alarm = Input::Alarm { alarm: "prompt_unusable", raised: true, reason };
+    if let Some(text) = prompts_alarm {
+        let alarm = Input::Alarm(AlarmChange::Raised(Alarm::PromptUnusable { text }));
         gateway.handle(clock.now(), alarm, &mut out);
     }
 
@@ -156,12 +156,9 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let back = sender.clone();
     services.trace_by(traces);
     services.on_parked(move |subscription, position| {
-        let reason = format!(
-            "subscription {subscription} refused event {position} too often and goes on without it: mend the backend, \
-             then re-drive it"
-        );
+        let alarm = Alarm::EventParked { subscription: subscription.to_string(), position };
         // Called within the runtime, where nothing may wait; a full inbox loses the alarm, not the parked event.
-        let _ = back.try_send(Inbound::Gateway(Input::Alarm { alarm: "event_parked", raised: true, reason }));
+        let _ = back.try_send(Inbound::Gateway(Input::Alarm(AlarmChange::Raised(alarm))));
     });
     let back = sender.clone();
     services.keep_block_list(grpc::BlockListParts {
@@ -437,11 +434,10 @@ async fn watch_space(
         // The call waits as long as the disk hangs: apart from the async threads.
         let free = tokio::task::spawn_blocking(move || space::free(&directory)).await;
         let Some(change) = free.ok().flatten().and_then(|free| space.sampled(free)) else { continue };
-        let (raised, reason) = match change {
-            Change::Low(reason) => (true, reason),
-            Change::Enough(reason) => (false, reason),
-        };
-        let alarm = Input::Alarm { alarm: "disk_space", raised, reason };
+        let alarm = Input::Alarm(match change {
+            Change::Low(text) => AlarmChange::Raised(Alarm::DiskSpace { text }),
+            Change::Enough(text) => AlarmChange::Cleared(Cleared::DiskSpace { text }),
+        });
         if inbox.send(Inbound::Gateway(alarm)).await.is_err() {
             return;
         }
@@ -449,25 +445,12 @@ async fn watch_space(
 }
 
 fn alarm_of(failure: Failure) -> Input {
-    match failure {
-        Failure::Commit(why) => {
-            let reason = format!("the journal cannot be written: {why}: look at the disk under store.path");
-            Input::Alarm { alarm: "journal_failed", raised: true, reason }
-        }
-        Failure::Over => {
-            let reason = "the journal can be written again".to_owned();
-            Input::Alarm { alarm: "journal_failed", raised: false, reason }
-        }
-        Failure::Lost { from, to } => {
-            let reason =
-                format!("events {from} to {to} are not in the journal: its disk failed for too long");
-            Input::Alarm { alarm: "journal_lost", raised: true, reason }
-        }
-        Failure::Retention(why) => {
-            let reason = format!("old events could not be removed: {why}");
-            Input::Alarm { alarm: "journal_retention", raised: true, reason }
-        }
-    }
+    Input::Alarm(match failure {
+        Failure::Commit(why) => AlarmChange::Raised(Alarm::JournalFailed { why }),
+        Failure::Over => AlarmChange::Cleared(Cleared::JournalFailed),
+        Failure::Lost { from, to } => AlarmChange::Raised(Alarm::JournalLost { from, to }),
+        Failure::Retention(why) => AlarmChange::Raised(Alarm::JournalRetention { why }),
+    })
 }
 
 fn start_media(

@@ -4,25 +4,24 @@
 //! CANCEL, merged requests, messages that are none, and overload. It knows no dialog and no call.
 
 mod address;
+mod admission;
 mod clients;
 mod held;
-mod judgement;
 mod servers;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Advertised, contact, contact_answering, contact_asking, host, in_uri};
+pub use admission::{NewRequest, Received, Rejection, RequestKind, Shedding};
 pub use held::Holding;
-pub use judgement::{Judged, Judgement, Shedding};
 
+use self::admission::ShedLately;
 use self::clients::{Clients, Found, Sending};
-use self::judgement::ShedLately;
-use self::servers::{AckFor, Cancelled, Known, Names, Servers};
+use self::servers::{AckFor, Cancelled, Names, Servers};
 use super::transaction::{ClientTx, Durations, Reason, ServerTx, Verdict, earlier};
 use super::{Cause, Flow, Malformed, Message, Method, Outgoing};
 use crate::id::Random;
 use crate::time::{Mono, Now};
-use bytes::Bytes;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
@@ -190,117 +189,6 @@ impl Endpoint {
         }
     }
 
-    /// Takes one message, or what claims to be one, and admits every request. Keep-alives of blank lines are
-    /// passed over.
-    pub fn receive(
-        &mut self,
-        now: Now,
-        flow: Flow,
-        bytes: Bytes,
-        out: &mut Vec<Output>,
-    ) -> Option<TransactionEvent> {
-        self.receive_judged(now, flow, bytes, |_, _| Judgement::Admit, out)
-    }
-
-    /// As [`Endpoint::receive`], but `judge` says what becomes of each request that is new, before anything is
-    /// kept of it, and whether an ACK and a CANCEL come from where they may. It is not asked about copies of what is in a
-    /// transaction, merged requests, and a CANCEL of nothing.
-    pub fn receive_judged(
-        &mut self,
-        now: Now,
-        flow: Flow,
-        bytes: Bytes,
-        judge: impl FnOnce(&Message, Judged) -> Judgement,
-        out: &mut Vec<Output>,
-    ) -> Option<TransactionEvent> {
-        if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
-            return None;
-        }
-        let mut message = match Message::parse(bytes) {
-            Ok(message) => message,
-            Err(malformed) => {
-                self.malformed(&flow, &malformed, out);
-                return None;
-            }
-        };
-        let Some(method) = message.method().cloned() else {
-            return self.response_received(now, flow, message, out);
-        };
-        if method == Method::Ack {
-            if judge(&message, Judged::Ack) != Judgement::Admit {
-                self.counts.stray += 1;
-                return None;
-            }
-            return self.ack_received(now, flow, message, out);
-        }
-        let known = self.servers.recognise(&message, &method, out);
-        if method == Method::Cancel
-            && let Known::New(names) = known
-        {
-            // Its branch names the transaction; a proxy or a log may have told it others (RFC 3261 section 9.1).
-            if let Some(invited) = self.servers.cancels(&message)
-                && judge(&message, Judged::Cancel(invited)) != Judgement::Admit
-            {
-                self.counts.stray += 1;
-                message.note_source(flow.remote);
-                self.answer_statelessly(&flow, &message, 481, out);
-                return None;
-            }
-            return self.cancel_received(now, flow, message, names, out);
-        }
-        let names = match known {
-            Known::Repeated => {
-                self.counts.repeated += 1;
-                return None;
-            }
-            Known::Merged => {
-                self.counts.merged += 1;
-                message.note_source(flow.remote);
-                self.answer_statelessly(&flow, &message, 482, out);
-                return None;
-            }
-            Known::New(names) => names,
-        };
-        message.note_source(flow.remote);
-        let begins = method == Method::Invite && message.to_tag().is_none();
-        let mark = names.mark(self.salt);
-        if begins && self.shed_lately.holds(mark) {
-            self.answer_statelessly(&flow, &message, 503, out);
-            return None;
-        }
-        let judgement = match self.is_full(&message, &method) {
-            true => Judgement::Shed(Shedding::InBulk),
-            false => judge(&message, Judged::New(self.servers.held_by(flow.remote.ip()))),
-        };
-        match judgement {
-            Judgement::Admit => {}
-            Judgement::Answer(status, headers) => {
-                let mut answer = self.stateless(&message, status);
-                for (name, value) in headers {
-                    answer = answer.with(name, value.as_bytes());
-                }
-                out.push(stateless_way(&flow, &message, &answer));
-                return None;
-            }
-            Judgement::Shed(told) => {
-                self.counts.shed += 1;
-                if method == Method::Invite {
-                    let answer = stateless_way(&flow, &message, &self.stateless(&message, 503));
-                    if begins {
-                        self.shed_lately.note(now.mono, mark);
-                        return Some(TransactionEvent::Shed { flow, request: message, answer, told });
-                    }
-                    out.push(answer);
-                }
-                return None;
-            }
-            Judgement::PassOver => return None,
-        }
-        let cx = Sending { now, durations: &self.config.durations, out };
-        let tx = self.servers.admit(cx, &flow, &message, &method, names);
-        Some(TransactionEvent::Request { tx, flow, request: message })
-    }
-
     /// Counts bytes that are no message, and answers them where that is possible.
     pub fn malformed(&mut self, flow: &Flow, malformed: &Malformed, out: &mut Vec<Output>) {
         self.counts.malformed += 1;
@@ -313,7 +201,7 @@ impl Endpoint {
     /// Only an INVITE that begins a call is turned away at the limit itself.
     fn is_full(&self, request: &Message, method: &Method) -> bool {
         let most = self.config.most_server_transactions;
-        let begins = *method == Method::Invite && request.to_tag().is_none();
+        let begins = admission::begins_a_call(request, method);
         self.servers.len() >= if begins { most } else { most.saturating_add(most / 4) }
     }
 

@@ -8,7 +8,7 @@ use super::super::driver::Inbound;
 use super::any_of::AnyOf;
 use super::expiry::expires;
 use crate::config;
-use crate::gateway::Input;
+use crate::gateway::{Alarm, AlarmChange, Cleared, Input};
 use crate::time::Wall;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -277,24 +277,24 @@ pub async fn watch(setting: Arc<super::Setting>, inbox: mpsc::Sender<Inbound>) {
         if !tls.has_changed() {
             continue;
         }
-        let (raised, reason) = match tls.load_again() {
+        let alarm = match tls.load_again() {
             Ok(()) => {
                 let was_raised = failures >= FAILURES;
                 failures = 0;
                 if !was_raised {
                     continue;
                 }
-                (false, "the certificates can be used again".to_owned())
+                AlarmChange::Cleared(Cleared::TlsCertificate)
             }
             Err(why) => {
                 failures = failures.saturating_add(1);
                 if failures != FAILURES {
                     continue;
                 }
-                (true, format!("the old certificates stay in use: {why}"))
+                AlarmChange::Raised(Alarm::TlsCertificate { why })
             }
         };
-        let alarm = Input::Alarm { alarm: "tls_certificate", raised, reason };
+        let alarm = Input::Alarm(alarm);
         if inbox.send(Inbound::Gateway(alarm)).await.is_err() {
             return;
         }

@@ -1,78 +1,50 @@
-//! A token bucket for each source, for those nobody knows.
+//! A token bucket for each source: unknown sources, and the seats at one address.
 
 use crate::sip::RateLimitKey;
 use crate::sip::recent::Recent;
-use crate::time::{Duration, Mono};
+use crate::time::Mono;
+use crate::token_bucket::{Rate, TokenBucket};
 use std::net::IpAddr;
 
 /// Most sources told apart at once, in each of two generations. Past it the sources not yet seen share one
-/// bucket until a generation has passed: a flood from everywhere costs strangers their turn, and nobody else.
+/// bucket until a generation has passed: a flood from everywhere costs unknown sources their turn, and no known peer.
 pub const SOURCES: usize = 16_384;
 
-/// How fast a bucket fills and how much it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// Tokens that come back in a second; at least 1.
-    pub per_second: u32,
-    /// Tokens in a full bucket; at least 1.
-    pub burst: u32,
-}
-
-/// What strangers may send: an office of 40 phones that all start at once behind one address gets in without
+/// What an unknown source may send: an office of 40 phones that all start at once behind one address gets in without
 /// a retransmission, and a flood is cut to what costs nothing.
 pub const UNKNOWN_SOURCES: Rate = Rate { per_second: 20, burst: 200 };
 
 /// What the seats at one address may begin: a hundred phones behind one address that all register in the same second
-/// get in, and a phone gone mad, or somebody who writes its address on datagrams, is cut to what costs little.
+/// get in, and a phone gone mad, or a sender that writes its address on datagrams, is cut to what costs little.
 /// What belongs to calls already in is not counted.
 pub const SEATS: Rate = Rate { per_second: 100, burst: 400 };
 
-/// When the bucket of a source is full again; a source not in the table has a full one.
-#[derive(Debug, Clone, Copy, Default)]
-struct FullAt(Mono);
-
-/// Token buckets by source. A token is whatever its owner counts: a datagram, a byte of an answer.
+/// Token buckets by source; a source not in the table has a full one.
 #[derive(Debug, Clone)]
-pub struct Bucket {
-    /// The time one token takes to come back.
-    token: Duration,
-    /// The time an empty bucket takes to fill.
-    fill: Duration,
-    sources: Recent<RateLimitKey, FullAt>,
-    shared: FullAt,
+pub struct Buckets {
+    rate: Rate,
+    sources: Recent<RateLimitKey, TokenBucket>,
+    shared: TokenBucket,
 }
 
-impl Bucket {
-    /// Full buckets for everyone.
-    pub fn new(rate: Rate) -> Bucket {
-        Bucket::with_limit(rate, SOURCES)
+impl Buckets {
+    /// Full buckets for every source.
+    pub fn new(rate: Rate) -> Buckets {
+        Buckets::with_limit(rate, SOURCES)
     }
 
-    fn with_limit(rate: Rate, sources: usize) -> Bucket {
-        let token = Duration::from_secs(1) / rate.per_second.max(1);
-        let fill = token.saturating_mul(rate.burst.max(1));
-        // A bucket left alone for `fill` is full, and a full one need not be remembered.
-        Bucket { token, fill, sources: Recent::new(fill, sources), shared: FullAt::default() }
+    fn with_limit(rate: Rate, sources: usize) -> Buckets {
+        // A bucket left alone for so long is full, and a full one need not be remembered.
+        Buckets { rate, sources: Recent::new(rate.fill(), sources), shared: TokenBucket::default() }
     }
 
     /// Takes one token of `source`; `false` when it has none.
     pub fn take(&mut self, now: Mono, source: IpAddr) -> bool {
-        self.take_many(now, source, 1)
-    }
-
-    /// Takes `tokens` of `source`, or none and `false` when it has fewer.
-    pub fn take_many(&mut self, now: Mono, source: IpAddr, tokens: u32) -> bool {
-        let (token, fill) = (self.token, self.fill);
         let bucket = match self.sources.touch(now, RateLimitKey::from(source)) {
             Ok(bucket) => bucket,
             Err(_) => &mut self.shared,
         };
-        let full_at = bucket.0.max(now) + token.saturating_mul(tokens);
-        let enough = full_at.since(now) <= fill;
-        if enough {
-            bucket.0 = full_at;
-        }
-        enough
+        bucket.take(now, self.rate)
     }
 
     /// How many sources are told apart at present.
@@ -81,9 +53,9 @@ impl Bucket {
     }
 }
 
-impl Default for Bucket {
-    fn default() -> Bucket {
-        Bucket::new(UNKNOWN_SOURCES)
+impl Default for Buckets {
+    fn default() -> Buckets {
+        Buckets::new(UNKNOWN_SOURCES)
     }
 }
 
@@ -101,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_source_has_its_burst_and_then_its_rate() {
-        let mut b = Bucket::new(RATE);
+        let mut b = Buckets::new(RATE);
         let burst = (0..100).filter(|_| b.take(T0, from(1))).count();
         assert_eq!(burst, 5);
         let second: u64 = 1_000_000_000;
@@ -111,19 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_costs_nothing_and_a_bucket_never_overflows() {
-        let mut b = Bucket::new(RATE);
-        assert!(!b.take_many(T0, from(1), 6));
-        assert!(b.take_many(T0, from(1), 5));
-        let later = T0 + Duration::from_secs(3600);
-        assert!(b.take_many(later, from(1), 5));
-        assert!(!b.take(later, from(1)));
-        assert!(!b.take_many(later, from(1), u32::MAX));
-    }
-
-    #[test]
     fn a_flood_from_everywhere_keeps_memory_flat_and_shares_one_bucket() {
-        let mut b = Bucket::with_limit(RATE, 100);
+        let mut b = Buckets::with_limit(RATE, 100);
         assert!(b.take(T0, from(1_000_000)));
         let passed = (0..10_000).filter(|n| b.take(T0, from(*n))).count();
         assert_eq!(passed, 99 + 5, "99 places, then the shared bucket");

@@ -16,7 +16,7 @@ mod source;
 mod tests;
 
 pub use allowance::{Allowance, FACTOR};
-pub use bucket::{Bucket, Rate, SOURCES, UNKNOWN_SOURCES};
+pub use bucket::{Buckets, SOURCES, UNKNOWN_SOURCES};
 pub use class::{Class, class, is_register, nonces_of_register};
 pub use methods::{PeerClass, Rule, allowed, inside_a_dialog, option_tags, outside_a_dialog};
 pub use names::Names;
@@ -65,24 +65,24 @@ struct Certified {
 #[derive(Debug, Clone, Default)]
 struct UnknownSources {
     /// Datagrams: any sender can write any address on them.
-    datagrams: Bucket,
+    datagrams: Buckets,
     /// Connections: a peer that has one is where it says, so that false datagrams take nothing from it.
-    streams: Bucket,
+    streams: Buckets,
     /// Requests with a nonce of ours for their source, which only a peer that hears our answers has.
-    answers: SeatBucket,
+    answers: SeatBuckets,
 }
 
-/// A bucket for the seats at one address: see [`bucket::SEATS`].
+/// Buckets for the seats at one address: see [`bucket::SEATS`].
 #[derive(Debug, Clone)]
-struct SeatBucket(Bucket);
+struct SeatBuckets(Buckets);
 
-impl Default for SeatBucket {
-    fn default() -> SeatBucket {
-        SeatBucket(Bucket::new(bucket::SEATS))
+impl Default for SeatBuckets {
+    fn default() -> SeatBuckets {
+        SeatBuckets(Buckets::new(bucket::SEATS))
     }
 }
 
-/// Every known source. Bounded by the configuration, but for the [`Bucket`]s of unknown sources.
+/// Every known source. Bounded by the configuration, but for the [`Buckets`] of unknown sources.
 #[derive(Debug, Clone, Default)]
 pub struct AccessControl {
     /// Sources of a single address, by it, the narrowest first.
@@ -90,7 +90,7 @@ pub struct AccessControl {
     /// Sources that are whole blocks, the narrowest first.
     blocks: Vec<KnownSource>,
     unknown: UnknownSources,
-    seats: SeatBucket,
+    seats: SeatBuckets,
     certificates: Certificates,
     certified: Vec<Certified>,
 }

@@ -8,6 +8,7 @@ mod requests_out;
 
 use super::*;
 use crate::time::{Duration, Wall};
+use bytes::Bytes;
 
 pub(super) const UDP: &str = "198.51.100.7:5060";
 
@@ -62,6 +63,29 @@ impl Side {
     }
 
     /// Hears a request that is new.
+    /// A message that waits for admission.
+    fn recognises(&mut self, flow: Flow, text: impl AsRef<str>) -> NewRequest {
+        let bytes = Bytes::copy_from_slice(text.as_ref().as_bytes());
+        match self.endpoint.recognise(self.now, flow, bytes, &mut self.out) {
+            Some(Received::New(new)) => new,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A message that is admitted or rejected where it asks for that.
+    fn judged(
+        &mut self,
+        flow: Flow,
+        bytes: Bytes,
+        verdict: Result<(), Rejection>,
+    ) -> Option<TransactionEvent> {
+        match (self.endpoint.recognise(self.now, flow, bytes, &mut self.out)?, verdict) {
+            (Received::Event(event), _) => Some(event),
+            (Received::New(new), Ok(())) => self.endpoint.admit(self.now, new, &mut self.out),
+            (Received::New(new), Err(why)) => self.endpoint.reject(self.now, new, why, &mut self.out),
+        }
+    }
+
     fn asked(&mut self, flow: Flow, text: impl AsRef<str>) -> (ServerTx, Message) {
         match self.hears(flow, text) {
             Some(TransactionEvent::Request { tx, request, .. }) => (tx, request),

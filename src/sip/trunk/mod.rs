@@ -1,8 +1,9 @@
 //! Trunks as peers: where they are reached, whether they live, that the carrier knows us, and what they are answered
 //! when they ask for a password. One machine for all of them; it tells requests to send and hears what came of them.
 //!
-//! Does not know calls and their limits. What a trunk may do here is the doors' matter.
+//! Does not know calls. What a trunk may do here is access control's matter, how much of it `capacity`'s.
 
+mod capacity;
 mod line;
 mod registration;
 mod route;
@@ -12,6 +13,7 @@ mod way;
 #[cfg(test)]
 mod tests;
 
+pub use capacity::{Capacity, Use};
 pub use line::Profile;
 pub use registration::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use route::Route;

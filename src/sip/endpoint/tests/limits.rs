@@ -33,36 +33,29 @@ fn at_the_limit_a_new_invite_gets_a_stateless_503_and_calls_already_in_are_serve
 #[test]
 fn a_shed_invite_is_told_once_and_its_copies_get_the_same_answer_even_when_there_is_room_again() {
     let mut s = side();
-    let mut hears = |branch: &str, call: &str, judgement: Judgement| {
+    let mut hears = |branch: &str, call: &str, verdict: Result<(), Rejection>| {
         let bytes = Bytes::from(invite(branch, call));
-        let happened = s.endpoint.receive_judged(s.now, udp(), bytes, |_, _| judgement, &mut s.out);
+        let happened = s.judged(udp(), bytes, verdict);
         (happened, s.sent_statuses())
     };
     assert!(
-        matches!(hears("x", "one", Judgement::Shed(Shedding::Singly)), (Some(TransactionEvent::Shed { .. }), sent) if sent.is_empty())
+        matches!(hears("x", "one", Err(Rejection::Shed(Shedding::Singly))), (Some(TransactionEvent::Shed { .. }), sent) if sent.is_empty())
     );
     for _ in 0..3 {
-        assert!(matches!(hears("x", "one", Judgement::Admit), (None, sent) if sent == [503]));
+        assert!(matches!(hears("x", "one", Ok(())), (None, sent) if sent == [503]));
     }
-    assert!(
-        matches!(hears("y", "one", Judgement::Admit), (Some(TransactionEvent::Request { .. }), _)),
-        "a new try"
-    );
-    assert!(matches!(hears("z", "two", Judgement::PassOver), (None, sent) if sent.is_empty()));
-    assert!(
-        matches!(hears("z", "two", Judgement::Admit), (Some(TransactionEvent::Request { .. }), _)),
-        "as if lost"
-    );
+    assert!(matches!(hears("y", "one", Ok(())), (Some(TransactionEvent::Request { .. }), _)), "a new try");
+    assert!(matches!(hears("z", "two", Err(Rejection::Drop)), (None, sent) if sent.is_empty()));
+    assert!(matches!(hears("z", "two", Ok(())), (Some(TransactionEvent::Request { .. }), _)), "as if lost");
     assert_eq!(s.live().0, 2, "nothing is kept of what was shed");
 }
 
 #[test]
-fn an_answer_by_judgement_keeps_nothing_and_each_copy_brings_one_answer() {
+fn a_rejection_keeps_nothing_and_each_copy_brings_one_answer() {
     let mut s = side();
     for _ in 0..3 {
-        let judgement = Judgement::Answer(405, vec![("Allow", "OPTIONS".into())]);
-        let bytes = Bytes::from(invite("x", "one"));
-        assert!(s.endpoint.receive_judged(s.now, udp(), bytes, |_, _| judgement, &mut s.out).is_none());
+        let rejection = Rejection::Answer(405, vec![("Allow", "OPTIONS".into())]);
+        assert!(s.judged(udp(), invite("x", "one").into(), Err(rejection)).is_none());
         let answer = s.sent_one();
         assert_eq!((answer.status(), answer.header("Allow")), (Some(405), Some(&b"OPTIONS"[..])));
     }
@@ -168,33 +161,51 @@ fn garbage_and_odd_copies_never_panic_and_leave_nothing() {
 }
 
 #[test]
-fn what_a_source_holds_is_told_to_whoever_judges_and_is_nothing_when_its_requests_are_over() {
+fn what_a_source_holds_is_told_before_admission_and_given_back() {
     let mut s = side();
     let mut held = Vec::new();
     for (branch, call) in [("a", "one"), ("b", "two"), ("c", "three")] {
-        let bytes = Bytes::from(request("OPTIONS", branch, call));
-        let judge = |_: &Message, judged: Judged| {
-            let Judged::New(holding) = judged else { panic!("{judged:?}") };
-            held.push(holding.transactions);
-            assert_eq!(holding.octets > 0, holding.transactions > 0);
-            Judgement::Admit
-        };
-        let happened = s.endpoint.receive_judged(s.now, udp(), bytes, judge, &mut s.out);
-        let Some(TransactionEvent::Request { tx, request, .. }) = happened else { panic!("{happened:?}") };
+        let new = s.recognises(udp(), request("OPTIONS", branch, call));
+        let RequestKind::New(holding) = new.kind() else { panic!("{new:?}") };
+        held.push(holding.transactions);
+        assert_eq!(holding.octets > 0, holding.transactions > 0);
+        let event = s.endpoint.admit(s.now, new, &mut s.out);
+        let Some(TransactionEvent::Request { tx, request, .. }) = event else { panic!("{event:?}") };
         s.endpoint.respond(s.now, tx, Outgoing::response(&request, 200, Some("t")), &mut s.out);
     }
     s.waits(40_000);
-    let bytes = Bytes::from(request("OPTIONS", "d", "four"));
-    s.endpoint.receive_judged(
-        s.now,
-        udp(),
-        bytes,
-        |_, judged| {
-            let Judged::New(holding) = judged else { panic!("{judged:?}") };
-            held.push(holding.transactions);
-            Judgement::PassOver
-        },
-        &mut s.out,
-    );
-    assert_eq!(held, [0, 1, 2, 0]);
+    let new = s.recognises(udp(), request("OPTIONS", "d", "four"));
+    assert_eq!((held, new.kind()), (vec![0, 1, 2], RequestKind::New(Holding::default())));
+}
+
+#[test]
+fn a_request_that_waits_for_admission_is_answered_by_nothing_yet() {
+    let mut s = side();
+    let new = s.recognises(udp(), invite("a", "call"));
+    assert_eq!((new.flow(), new.request().call_id(), s.live().0), (&udp(), "call", 0));
+    assert!(s.sent().is_empty());
+    assert!(s.endpoint.reject(s.now, new, Rejection::Drop, &mut s.out).is_none());
+    let new = s.recognises(udp(), invite("a", "call"));
+    s.endpoint.admit(s.now, new, &mut s.out);
+    assert_eq!((s.sent_statuses(), s.live().0), (vec![100], 1), "100 Trying follows admission");
+    assert!(s.hears(udp(), invite("a", "call")).is_none(), "a retransmission asks for no admission");
+    assert_eq!((s.sent_statuses(), s.endpoint.counts().repeated), (vec![100], 1));
+}
+
+#[test]
+fn a_rejected_cancel_is_answered_481_and_a_rejected_ack_is_dropped() {
+    let mut s = side();
+    s.asked(udp(), invite("a", "call"));
+    s.sent();
+    let cancel = s.recognises(tcp(), request("CANCEL", "a", "call"));
+    assert_eq!(cancel.kind(), RequestKind::Cancel(udp()), "the path of its INVITE");
+    assert!(s.endpoint.reject(s.now, cancel, Rejection::Answer(481, Vec::new()), &mut s.out).is_none());
+    assert_eq!(s.sent_statuses(), [481]);
+    let ack = s.recognises(tcp(), ack("b", "call"));
+    assert_eq!(ack.kind(), RequestKind::Ack);
+    assert!(s.endpoint.reject(s.now, ack, Rejection::Drop, &mut s.out).is_none());
+    assert_eq!((s.sent_statuses(), s.endpoint.counts().stray), (vec![], 2));
+    let of_nothing = s.endpoint.recognise(s.now, udp(), request("CANCEL", "x", "other").into(), &mut s.out);
+    assert!(of_nothing.is_none(), "a CANCEL of nothing asks for no admission");
+    assert_eq!(s.sent_statuses(), [481]);
 }

@@ -1,12 +1,12 @@
-//! What an operator says by dialling a code: in and out, ready and not, and the call that waits.
+//! Feature codes at work: sign in and out, ready and not ready, call pick-up, each with its confirmation.
 //!
-//! A code that was taken is answered with 200 OK and hung up when the phone has acknowledged: the phone shows a call
-//! that succeeded. One that cannot be taken is refused, with the reason in a Warning header (RFC 3261 section 20.43).
+//! A feature code that is granted is answered with 200 OK and hung up when the phone has acknowledged: the phone shows a
+//! call that succeeded. One that is denied is refused, with the reason in a Warning header (RFC 3261 section 20.43).
 
-use super::directory::Word;
 use super::{Gateway, Output, Work};
 use crate::acd::{self, Denied};
 use crate::call;
+use crate::dialplan::FeatureCode;
 use crate::id::{LegId, QueueId, SeatId};
 use crate::sdp;
 use crate::sip::access::{PeerClass, allowed};
@@ -14,12 +14,12 @@ use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx};
 use crate::time::Now;
 use std::collections::HashMap;
 
-/// Calls of codes that wait for the phone's ACK, at most: each is forgotten after 64*T1, and a seat that dials faster
+/// Confirmations that wait for the phone's ACK, at most: each is forgotten after 64*T1, and a seat that dials faster
 /// than it acknowledges is at fault.
 const MOST: usize = 256;
 
-/// Answered calls of codes, by our tag.
-pub(super) type Spoken = HashMap<LegId, (ServerTx, Dialog)>;
+/// Answered feature codes, by our tag.
+pub(super) type Confirmations = HashMap<LegId, (ServerTx, Dialog)>;
 
 /// A seat's INVITE.
 pub(super) struct Asked {
@@ -29,37 +29,39 @@ pub(super) struct Asked {
 }
 
 impl Gateway {
-    /// A code was dialled at `seat`.
-    pub(super) fn word_from(
+    /// A feature code was dialled at `seat`.
+    pub(super) fn feature_code(
         &mut self,
         now: Now,
         seat: SeatId,
-        word: Word,
+        code: FeatureCode,
         asked: Asked,
         out: &mut Vec<Output>,
     ) {
-        let granted = match &word {
-            Word::SignIn(operator) => self.acd.may_sign_in(&seat, operator.as_ref()),
-            Word::SignOut => Ok(()),
-            Word::Ready | Word::NotReady(_) => self.acd.may_set_state(&seat),
-            Word::PickUp(queue) => {
+        let granted = match &code {
+            FeatureCode::SignIn(operator) => self.acd.may_sign_in(&seat, operator.as_ref()),
+            FeatureCode::SignOut => Ok(()),
+            FeatureCode::Ready | FeatureCode::NotReady(_) => self.acd.may_set_state(&seat),
+            FeatureCode::PickUp(queue) => {
                 let queue = queue.clone();
                 return self.pick_up(now, seat, queue.as_ref(), asked, out);
             }
-            Word::Unknown => return self.refuse_seat(now, &asked, 404, "there is no such code"),
+            FeatureCode::Unassigned => return self.refuse_seat(now, &asked, 404, "there is no such code"),
         };
         if let Err(denied) = granted {
-            let (status, why) = spoken(denied);
+            let (status, why) = refusal_of(denied);
             return self.refuse_seat(now, &asked, status, why);
         }
-        if !self.answer_word(now, &asked) {
+        if !self.confirm(now, &asked) {
             return;
         }
-        self.work.push_back(Work::Acd(match word {
-            Word::SignIn(operator) => acd::Input::SignIn { seat, operator },
-            Word::SignOut => acd::Input::SignOut { seat },
-            Word::NotReady(reason) => acd::Input::SetNotReady { seat, reason },
-            _ => acd::Input::SetReady { seat },
+        self.work.push_back(Work::Acd(match code {
+            FeatureCode::SignIn(operator) => acd::Input::SignIn { seat, operator },
+            FeatureCode::SignOut => acd::Input::SignOut { seat },
+            FeatureCode::NotReady(reason) => acd::Input::SetNotReady { seat, reason },
+            FeatureCode::Ready | FeatureCode::PickUp(_) | FeatureCode::Unassigned => {
+                acd::Input::SetReady { seat }
+            }
         }));
     }
 
@@ -80,7 +82,7 @@ impl Gateway {
         let call = match self.acd.to_pick_up(&seat, queue) {
             Ok(call) => call,
             Err(denied) => {
-                let (status, why) = spoken(denied);
+                let (status, why) = refusal_of(denied);
                 return self.refuse_seat(now, &asked, status, why);
             }
         };
@@ -110,8 +112,8 @@ impl Gateway {
     }
 
     /// Answers an INVITE without a call behind it; `false` when it was refused.
-    fn answer_word(&mut self, now: Now, asked: &Asked) -> bool {
-        if self.spoken.len() >= MOST {
+    fn confirm(&mut self, now: Now, asked: &Asked) -> bool {
+        if self.confirmations.len() >= MOST {
             self.refuse_seat(now, asked, 503, "too many codes at once");
             return false;
         }
@@ -144,39 +146,39 @@ impl Gateway {
             .with("Allow", allowed(PeerClass::Seat))
             .body("application/sdp", body);
         self.endpoint.respond(now, *tx, response, &mut self.wire);
-        self.spoken.insert(leg, (*tx, dialog));
+        self.confirmations.insert(leg, (*tx, dialog));
         true
     }
 
-    /// The phone acknowledged the answer to a code: that was all.
-    pub(super) fn word_acked(&mut self, now: Now, ack: &Message) {
-        if let Some(leg) = self.spoken_by(ack) {
-            self.hang_up_word(now, leg);
+    /// The phone acknowledged a confirmation: it is hung up.
+    pub(super) fn confirmation_acked(&mut self, now: Now, ack: &Message) {
+        if let Some(leg) = self.confirmation_of(ack) {
+            self.hang_up_confirmation(now, leg);
         }
     }
 
-    /// The phone never acknowledged the answer to a code: the call is hung up all the same (RFC 3261 section 13.3.1.4).
-    pub(super) fn word_unacknowledged(&mut self, now: Now, tx: ServerTx) {
-        if let Some(leg) = self.spoken.iter().find(|(_, (of, _))| *of == tx).map(|(leg, _)| *leg) {
-            self.hang_up_word(now, leg);
+    /// The phone never acknowledged a confirmation: it is hung up all the same (RFC 3261 section 13.3.1.4).
+    pub(super) fn confirmation_unacknowledged(&mut self, now: Now, tx: ServerTx) {
+        if let Some(leg) = self.confirmations.iter().find(|(_, (of, _))| *of == tx).map(|(leg, _)| *leg) {
+            self.hang_up_confirmation(now, leg);
         }
     }
 
-    fn hang_up_word(&mut self, now: Now, leg: LegId) {
-        let Some((_, mut dialog)) = self.spoken.remove(&leg) else { return };
+    fn hang_up_confirmation(&mut self, now: Now, leg: LegId) {
+        let Some((_, mut dialog)) = self.confirmations.remove(&leg) else { return };
         let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));
         self.endpoint.request(now, flow, bye, &mut self.wire);
     }
 
-    /// The call of a code whose tag a request names.
-    pub(super) fn spoken_by(&self, request: &Message) -> Option<LegId> {
+    /// The confirmation whose tag a request names.
+    pub(super) fn confirmation_of(&self, request: &Message) -> Option<LegId> {
         let leg: LegId = request.to_tag()?.parse().ok()?;
-        self.spoken.contains_key(&leg).then_some(leg)
+        self.confirmations.contains_key(&leg).then_some(leg)
     }
 }
 
 /// What a phone is answered.
-fn spoken(denied: Denied) -> (u16, &'static str) {
+fn refusal_of(denied: Denied) -> (u16, &'static str) {
     match denied {
         Denied::UnknownSeat => (403, "this seat is not known"),
         Denied::SignedOut => (403, "sign in first"),
