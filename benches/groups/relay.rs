@@ -6,8 +6,8 @@ use hotline_gateway::media::ports::Ports;
 use hotline_gateway::media::prompt::Prompts;
 use hotline_gateway::media::relay::{Datagram, Output, Relay};
 use hotline_gateway::media::rtp::Header;
-use hotline_gateway::media::{Bound, Command, Family, Key, Remote, Source, Sources, Through, Towards, g711};
-use hotline_gateway::sdp::{Codec, Direction, Numbers};
+use hotline_gateway::media::{Bound, Command, Family, Key, Source, Sources, Through, Towards, g711};
+use hotline_gateway::sdp::{Codec, Direction, Negotiated, Numbers};
 use hotline_gateway::time::{Duration, Mono, Wall};
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
             };
             relay.bound(Mono(0), key, Bound::Ours, &mut out);
             let rtp = SocketAddr::from(([192, 0, 2, 1], port));
-            let remote = Remote {
+            let remote = Negotiated {
                 rtp,
                 rtcp: rtp,
                 rtcp_mux: false,

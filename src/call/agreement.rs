@@ -150,24 +150,13 @@ impl Agreement {
 
     /// Takes what was agreed and says it to the media plane.
     pub fn agree(&mut self, negotiated: Negotiated) -> media::Command {
-        let remote = media::Remote {
-            rtp: negotiated.rtp,
-            rtcp: negotiated.rtcp,
-            rtcp_mux: negotiated.rtcp_mux,
-            codec: negotiated.codec,
-            payload_type: negotiated.payload_type,
-            telephone_event: negotiated.telephone_event,
-            receive: negotiated.receive,
-            direction: negotiated.direction,
-            ptime_ms: negotiated.ptime_ms,
-        };
         self.agreed = Some(negotiated);
         let sources = media::Sources {
             signalled: self.signalled,
             listed: self.peer.media_sources.clone(),
             towards: self.peer.towards,
         };
-        media::Command::Remote { leg: self.leg, remote, sources }
+        media::Command::Remote { leg: self.leg, remote: negotiated, sources }
     }
 
     /// Asks for the port back, once. `None` when that was done before.

@@ -353,7 +353,9 @@ impl Call {
 
     fn media_event(&mut self, event: media::Event, cx: &mut Cx<'_>) {
         match event {
-            media::Event::Opened { leg, port } => self.media_opened(leg, port, cx),
+            media::Event::Opened { leg, local: media::LocalMedia::Plain { rtp, .. } } => {
+                self.media_opened(leg, rtp, cx);
+            }
             media::Event::OpenFailed { leg, .. } => self.media_failed(leg, cx),
             media::Event::Played { play, complete, .. } => self.played(play, complete, cx),
             media::Event::Silent { a, b } => {

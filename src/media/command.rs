@@ -7,9 +7,8 @@ use super::Family;
 use super::latch::Sources;
 use crate::event::MediaQuality;
 use crate::id::LegId;
-use crate::sdp::{Codec, Direction, Numbers};
+use crate::sdp::Negotiated;
 use crate::time::Duration;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What the control plane asks of the media plane.
@@ -28,7 +27,7 @@ pub enum Command {
         /// The leg.
         leg: LegId,
         /// Where the peer is and what it takes.
-        remote: Remote,
+        remote: Negotiated,
         /// Where else its packets may come from.
         sources: Sources,
     },
@@ -163,27 +162,23 @@ pub enum Shortage {
     Address,
 }
 
-/// The far end of a leg as negotiated.
+/// Our side of a leg's media, as its description tells it to the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remote {
-    /// Where SDP says it takes RTP.
-    pub rtp: SocketAddr,
-    /// Where SDP says it takes RTCP.
-    pub rtcp: SocketAddr,
-    /// Whether RTCP shares the RTP port (RFC 5761).
-    pub rtcp_mux: bool,
-    /// The codec in use.
-    pub codec: Codec,
-    /// The RTP payload type it takes that codec under.
-    pub payload_type: u8,
-    /// The RTP payload type it takes telephone-event under (RFC 4733), when it does.
-    pub telephone_event: Option<u8>,
-    /// The RTP payload types we said we take.
-    pub receive: Numbers,
-    /// Our direction: what we may send to this leg and take from it.
-    pub direction: Direction,
-    /// Milliseconds of audio per packet.
-    pub ptime_ms: u32,
+pub enum LocalMedia {
+    /// RTP and RTCP without encryption, each at its own port.
+    Plain {
+        /// The RTP port, always even.
+        rtp: u16,
+        /// The RTCP port: the next one.
+        rtcp: u16,
+    },
+}
+
+impl LocalMedia {
+    /// The port pair whose RTP port is this one.
+    pub fn plain(rtp: u16) -> LocalMedia {
+        LocalMedia::Plain { rtp, rtcp: rtp.saturating_add(1) }
+    }
 }
 
 /// What the media plane tells the control plane.
@@ -193,8 +188,8 @@ pub enum Event {
     Opened {
         /// The leg.
         leg: LegId,
-        /// The RTP port, always even; RTCP is at the next one.
-        port: u16,
+        /// What it has.
+        local: LocalMedia,
     },
     /// The leg got no ports; it is not open.
     OpenFailed {

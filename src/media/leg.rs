@@ -1,7 +1,7 @@
 //! One leg of the relay: who its peer is, what it is sent, how well it is heard, and what it is doing.
 
 use super::Family;
-use super::command::{Remote, Source};
+use super::command::Source;
 use super::dtmf::Presses;
 use super::egress::{Came, Egress};
 use super::g711;
@@ -13,7 +13,7 @@ use super::quiet::Quiet;
 use super::rtp::{HEADER, Header};
 use crate::event::MediaQuality;
 use crate::id::LegId;
-use crate::sdp::{Codec, Numbers};
+use crate::sdp::{Codec, Negotiated, Numbers};
 use crate::time::{Duration, Mono};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Leg {
     pub family: Family,
     pub port: u16,
     pub binding: Binding,
-    pub remote: Option<Remote>,
+    pub remote: Option<Negotiated>,
     pub latch: Latch,
     pub reports: Reports,
     pub heard: Heard,
@@ -162,7 +162,7 @@ impl Leg {
     }
 
     /// Where RTP may be sent now, and what the peer takes there.
-    pub(super) fn target(&self) -> Option<(SocketAddr, &Remote)> {
+    pub(super) fn target(&self) -> Option<(SocketAddr, &Negotiated)> {
         let remote = self.remote.as_ref().filter(|r| r.direction.sends())?;
         Some((self.latch.target()?, remote))
     }
@@ -317,7 +317,7 @@ pub enum Through {
 /// What a payload type means to the leg. Its peer sends under the numbers we said we take (RFC 3264 section 5.1); some send
 /// under those they take themselves, which is understood where ours do not say otherwise. Both laws of G.711 are understood
 /// by their static numbers (RFC 3551), since some peers change between them without a word.
-pub(super) fn carries(remote: &Remote, payload_type: u8) -> Carries {
+pub(super) fn carries(remote: &Negotiated, payload_type: u8) -> Carries {
     let theirs = Numbers { audio: remote.payload_type, telephone_event: remote.telephone_event };
     for numbers in [remote.receive, theirs] {
         if numbers.audio == payload_type {

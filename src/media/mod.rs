@@ -28,7 +28,7 @@ mod relay_key_tests;
 #[cfg(test)]
 mod relay_tests;
 
-pub use command::{Bound, Command, Event, OpenFailure, Remote, Shortage, Source};
+pub use command::{Bound, Command, Event, LocalMedia, OpenFailure, Shortage, Source};
 pub use family::Family;
 pub use latch::{Sources, Towards};
 pub use leg::{Key, Through};

@@ -4,7 +4,7 @@
 //! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
 use super::Family;
-use super::command::{Bound, Command, Event, OpenFailure, Remote, Source};
+use super::command::{Bound, Command, Event, LocalMedia, OpenFailure, Source};
 pub use super::counts::Counts;
 use super::dtmf::Told;
 use super::egress::Egress;
@@ -16,6 +16,7 @@ use super::quiet::Quiet;
 use super::rtp::{HEADER, Header};
 use super::wheel::Wheel;
 use crate::id::{LegId, Random};
+use crate::sdp::Negotiated;
 use crate::time::{Duration, Mono};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -116,7 +117,7 @@ impl Relay {
         let Some(&key) = self.by_id.get(&command.leg()) else { return };
         match command {
             Command::Open { .. } => {}
-            Command::Remote { remote, sources, .. } => self.remote(now, key, (remote, sources), out),
+            Command::Remote { remote, sources, .. } => self.remote(now, key, remote, sources, out),
             Command::Hear { source, .. } => self.hear(now, key, source, out),
             Command::Pressed { key: pressed, held, .. } => {
                 let Some(leg) = self.leg(key) else { return };
@@ -198,7 +199,7 @@ impl Relay {
             Bound::Ours => {
                 leg.binding = Binding::Bound;
                 leg.reports.socket = ReportSocket::From(now + REPORTS_AFTER);
-                return out.push(Output::Event(Event::Opened { leg: id, port }));
+                return out.push(Output::Event(Event::Opened { leg: id, local: LocalMedia::plain(port) }));
             }
             Bound::Short(shortage) => {
                 self.ports.untake(port);
@@ -237,9 +238,8 @@ impl Relay {
         self.legs.get_mut(key.0 as usize)?.take()
     }
 
-    fn remote(&mut self, now: Mono, key: Key, about: (Remote, Sources), out: &mut Vec<Output>) {
+    fn remote(&mut self, now: Mono, key: Key, remote: Negotiated, sources: Sources, out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
-        let (remote, sources) = about;
         if leg.latch.describe(now, remote.rtp, sources) == Described::Relearn {
             leg.reports.source = None;
             out.push(Output::Relearn(key));

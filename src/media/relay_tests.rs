@@ -1,7 +1,7 @@
 //! The relay in virtual time, without sockets.
 
 use super::Family;
-use super::command::{Bound, Command, Event, Remote, Source};
+use super::command::{Bound, Command, Event, LocalMedia, Source};
 use super::latch::{Sources, Towards};
 use super::leg::{Key, Through};
 use super::ports::Ports;
@@ -11,7 +11,7 @@ use super::rtcp::{Block, LONGEST, Report, Sender};
 use super::rtp::Header;
 use crate::event::MediaQuality;
 use crate::id::{LegId, Random};
-use crate::sdp::{Codec, Direction, Numbers};
+use crate::sdp::{Codec, Direction, Negotiated, Numbers};
 use crate::time::{Duration, Mono, Wall};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,11 +75,14 @@ impl World {
             return None;
         };
         self.relay.bound(self.now, key, Bound::Ours, &mut self.out);
-        assert_eq!(self.out.pop(), Some(Output::Event(Event::Opened { leg, port })));
+        assert_eq!(
+            self.out.pop(),
+            Some(Output::Event(Event::Opened { leg, local: LocalMedia::plain(port) }))
+        );
         Some((leg, key, port))
     }
 
-    pub(super) fn phone(&mut self, host: u8, change: impl FnOnce(&mut Remote)) -> Phone {
+    pub(super) fn phone(&mut self, host: u8, change: impl FnOnce(&mut Negotiated)) -> Phone {
         let (leg, key, _) = self.open().unwrap();
         let at = SocketAddr::from(([192, 0, 2, host], 4_000));
         let phone = Phone { leg, key, at };
@@ -87,7 +90,7 @@ impl World {
         phone
     }
 
-    fn describe(&mut self, phone: Phone, change: impl FnOnce(&mut Remote)) {
+    fn describe(&mut self, phone: Phone, change: impl FnOnce(&mut Negotiated)) {
         let mut remote = remote(phone.at);
         change(&mut remote);
         let signalled = phone.at.ip();
@@ -198,8 +201,8 @@ impl World {
     }
 }
 
-fn remote(rtp: SocketAddr) -> Remote {
-    Remote {
+fn remote(rtp: SocketAddr) -> Negotiated {
+    Negotiated {
         rtp,
         rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1),
         rtcp_mux: false,
@@ -439,7 +442,7 @@ fn a_bridge_without_packets_from_either_side_is_told_once() {
 #[test]
 fn a_bridge_on_hold_both_ways_is_not_silent_and_gets_the_whole_time_after() {
     let mut w = World::new();
-    let hold = |r: &mut Remote| r.direction = Direction::Inactive;
+    let hold = |r: &mut Negotiated| r.direction = Direction::Inactive;
     let (a, b) = (w.phone(1, hold), w.phone(2, hold));
     w.bridge(a, b);
     w.rounds(SILENCE * 3);

@@ -106,7 +106,10 @@ impl House {
                     self.events.push(event);
                 }
                 Output::Media(media::Command::Open { leg, .. }) => {
-                    inputs.push(Input::Media(media::Event::Opened { leg, port: 20_000 }));
+                    inputs.push(Input::Media(media::Event::Opened {
+                        leg,
+                        local: media::LocalMedia::plain(20_000),
+                    }));
                 }
                 Output::Block(entry) => self.kept.push(entry),
                 _ => {}

@@ -5,7 +5,8 @@ use crate::world::World;
 use hotline_gateway::event::EndReason;
 use hotline_gateway::gateway::Input;
 use hotline_gateway::id::LegId;
-use hotline_gateway::media::{Command, Event, Remote};
+use hotline_gateway::media::{Command, Event};
+use hotline_gateway::sdp::Negotiated;
 use hotline_gateway::time::Duration;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -136,7 +137,7 @@ fn a_key_by_info_reaches_a_phone_that_takes_info_alone_once_and_with_its_length(
 }
 
 /// What the media plane was told last of the peer of this leg.
-fn remote(w: &World, of: LegId) -> Remote {
+fn remote(w: &World, of: LegId) -> Negotiated {
     let told = w.commands.iter().rev().find_map(|c| match c {
         Command::Remote { leg, remote, .. } if *leg == of => Some(*remote),
         _ => None,

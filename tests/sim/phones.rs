@@ -7,7 +7,7 @@ use hotline_gateway::config::Config;
 use hotline_gateway::event::{MediaQuality, PresentationResult, SeatState, What};
 use hotline_gateway::gateway::{Gateway, Input, Output, Start};
 use hotline_gateway::id::{LegId, Random};
-use hotline_gateway::media::{Command, Event, Source};
+use hotline_gateway::media::{Command, Event, LocalMedia, Source};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::digest::SeatAccount;
 use hotline_gateway::sip::{Flow, Transport};
@@ -179,7 +179,7 @@ impl Office {
 
     fn media(&mut self, command: Command) {
         let event = match command {
-            Command::Open { leg, .. } => Event::Opened { leg, port: 20_000 },
+            Command::Open { leg, .. } => Event::Opened { leg, local: LocalMedia::plain(20_000) },
             Command::Play { leg, play, repeat: false, .. }
             | Command::Hear { leg, source: Source::Prompt { play, repeat: false, .. } } => {
                 Event::Played { leg, play, complete: true }

@@ -446,7 +446,10 @@ impl World {
             media::Command::Open { leg, .. } => {
                 let port = 20_000 + (self.next % 10_000) as u16 * 2;
                 self.open_ports.insert(leg, port);
-                self.after(soon, Delivery::Media(media::Event::Opened { leg, port }));
+                self.after(
+                    soon,
+                    Delivery::Media(media::Event::Opened { leg, local: media::LocalMedia::plain(port) }),
+                );
             }
             media::Command::Play { leg, play, repeat: false, .. }
             | media::Command::Hear { leg, source: media::Source::Prompt { play, repeat: false, .. } } => {

@@ -4,8 +4,8 @@ use super::{Commander, Config, spawn};
 use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
-use crate::media::{Command, Event, Family, OpenFailure, Remote, Shortage, Sources, Towards};
-use crate::sdp::{Codec, Direction, Numbers};
+use crate::media::{Command, Event, Family, LocalMedia, OpenFailure, Shortage, Sources, Towards};
+use crate::sdp::{Codec, Direction, Negotiated, Numbers};
 use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -66,7 +66,7 @@ impl Gateway {
     fn phone_at(&mut self, here: IpAddr) -> Phone {
         let leg = LegId::new(Wall(0), &mut self.random);
         self.commander.send(Command::Open { leg, family: Family::of(here) });
-        let Event::Opened { port, .. } =
+        let Event::Opened { local: LocalMedia::Plain { rtp: port, .. }, .. } =
             self.until(|e| matches!(e, Event::Opened { leg: l, .. } if *l == leg))
         else {
             unreachable!()
@@ -78,15 +78,15 @@ impl Gateway {
         phone
     }
 
-    fn describe(&self, phone: &Phone, change: impl FnOnce(&mut Remote)) {
+    fn describe(&self, phone: &Phone, change: impl FnOnce(&mut Negotiated)) {
         let signalled = phone.at().ip();
         let sources = Sources { signalled, listed: Arc::from([]), towards: Towards::Source };
         self.describe_with(phone, sources, change);
     }
 
-    fn describe_with(&self, phone: &Phone, sources: Sources, change: impl FnOnce(&mut Remote)) {
+    fn describe_with(&self, phone: &Phone, sources: Sources, change: impl FnOnce(&mut Negotiated)) {
         let at = phone.at();
-        let mut remote = Remote {
+        let mut remote = Negotiated {
             rtp: at,
             rtcp: at,
             rtcp_mux: true,
@@ -459,7 +459,7 @@ fn ports_rest_and_an_exhausted_range_refuses() {
         let leg = LegId::new(Wall(0), &mut gateway.random);
         gateway.commander.send(Command::Open { leg, family: Family::V4 });
         match gateway.until(|e| matches!(e, Event::Opened { .. } | Event::OpenFailed { .. })) {
-            Event::Opened { port, .. } => {
+            Event::Opened { local: LocalMedia::Plain { rtp: port, .. }, .. } => {
                 assert!(port % 2 == 0 && seen.insert(port), "{port} was taken again without rest");
                 gateway.commander.send(Command::Close { leg });
             }

@@ -63,7 +63,7 @@ fn a_neighbour_that_holds_hundreds_of_ports_in_a_row_costs_no_call() {
             w.relay.bound(w.now, key, Bound::Taken, &mut w.out);
         };
         w.relay.bound(w.now, key, Bound::Ours, &mut w.out);
-        assert_eq!(w.events(), [Event::Opened { leg, port }]);
+        assert_eq!(w.events(), [Event::Opened { leg, local: LocalMedia::plain(port) }]);
     }
 }
 
