@@ -11,7 +11,7 @@ pub use headers::{addresses, caller, keys, refer, register, timers};
 pub use mutate::{mutated, mutated_message};
 
 use crate::media::{rtcp, rtp};
-use crate::sdp::{self, Codec, Direction, Local};
+use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::digest::{Challenge, Credentials};
 use crate::sip::locate::{Kind, Query, message as dns};
 use crate::sip::{self, Malformed, Message, keep_alive, masked};
@@ -67,7 +67,8 @@ pub fn masked_message(bytes: &[u8]) {
 
 /// An answer to whatever can be read as an offer can be read, and fits it.
 pub fn description(bytes: &[u8]) {
-    let local = Local { address: [192, 0, 2, 1].into(), port: 16384, session_id: 1, version: 1 };
+    let security = Security::Plain;
+    let local = Local { address: [192, 0, 2, 1].into(), port: 16384, security, session_id: 1, version: 1 };
     let Ok(offered) = sdp::parse(bytes) else { return };
     let Ok((text, agreed)) = sdp::answer(&offered, &local, &Codec::ALL, Direction::SendRecv) else { return };
     let answered = sdp::parse(text.as_bytes()).expect("our own answer can be read");

@@ -31,14 +31,15 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
             };
             relay.bound(Mono(0), key, Bound::Ours, &mut out);
             let rtp = SocketAddr::from(([192, 0, 2, 1], port));
+            let payload_type = codec.encoding().payload_type.unwrap_or(96);
             let remote = Negotiated {
                 rtp,
                 rtcp: rtp,
                 rtcp_mux: false,
                 codec,
-                payload_type: codec.static_payload_type(),
+                payload_type,
                 telephone_event: Some(101),
-                receive: Numbers { audio: codec.static_payload_type(), telephone_event: Some(101) },
+                receive: Numbers { audio: payload_type, telephone_event: Some(101) },
                 direction: Direction::SendRecv,
                 ptime_ms: 20,
             };

@@ -4,7 +4,7 @@ use super::rules::{PeerRules, Rules};
 use crate::config::Dtmf;
 use crate::id::LegId;
 use crate::media::{self, Family};
-use crate::sdp::{Author, Codec, Description, Direction, Negotiated, NoCommonCodec, Offered};
+use crate::sdp::{Author, Codec, Description, Direction, Negotiated, Offered};
 use crate::sip::{Flow, Message, Outgoing};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -132,10 +132,10 @@ impl Agreement {
         let mut offer = offer.clone();
         offer.codecs.sort_by_key(|(codec, _)| peer.codecs.iter().position(|c| c == codec));
         if peer.dtmf == Dtmf::Info {
-            offer.telephone_event = None;
+            offer.telephone_events.clear();
         }
         let answer = self.author(rules, flow)?.answer(&offer, &peer.codecs, wish);
-        Some(answer.map_err(|NoCommonCodec| Unanswerable::Codecs))
+        Some(answer.map_err(|_| Unanswerable::Codecs))
     }
 
     fn author(&mut self, rules: &Rules, flow: Flow) -> Option<&mut Author> {

@@ -3,8 +3,8 @@
 //! Reading is forgiving where nothing depends on it (lines we have no use for, blanks, text in GB18030) and
 //! strict where something does. `sdp-types` is the container; what the lines mean is decided here.
 
-use super::audio::{self, Audio};
-use super::{Codec, Direction, SdpError};
+use super::audio::{self, Audio, Reading, TelephoneEvent};
+use super::{Codec, Direction, Profile, SdpError, Security};
 use std::net::{IpAddr, SocketAddr};
 
 /// The longest body looked at, in bytes. A telephone's is under 1 KiB, a browser's with many candidates 8 KiB.
@@ -23,10 +23,18 @@ pub struct Description {
     pub rtcp: SocketAddr,
     /// Whether it can share the RTP port (RFC 5761).
     pub rtcp_mux: bool,
+    /// The profile of its packets.
+    pub profile: Profile,
+    /// What secures them.
+    pub security: Security,
+    /// The stream's name (RFC 5888).
+    pub mid: Option<Box<str>>,
+    /// Whether that name is in a group whose streams share one transport (RFC 9143).
+    pub bundled: bool,
     /// The codecs we know, with its payload type for each, in its order; never empty.
     pub codecs: Vec<(Codec, u8)>,
-    /// Its payload type for telephone-event at 8000 Hz (RFC 4733).
-    pub telephone_event: Option<u8>,
+    /// Its payload types for telephone-event (RFC 4733), one for each clock rate.
+    pub telephone_events: Vec<TelephoneEvent>,
     /// The payload types it gives a meaning to, known to us or not: one bit each.
     pub named: u128,
     /// Its direction, seen from the peer; an unspecified address counts as not listening.
@@ -55,6 +63,12 @@ pub struct MediaLine {
 }
 
 impl Description {
+    /// Its payload type for telephone-event beside this codec: at the same clock rate (RFC 4733 section 7.1.1).
+    pub fn telephone_event(&self, codec: Codec) -> Option<u8> {
+        let clock_rate = codec.encoding().clock_rate;
+        self.telephone_events.iter().find(|e| e.clock_rate == clock_rate).map(|e| e.payload_type)
+    }
+
     /// Whether the peer asks us to send nothing: a hold, in whichever of its three spellings (`sendonly`,
     /// `inactive`, an unspecified address).
     pub fn is_hold(&self) -> bool {
@@ -67,23 +81,29 @@ impl Description {
 /// Errors: longer than [`BODY_LIMIT`] (413); not a description (400); more than [`MEDIA_LIMIT`] media lines, or
 /// no stream of plain RTP audio with a codec we know at a numeric address (488).
 pub fn parse(body: &[u8]) -> Result<Description, SdpError> {
-    read(body, None)
+    read(body, Reading { profiles: &Profile::PLAIN, stand_in: None })
+}
+
+/// As [`parse`], of a description whose audio uses one of these profiles.
+pub fn parse_profiles(body: &[u8], profiles: &[Profile]) -> Result<Description, SdpError> {
+    read(body, Reading { profiles, stand_in: None })
 }
 
 /// As [`parse`], of a description whose signalling came from `sender`: that stands for a host name in `c=`. Names are not
 /// resolved: nothing here waits for a name server, and the latch learns where the audio really is.
 pub fn parse_from(body: &[u8], sender: IpAddr) -> Result<Description, SdpError> {
-    read(body, Some(sender.to_canonical()))
+    read(body, Reading { profiles: &Profile::PLAIN, stand_in: Some(sender.to_canonical()) })
 }
 
-fn read(body: &[u8], stand_in: Option<IpAddr>) -> Result<Description, SdpError> {
+fn read(body: &[u8], reading: Reading<'_>) -> Result<Description, SdpError> {
     let (text, origin) = wanted_lines(body)?;
     let session = sdp_types::Session::parse(text.as_bytes()).map_err(malformed)?;
     if session.medias.len() > MEDIA_LIMIT {
         return Err(SdpError::Unacceptable("more media lines than an answer may have"));
     }
-    let (index, audio) = first_usable(&session, stand_in)?;
-    let Audio { rtp, rtcp, rtcp_mux, codecs, telephone_event, named, direction, ptime, maxptime } = audio;
+    let (index, audio) = first_usable(&session, reading)?;
+    let Audio { rtp, rtcp, rtcp_mux, profile, security, mid, bundled, .. } = audio;
+    let Audio { codecs, telephone_events, named, direction, ptime, maxptime, .. } = audio;
     let media = session.medias.into_iter().map(|m| MediaLine {
         media: m.media.into(),
         proto: m.proto.into(),
@@ -93,8 +113,12 @@ fn read(body: &[u8], stand_in: Option<IpAddr>) -> Result<Description, SdpError> 
         rtp,
         rtcp,
         rtcp_mux,
+        profile,
+        security,
+        mid,
+        bundled,
         codecs,
-        telephone_event,
+        telephone_events,
         named,
         direction,
         ptime,
@@ -105,10 +129,10 @@ fn read(body: &[u8], stand_in: Option<IpAddr>) -> Result<Description, SdpError> 
     })
 }
 
-fn first_usable(session: &sdp_types::Session, stand_in: Option<IpAddr>) -> Result<(usize, Audio), SdpError> {
+fn first_usable(session: &sdp_types::Session, reading: Reading<'_>) -> Result<(usize, Audio), SdpError> {
     let mut worst = None;
     for (index, media) in session.medias.iter().enumerate() {
-        match audio::read(session, media, stand_in) {
+        match audio::read(session, media, reading) {
             Ok(audio) => return Ok((index, audio)),
             // The fault of the first audio line tells more than that of a video line after it.
             Err(e) => worst = worst.or(e),

@@ -40,21 +40,29 @@ impl fmt::Display for SdpError {
 
 impl std::error::Error for SdpError {}
 
-/// Both sides have audio, and no codec that both speak. The status is 488.
+/// Both sides have audio, and cannot speak it with each other. The status is 488.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoCommonCodec;
+pub enum Incompatible {
+    /// No codec that both speak.
+    Codec,
+    /// No security that both have: one side is plain RTP and the other DTLS-SRTP, or both want to be the DTLS server.
+    Security,
+}
 
-impl NoCommonCodec {
+impl Incompatible {
     /// The status of the answer to the request that carried the offer.
     pub fn status(self) -> u16 {
         488
     }
 }
 
-impl fmt::Display for NoCommonCodec {
+impl fmt::Display for Incompatible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no codec in common")
+        f.write_str(match self {
+            Incompatible::Codec => "no codec in common",
+            Incompatible::Security => "no encryption in common",
+        })
     }
 }
 
-impl std::error::Error for NoCommonCodec {}
+impl std::error::Error for Incompatible {}

@@ -1,8 +1,28 @@
 //! Which payload type our offers name for what. Within a dialog a dynamic number keeps its meaning for good (RFC 3264
 //! section 8.3.2), so a later offer of ours uses the numbers agreed on, else some the peer never named.
 
-use super::offer_answer::{Offered, TELEPHONE_EVENT};
 use super::{Codec, Description};
+
+/// The payload type we offer for telephone-event: the number nearly everyone uses, so that few need to map it.
+pub const TELEPHONE_EVENT: u8 = 101;
+
+/// The payload types of one direction (RFC 3264 section 5.1): those of a description are what its author takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    /// The codec in use.
+    pub audio: u8,
+    /// Telephone-event; `None` when it is not taken.
+    pub telephone_event: Option<u8>,
+}
+
+/// What an offer of ours says we take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Codecs in the order we like them, each with its payload type.
+    pub codecs: Vec<(Codec, u8)>,
+    /// The payload type of telephone-event; `None` when keys go another way.
+    pub telephone_event: Option<u8>,
+}
 
 /// The payload types whose meaning is for a description to say (RFC 3551 section 3).
 const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
@@ -41,7 +61,8 @@ impl Numbering {
             let named = peer.codecs.iter().find(|(c, _)| *c == codec).map(|(_, number)| *number);
             *place = named.or(*place);
         }
-        self.keys = match (self.keys, peer.telephone_event) {
+        let keys = peer.codecs.first().and_then(|(codec, _)| peer.telephone_event(*codec));
+        self.keys = match (self.keys, keys) {
             (Keys::Unnamed | Keys::Named(_), Some(number)) => Keys::Named(number),
             (keys, _) => keys,
         };
@@ -50,12 +71,12 @@ impl Numbering {
     /// The numbers of our next offer, which keep their meaning from here on.
     pub(super) fn offer(&mut self, codecs: &[Codec]) -> Offered {
         let offered = Offered {
-            codecs: codecs.iter().map(|codec| (*codec, self.number_of(*codec))).collect(),
+            codecs: codecs.iter().filter_map(|codec| Some((*codec, self.number_of(*codec)?))).collect(),
             telephone_event: match self.keys {
                 Keys::Elsewhere => None,
                 Keys::Named(number) => Some(number),
                 // A peer that has named all 32 numbers gets no keys: none is left for them.
-                Keys::Unnamed => self.free(TELEPHONE_EVENT),
+                Keys::Unnamed => self.free(Some(TELEPHONE_EVENT)),
             },
         };
         if let Some(number) = offered.telephone_event {
@@ -64,22 +85,23 @@ impl Numbering {
         offered
     }
 
-    fn number_of(&mut self, codec: Codec) -> u8 {
+    /// `None` where none is left.
+    fn number_of(&mut self, codec: Codec) -> Option<u8> {
         let at = Codec::ALL.iter().position(|c| *c == codec);
         if let Some(known) = at.and_then(|at| self.codecs.get(at).copied().flatten()) {
-            return known;
+            return Some(known);
         }
-        let usual = codec.static_payload_type();
-        let number = self.free(usual).unwrap_or(usual);
+        let usual = codec.encoding().payload_type;
+        let number = self.free(usual).or(usual)?;
         if let Some(place) = at.and_then(|at| self.codecs.get_mut(at)) {
             *place = Some(number);
         }
-        number
+        Some(number)
     }
 
     /// The usual number if it has no meaning yet, else the first dynamic one without.
-    fn free(&mut self, usual: u8) -> Option<u8> {
-        let number = std::iter::once(usual).chain(DYNAMIC).find(|n| self.named >> n & 1 == 0)?;
+    fn free(&mut self, usual: Option<u8>) -> Option<u8> {
+        let number = usual.into_iter().chain(DYNAMIC).find(|n| self.named >> n & 1 == 0)?;
         self.named |= 1 << number;
         Some(number)
     }
@@ -104,7 +126,10 @@ mod tests {
         }
         let (text, offered) = author.offer(&Codec::ALL, Direction::SendRecv);
         let read = parse(text.as_bytes()).unwrap();
-        assert_eq!((read.codecs, read.telephone_event), (offered.codecs.clone(), offered.telephone_event));
+        assert_eq!(
+            (read.telephone_event(Codec::Pcma), read.codecs),
+            (offered.telephone_event, offered.codecs.clone())
+        );
         assert_eq!(author.offer(&Codec::ALL, Direction::SendOnly).1, offered, "they keep their meaning");
         offered
     }

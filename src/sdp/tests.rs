@@ -6,12 +6,18 @@ use std::net::SocketAddr;
 const BOTH: [Codec; 2] = Codec::ALL;
 
 fn local() -> Local {
-    Local { address: [192, 0, 2, 1].into(), port: 16384, session_id: 77, version: 1 }
+    Local {
+        address: [192, 0, 2, 1].into(),
+        port: 16384,
+        security: Security::Plain,
+        session_id: 77,
+        version: 1,
+    }
 }
 
 /// What our first offer of these codecs says.
 fn ours(codecs: &[Codec]) -> Offered {
-    Offered::usual(codecs, Some(TELEPHONE_EVENT))
+    numbering::Numbering::default().offer(codecs)
 }
 
 /// A description with these lines after the usual beginning.
@@ -44,7 +50,7 @@ fn static_payload_types_need_no_rtpmap() {
     assert_eq!(d.codecs, [(Codec::Pcmu, 0), (Codec::Pcma, 8)]);
     assert_eq!(d.rtp, at("198.51.100.7:4000"));
     assert_eq!(d.rtcp, at("198.51.100.7:4001"));
-    assert_eq!((d.telephone_event, d.ptime, d.rtcp_mux), (None, None, false));
+    assert_eq!((d.telephone_event(Codec::Pcma), d.ptime, d.rtcp_mux), (None, None, false));
     assert_eq!(d.direction, Direction::SendRecv);
     assert_eq!(&*d.origin, "pbx 1 1 IN IP4 198.51.100.7");
 }
@@ -61,13 +67,13 @@ fn an_rtpmap_says_what_a_number_means_in_any_case_and_even_for_a_static_one() {
         "a=fmtp:101 0-16",
     ]);
     assert_eq!(d.codecs, [(Codec::Pcma, 97)]);
-    assert_eq!(d.telephone_event, Some(101));
+    assert_eq!(d.telephone_event(Codec::Pcma), Some(101));
 }
 
 #[test]
 fn a_number_that_is_mapped_but_not_listed_is_not_offered() {
     let d = read(&["m=audio 4000 RTP/AVP 8", "a=rtpmap:101 telephone-event/8000", "a=rtpmap:0 PCMU/8000"]);
-    assert_eq!((d.codecs, d.telephone_event), (vec![(Codec::Pcma, 8)], None));
+    assert_eq!((&d.codecs, d.telephone_event(Codec::Pcma)), (&vec![(Codec::Pcma, 8)], None));
 }
 
 #[test]
@@ -166,10 +172,10 @@ fn an_answer_follows_the_peers_order_within_what_we_speak() {
     let codec = |ours: &[Codec]| answer(&offered, &local(), ours, Direction::SendRecv).map(|(_, n)| n.codec);
     assert_eq!(codec(&BOTH), Ok(Codec::Pcmu));
     assert_eq!(codec(&[Codec::Pcma]), Ok(Codec::Pcma));
-    assert_eq!(codec(&[]), Err(NoCommonCodec));
+    assert_eq!(codec(&[]), Err(Incompatible::Codec));
     let pcmu = read(&["m=audio 4000 RTP/AVP 0"]);
-    assert_eq!(answer(&pcmu, &local(), &[Codec::Pcma], Direction::SendRecv), Err(NoCommonCodec));
-    assert_eq!(NoCommonCodec.status(), 488);
+    assert_eq!(answer(&pcmu, &local(), &[Codec::Pcma], Direction::SendRecv), Err(Incompatible::Codec));
+    assert_eq!(Incompatible::Codec.status(), 488);
 }
 
 #[test]
@@ -231,7 +237,7 @@ fn a_late_offer_is_answered_in_the_ack() {
 
 #[test]
 fn an_answer_with_nothing_we_offered_is_not_accepted() {
-    assert_eq!(accepted(&ours(&[Codec::Pcma]), &read(&["m=audio 4000 RTP/AVP 0"])), Err(NoCommonCodec));
+    assert_eq!(accepted(&ours(&[Codec::Pcma]), &read(&["m=audio 4000 RTP/AVP 0"])), Err(Incompatible::Codec));
 }
 
 #[test]
@@ -409,7 +415,7 @@ fn an_offer_that_cannot_be_answered_changes_nothing() {
     let first =
         author.answer(&read(&["m=audio 4000 RTP/AVP 8"]), &[Codec::Pcma], Direction::SendRecv).unwrap();
     let bad = read(&["m=audio 4000 RTP/AVP 0", "m=video 5000 RTP/AVP 96"]);
-    assert_eq!(author.answer(&bad, &[Codec::Pcma], Direction::SendRecv), Err(NoCommonCodec));
+    assert_eq!(author.answer(&bad, &[Codec::Pcma], Direction::SendRecv), Err(Incompatible::Codec));
     let again =
         author.answer(&read(&["m=audio 4000 RTP/AVP 8"]), &[Codec::Pcma], Direction::SendRecv).unwrap();
     assert_eq!(first, again);

@@ -1,7 +1,7 @@
 //! A citizen's call: dial, hear, hang up.
 
 use super::{CitizenPlan, HangUp, Line, Output, Phones, Told, Wake};
-use crate::sdp::{self, Codec, Direction, Local};
+use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::{ClientTx, Dialog, Flow, Message, Method, Outgoing};
 use crate::time::Now;
 
@@ -44,7 +44,13 @@ impl Phones {
         let line = self.next;
         let tag = self.random.token();
         let flow = self.flow_to(self.gateway);
-        let local = Local { address: plan.media.ip(), port: plan.media.port(), session_id: line, version: 1 };
+        let local = Local {
+            address: plan.media.ip(),
+            port: plan.media.port(),
+            security: Security::Plain,
+            session_id: line,
+            version: 1,
+        };
         let (number, host) = (&plan.number, self.local.ip());
         let invite = Outgoing::request(Method::Invite, format!("sip:{}@{}", plan.dials, self.gateway))
             .with("From", format!("\"{number}\" <sip:{number}@{host}>;tag={tag}"))

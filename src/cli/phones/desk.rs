@@ -1,7 +1,7 @@
 //! What an operator does at a phone in the middle of a call: hold, hand on, hang up.
 
 use super::{Line, Output, Phones, Told};
-use crate::sdp::{self, Codec, Direction, Local};
+use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::{Dialog, Message, Method};
 use crate::time::Now;
 
@@ -11,7 +11,13 @@ impl Phones {
         let Some(media) = self.seats.get(&line).map(|call| call.media()) else { return };
         self.next += 1;
         let version = self.next;
-        let local = Local { address: media.ip(), port: media.port(), session_id: line, version };
+        let local = Local {
+            address: media.ip(),
+            port: media.port(),
+            security: Security::Plain,
+            session_id: line,
+            version,
+        };
         let direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
         let body = sdp::offer(&local, &[Codec::Pcma, Codec::Pcmu], direction);
         let Some(dialog) = self.dialog_on(line) else { return };

@@ -1,7 +1,7 @@
 //! A seat's phone: ring, answer or not, hang up or not.
 
 use super::{Line, Output, Phones, SeatPlan, Told, Wake, WhenRung};
-use crate::sdp::{self, Codec, Direction, Local};
+use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx, Uri};
 use crate::time::Now;
 
@@ -97,6 +97,7 @@ impl Phones {
         let local = Local {
             address: call.plan.media.ip(),
             port: call.plan.media.port(),
+            security: Security::Plain,
             session_id: line,
             version: 1,
         };
