@@ -4,7 +4,7 @@
 //! and at the fixed address of the configuration. Over UDP it is challenged each time, because every sender can write
 //! its address on a datagram.
 
-use super::admission::user_of;
+use super::access::user_of;
 use super::confirmation::Asked;
 use super::refusals::Cause;
 use super::{Gateway, Output};
@@ -35,15 +35,14 @@ pub(super) enum Verdict {
 impl Gateway {
     /// Who a seat's request outside any dialog comes from. Counts what it turns away.
     pub(super) fn authenticate(&mut self, now: Now, flow: &Flow, request: &Message) -> Verdict {
-        let user = user_of(request);
-        if let PeerId::Seat(seat) = self.access.identify_user(flow, &self.registrar, &user) {
+        if let PeerId::Seat(seat) = self.access.sender(flow, request) {
             let on_its_connection =
-                flow.transport.is_reliable() && self.registrar.seats_on(flow).any(|s| *s == seat);
-            if on_its_connection || self.static_contacts.contains_key(&seat) {
+                flow.transport.is_reliable() && self.access.registrar.seats_on(flow).any(|s| *s == seat);
+            if on_its_connection || self.phones.is_fixed(&seat) {
                 return Verdict::Seat(seat);
             }
         }
-        self.ask_password(now, flow, request, (PeerClass::Seat, &user))
+        self.ask_password(now, flow, request, (PeerClass::Seat, &user_of(request)))
     }
 
     /// What a request proves by the password in it. Counts what it turns away.
@@ -54,7 +53,7 @@ impl Gateway {
         request: &Message,
         (at, user): (PeerClass, &str),
     ) -> Verdict {
-        let (verdict, cause) = match self.registrar.judge(now.mono, *flow, request, user) {
+        let (verdict, cause) = match self.access.registrar.judge(now.mono, *flow, request, user) {
             Proof::Seat(seat) => return Verdict::Seat(seat),
             Proof::Malformed(_) => {
                 (Verdict::Challenge(self.answer_to(request, 400, Vec::new())), Cause::Challenge)
@@ -67,12 +66,12 @@ impl Gateway {
             }
             Proof::Silence => (Verdict::Silence, Cause::Silence),
         };
-        self.tallies.refusals.count(at, cause);
+        self.access.refusals.count(at, cause);
         verdict
     }
 
     fn answer_to(&mut self, request: &Message, status: u16, challenges: Vec<Challenge>) -> Outgoing {
-        let answer = Outgoing::response(request, status, Some(&self.random.token()));
+        let answer = Outgoing::response(request, status, Some(&self.context.random.token()));
         challenges.into_iter().fold(answer, |a, c| a.with("Proxy-Authenticate", c.render()))
     }
 
@@ -92,20 +91,16 @@ impl Gateway {
     pub(super) fn settle(&mut self, now: Now, tx: ServerTx, verdict: Verdict) -> Option<SeatId> {
         match verdict {
             Verdict::Seat(seat) => return Some(seat),
-            Verdict::Challenge(answer) => self.endpoint.respond(now, tx, answer, &mut self.wire),
-            Verdict::Hold { due, answer } => {
-                if self.held.hold(due, tx, answer).is_err() {
-                    self.endpoint.forget(tx);
-                }
-            }
-            Verdict::Silence => self.endpoint.forget(tx),
+            Verdict::Challenge(answer) => self.signalling.respond(now, tx, answer),
+            Verdict::Hold { due, answer } => self.signalling.respond_late(due, tx, answer),
+            Verdict::Silence => self.signalling.forget(tx),
         }
         None
     }
 
     /// Whether a method must be proved before it is heard from this peer.
     pub(super) fn must_be_proved(&self, flow: &Flow, request: &Message) -> bool {
-        let peer = self.access.identify_user(flow, &self.registrar, &user_of(request));
+        let peer = self.access.sender(flow, request);
         let rule = request.method().map(|method| outside_a_dialog(PeerClass::from(&peer), method));
         rule == Some(access::Rule::Prove)
     }
@@ -128,7 +123,7 @@ impl Gateway {
             Some(Method::Subscribe) => 489,
             _ => 403,
         };
-        let response = Outgoing::response(&request, status, Some(&self.random.token()));
-        self.endpoint.respond(now, tx, response, &mut self.wire);
+        let response = Outgoing::response(&request, status, Some(&self.context.random.token()));
+        self.signalling.respond(now, tx, response);
     }
 }

@@ -19,7 +19,37 @@ use std::collections::HashMap;
 const MOST: usize = 256;
 
 /// Answered feature codes, by our tag.
-pub(super) type Confirmations = HashMap<LegId, (ServerTx, Dialog)>;
+#[derive(Debug, Default)]
+pub(super) struct Confirmations(HashMap<LegId, Confirmation>);
+
+/// An answer that waits for its ACK.
+#[derive(Debug)]
+struct Confirmation {
+    tx: ServerTx,
+    dialog: Dialog,
+}
+
+impl Confirmations {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The dialog with this tag of ours.
+    pub(super) fn dialog(&self, leg: LegId) -> Option<&Dialog> {
+        self.0.get(&leg).map(|confirmation| &confirmation.dialog)
+    }
+
+    /// The confirmation whose tag a request names.
+    fn named_by(&self, request: &Message) -> Option<LegId> {
+        let leg: LegId = request.to_tag()?.parse().ok()?;
+        self.0.contains_key(&leg).then_some(leg)
+    }
+
+    /// The phone hung up first. Gives whether the BYE names a confirmation.
+    pub(super) fn ended_by(&mut self, bye: &Message) -> bool {
+        self.named_by(bye).and_then(|leg| self.0.remove(&leg)).is_some()
+    }
+}
 
 /// A seat's INVITE.
 pub(super) struct Asked {
@@ -55,7 +85,7 @@ impl Gateway {
         if !self.confirm(now, &asked) {
             return;
         }
-        self.work.push_back(Work::Acd(match code {
+        self.pending.work.push_back(Work::Acd(match code {
             FeatureCode::SignIn(operator) => acd::Input::SignIn { seat, operator },
             FeatureCode::SignOut => acd::Input::SignOut { seat },
             FeatureCode::NotReady(reason) => acd::Input::SetNotReady { seat, reason },
@@ -74,7 +104,11 @@ impl Gateway {
         asked: Asked,
         out: &mut Vec<Output>,
     ) {
-        let offer = match call::read_arrival((&asked.invite, &asked.flow), &self.rules.seat, &self.rules) {
+        let offer = match call::read_arrival(
+            (&asked.invite, &asked.flow),
+            &self.context.rules.seat,
+            &self.context.rules,
+        ) {
             Ok(Some(offer)) => offer,
             Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
@@ -87,12 +121,13 @@ impl Gateway {
             }
         };
         let Asked { tx, flow, invite } = asked;
-        let leg = LegId::new(now.wall, &mut self.random);
+        let leg = LegId::new(now.wall, &mut self.context.random);
         let (offer, watch, inside) = (Box::new(offer), self.watch_of(&seat), self.inside_of(&seat));
-        self.picking = Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, watch, inside }));
-        self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.heard);
+        self.pending.picking =
+            Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, watch, inside }));
+        self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.pending.heard);
         self.acd_said(now, out);
-        if let Some((_, missed)) = self.picking.take() {
+        if let Some((_, missed)) = self.pending.picking.take() {
             let asked = Asked { tx: missed.tx, flow: missed.flow, invite: missed.invite };
             self.refuse_seat(now, &asked, 480, "nobody waits");
         }
@@ -101,12 +136,12 @@ impl Gateway {
     /// Refuses a seat's INVITE and says why.
     pub(super) fn refuse_seat(&mut self, now: Now, asked: &Asked, status: u16, why: &str) {
         let response = self.refusing_seat(&asked.invite, status, why);
-        self.endpoint.respond(now, asked.tx, response, &mut self.wire);
+        self.signalling.respond(now, asked.tx, response);
     }
 
     pub(super) fn refusing_seat(&mut self, invite: &Message, status: u16, why: &str) -> Outgoing {
         let warning = format!("399 hotline {}", crate::sip::quoted(why));
-        let tag = self.random.token();
+        let tag = self.context.random.token();
         let response = Outgoing::response(invite, status, Some(&tag)).with("Warning", warning);
         if status == 503 { response.with("Retry-After", call::RETRY_AFTER) } else { response }
     }
@@ -118,7 +153,7 @@ impl Gateway {
             return false;
         }
         let Asked { tx, flow, invite } = asked;
-        let offer = match call::read_arrival((invite, flow), &self.rules.seat, &self.rules) {
+        let offer = match call::read_arrival((invite, flow), &self.context.rules.seat, &self.context.rules) {
             Ok(offer) => offer,
             Err(refusal) => {
                 self.turn_away(now, *tx, invite, refusal);
@@ -126,16 +161,16 @@ impl Gateway {
             }
         };
         // Nothing is heard in this call: port 9 discards (RFC 863), and the line is inactive.
-        let addresses = &self.rules.media;
+        let addresses = &self.context.rules.media;
         let address = addresses.of(addresses.family(offer.as_ref(), flow), flow);
-        let mut author = sdp::Author::new(address, 9, self.random.bits() >> 2);
-        let codecs = &self.rules.seat.codecs;
+        let mut author = sdp::Author::new(address, 9, self.context.random.bits() >> 2);
+        let codecs = &self.context.rules.seat.codecs;
         let body = match &offer {
             Some(offer) => author.answer(offer, codecs, sdp::Direction::Inactive).ok().map(|(body, _)| body),
             None => Some(author.offer(codecs, sdp::Direction::Inactive).0),
         };
-        let leg = LegId::new(now.wall, &mut self.random);
-        let contact = self.rules.contact(flow, invite);
+        let leg = LegId::new(now.wall, &mut self.context.random);
+        let contact = self.context.rules.contact(flow, invite);
         let dialog = Dialog::uas(invite, *flow, &leg.to_string(), &contact);
         let (Some(body), Some(dialog)) = (body, dialog) else {
             self.refuse_seat(now, asked, 488, "no codec in common");
@@ -145,35 +180,29 @@ impl Gateway {
             .with("Contact", contact)
             .with("Allow", allowed(PeerClass::Seat))
             .body("application/sdp", body);
-        self.endpoint.respond(now, *tx, response, &mut self.wire);
-        self.confirmations.insert(leg, (*tx, dialog));
+        self.signalling.respond(now, *tx, response);
+        self.confirmations.0.insert(leg, Confirmation { tx: *tx, dialog });
         true
     }
 
     /// The phone acknowledged a confirmation: it is hung up.
     pub(super) fn confirmation_acked(&mut self, now: Now, ack: &Message) {
-        if let Some(leg) = self.confirmation_of(ack) {
+        if let Some(leg) = self.confirmations.named_by(ack) {
             self.hang_up_confirmation(now, leg);
         }
     }
 
     /// The phone never acknowledged a confirmation: it is hung up all the same (RFC 3261 section 13.3.1.4).
     pub(super) fn confirmation_unacknowledged(&mut self, now: Now, tx: ServerTx) {
-        if let Some(leg) = self.confirmations.iter().find(|(_, (of, _))| *of == tx).map(|(leg, _)| *leg) {
+        if let Some(leg) = self.confirmations.0.iter().find(|(_, c)| c.tx == tx).map(|(leg, _)| *leg) {
             self.hang_up_confirmation(now, leg);
         }
     }
 
     fn hang_up_confirmation(&mut self, now: Now, leg: LegId) {
-        let Some((_, mut dialog)) = self.confirmations.remove(&leg) else { return };
+        let Some(Confirmation { mut dialog, .. }) = self.confirmations.0.remove(&leg) else { return };
         let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));
-        self.endpoint.request(now, flow, bye, &mut self.wire);
-    }
-
-    /// The confirmation whose tag a request names.
-    pub(super) fn confirmation_of(&self, request: &Message) -> Option<LegId> {
-        let leg: LegId = request.to_tag()?.parse().ok()?;
-        self.confirmations.contains_key(&leg).then_some(leg)
+        self.signalling.request(now, flow, bye);
     }
 }
 

@@ -21,9 +21,9 @@ pub enum Tie {
 impl Gateway {
     /// What keeps the connection of a flow open.
     pub fn tie(&self, flow: &Flow) -> Tie {
-        match self.access.identify(flow, &self.registrar) {
+        match self.access.identify(flow) {
             PeerId::Trunk(trunk) if !self.trunking.asks_password(&trunk) => Tie::Trunk,
-            _ if self.trunking.trunks.reaches(flow) => Tie::Trunk,
+            _ if self.trunking.peers.reaches(flow) => Tie::Trunk,
             _ if self.knows(flow) => Tie::KeepAlive,
             _ => Tie::Nobody,
         }
@@ -31,19 +31,19 @@ impl Gateway {
 
     /// The paths of all dialogs: whoever is on one of them may be silent for as long as the call lasts.
     pub fn paths(&self) -> HashSet<Flow> {
-        self.calls.values().flat_map(|slot| slot.call.paths()).collect()
+        self.calls.iter().flat_map(|slot| slot.call.paths()).collect()
     }
 
     /// Whether `at` belongs to whoever was at the other end of a connection that is lost: it is on the same host, or is
     /// one of the sources of the trunk that was there. Gives the names one of which he may prove to have, beside the one
     /// he is dialled by: those he had proved, and the hosts his trunk is configured to be reached at.
     pub fn found_again(&self, lost: &Flow, at: SocketAddr) -> Option<Vec<String>> {
-        let trunk = self.access.trunk_behind(lost);
+        let trunk = self.access.control.trunk_behind(lost);
         let there = Flow { remote: at, connection: None, ..*lost };
         let is_there = at.ip().to_canonical() == lost.remote.ip().to_canonical()
-            || trunk.is_some_and(|trunk| self.access.comes_from(trunk, &there));
-        let mut names = self.access.names_proved(lost).to_vec();
-        names.extend(trunk.into_iter().flat_map(|trunk| self.trunking.trunks.hosts(trunk)));
+            || trunk.is_some_and(|trunk| self.access.control.comes_from(trunk, &there));
+        let mut names = self.access.control.names_proved(lost).to_vec();
+        names.extend(trunk.into_iter().flat_map(|trunk| self.trunking.peers.hosts(trunk)));
         is_there.then_some(names)
     }
 }

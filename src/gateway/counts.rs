@@ -9,10 +9,6 @@ use std::sync::Arc;
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
-    pub(super) strangers: u64,
-    pub(super) shed_before_parsing: u64,
-    pub(super) refusals: super::Refusals,
-    pub(super) registrations: super::registrations::Failed,
     received: u64,
     pub(super) refused: u64,
     connected: u64,
@@ -115,43 +111,39 @@ pub struct QueueCounts {
 impl Gateway {
     /// Everything that is counted.
     pub fn counts(&self) -> Counts {
-        let sip = self.endpoint.counts();
+        let sip = self.signalling.counts();
         let acd = self.acd.counts();
         let (watched_phones, lost_phones) = self.phones.counts();
         Counts {
             calls: self.calls.len(),
-            legs: self.legs.len(),
+            legs: self.routes.legs(),
             waiting: acd.waiting,
             ready_seats: acd.ready,
             unreachable_seats: acd.unreachable,
             watched_phones,
             lost_phones,
             transactions: sip.transactions(),
-            routes: self.confirmations.len()
-                + self.outward.len()
-                + self.clients.len()
-                + self.invites.len()
-                + self.servers.len(),
-            timers: self.call_timers.len(),
-            awaiting_disk: self.awaiting.len(),
-            received_total: self.tallies.received,
-            refused_total: self.tallies.refused,
-            connected_total: self.tallies.connected,
-            ended_total: self.tallies.ended,
-            strangers_total: self.tallies.strangers,
-            shed_total: self.tallies.shed_before_parsing,
+            routes: self.routes.len() + self.confirmations.len(),
+            timers: self.calls.timers(),
+            awaiting_disk: self.journal.awaiting(),
+            received_total: self.journal.tallies.received,
+            refused_total: self.journal.tallies.refused,
+            connected_total: self.journal.tallies.connected,
+            ended_total: self.journal.tallies.ended,
+            strangers_total: self.access.unknown_total,
+            shed_total: self.access.unread,
             malformed_total: sip.malformed,
             stray_total: sip.stray,
             merged_total: sip.merged,
             full_total: sip.shed,
-            refusals: self.tallies.refusals,
-            registration_failures: self.tallies.registrations.counts,
+            refusals: self.access.refusals,
+            registration_failures: self.access.registrations.counts,
             trunks: self.trunk_counts(),
             queues: self.queue_counts(),
             seats: self.seat_counts(),
-            totals: self.tallies.totals.clone(),
-            head: self.sequence.head(),
-            serving: self.duty == super::Duty::Serving,
+            totals: self.journal.tallies.totals.clone(),
+            head: self.head(),
+            serving: self.calls.duty == super::calls::Duty::Serving,
         }
     }
 

@@ -3,10 +3,12 @@
 //! Toll fraud is refused by construction: a way out begins here and nowhere else, and only for a seat that has proved
 //! itself, to a seat, a department or, where the configuration allows it, a number. Nothing a trunk sends comes here.
 
+use super::calls::{Duty, Slot};
 use super::confirmation::Asked;
 use super::durable::Then;
-use super::{Ack, Duty, Gateway, Output, Slot};
-use crate::call::{self, Call, Cx, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
+use super::routes::Owner;
+use super::{Gateway, Output};
+use crate::call::{self, Call, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
 use crate::dialplan::Callee;
 use crate::event::RefusalReason;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
@@ -51,7 +53,7 @@ impl Gateway {
         if let Some(code) = self.dialplan.codes.read(&dialled) {
             return self.feature_code(now, seat, code, asked, out);
         }
-        let serves = self.acd.call_of(&seat).filter(|call| self.calls.contains_key(call));
+        let serves = self.acd.call_of(&seat).filter(|call| self.calls.get(*call).is_some());
         let to = match self.destination(now, &seat, serves, &dialled) {
             Ok(to) => to,
             Err(Refused::NoChannel { trunk, name }) if serves.is_none() => {
@@ -63,7 +65,11 @@ impl Gateway {
                 return self.refuse_seat(now, &asked, status, why);
             }
         };
-        let offer = match call::read_arrival((&asked.invite, &asked.flow), &self.rules.seat, &self.rules) {
+        let offer = match call::read_arrival(
+            (&asked.invite, &asked.flow),
+            &self.context.rules.seat,
+            &self.context.rules,
+        ) {
             Ok(Some(offer)) => offer,
             Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
@@ -71,16 +77,16 @@ impl Gateway {
         if serves.is_none() && self.acd.is_engaged(&seat) {
             return self.refuse_seat(now, &asked, 486, "this seat has a call");
         }
-        if serves.is_none() && (self.duty != Duty::Serving || self.calls.len() >= self.most_calls) {
+        if serves.is_none() && (self.calls.duty != Duty::Serving || !self.calls.has_room()) {
             return self.refuse_seat(now, &asked, 503, "no more calls now");
         }
         let Asked { tx, flow, invite } = asked;
-        let leg = LegId::new(now.wall, &mut self.random);
+        let leg = LegId::new(now.wall, &mut self.context.random);
         let (watch, inside) = (self.watch_of(&seat), self.inside_of(&seat));
         let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), watch, inside };
         match serves {
             Some(call) => {
-                self.asked_by(call, leg, tx);
+                self.remember_invite(Owner { call, leg }, tx);
                 let (asked, to) = (Box::new(asked), Box::new(to));
                 self.push_call(call, call::Input::Consult { seat, asked, to });
             }
@@ -97,9 +103,9 @@ impl Gateway {
         asked: Asked,
         out: &mut Vec<Output>,
     ) {
-        let leg = LegId::new(now.wall, &mut self.random);
+        let leg = LegId::new(now.wall, &mut self.context.random);
         let received = call::placed(seat, trunk, &name, leg, (&asked.invite, asked.flow));
-        let call = CallId::new(now.wall, &mut self.random);
+        let call = CallId::new(now.wall, &mut self.context.random);
         let (status, why) = Refused::NoChannel { trunk: received.trunk.clone(), name }.spoken();
         self.record_refusal(now, call, (received, None), (RefusalReason::NoChannel, status), out);
         let response = self.refusing_seat(&asked.invite, status, why);
@@ -108,10 +114,8 @@ impl Gateway {
 
     /// What is refused inside a citizen's call has no record of its own; the trunk's figures show it.
     fn count_refused(&mut self, refused: &Refused) {
-        if let Refused::NoChannel { trunk, .. } = refused
-            && let Some(trunk) = self.trunks.get_mut(trunk)
-        {
-            trunk.count_refusal(RefusalReason::NoChannel);
+        if let Refused::NoChannel { trunk, .. } = refused {
+            self.trunking.count_refusal(trunk, RefusalReason::NoChannel);
         }
     }
 
@@ -123,24 +127,12 @@ impl Gateway {
         to: Destination,
         out: &mut Vec<Output>,
     ) {
-        let call = CallId::new(now.wall, &mut self.random);
+        let call = CallId::new(now.wall, &mut self.context.random);
         let (leg, tx) = (asked.leg, asked.tx);
         let dialled = Dialled { call, operator: self.acd.operator(&seat), seat, asked, to };
-        let mut cx = Cx {
-            now,
-            sequence: &mut self.sequence,
-            random: &mut self.random,
-            rules: &self.rules,
-            out: &mut self.said,
-        };
-        let begun = Call::dial(dialled, &mut cx);
-        if let Some((at, _)) = begun.poll_timeout() {
-            self.call_timers.set(call, at);
-        }
-        let (trunk, ack) = (TrunkId::from(""), Ack::Come);
-        let slot = Slot { call: begun, trunk, history: None, asked: Vec::new(), ack };
-        self.calls.insert(call, slot);
-        self.asked_by(call, leg, tx);
+        let begun = Call::dial(dialled, &mut self.context.cx(now));
+        self.calls.insert(call, Slot::of_seat(begun));
+        self.remember_invite(Owner { call, leg }, tx);
         self.act(now, call, out);
         self.once_durable(now, Then::Tell(call));
     }
@@ -149,11 +141,11 @@ impl Gateway {
     pub(super) fn refer_asked(
         &mut self,
         now: Now,
-        (call, leg): (CallId, LegId),
+        Owner { call, leg }: Owner,
         (tx, flow): (ServerTx, Flow),
         request: Message,
     ) {
-        let Some(seat) = self.calls.get(&call).and_then(|slot| slot.call.seat_on(leg)).cloned() else {
+        let Some(seat) = self.calls.get(call).and_then(|slot| slot.call.seat_on(leg)).cloned() else {
             // The table of methods says so, with what is heard instead.
             return self.push_call(call, call::Input::Request { leg, tx, flow, request });
         };
@@ -190,8 +182,8 @@ impl Gateway {
     /// The call and the leg of a dialog that a Replaces names, if all three of its names fit.
     fn dialog_named(&self, replaces: &Replaces) -> Option<(CallId, LegId)> {
         let leg: LegId = replaces.to_tag.parse().ok()?;
-        let call = *self.legs.get(&leg)?;
-        let fits = self.calls.get(&call)?.call.has_dialog(leg, &replaces.call_id, &replaces.from_tag);
+        let call = self.routes.call_of(leg)?;
+        let fits = self.calls.get(call)?.call.has_dialog(leg, &replaces.call_id, &replaces.from_tag);
         fits.then_some((call, leg))
     }
 
@@ -202,7 +194,7 @@ impl Gateway {
             Err(why) => return (400, why),
         };
         let Some((call, leg)) = self.dialog_named(&replaces) else { return (481, "there is no such dialog") };
-        match self.calls.get(&call).and_then(|slot| slot.call.seat_on(leg)) {
+        match self.calls.get(call).and_then(|slot| slot.call.seat_on(leg)) {
             Some(owner) if owner == seat => (488, "a dialog is replaced by REFER here"),
             _ => (403, "that dialog is not this seat's"),
         }
@@ -214,7 +206,7 @@ impl Gateway {
             let (watch, inside) = (Watch::LeftAlone, Inside::ToContact);
             Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch, inside }
         };
-        let mut ways = self.trunking.trunks.ways(trunk, number, WAYS).into_iter().map(target);
+        let mut ways = self.trunking.peers.ways(trunk, number, WAYS).into_iter().map(target);
         Some(Phone { way: ways.next()?, others: ways.collect() })
     }
 
@@ -251,7 +243,7 @@ impl Gateway {
                 })
             }
             Callee::Outside { name, trunk, numbers } => {
-                if self.trunks.get(&trunk).is_none_or(|t| !t.capacity.has_channel()) {
+                if !self.trunking.has_channel(&trunk) {
                     return Err(Refused::NoChannel { trunk, name });
                 }
                 let phones: Vec<Phone> = numbers.iter().filter_map(|n| self.phone_at(&trunk, n)).collect();
@@ -259,7 +251,7 @@ impl Gateway {
                     return Err(Refused::With(503, "the trunk cannot be reached"));
                 }
                 // The callee of a consultation knows the citizen's call by the service number.
-                let of_call = about.and_then(|call| self.calls.get(&call)?.call.service_dialled());
+                let of_call = about.and_then(|call| self.calls.get(call)?.call.service_dialled());
                 let shown = Some(self.dialplan.directory.shown_number(of_call));
                 Ok(Destination {
                     name,

@@ -1,10 +1,10 @@
 //! Who may begin a call: every INVITE from a known trunk ends here in a call or in a recorded refusal.
 
-use super::admission::user_of;
+use super::calls::Duty;
 use super::durable::Then;
 use super::refusals::Cause;
-use super::{Duty, Gateway, Output};
-use crate::call::{self, Arrival, Cx, Refusal, Story};
+use super::{Gateway, Output};
+use crate::call::{self, Arrival, Refusal, Story};
 use crate::caller::HistoryKey;
 use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
@@ -22,13 +22,13 @@ impl Gateway {
         invite: Message,
         out: &mut Vec<Output>,
     ) {
-        let trunk = match self.access.identify(&flow, &self.registrar) {
+        let trunk = match self.access.identify(&flow) {
             PeerId::Trunk(trunk) => trunk,
             // Not a citizen's call: a seat's was proved and went elsewhere, an unknown source's was refused before.
             PeerId::Seat(_) | PeerId::Unknown => {
-                self.tallies.strangers += 1;
-                let response = Outgoing::response(&invite, 403, Some(&self.random.token()));
-                return self.endpoint.respond(now, tx, response, &mut self.wire);
+                self.access.unknown_total += 1;
+                let response = Outgoing::response(&invite, 403, Some(&self.context.random.token()));
+                return self.signalling.respond(now, tx, response);
             }
         };
         if !self.trunk_proved(now, tx, &flow, &invite, &trunk) {
@@ -39,18 +39,19 @@ impl Gateway {
             self.count_shed(now, &trunk);
             return self.turn_away(now, tx, &invite, Refusal::new(RefusalReason::Overload, 503));
         }
-        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
-        let leg = LegId::new(now.wall, &mut self.random);
+        let Some(identity) = self.trunking.kept.get(&trunk).map(|t| &t.identity) else { return };
+        let leg = LegId::new(now.wall, &mut self.context.random);
         let received = call::received(&invite, flow, &trunk, identity, leg);
-        let call = CallId::new(now.wall, &mut self.random);
-        let history = HistoryKey::of(&received.caller, &self.history_key);
-        let peer = self.rules.trunk(&trunk);
+        let call = CallId::new(now.wall, &mut self.context.random);
+        let history = HistoryKey::of(&received.caller, &self.callers.history_key);
+        let peer = self.context.rules.trunk(&trunk);
         let welcome = self.nuisance(now, &received.caller, history, out);
         let overload = || Refusal::new(RefusalReason::Overload, 503);
         let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
         let admitted = welcome.and_then(|()| call::read_scheme(&invite));
-        let admitted = admitted.and_then(|()| self.admit(&trunk, &received));
-        let admitted = admitted.and_then(|()| call::read_arrival((&invite, &flow), &peer, &self.rules));
+        let admitted = admitted.and_then(|()| self.has_room(&trunk, &received));
+        let admitted =
+            admitted.and_then(|()| call::read_arrival((&invite, &flow), &peer, &self.context.rules));
         match admitted {
             Ok(offer) => {
                 let marks = self.marks_of(now, history);
@@ -67,32 +68,32 @@ impl Gateway {
         if !self.trunking.asks_password(trunk) {
             return None;
         }
-        let within = self.trunks.get_mut(trunk).is_none_or(|t| t.capacity.is_within_rate(now.mono));
-        let cause = self.pressure.objects(within)?;
-        self.tallies.refusals.count(PeerClass::Trunk, cause);
+        let within = self.trunking.kept.get_mut(trunk).is_none_or(|t| t.capacity.is_within_rate(now.mono));
+        let cause = self.access.pressure.objects(within)?;
+        self.access.refusals.count(PeerClass::Trunk, cause);
         Some(cause)
     }
 
     /// What only the gateway as a whole can tell.
-    fn admit(&mut self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
+    fn has_room(&mut self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
         use RefusalReason::*;
-        if self.duty != Duty::Serving {
+        if self.calls.duty != Duty::Serving {
             return Err(Refusal::new(Draining, 503));
         }
-        if self.trunks.get(trunk).is_some_and(|t| !t.capacity.has_channel()) {
+        if !self.trunking.has_channel(trunk) {
             return Err(Refusal::new(NoChannel, 503));
         }
-        if self.trunks.get(trunk).is_some_and(|t| !t.capacity.may_answer()) {
-            self.tallies.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
+        if self.trunking.kept.get(trunk).is_some_and(|t| !t.capacity.may_answer()) {
+            self.access.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
             return Err(Refusal::new(Overload, 503));
         }
-        if self.calls.len() >= self.most_calls {
+        if !self.calls.has_room() {
             return Err(Refusal::new(Overload, 503));
         }
-        let Some(service) = self.services.get(&received.service_number) else {
+        let Some(service) = self.calls.service(&received.service_number) else {
             return Err(Refusal::new(UnknownService, 404));
         };
-        let speaks = self.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
+        let speaks = self.context.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
         if !speaks && self.acd.is_full(&service.queue) {
             return Err(Refusal::new(QueueFull, 503));
         }
@@ -109,20 +110,20 @@ impl Gateway {
         (answer, told): (crate::sip::Output, Shedding),
         out: &mut Vec<Output>,
     ) {
-        let peer = self.access.identify_user(&flow, &self.registrar, &user_of(invite));
-        let PeerId::Trunk(trunk) = peer else { return self.wire.push(answer) };
+        let peer = self.access.sender(&flow, invite);
+        let PeerId::Trunk(trunk) = peer else { return self.signalling.put(answer) };
         if self.trunking.asks_password(&trunk) {
-            return self.wire.push(answer);
+            return self.signalling.put(answer);
         }
         if told == Shedding::InBulk {
             self.count_shed(now, &trunk);
-            return self.wire.push(answer);
+            return self.signalling.put(answer);
         }
-        let Some(identity) = self.trunks.get(&trunk).map(|t| &t.identity) else { return };
-        let leg = LegId::new(now.wall, &mut self.random);
+        let Some(identity) = self.trunking.kept.get(&trunk).map(|t| &t.identity) else { return };
+        let leg = LegId::new(now.wall, &mut self.context.random);
         let received = call::received(invite, flow, &trunk, identity, leg);
-        let call = CallId::new(now.wall, &mut self.random);
-        let history = HistoryKey::of(&received.caller, &self.history_key);
+        let call = CallId::new(now.wall, &mut self.context.random);
+        let history = HistoryKey::of(&received.caller, &self.callers.history_key);
         self.record_refusal(now, call, (received, history), (RefusalReason::Overload, 503), out);
         self.once_durable(now, Then::Send(answer));
     }
@@ -147,11 +148,11 @@ impl Gateway {
     /// Turns an INVITE away that is no citizen's call: at once and without a record.
     pub(super) fn turn_away(&mut self, now: Now, tx: ServerTx, invite: &Message, refusal: Refusal) {
         let response = self.refusing(invite, refusal);
-        self.endpoint.respond(now, tx, response, &mut self.wire);
+        self.signalling.respond(now, tx, response);
     }
 
     fn refusing(&mut self, invite: &Message, refusal: Refusal) -> Outgoing {
-        let mut response = Outgoing::response(invite, refusal.status, Some(&self.random.token()));
+        let mut response = Outgoing::response(invite, refusal.status, Some(&self.context.random.token()));
         if refusal.status == 503 {
             response = response.with("Retry-After", call::RETRY_AFTER);
         }
@@ -171,9 +172,7 @@ impl Gateway {
         (reason, sip_code): (RefusalReason, u16),
         out: &mut Vec<Output>,
     ) {
-        if let Some(trunk) = self.trunks.get_mut(&received.trunk) {
-            trunk.count_refusal(reason);
-        }
+        self.trunking.count_refusal(&received.trunk, reason);
         received.headers.clear();
         let outbound = received.direction == Direction::Outbound;
         let summary = Summary {
@@ -188,13 +187,7 @@ impl Gateway {
             ticket: None,
         };
         let mut story = Story::new(call, now, summary);
-        let mut cx = Cx {
-            now,
-            sequence: &mut self.sequence,
-            random: &mut self.random,
-            rules: &self.rules,
-            out: &mut self.said,
-        };
+        let mut cx = self.context.cx(now);
         let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code };
         story.tell(&mut cx, What::CallRefused(refused));
         story.publish_record(&mut cx, true);

@@ -1,15 +1,18 @@
 //! The whole control plane as one value: it owns the machines and carries values between them.
 //!
 //! [`Gateway::handle`] takes one input and runs until nothing is left to do; what must leave the core comes out as
-//! [`Output`]. It has no policy of its own: who may come in is `admission`, who answers a request is `routing`,
-//! which machine hears what is `exchange`. One task owns it, so there are no locks, and a run is replayed from its
-//! seed and its inputs.
+//! [`Output`]. Which packets are read is `access`, which requests are admitted `admission`, which calls begin `incoming`
+//! and `dialling`; which part answers a request is `routing`, which machine hears what is `exchange`. One task owns it, so
+//! there are no locks, and a run is replayed from its seed and its inputs.
 
+mod access;
 mod admission;
 mod alarm;
 mod authentication;
+mod calls;
 mod confirmation;
 mod connections;
+mod context;
 mod counts;
 mod dialling;
 mod durable;
@@ -19,13 +22,17 @@ mod inside;
 mod nuisance;
 mod phones;
 mod ports;
+mod pressure;
 mod proving;
+mod reception;
 mod recovery;
 mod refusals;
 mod registrations;
+mod routes;
 mod routing;
 mod setup;
 mod shedding;
+mod signalling;
 pub mod trace;
 mod trunking;
 
@@ -39,155 +46,52 @@ pub use registrations::RegistrationFailures;
 pub use trunking::TrunkCounts;
 
 use crate::acd::{self, Acd};
-use crate::call::{self, Call, Rules, ServiceRules};
-use crate::caller::{HistoryKey, TrunkIdentity};
+use crate::call;
 use crate::dialplan::Dialplan;
-use crate::event::Sequence;
-use crate::id::{CallId, LegId, QueueId, Random, SeatId, ServiceNumber, TrunkId};
-use crate::sip::locate::Hop;
-use crate::sip::registrar::Held;
-use crate::sip::trunk::Capacity;
-use crate::sip::{AccessControl, ClientTx, Endpoint, Flow, Method, Outgoing, Registrar, ServerTx};
-use crate::time::{Mono, Now, Timers};
-use crate::token_bucket::TokenBucket;
-use durable::Awaiting;
-use phones::Phones;
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use crate::id::{CallId, QueueId, SeatId};
+use crate::time::{Mono, Now};
+use std::collections::VecDeque;
 
-/// The control plane.
+/// The control plane. Each field is a machine of its own; what goes between two of them is a method here.
 pub struct Gateway {
-    rules: Arc<Rules>,
-    services: HashMap<ServiceNumber, Arc<ServiceRules>>,
-    trunks: HashMap<TrunkId, Trunk>,
+    /// Transactions, and what is to be sent.
+    signalling: signalling::Signalling,
+    /// Which peer is where, and what it may send.
+    access: access::Access,
+    /// Trunks: their limits, where they are reached, their passwords.
     trunking: trunking::Trunking,
-    static_contacts: HashMap<SeatId, crate::call::Target>,
-    history_key: crate::caller::HistorySecret,
-    most_calls: usize,
-    endpoint: Endpoint,
-    registrar: Registrar,
-    access: AccessControl,
-    names: crate::sip::access::Names,
-    allowance: crate::sip::access::Allowance,
-    pressure: admission::Pressure,
-    /// For REGISTERs of sources that have no tokens left.
-    reserve: TokenBucket,
-    block_list: crate::caller::BlockList,
-    acd: Acd,
-    calls: HashMap<CallId, Slot>,
-    legs: HashMap<LegId, CallId>,
-    clients: HashMap<ClientTx, Sent>,
-    /// The INVITEs sent on a leg, the newest last; at most [`INVITES_KEPT`].
-    invites: HashMap<LegId, Vec<ClientTx>>,
-    servers: HashMap<ServerTx, (CallId, LegId)>,
-    call_timers: Timers<CallId>,
-    awaiting: Awaiting,
+    /// The seats' phones, and whether they answer.
+    phones: phones::Phones,
+    /// Who calls: the block list.
+    callers: nuisance::Callers,
+    /// What a seat can dial.
     dialplan: Dialplan,
-    /// Legs that go out by a trunk.
-    outward: HashMap<LegId, Outward>,
     /// Feature codes that were answered.
     confirmations: confirmation::Confirmations,
-    alarms: alarm::Alarms,
-    /// The seat that is picking a call up, within one step.
-    picking: Option<(SeatId, call::SeatAsked)>,
-    /// Which seats' phones are there.
-    phones: Phones,
-    /// Answers to wrong passwords, which are slow.
-    held: Held,
-    /// Calls of trunks that were refused and only counted.
-    shed: shedding::Shed,
-    sequence: Sequence,
-    random: Random,
-    duty: Duty,
-    tallies: counts::Tallies,
+    /// Queues and seats.
+    acd: Acd,
+    calls: calls::Calls,
+    /// From a transaction to a leg.
+    routes: routes::Routes,
+    /// What goes to the journal, and what waits for it.
+    journal: durable::Journal,
+    /// What every step of a call works with.
+    context: context::CallContext,
     tracer: trace::Tracer,
-    // Kept between steps so that a step allocates nothing of its own.
+    /// What is still to be done in this step.
+    pending: Pending,
+}
+
+/// What is still to be done in one step. Kept between steps so that a step allocates nothing of its own.
+#[derive(Default)]
+struct Pending {
     work: VecDeque<Work>,
-    said: Vec<call::Output>,
     heard: Vec<acd::Output>,
-    wire: Vec<crate::sip::Output>,
+    /// The seat that is picking a call up.
+    picking: Option<(SeatId, call::SeatAsked)>,
 }
 
-/// A call and what the gateway keeps beside it.
-struct Slot {
-    call: Call,
-    trunk: TrunkId,
-    history: Option<HistoryKey>,
-    /// The INVITEs it was asked by, the newest last; at most [`INVITES_KEPT`].
-    asked: Vec<ServerTx>,
-    ack: Ack,
-}
-
-/// The ACK of the 200 OK that answered a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ack {
-    /// We have not answered yet.
-    NotDue,
-    /// It is awaited: the call is half open.
-    Awaited,
-    /// It came.
-    Come,
-}
-
-/// How many INVITE transactions are remembered: incoming ones of one call, to tell it when a 200 OK is never
-/// acknowledged, and ours of one leg, whose 2xx may come again. A re-INVITE past this pushes the oldest out; only a peer that floods its own dialog gets there.
-const INVITES_KEPT: usize = 4;
-
-/// A request a call sent: whose it is and what it asked for.
-#[derive(Debug, Clone)]
-struct Sent {
-    call: CallId,
-    leg: LegId,
-    method: Method,
-    cseq: u32,
-    /// The request itself, where its trunk may ask for a password.
-    provable: Option<Box<Provable>>,
-    /// What goes by UDP instead, when no stream to the peer can be had.
-    instead: Option<Box<Instead>>,
-}
-
-/// A request that went by a stream for its length, and the path it would have taken.
-#[derive(Debug, Clone)]
-struct Instead {
-    flow: Flow,
-    request: Outgoing,
-}
-
-/// A request as it went out, to be sent again with a password.
-#[derive(Debug, Clone)]
-struct Provable {
-    trunk: TrunkId,
-    flow: Flow,
-    request: Outgoing,
-}
-
-/// A leg that goes out: the trunk it takes a channel of, and where its INVITE went.
-#[derive(Debug)]
-struct Outward {
-    trunk: TrunkId,
-    hop: Option<Hop>,
-}
-
-/// What is kept of a trunk.
-struct Trunk {
-    identity: TrunkIdentity,
-    capacity: Capacity,
-    /// Calls refused, by reason.
-    refused: Vec<(crate::event::RefusalReason, u64)>,
-}
-
-/// Whether new calls are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Duty {
-    /// Yes.
-    Serving,
-    /// No; the others may end by themselves.
-    Draining,
-    /// Said that nothing is left.
-    Done,
-}
-
-/// What is still to be done in this step.
+/// One thing to do.
 enum Work {
     Call(CallId, call::Input),
     Acd(acd::Input),
@@ -199,7 +103,9 @@ impl Gateway {
         match input {
             Input::Sip { flow, bytes } => self.sip_received(now, flow, bytes, out),
             Input::Unframed { flow, malformed } => self.unframed(now, flow, &malformed, out),
-            Input::Connected { flow, certificate_names } => self.access.connected(flow, certificate_names),
+            Input::Connected { flow, certificate_names } => {
+                self.access.control.connected(flow, certificate_names);
+            }
             Input::FlowFailed { flow } => self.flow_failed(now, flow, out),
             Input::FlowRefused { flow } => self.flow_refused(now, flow, out),
             Input::Media(event) => self.media_event(now, event, out),
@@ -228,16 +134,16 @@ impl Gateway {
     /// The next moment something must be done, and why.
     pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
         [
-            self.endpoint.poll_timeout().map(|(at, r)| (at, Reason::Sip(r))),
-            self.registrar.poll_timeout().map(|(at, _)| (at, Reason::Registration)),
+            self.signalling.poll_timeout().map(|(at, r)| (at, Reason::Sip(r))),
+            self.access.registrar.poll_timeout().map(|(at, _)| (at, Reason::Registration)),
             self.phones.poll_timeout().map(|at| (at, Reason::Phone)),
-            self.held.poll_timeout().map(|at| (at, Reason::SlowAnswer)),
+            self.signalling.late_answer().map(|at| (at, Reason::SlowAnswer)),
             self.acd.poll_timeout().map(|(at, r)| (at, Reason::Acd(r))),
             self.trunking.poll_timeout().map(|(at, r)| (at, Reason::Trunk(r))),
-            self.call_timers.next().map(|(at, call)| (at, Reason::Call(call))),
-            self.awaiting.deadline().map(|at| (at, Reason::DiskHangs)),
+            self.calls.next_deadline().map(|(at, call)| (at, Reason::Call(call))),
+            self.journal.deadline().map(|at| (at, Reason::DiskHangs)),
             self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
-            self.shed.deadline().map(|at| (at, Reason::CallsShed)),
+            self.trunking.shed.deadline().map(|at| (at, Reason::CallsShed)),
         ]
         .into_iter()
         .flatten()
@@ -246,29 +152,21 @@ impl Gateway {
 
     /// Does everything whose moment has come.
     pub fn handle_timeout(&mut self, now: Now, out: &mut Vec<Output>) {
-        if self.endpoint.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
-            let happened = self.endpoint.handle_timeout(now, &mut self.wire);
-            self.transaction_events(now, happened, out);
-        }
-        if self.registrar.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
-            let changed = self.registrar.handle_timeout(now);
+        let events = self.signalling.handle_timeout(now);
+        self.transaction_events(now, events, out);
+        if self.access.registrar.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
+            let changed = self.access.registrar.handle_timeout(now);
             self.seats_changed(now, changed, out);
         }
         self.phones_due(now, out);
-        if self.acd.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
-            self.acd.handle_timeout(now, &mut self.heard);
-            self.acd_said(now, out);
-        }
-        while let Some((tx, answer)) = self.held.pop_due(now.mono) {
-            self.endpoint.respond(now, tx, answer, &mut self.wire);
-            self.endpoint.forget(tx);
-        }
+        self.acd_due(now, out);
+        self.signalling.answer_late(now);
         self.trunks_due(now, out);
         self.disk_hangs(now, out);
         self.traces_lapse(now, out);
         self.shed_due(now, out);
         self.run(now, out);
-        while let Some(call) = self.call_timers.pop_due(now.mono) {
+        while let Some(call) = self.calls.pop_due(now.mono) {
             self.step(now, call, None, out);
             self.run(now, out);
         }
@@ -277,7 +175,7 @@ impl Gateway {
 
     /// How many channels of all trunks are taken.
     pub fn channels_in_use(&self) -> u32 {
-        self.trunks.values().map(|t| t.capacity.in_use()).sum()
+        self.trunking.in_use()
     }
 
     /// How many calls are in a queue.

@@ -3,12 +3,26 @@
 use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::call::{Refusal, ServiceRules};
-use crate::caller::{BlockAction, BlockEntry, HistoryKey, SLOW_ANSWER, SLOWED};
+use crate::caller::{BlockAction, BlockEntry, BlockList, HistoryKey, HistorySecret, SLOW_ANSWER, SLOWED};
 use crate::event::{BlockListChange, BlockReason, Caller, RefusalReason, What};
 use crate::redact::{Pii, masked_number};
 use crate::sip::access::PeerClass;
 use crate::time::Now;
 use std::sync::Arc;
+
+/// What is known of callers before their call is taken.
+#[derive(Debug)]
+pub(super) struct Callers {
+    pub(super) block_list: BlockList,
+    /// The key of the caller history.
+    pub(super) history_key: HistorySecret,
+}
+
+impl Callers {
+    pub(super) fn new(slow_after: u32, history_key: HistorySecret) -> Callers {
+        Callers { block_list: BlockList::new(slow_after), history_key }
+    }
+}
 
 /// What is brought in about the block list.
 #[derive(Debug)]
@@ -32,12 +46,12 @@ impl Gateway {
             BlockChange::Loaded(entries) => {
                 for entry in entries {
                     // The store holds no more than the list.
-                    let _ = self.block_list.add(now.wall, entry);
+                    let _ = self.callers.block_list.add(now.wall, entry);
                 }
             }
             BlockChange::Added(entry) => self.list(now, entry, out),
             BlockChange::Removed { key, by } => {
-                if let Some(entry) = self.block_list.remove(&key) {
+                if let Some(entry) = self.callers.block_list.remove(&key) {
                     self.tell_list(now, &BlockEntry { by, ..entry }, BlockListChange::Removed, out);
                 }
             }
@@ -46,7 +60,7 @@ impl Gateway {
 
     fn list(&mut self, now: Now, entry: BlockEntry, out: &mut Vec<Output>) {
         let change = entry.action.into();
-        if self.block_list.add(now.wall, entry.clone()).is_ok() {
+        if self.callers.block_list.add(now.wall, entry.clone()).is_ok() {
             self.tell_list(now, &entry, change, out);
         }
     }
@@ -71,7 +85,7 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) -> Result<(), Refusal> {
         let Some(key) = key else { return Ok(()) };
-        if self.block_list.called((now.mono, now.wall), key) {
+        if self.callers.block_list.called((now.mono, now.wall), key) {
             let number = caller.e164.as_ref().unwrap_or(&caller.raw).reveal();
             let entry = BlockEntry {
                 key,
@@ -85,9 +99,9 @@ impl Gateway {
             out.push(Output::Block(entry.clone()));
             self.list(now, entry, out);
         }
-        match self.block_list.of(now.wall, &key).map(|e| e.action) {
+        match self.callers.block_list.of(now.wall, &key).map(|e| e.action) {
             Some(BlockAction::Block) => {
-                self.tallies.refusals.count(PeerClass::Trunk, Cause::Blocked);
+                self.access.refusals.count(PeerClass::Trunk, Cause::Blocked);
                 Err(Refusal::new(RefusalReason::Blocked, 603))
             }
             Some(BlockAction::Slow | BlockAction::Warn) | None => Ok(()),
@@ -101,7 +115,7 @@ impl Gateway {
         key: Option<HistoryKey>,
         service: Arc<ServiceRules>,
     ) -> Arc<ServiceRules> {
-        let slowed = key.and_then(|key| self.block_list.of(now.wall, &key)).map(|e| e.action);
+        let slowed = key.and_then(|key| self.callers.block_list.of(now.wall, &key)).map(|e| e.action);
         if slowed != Some(BlockAction::Slow) || service.answer_delay >= SLOW_ANSWER {
             return service;
         }
@@ -110,7 +124,7 @@ impl Gateway {
 
     /// What is said of a caller who is on the list, beside what else is known of him.
     pub(super) fn marks_of(&self, now: Now, key: Option<HistoryKey>) -> Vec<(Arc<str>, Pii<String>)> {
-        let entry = key.and_then(|key| self.block_list.of(now.wall, &key));
+        let entry = key.and_then(|key| self.callers.block_list.of(now.wall, &key));
         let mark =
             entry.map(|e| (Arc::from("block_list"), Pii::new(format!("{}: {}", e.action.name(), e.reason))));
         mark.into_iter().collect()

@@ -7,13 +7,15 @@ use crate::call::{self, Phone, Target, Watch};
 use crate::config::Config;
 use crate::id::SeatId;
 use crate::sip::liveness::{Place, Question, Said};
-use crate::sip::{Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, keep_alive};
+use crate::sip::{Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, Transport, keep_alive};
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
 
 /// What is known of the phones beside their registrations.
 #[derive(Debug)]
 pub struct Phones {
+    /// The phones of seats that do not register.
+    fixed: HashMap<SeatId, Target>,
     liveness: Liveness,
     /// Seats whose phones are left alone.
     left_alone: HashSet<SeatId>,
@@ -29,6 +31,7 @@ impl Phones {
     /// Nobody is registered yet.
     pub fn new(config: &Config) -> Phones {
         Phones {
+            fixed: fixed(config),
             liveness: Liveness::new(config.sip.seat_ping),
             left_alone: config.seats.iter().filter(|s| !s.ping).map(|s| s.id.clone()).collect(),
             lost: HashSet::new(),
@@ -36,6 +39,18 @@ impl Phones {
             sent: HashMap::new(),
             said: Vec::new(),
         }
+    }
+
+    /// Whether a seat has its phone at a configured address.
+    pub fn is_fixed(&self, seat: &SeatId) -> bool {
+        self.fixed.contains_key(seat)
+    }
+
+    /// The seats with a phone at a configured address, in the order of their names.
+    pub fn fixed(&self) -> Vec<SeatId> {
+        let mut seats: Vec<SeatId> = self.fixed.keys().cloned().collect();
+        seats.sort();
+        seats
     }
 
     /// Whether this request of ours asked a phone if it is there.
@@ -63,12 +78,12 @@ impl Gateway {
     /// The phones of a seat: its static contact, or those it registered, each with the ways to it that answer, the
     /// newest first. A phone that does not name itself is taken for another one at each contact.
     pub(super) fn phones_of(&self, seat: &SeatId) -> Vec<Phone> {
-        if let Some(target) = self.static_contacts.get(seat) {
+        if let Some(target) = self.phones.fixed.get(seat) {
             return vec![Phone { way: target.clone(), others: Vec::new() }];
         }
         let watch = self.watch_of(seat);
         let mut phones: Vec<(Option<&str>, Phone)> = Vec::new();
-        for binding in self.registrar.bindings(seat).iter().rev() {
+        for binding in self.access.registrar.bindings(seat).iter().rev() {
             let way = target_of(binding, watch);
             if self.phones.liveness.is_lost(&way.way()) {
                 continue;
@@ -83,11 +98,11 @@ impl Gateway {
     }
 
     fn places_of(&self, seat: &SeatId) -> Vec<Target> {
-        if let Some(target) = self.static_contacts.get(seat) {
+        if let Some(target) = self.phones.fixed.get(seat) {
             return vec![target.clone()];
         }
         let watch = self.watch_of(seat);
-        self.registrar.bindings(seat).iter().map(|b| target_of(b, watch)).collect()
+        self.access.registrar.bindings(seat).iter().map(|b| target_of(b, watch)).collect()
     }
 
     /// Whether the phones of a seat may be asked if they are there.
@@ -97,12 +112,12 @@ impl Gateway {
 
     /// How a seat's phone is reached inside a dialog it began: one at a fixed place by its Contact.
     pub(super) fn inside_of(&self, seat: &SeatId) -> Inside {
-        if self.static_contacts.contains_key(seat) { Inside::ToContact } else { Inside::ByFlow }
+        if self.phones.is_fixed(seat) { Inside::ToContact } else { Inside::ByFlow }
     }
 
     /// Looks after the seats whose registrations changed.
     pub(super) fn watch_touched(&mut self, now: Now, out: &mut Vec<Output>) {
-        for seat in self.registrar.take_touched() {
+        for seat in self.access.registrar.take_touched() {
             self.watch(now, &seat);
             self.reconcile(&seat);
         }
@@ -126,10 +141,10 @@ impl Gateway {
 
     /// A keep-alive that looks like STUN: answered where a seat is registered, passed over from everybody else.
     pub(super) fn phone_keeps_alive(&mut self, now: Now, flow: Flow, bytes: &[u8], out: &mut Vec<Output>) {
-        if self.registrar.seats_on(&flow).next().is_some()
+        if self.access.registrar.seats_on(&flow).next().is_some()
             && let Some(answer) = keep_alive::answer(bytes, flow.remote)
         {
-            self.wire.push(crate::sip::Output::Send { flow, bytes: answer.into() });
+            self.signalling.put(crate::sip::Output::Send { flow, bytes: answer.into() });
             self.phone_heard(now, flow, out);
         }
     }
@@ -171,13 +186,13 @@ impl Gateway {
                     Said::Forget { question } => {
                         if let Some(tx) = self.phones.sent.remove(&question) {
                             self.phones.questions.remove(&tx);
-                            self.endpoint.give_up(tx);
+                            self.signalling.give_up(tx);
                         }
                     }
                     Said::Lost { way, seats } => {
                         seats.iter().for_each(|seat| self.reconcile(seat));
                         if way.behind.is_none() {
-                            let happened = self.endpoint.flow_failed(now, way.flow);
+                            let happened = self.signalling.flow_failed(now, way.flow, true);
                             self.transaction_events(now, happened, out);
                         }
                         self.tell_all_calls(|| call::Input::WayLost(way.clone()));
@@ -193,13 +208,13 @@ impl Gateway {
 
     fn ask(&mut self, now: Now, question: Question, place: &Place) {
         let flow = place.way.flow;
-        let host = &self.rules.domain;
-        let advertised = self.rules.advertised.as_ref();
+        let host = &self.context.rules.domain;
+        let advertised = self.context.rules.advertised.as_ref();
         let contact = crate::sip::contact_asking(advertised, &flow, "hotline", &place.uri);
         let mut request = Outgoing::request(Method::Options, place.uri.as_bytes())
-            .with("From", format!("<sip:hotline@{host}>;tag={}", self.random.token()))
+            .with("From", format!("<sip:hotline@{host}>;tag={}", self.context.random.token()))
             .with("To", format!("<{}>", place.uri))
-            .with("Call-ID", self.random.token())
+            .with("Call-ID", self.context.random.token())
             .with("CSeq", "1 OPTIONS")
             .with("Max-Forwards", "70")
             .with("Contact", contact)
@@ -207,7 +222,7 @@ impl Gateway {
         for route in &place.routes {
             request = request.with("Route", route.as_bytes());
         }
-        let tx = self.endpoint.request(now, flow, request, &mut self.wire);
+        let tx = self.signalling.request(now, flow, request);
         self.phones.questions.insert(tx, question);
         self.phones.sent.insert(question, tx);
     }
@@ -220,10 +235,10 @@ impl Gateway {
         }
         if places.iter().any(|t| !self.phones.liveness.is_lost(&t.way())) {
             if self.phones.lost.remove(seat) {
-                self.work.push_back(Work::Acd(acd::Input::SeatUp { seat: seat.clone() }));
+                self.pending.work.push_back(Work::Acd(acd::Input::SeatUp { seat: seat.clone() }));
             }
         } else if self.phones.lost.insert(seat.clone()) {
-            self.work.push_back(Work::Acd(acd::Input::SeatLost { seat: seat.clone() }));
+            self.pending.work.push_back(Work::Acd(acd::Input::SeatLost { seat: seat.clone() }));
         }
     }
 }
@@ -233,4 +248,24 @@ fn target_of(binding: &Binding, watch: Watch) -> Target {
     // Through a proxy the phone is found by its route, and inside a dialog by the proxy's own.
     let inside = if routes.is_empty() { Inside::ByFlow } else { Inside::ToContact };
     Target { uri, flow: binding.flow, routes, watch, inside }
+}
+
+/// Seats whose phone is always at the same address: reached over the first listener of the contact's transport and family.
+fn fixed(config: &Config) -> HashMap<SeatId, Target> {
+    let mut contacts = HashMap::new();
+    for seat in &config.seats {
+        let Some(contact) = &seat.contact else { continue };
+        let Some(listen) =
+            config.sip.listen.iter().find(|l| l.reaches(contact.transport, contact.address.ip()))
+        else {
+            continue;
+        };
+        let transport = Transport::from(contact.transport);
+        let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
+        let watch = if seat.ping { Watch::Asked } else { Watch::LeftAlone };
+        let inside = Inside::ToContact;
+        let target = Target { uri: contact.uri.clone(), flow, routes: Vec::new(), watch, inside };
+        contacts.insert(seat.id.clone(), target);
+    }
+    contacts
 }

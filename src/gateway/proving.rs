@@ -5,8 +5,9 @@
 //! the number the call gives it.
 
 use super::alarm::{Alarm, Cleared};
-use super::{Gateway, Instead, Output, Provable, Sent};
-use crate::id::{CallId, LegId, TrunkId};
+use super::routes::{Instead, Owner, Provable, Sent};
+use super::{Gateway, Output};
+use crate::id::{LegId, TrunkId};
 use crate::sip::locate::Hop;
 use crate::sip::{ClientTx, Flow, Message, Method, Outgoing, Transport};
 use crate::time::Now;
@@ -20,58 +21,34 @@ const VIA: usize = 110;
 
 impl Gateway {
     /// Sends a request of a call.
-    pub(super) fn request_on(
-        &mut self,
-        now: Now,
-        (call, leg): (CallId, LegId),
-        flow: Flow,
-        request: Outgoing,
-    ) {
+    pub(super) fn request_on(&mut self, now: Now, owner: Owner, flow: Flow, request: Outgoing) {
         let Some(method) = request.method().cloned() else { return };
-        if let Some(outward) = self.outward.get_mut(&leg).filter(|_| method == Method::Invite) {
-            outward.hop.get_or_insert(flow.into());
+        if method == Method::Invite {
+            self.routes.first_hop(owner.leg, flow);
         }
-        let (provable, request) = match self.password_for(call, leg) {
+        let (provable, request) = match self.password_for(owner) {
             Some(trunk) => {
-                let request = self.trunking.trunks.authorised(&trunk, request);
+                let request = self.trunking.peers.authorised(&trunk, request);
                 (Some(Provable { trunk, flow, request: request.clone() }), request)
             }
             None => (None, request),
         };
-        let cseq = request.cseq();
-        self.send(
-            now,
-            flow,
-            request,
-            Sent { call, leg, method, cseq, provable: provable.map(Box::new), instead: None },
-        );
+        let (cseq, provable) = (request.cseq(), provable.map(Box::new));
+        self.send(now, flow, request, Sent { owner, method, cseq, provable, instead: None });
     }
 
     fn send(&mut self, now: Now, mut flow: Flow, request: Outgoing, mut sent: Sent) {
         if let Some(stream) = self.stream_for(&sent, &flow, &request) {
-            self.goes_by(&sent, flow, stream);
+            self.routes.rerouted(&sent, flow, stream);
             sent.instead = Some(Box::new(Instead { flow, request: request.clone() }));
             flow = stream;
         }
         self.send_by(now, flow, request, sent);
     }
 
-    /// The call's INVITE takes another path than it was to: what is learnt of its way is learnt of that.
-    fn goes_by(&mut self, sent: &Sent, was: Flow, is: Flow) {
-        if let Some(outward) = self.outward.get_mut(&sent.leg)
-            && sent.method == Method::Invite
-            && outward.hop == Some(was.into())
-        {
-            outward.hop = Some(is.into());
-        }
-    }
-
     fn send_by(&mut self, now: Now, flow: Flow, request: Outgoing, sent: Sent) {
-        let tx = self.endpoint.request(now, flow, request, &mut self.wire);
-        if sent.method == Method::Invite {
-            self.invited_by(sent.leg, tx);
-        }
-        self.clients.insert(tx, sent);
+        let tx = self.signalling.request(now, flow, request);
+        self.routes.sent(tx, sent);
     }
 
     /// The TCP path to the same address, for a request that is too long for a datagram: where the search for its trunk
@@ -80,58 +57,41 @@ impl Gateway {
         if flow.transport != Transport::Udp {
             return None;
         }
-        let trunk = self.trunk_at(sent.call, sent.leg)?;
+        let trunk = self.trunk_of_owner(sent.owner)?;
         let hop = Hop { transport: Transport::Tcp, remote: flow.remote };
-        let stream = self.trunking.trunks.living_path(trunk, hop)?;
+        let stream = self.trunking.peers.living_path(trunk, hop)?;
         (request.encode().len() + VIA > LONGEST_DATAGRAM).then_some(stream)
     }
 
     /// A request that went by a stream for its length found none: it goes in a datagram all the same, and so do others
-    /// until somebody is heard there. Gives whether it did.
+    /// until a response comes from there. Gives whether it did.
     pub(super) fn sent_instead(&mut self, now: Now, tx: ClientTx, out: &mut Vec<Output>) -> bool {
-        let Some(instead) = self.clients.get_mut(&tx).and_then(|sent| sent.instead.take()) else {
-            return false;
-        };
-        let Some(sent) = self.clients.remove(&tx) else { return false };
-        let Instead { flow, request } = *instead;
+        let Some((sent, Instead { flow, request })) = self.routes.take_instead(tx) else { return false };
         if sent.method == Method::Invite {
-            self.trunk_call_failed(now, sent.leg, out);
-            self.goes_by(&sent, Flow { transport: Transport::Tcp, ..flow }, flow);
+            self.trunk_call_failed(now, sent.owner.leg, out);
+            self.routes.rerouted(&sent, Flow { transport: Transport::Tcp, ..flow }, flow);
         }
         self.send_by(now, flow, request, sent);
         true
     }
 
-    /// A request went its way: somebody was heard, or nobody wants it any more.
-    pub(super) fn never_instead(&mut self, tx: ClientTx) {
-        if let Some(sent) = self.clients.get_mut(&tx) {
-            sent.instead = None;
-        }
+    /// The trunk at the other end of a leg, when there is a password for it.
+    fn password_for(&self, owner: Owner) -> Option<TrunkId> {
+        let trunk = self.trunk_of_owner(owner)?;
+        self.trunking.peers.has_password(trunk).then(|| trunk.clone())
     }
 
-    /// The trunk at the other end of a leg.
-    fn trunk_at(&self, call: CallId, leg: LegId) -> Option<&TrunkId> {
-        match self.outward.get(&leg) {
-            Some(outward) => Some(&outward.trunk),
-            None => self.calls.get(&call).filter(|slot| slot.call.is_caller(leg)).map(|slot| &slot.trunk),
+    fn trunk_of_owner(&self, owner: Owner) -> Option<&TrunkId> {
+        match self.calls.get(owner.call) {
+            Some(slot) => self.trunk_at(slot, owner.leg),
+            None => self.routes.trunk_of(owner.leg),
         }
-    }
-
-    /// The same, when there is a password for it.
-    fn password_for(&self, call: CallId, leg: LegId) -> Option<TrunkId> {
-        let trunk = self.trunk_at(call, leg)?;
-        self.trunking.trunks.has_password(trunk).then(|| trunk.clone())
     }
 
     /// The ACK of a 2xx carries what its INVITE proved (RFC 3261 section 13.2.2.4).
     pub(super) fn proved_ack(&self, leg: LegId, mut ack: Outgoing) -> Outgoing {
-        let mut invites =
-            self.invites.get(&leg).into_iter().flatten().rev().filter_map(|tx| self.clients.get(tx));
-        let Some(invite) =
-            invites.find(|sent| sent.cseq == ack.cseq()).and_then(|sent| sent.provable.as_ref())
-        else {
-            return ack;
-        };
+        let invite = self.routes.invite(leg, ack.cseq()).and_then(|sent| sent.provable.as_ref());
+        let Some(invite) = invite else { return ack };
         for name in ["Authorization", "Proxy-Authorization"] {
             for value in invite.request.all(name) {
                 ack = ack.with(name, value);
@@ -150,9 +110,9 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) -> bool {
         let Some(status) = response.status().filter(|status| *status > 100) else { return false };
-        let Some(sent) = self.clients.get(&tx) else { return false };
-        let leg = sent.leg;
-        let invites = sent.method == Method::Invite && self.outward.contains_key(&leg);
+        let Some(sent) = self.routes.request(tx) else { return false };
+        let leg = sent.owner.leg;
+        let invites = sent.method == Method::Invite && self.routes.trunk_of(leg).is_some();
         if invites && status == 503 {
             self.trunk_call_failed(now, leg, out);
         } else if invites {
@@ -168,28 +128,29 @@ impl Gateway {
     }
 
     fn proves(&mut self, now: Now, tx: ClientTx, response: &Message, out: &mut Vec<Output>) -> bool {
-        let Some(Sent { call, leg, method, cseq, provable, .. }) = self.clients.get(&tx).cloned() else {
+        let Some(Sent { owner, method, cseq, provable, .. }) = self.routes.request(tx).cloned() else {
             return false;
         };
+        let Owner { call, leg } = owner;
         let again =
-            provable.as_ref().and_then(|p| self.trunking.trunks.challenged(&p.trunk, response, &p.request));
+            provable.as_ref().and_then(|p| self.trunking.peers.challenged(&p.trunk, response, &p.request));
         let (Some(again), Some(was)) = (again, provable) else {
             self.locked_out(now, leg, out);
             return false;
         };
-        let number = self.calls.get_mut(&call).and_then(|slot| slot.call.asks_again(leg, response, cseq));
+        let number = self.calls.get_mut(call).and_then(|slot| slot.call.asks_again(leg, response, cseq));
         let Some(number) = number else { return false };
-        self.clients.remove(&tx);
+        self.routes.take_request(tx);
         let request = again.set("CSeq", format!("{number} {}", method.as_str()));
         let provable = Some(Box::new(Provable { request: request.clone(), ..*was }));
-        self.send(now, was.flow, request, Sent { call, leg, method, cseq: number, provable, instead: None });
+        self.send(now, was.flow, request, Sent { owner, method, cseq: number, provable, instead: None });
         true
     }
 
     /// A trunk asks for a password, and has none of us or does not accept the one it got.
     fn locked_out(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
-        let Some(trunk) = self.outward.get(&leg).map(|outward| outward.trunk.clone()) else { return };
-        let alarm = match self.trunking.trunks.has_password(&trunk) {
+        let Some(trunk) = self.routes.trunk_of(leg).cloned() else { return };
+        let alarm = match self.trunking.peers.has_password(&trunk) {
             true => Alarm::TrunkPasswordRejected { trunk },
             false => Alarm::TrunkPasswordMissing { trunk },
         };
@@ -197,7 +158,7 @@ impl Gateway {
     }
 
     fn let_in(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
-        let Some(trunk) = self.outward.get(&leg).map(|outward| outward.trunk.clone()) else { return };
+        let Some(trunk) = self.routes.trunk_of(leg).cloned() else { return };
         self.clear(now, &Cleared::TrunkPassword { trunk }, out);
     }
 }

@@ -33,13 +33,7 @@ impl Gateway {
         let Some(part) = events.last().and_then(|e| e.call.as_ref()) else { return false };
         let was_open = record.ended.is_none() && record.refused.is_none();
         let summary = Summary { state: record.state, ..part.summary.clone() };
-        let mut cx = Cx {
-            now,
-            sequence: &mut self.sequence,
-            random: &mut self.random,
-            rules: &self.rules,
-            out: &mut self.said,
-        };
+        let mut cx = self.context.cx(now);
         if was_open {
             let mut story = Story::resume(record, part.seq, now, summary);
             end_as_crashed(&mut story, &mut cx);

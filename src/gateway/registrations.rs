@@ -72,30 +72,28 @@ impl Gateway {
         request: &Message,
         out: &mut Vec<Output>,
     ) {
-        let registered = self.registrar.register(now, flow, request);
+        let registered = self.access.registrar.register(now, flow, request);
         if let Some(reason) = registered.failed {
             self.registration_failed(now, &flow, &named_by(request), reason, out);
         }
         match registered.response {
             Some(response) if registered.due <= now.mono => {
                 let status = response.status().unwrap_or_default();
-                self.endpoint.respond(now, tx, response, &mut self.wire);
+                self.signalling.respond(now, tx, response);
                 if status >= 300 {
                     // A sender that has proved nothing has no room here: a copy is answered anew.
                     let cause = if status == 401 { Cause::Challenge } else { Cause::Registration };
-                    self.tallies.refusals.count(PeerClass::Unknown, cause);
-                    self.endpoint.forget(tx);
+                    self.access.refusals.count(PeerClass::Unknown, cause);
+                    self.signalling.forget(tx);
                 }
             }
             Some(response) => {
-                self.tallies.refusals.count(PeerClass::Unknown, Cause::WrongPassword);
-                if self.held.hold(registered.due, tx, response).is_err() {
-                    self.endpoint.forget(tx);
-                }
+                self.access.refusals.count(PeerClass::Unknown, Cause::WrongPassword);
+                self.signalling.respond_late(registered.due, tx, response);
             }
             None => {
-                self.tallies.refusals.count(PeerClass::Unknown, Cause::Silence);
-                self.endpoint.forget(tx);
+                self.access.refusals.count(PeerClass::Unknown, Cause::Silence);
+                self.signalling.forget(tx);
             }
         }
         self.seats_changed(now, registered.changed, out);
@@ -111,8 +109,8 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) {
         let seat = SeatId::from(user);
-        let known = self.registrar.has(&seat).then_some(&seat);
-        if let Some(count) = self.tallies.registrations.note(now.mono, known, reason) {
+        let known = self.access.registrar.has(&seat).then_some(&seat);
+        if let Some(count) = self.access.registrations.note(now.mono, known, reason) {
             let what = What::SeatRegistrationFailed { seat, source: flow.remote, reason, count };
             self.tell(now, what, out);
         }

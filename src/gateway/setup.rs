@@ -1,23 +1,29 @@
 //! From a configuration and a starting point to a running gateway.
 
-use super::counts::Tallies;
-use super::durable::Awaiting;
+use super::access::Access;
+use super::calls::Calls;
+use super::confirmation::Confirmations;
+use super::context::CallContext;
+use super::durable::Journal;
+use super::nuisance::Callers;
 use super::phones::Phones;
-use super::{Duty, Gateway, Output, Start, Trunk, Work};
+use super::routes::Routes;
+use super::signalling::Signalling;
+use super::trace::Tracer;
+use super::trunking::Trunking;
+use super::{Gateway, Output, Pending, Start, Work};
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
-use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules, Target, Watch};
-use crate::caller::TrunkIdentity;
+use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules};
 use crate::config::{Authenticate, Config, RINGBACK};
 use crate::dialplan::Dialplan;
 use crate::event::Sequence;
-use crate::id::{QueueId, SeatId};
+use crate::id::QueueId;
 use crate::media::Towards;
 use crate::sdp::Codec;
-use crate::sip::registrar::Held;
-use crate::sip::trunk::Capacity;
-use crate::sip::{AccessControl, Advertised, Endpoint, EndpointConfig, Flow, Inside, Registrar, Transport};
-use crate::time::{Duration, Now, Timers};
-use std::collections::{HashMap, VecDeque};
+use crate::sip::access::Names;
+use crate::sip::{AccessControl, Advertised, EndpointConfig, Registrar};
+use crate::time::{Duration, Now};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How long a presentation waits for the look-up, from the INVITE on.
@@ -28,59 +34,34 @@ impl Gateway {
     pub fn new(config: &Config, start: Start, now: Now, out: &mut Vec<Output>) -> Gateway {
         let mut random = start.random;
         let advertised = advertised(config);
-        let static_contacts = static_contacts(config);
+        // Each part draws from a random stream of its own, forked in this order: a seed replays.
+        let trunking = Trunking::new(config, &start.trunk_passwords, now, &mut random);
+        let endpoint = EndpointConfig { advertised: advertised.clone(), ..EndpointConfig::default() };
+        let signalling = Signalling::new(endpoint, random.fork());
+        let registrar = Registrar::new(config.sip.realm.clone(), start.accounts, random.fork())
+            .known_by(Names::new(&config.sip));
+        let acd = Acd::new(acd_config(config), random.fork());
+        let sequence = Sequence::new(start.head, random.fork());
         let mut gateway = Gateway {
-            rules: Arc::new(rules(config, &advertised)),
-            services: services(config),
-            trunks: trunks(config),
-            trunking: super::trunking::Trunking::new(config, &start.trunk_passwords, now, &mut random),
-            history_key: start.history_secret,
-            most_calls: config.limits.calls as usize,
-            endpoint: Endpoint::new(
-                EndpointConfig { advertised, ..EndpointConfig::default() },
-                random.fork(),
-            ),
-            registrar: Registrar::new(config.sip.realm.clone(), start.accounts, random.fork())
-                .known_by(crate::sip::access::Names::new(&config.sip)),
-            access: access(config),
-            names: crate::sip::access::Names::new(&config.sip),
-            allowance: Default::default(),
-            pressure: Default::default(),
-            reserve: Default::default(),
-            block_list: crate::caller::BlockList::new(config.limits.slow_after),
-            acd: Acd::new(acd_config(config), random.fork()),
-            calls: HashMap::new(),
-            legs: HashMap::new(),
-            clients: HashMap::new(),
-            invites: HashMap::new(),
-            servers: HashMap::new(),
-            call_timers: Timers::default(),
-            awaiting: Awaiting::default(),
-            dialplan: Dialplan::new(config),
-            outward: HashMap::new(),
-            confirmations: HashMap::new(),
-            alarms: Default::default(),
-            picking: None,
-            held: Held::default(),
-            shed: Default::default(),
-            sequence: Sequence::new(start.head, random.fork()),
-            random,
-            duty: Duty::Serving,
-            tallies: Tallies::new(config),
-            work: VecDeque::new(),
-            said: Vec::new(),
-            heard: Vec::new(),
-            wire: Vec::new(),
-            tracer: super::trace::Tracer::default(),
-            static_contacts,
+            signalling,
+            access: Access::new(access_control(config), registrar, Names::new(&config.sip)),
+            trunking,
             phones: Phones::new(config),
+            callers: Callers::new(config.limits.slow_after, start.history_secret),
+            dialplan: Dialplan::new(config),
+            confirmations: Confirmations::default(),
+            acd,
+            calls: Calls::new(services(config), config.limits.calls as usize),
+            routes: Routes::default(),
+            journal: Journal::new(config),
+            context: CallContext::new(rules(config, &advertised), sequence, random),
+            tracer: Tracer::default(),
+            pending: Pending::default(),
         };
         gateway.recover(now, &start.open_calls, out);
-        let mut always_up: Vec<SeatId> = gateway.static_contacts.keys().cloned().collect();
-        always_up.sort();
-        for seat in always_up {
+        for seat in gateway.phones.fixed() {
             gateway.watch(now, &seat);
-            gateway.work.push_back(Work::Acd(acd::Input::SeatUp { seat }));
+            gateway.pending.work.push_back(Work::Acd(acd::Input::SeatUp { seat }));
         }
         gateway.run(now, out);
         gateway
@@ -150,21 +131,6 @@ fn services(config: &Config) -> HashMap<crate::id::ServiceNumber, Arc<ServiceRul
     rules.map(|r| (r.number.clone(), Arc::new(r))).collect()
 }
 
-fn trunks(config: &Config) -> HashMap<crate::id::TrunkId, Trunk> {
-    let trunks = config.trunks.iter().map(|t| {
-        let identity = TrunkIdentity {
-            trusted: t.trusted,
-            country: t.country.clone(),
-            area: t.area.clone(),
-            strip: t.strip.clone(),
-            headers: t.headers.clone(),
-        };
-        let capacity = Capacity::new(t.channels, t.calls_per_second);
-        (t.name.clone(), Trunk { identity, capacity, refused: Vec::new() })
-    });
-    trunks.collect()
-}
-
 fn acd_config(config: &Config) -> AcdConfig {
     let queues = config.queues.iter().map(|q| QueueRules {
         name: q.name.clone(),
@@ -182,7 +148,7 @@ fn acd_config(config: &Config) -> AcdConfig {
     }
 }
 
-fn access(config: &Config) -> AccessControl {
+fn access_control(config: &Config) -> AccessControl {
     let mut access = AccessControl::default();
     access.bound_connections(config.limits.connections as usize);
     for trunk in &config.trunks {
@@ -201,24 +167,4 @@ fn access(config: &Config) -> AccessControl {
         }
     }
     access
-}
-
-/// Seats whose phone is always at the same place: reached over the first listener of the contact's transport and family.
-fn static_contacts(config: &Config) -> HashMap<SeatId, Target> {
-    let mut contacts = HashMap::new();
-    for seat in &config.seats {
-        let Some(contact) = &seat.contact else { continue };
-        let Some(listen) =
-            config.sip.listen.iter().find(|l| l.reaches(contact.transport, contact.address.ip()))
-        else {
-            continue;
-        };
-        let transport = Transport::from(contact.transport);
-        let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
-        let watch = if seat.ping { Watch::Asked } else { Watch::LeftAlone };
-        let inside = Inside::ToContact;
-        let target = Target { uri: contact.uri.clone(), flow, routes: Vec::new(), watch, inside };
-        contacts.insert(seat.id.clone(), target);
-    }
-    contacts
 }

@@ -37,24 +37,22 @@ impl Gateway {
     /// One more call of a trunk was shed. Its answer does not wait for the record: retransmissions of a second would be more
     /// than the calls themselves.
     pub(super) fn count_shed(&mut self, now: Now, trunk: &TrunkId) {
-        if let Some(kept) = self.trunks.get_mut(trunk) {
-            kept.count_refusal(RefusalReason::Overload);
-        }
-        self.tallies.refused += 1;
-        self.shed.note(now.mono, trunk);
+        self.trunking.count_refusal(trunk, RefusalReason::Overload);
+        self.trunking.shed.note(now.mono, trunk);
+        self.journal.tallies.refused += 1;
     }
 
     /// Writes the records that are due.
     pub(super) fn shed_due(&mut self, now: Now, out: &mut Vec<Output>) {
-        if self.shed.deadline().is_some_and(|at| at <= now.mono) {
+        if self.trunking.shed.deadline().is_some_and(|at| at <= now.mono) {
             self.tell_shed(now, out);
         }
     }
 
     /// Writes down what was shed since the last record.
     pub(super) fn tell_shed(&mut self, now: Now, out: &mut Vec<Output>) {
-        let span = now.mono.since(self.shed.since);
-        for (trunk, count) in std::mem::take(&mut self.shed.calls) {
+        let span = now.mono.since(self.trunking.shed.since);
+        for (trunk, count) in std::mem::take(&mut self.trunking.shed.calls) {
             let what = What::CallsShed { trunk, reason: RefusalReason::Overload, sip_code: 503, count, span };
             self.tell(now, what, out);
         }

@@ -168,9 +168,9 @@ impl Gateway {
     /// Begins a trace.
     pub(super) fn start_trace(&mut self, now: Now, trace: Trace, out: &mut Vec<Output>) {
         let exists = match &trace.subject {
-            Subject::Trunk(trunk) => self.trunks.contains_key(trunk),
-            Subject::Seat(seat) => self.static_contacts.contains_key(seat) || self.registrar.has(seat),
-            Subject::Call(call) => self.calls.contains_key(call),
+            Subject::Trunk(trunk) => self.trunking.kept.contains_key(trunk),
+            Subject::Seat(seat) => self.phones.is_fixed(seat) || self.access.registrar.has(seat),
+            Subject::Call(call) => self.calls.get(*call).is_some(),
             Subject::Peer(_) => true,
         };
         let refused = match exists {
@@ -221,18 +221,18 @@ impl Gateway {
     }
 
     fn whose(&self, flow: &Flow, bytes: &Bytes) -> Whose {
-        let mut peers = vec![self.access.identify(flow, &self.registrar)];
+        let mut peers = vec![self.access.identify(flow)];
         let Ok(message) = Message::parse(bytes.clone()) else {
             return Whose { peers, call: None, call_id: Box::default() };
         };
         // Several seats may share an address: then the names choose.
         for address in [message.from(), message.to()] {
             let user = address.parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default();
-            peers.push(self.access.identify_user(flow, &self.registrar, &user));
+            peers.push(self.access.named(flow, &user));
         }
         let tags = [message.to_tag(), message.from_tag()];
-        let leg = tags.into_iter().flatten().filter_map(|tag| tag.parse::<LegId>().ok());
-        let call = leg.filter_map(|leg| self.legs.get(&leg)).copied().next();
+        let mut legs = tags.into_iter().flatten().filter_map(|tag| tag.parse::<LegId>().ok());
+        let call = legs.find_map(|leg| self.routes.call_of(leg));
         Whose { peers, call, call_id: message.call_id().into() }
     }
 }

@@ -1,9 +1,12 @@
 //! Trunks in the gateway: what they want sent, what comes of it, which of their calls must prove themselves, and how
 //! much of them is used. Whether a trunk lives and where it is reached is `sip::trunk`.
 
+use super::admission::TrunkShare;
 use super::alarm::{Alarm, Cleared};
 use super::refusals::Cause;
-use super::{Gateway, Output, Outward, Trunk};
+use super::shedding::Shed;
+use super::{Gateway, Output};
+use crate::caller::TrunkIdentity;
 use crate::config::{Authenticate, Config};
 use crate::event::{RefusalReason, TrunkReason, What};
 use crate::id::{LegId, Random, SeatId, TrunkId};
@@ -11,8 +14,8 @@ use crate::redact::Secret;
 use crate::sip::access::PeerClass;
 use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
 use crate::sip::locate::{Answer, Query};
-use crate::sip::trunk::{Asked, Input, Own, Profile, Reason, Use};
-use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, ServerTx, Trunks, trunk};
+use crate::sip::trunk::{Asked, Capacity, Input, Own, Profile, Reason, Use};
+use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, PeerId, ServerTx, Trunks, trunk};
 use crate::time::{Mono, Now};
 use std::collections::HashMap;
 
@@ -20,12 +23,25 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(super) struct Trunking {
     /// Where they are reached and whether they live.
-    pub(super) trunks: Trunks,
+    pub(super) peers: Trunks,
+    /// Every trunk of the configuration.
+    pub(super) kept: HashMap<TrunkId, Trunk>,
+    /// Calls that were refused and only counted.
+    pub(super) shed: Shed,
     /// Our pings and registrations that have no final response yet. Each is a client transaction of the endpoint.
     asked: HashMap<ClientTx, Asked>,
     /// Of trunks that must prove themselves by password, each with its user name.
     guards: HashMap<TrunkId, (String, Guard)>,
     said: Vec<trunk::Output>,
+}
+
+/// What is kept of a trunk.
+#[derive(Debug)]
+pub(super) struct Trunk {
+    pub(super) identity: TrunkIdentity,
+    pub(super) capacity: Capacity,
+    /// Calls refused, by reason.
+    refused: Vec<(RefusalReason, u64)>,
 }
 
 /// What is used of a trunk, for the health page and the metrics.
@@ -69,7 +85,7 @@ impl Trunking {
             dial_prefix: t.dial_prefix.clone(),
             local: t.local,
         });
-        let trunks = Trunks::new(profiles.collect(), own, now.mono, random.fork());
+        let peers = Trunks::new(profiles.collect(), own, now.mono, random.fork());
         let mut guards = HashMap::new();
         for t in config.trunks.iter().filter(|t| t.authenticate == Authenticate::Digest) {
             let account =
@@ -83,11 +99,61 @@ impl Trunking {
             let guard = Guard::new(config.sip.realm.clone(), accounts, random.fork()).of_a_trunk();
             guards.insert(t.name.clone(), (t.username.clone().unwrap_or_default(), guard));
         }
-        Trunking { trunks, asked: HashMap::new(), guards, said: Vec::new() }
+        Trunking {
+            peers,
+            kept: kept(config),
+            shed: Shed::default(),
+            asked: HashMap::new(),
+            guards,
+            said: Vec::new(),
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
-        self.trunks.poll_timeout()
+        self.peers.poll_timeout()
+    }
+
+    /// Whether one more new call of a trunk is read at all.
+    pub(super) fn is_readable(&mut self, trunk: &TrunkId, now: Mono) -> bool {
+        self.kept.get_mut(trunk).is_none_or(|kept| kept.capacity.is_readable(now))
+    }
+
+    /// What admission asks of a peer that is a trunk.
+    pub(super) fn share_of(&mut self, peer: &PeerId) -> Option<TrunkShare<'_>> {
+        let PeerId::Trunk(trunk) = peer else { return None };
+        let asks_password = self.asks_password(trunk);
+        self.kept.get_mut(trunk).map(|kept| TrunkShare { capacity: &mut kept.capacity, asks_password })
+    }
+
+    /// A call of a trunk was answered, and is half open.
+    pub(super) fn answered(&mut self, trunk: &TrunkId) {
+        if let Some(kept) = self.kept.get_mut(trunk) {
+            kept.capacity.answered();
+        }
+    }
+
+    /// A call of a trunk is half open no longer.
+    pub(super) fn acknowledged(&mut self, trunk: &TrunkId) {
+        if let Some(kept) = self.kept.get_mut(trunk) {
+            kept.capacity.acknowledged();
+        }
+    }
+
+    /// Whether a channel of a trunk is free.
+    pub(super) fn has_channel(&self, trunk: &TrunkId) -> bool {
+        self.kept.get(trunk).is_some_and(|kept| kept.capacity.has_channel())
+    }
+
+    /// One more call of a trunk refused.
+    pub(super) fn count_refusal(&mut self, trunk: &TrunkId, reason: RefusalReason) {
+        if let Some(kept) = self.kept.get_mut(trunk) {
+            kept.count_refusal(reason);
+        }
+    }
+
+    /// Channels of all trunks in use.
+    pub(super) fn in_use(&self) -> u32 {
+        self.kept.values().map(|kept| kept.capacity.in_use()).sum()
     }
 
     /// Whether calls of this trunk must prove themselves by password.
@@ -113,7 +179,7 @@ impl Gateway {
     pub(super) fn trunks_due(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.trunking.poll_timeout().is_some_and(|(at, _)| at <= now.mono) {
             let mut said = std::mem::take(&mut self.trunking.said);
-            self.trunking.trunks.handle_timeout(now, &mut said);
+            self.trunking.peers.handle_timeout(now, &mut said);
             self.trunks_said(now, said, out);
         }
     }
@@ -155,23 +221,23 @@ impl Gateway {
 
     /// A call of ours that goes out by `leg` failed with 503, by silence or by its path: the next goes elsewhere.
     pub(super) fn trunk_call_failed(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
-        let Some(Outward { trunk, hop: Some(hop) }) = self.outward.get(&leg) else { return };
+        let Some((trunk, hop)) = self.routes.hop_of(leg) else { return };
         let mut said = std::mem::take(&mut self.trunking.said);
-        self.trunking.trunks.failed(now, trunk, *hop, &mut said);
+        self.trunking.peers.failed(now, trunk, hop, &mut said);
         self.trunks_said(now, said, out);
     }
 
     /// A call of ours that goes out by `leg` was answered, whatever the answer.
     pub(super) fn trunk_call_answered(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
-        let Some(Outward { trunk, hop: Some(hop) }) = self.outward.get(&leg) else { return };
+        let Some((trunk, hop)) = self.routes.hop_of(leg) else { return };
         let mut said = std::mem::take(&mut self.trunking.said);
-        self.trunking.trunks.answered(now, trunk, *hop, &mut said);
+        self.trunking.peers.answered(now, trunk, hop, &mut said);
         self.trunks_said(now, said, out);
     }
 
     fn trunks_hear(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         let mut said = std::mem::take(&mut self.trunking.said);
-        self.trunking.trunks.handle(now, input, &mut said);
+        self.trunking.peers.handle(now, input, &mut said);
         self.trunks_said(now, said, out);
     }
 
@@ -180,7 +246,7 @@ impl Gateway {
             match output {
                 trunk::Output::Ask(query) => out.push(Output::Locate(query)),
                 trunk::Output::Request { asked, flow, request } => {
-                    let tx = self.endpoint.request(now, flow, request, &mut self.wire);
+                    let tx = self.signalling.request(now, flow, request);
                     self.trunking.asked.insert(tx, asked);
                 }
                 trunk::Output::Changed { trunk, reachable, reason } => {
@@ -199,7 +265,7 @@ impl Gateway {
         reason: TrunkReason,
         out: &mut Vec<Output>,
     ) {
-        let Some(kept) = self.trunks.get(trunk) else { return };
+        let Some(kept) = self.trunking.kept.get(trunk) else { return };
         let channels_in_use = kept.capacity.in_use();
         let changed = What::TrunkStateChanged {
             trunk: trunk.clone(),
@@ -217,18 +283,18 @@ impl Gateway {
 
     /// A call takes one of a trunk's channels.
     pub(super) fn take_channel(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
-        let changed = self.trunks.get_mut(trunk).and_then(|kept| kept.capacity.take_channel());
+        let changed = self.trunking.kept.get_mut(trunk).and_then(|kept| kept.capacity.take_channel());
         self.use_changed(now, trunk, changed, out);
     }
 
     /// A call gives its channel back.
     pub(super) fn free_channel(&mut self, now: Now, trunk: &TrunkId, out: &mut Vec<Output>) {
-        let changed = self.trunks.get_mut(trunk).and_then(|kept| kept.capacity.free_channel());
+        let changed = self.trunking.kept.get_mut(trunk).and_then(|kept| kept.capacity.free_channel());
         self.use_changed(now, trunk, changed, out);
     }
 
     fn use_changed(&mut self, now: Now, trunk: &TrunkId, to: Option<Use>, out: &mut Vec<Output>) {
-        let (Some(to), Some(kept)) = (to, self.trunks.get(trunk)) else { return };
+        let (Some(to), Some(kept)) = (to, self.trunking.kept.get(trunk)) else { return };
         let (trunk, used, all) = (trunk.clone(), kept.capacity.in_use(), kept.capacity.channels());
         match to {
             Use::Crowded => self.raise(now, &Alarm::ChannelUse { trunk, used, all }, out),
@@ -249,7 +315,7 @@ impl Gateway {
         // At a trunk's address the trunk is challenged: it has one name, and the failures of others at its address are
         // not its own.
         let (source, named) = (flow.remote.ip(), username.as_bytes());
-        let names_it = &|uri: &[u8]| self.names.are_named_by(flow, uri, invite.uri());
+        let names_it = &|uri: &[u8]| self.access.names.are_named_by(flow, uri, invite.uri());
         let claim = Claim { source, names_it, method: b"INVITE", named, known: true };
         let (cause, verdict) = match guard.judge(now.mono, claim, invite.headers("Authorization")).proof {
             Proof::Seat(_) => return true,
@@ -258,10 +324,10 @@ impl Gateway {
             Proof::Malformed(_) => (Cause::Challenge, Some((now.mono, 400, Vec::new()))),
             Proof::Silence => (Cause::Silence, None),
         };
-        self.tallies.refusals.count(PeerClass::Trunk, cause);
+        self.access.refusals.count(PeerClass::Trunk, cause);
         match verdict {
             Some((due, status, asked)) => self.ask_trunk(now, tx, invite, (due, status, asked)),
-            None => self.endpoint.forget(tx),
+            None => self.signalling.forget(tx),
         }
         false
     }
@@ -273,27 +339,26 @@ impl Gateway {
         invite: &Message,
         (due, status, asked): (Mono, u16, Vec<Challenge>),
     ) {
-        let answer = Outgoing::response(invite, status, Some(&self.random.token()));
+        let answer = Outgoing::response(invite, status, Some(&self.context.random.token()));
         let answer = asked.into_iter().fold(answer, |a, c| a.with("WWW-Authenticate", c.render()));
-        if due <= now.mono {
-            self.endpoint.respond(now, tx, answer, &mut self.wire);
-            // Whoever has shown nothing yet has no room here: a copy is asked anew.
-            self.endpoint.forget(tx);
-        } else if self.held.hold(due, tx, answer).is_err() {
-            self.endpoint.forget(tx);
+        if due > now.mono {
+            return self.signalling.respond_late(due, tx, answer);
         }
+        self.signalling.respond(now, tx, answer);
+        // A source that has proved nothing yet has no room here: a copy is challenged anew.
+        self.signalling.forget(tx);
     }
 
     /// What is used of every trunk, by name.
     pub(super) fn trunk_counts(&self) -> Vec<TrunkCounts> {
         let mut counts: Vec<TrunkCounts> =
-            self.trunks.iter().map(|(name, kept)| self.counts_of(name, kept)).collect();
+            self.trunking.kept.iter().map(|(name, kept)| self.counts_of(name, kept)).collect();
         counts.sort_by(|a, b| a.name.cmp(&b.name));
         counts
     }
 
     fn counts_of(&self, name: &TrunkId, kept: &Trunk) -> TrunkCounts {
-        let standing = self.trunking.trunks.standing(name);
+        let standing = self.trunking.peers.standing(name);
         TrunkCounts {
             name: name.clone(),
             channels: kept.capacity.channels(),
@@ -306,11 +371,25 @@ impl Gateway {
 }
 
 impl Trunk {
-    /// One more call refused.
-    pub(super) fn count_refusal(&mut self, reason: RefusalReason) {
+    fn count_refusal(&mut self, reason: RefusalReason) {
         match self.refused.iter_mut().find(|(r, _)| *r == reason) {
             Some((_, n)) => *n += 1,
             None => self.refused.push((reason, 1)),
         }
     }
+}
+
+fn kept(config: &Config) -> HashMap<TrunkId, Trunk> {
+    let trunks = config.trunks.iter().map(|t| {
+        let identity = TrunkIdentity {
+            trusted: t.trusted,
+            country: t.country.clone(),
+            area: t.area.clone(),
+            strip: t.strip.clone(),
+            headers: t.headers.clone(),
+        };
+        let capacity = Capacity::new(t.channels, t.calls_per_second);
+        (t.name.clone(), Trunk { identity, capacity, refused: Vec::new() })
+    });
+    trunks.collect()
 }
