@@ -14,9 +14,13 @@ pub(super) const KEYS: &[&str] = &[
     "connections",
     "connections_per_source",
     "message_time",
-    "stranger_silence",
+    "unknown_source_silence",
+    SILENCE_BEFORE,
     "slow_after",
 ];
+
+/// The name of `unknown_source_silence` until this release.
+const SILENCE_BEFORE: &str = "stranger_silence";
 
 /// What holds for all calls together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +35,12 @@ pub struct Limits {
     pub drain: Duration,
     /// Streams of SIP at one time, all transports together.
     pub connections: u32,
-    /// Of those, from one address where nobody is known.
+    /// Of those, from one address, of unknown sources.
     pub connections_per_source: u32,
     /// What a peer has for a whole message from its first byte on, and for its TLS and WebSocket handshakes.
     pub message_time: Duration,
-    /// How long a stream on which nobody is known stays open without a message.
-    pub stranger_silence: Duration,
+    /// How long a stream of an unknown source stays open without a message.
+    pub unknown_source_silence: Duration,
     /// Calls of one number in ten minutes after which it is slowed for an hour; 0 for never.
     pub slow_after: u32,
 }
@@ -50,7 +54,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Li
         connections: 4_096,
         connections_per_source: 64,
         message_time: Duration::from_secs(10),
-        stranger_silence: Duration::from_secs(20),
+        unknown_source_silence: Duration::from_secs(20),
         slow_after: 0,
     };
     let Some(t) = table else {
@@ -67,6 +71,7 @@ pub(super) fn read(table: Option<&Table<'_>>, problems: &mut Problems<'_>) -> Li
     limits.slow_after = t.number("slow_after", 0..=10_000, limits.slow_after, problems);
     let patience = Duration::from_millis(100)..=Duration::from_secs(60);
     limits.message_time = t.duration("message_time", patience.clone(), limits.message_time, problems);
-    limits.stranger_silence = t.duration("stranger_silence", patience, limits.stranger_silence, problems);
+    let silence = t.renamed("unknown_source_silence", SILENCE_BEFORE, problems);
+    limits.unknown_source_silence = t.duration(silence, patience, limits.unknown_source_silence, problems);
     limits
 }

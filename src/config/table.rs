@@ -80,6 +80,24 @@ impl<'a> Table<'a> {
         if self.section.is_empty() { key.to_owned() } else { format!("{}.{key}", self.section) }
     }
 
+    /// The key under which a value stands whose key was `old` before. The old one is read for one release, with a
+    /// warning; both together are an error.
+    pub(super) fn renamed(
+        &self,
+        key: &'static str,
+        old: &'static str,
+        problems: &mut Problems<'_>,
+    ) -> &'static str {
+        let Some((_, at)) = self.get(old) else { return key };
+        let what = format!("`{}` is now named `{key}`", self.name(old));
+        if self.get(key).is_some() {
+            problems.add(&at, fault(what, "keep the new one of the two"));
+            return key;
+        }
+        problems.warn(&at, fault(what, format!("write `{key}`: the old name is read until the next release")));
+        old
+    }
+
     /// A text turned into a value by `parse`.
     pub(super) fn text<T>(
         &self,

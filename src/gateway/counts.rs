@@ -68,7 +68,7 @@ pub struct Counts {
     /// Calls ended.
     pub ended_total: u64,
     /// Requests of unknown sources turned away.
-    pub strangers_total: u64,
+    pub unknown_sources_total: u64,
     /// Packets dropped before parsing.
     pub shed_total: u64,
     /// Packets that were no SIP message.
@@ -130,7 +130,7 @@ impl Gateway {
             refused_total: self.journal.tallies.refused,
             connected_total: self.journal.tallies.connected,
             ended_total: self.journal.tallies.ended,
-            strangers_total: self.access.unknown_total,
+            unknown_sources_total: self.access.unknown_total,
             shed_total: self.access.unread,
             malformed_total: sip.malformed,
             stray_total: sip.stray,

@@ -80,7 +80,7 @@ impl Cause {
 }
 
 const CLASSES: [(PeerClass, &str); 3] =
-    [(PeerClass::Trunk, "trunk"), (PeerClass::Seat, "seat"), (PeerClass::Unknown, "stranger")];
+    [(PeerClass::Trunk, "trunk"), (PeerClass::Seat, "seat"), (PeerClass::Unknown, "unknown")];
 
 /// The counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

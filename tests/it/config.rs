@@ -413,6 +413,20 @@ fn the_own_address_of_a_trunk_must_reach_its_targets() {
 }
 
 #[test]
+fn an_old_name_of_a_key_is_read_with_a_warning_that_names_the_new_one() {
+    let with = |keys: &str| SOUND.replace("calls = 2000", &format!("calls = 2000\n{keys}"));
+    let (config, warnings) = Config::examine("old.toml", &with("stranger_silence = \"7s\"")).unwrap();
+    assert_eq!(config.limits.unknown_source_silence, Duration::from_secs(7));
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.what.contains("`limits.stranger_silence` is now named `unknown_source_silence`"), "{warning}");
+    let both = with("stranger_silence = \"7s\"\nunknown_source_silence = \"8s\"");
+    let refused = Config::parse("both.toml", &both).unwrap_err().to_string();
+    assert!(refused.contains("keep the new one of the two"), "{refused}");
+    let wrong = Config::parse("wrong.toml", &with("unknown_source_silence = \"7\"")).unwrap_err().to_string();
+    assert!(wrong.contains("limits.unknown_source_silence"), "{wrong}");
+}
+
+#[test]
 fn what_is_allowed_and_perhaps_not_meant_is_warned_of_with_its_line() {
     let warned = |from: &str, to: &str| {
         assert!(SOUND.contains(from), "{from}");

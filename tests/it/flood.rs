@@ -331,7 +331,7 @@ fn a_flood_of_a_stranger_costs_the_good_caller_nothing() {
         assert!(refused > 0, "within its bucket it is told: {heard:?}");
         assert!(refused < 200 + 40 * seconds() as u32, "beyond it is not even read: {heard:?}");
         assert!(heard.bytes_heard <= heard.bytes_sent * 3);
-        assert!(gateway.figure("stranger_rate") > 0, "{}", gateway.health());
+        assert!(gateway.figure("unknown_rate") > 0, "{}", gateway.health());
         assert!(gateway.stop().success());
         gateway.check_log();
         let written = Written::read(&gateway.store());

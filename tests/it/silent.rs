@@ -30,7 +30,7 @@ const CALLER: &str = "127.0.0.2";
 
 async fn gateway(name: &str, store: &str) -> Gateway {
     let more = format!(
-        "{store}\n[limits]\ndrain = \"1s\"\nmessage_time = \"500ms\"\nstranger_silence = \"800ms\"\n\
+        "{store}\n[limits]\ndrain = \"1s\"\nmessage_time = \"500ms\"\nunknown_source_silence = \"800ms\"\n\
          [[trunk]]\nname = \"pbx\"\nsources = [\"{CALLER}\"]\n[[seat]]\nid = \"1001\""
     );
     Gateway::start(directory(&format!("silent-{name}")), "listen = [\"tcp:127.0.0.1:0\"]", &more).await

@@ -28,7 +28,7 @@ async fn patient_gateway(name: &str, per_source: u32, [message, silence]: [&str;
         directory.join("key.pem")
     );
     let more = format!(
-        "[limits]\ndrain = \"1s\"\nmessage_time = \"{message}\"\nstranger_silence = \"{silence}\"\n\
+        "[limits]\ndrain = \"1s\"\nmessage_time = \"{message}\"\nunknown_source_silence = \"{silence}\"\n\
          connections_per_source = {per_source}\n\
          [[trunk]]\nname = \"pbx\"\nsources = [\"{CALLER}\"]\n[[seat]]\nid = \"1001\""
     );

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-const LIMITS: &str = "[limits]\ndrain = \"1s\"\nstranger_silence = \"500ms\"\n\
+const LIMITS: &str = "[limits]\ndrain = \"1s\"\nunknown_source_silence = \"500ms\"\n\
                       [[trunk]]\nname = \"pbx\"\nsources = [\"tcp:127.0.0.1\"]\n[[seat]]\nid = \"1001\"";
 
 /// Frames of a WebSocket.

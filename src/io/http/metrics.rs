@@ -42,15 +42,20 @@ pub(super) async fn text(told: &Told) -> String {
 
 fn turned_away(out: &mut Exposition, counts: &Counts) {
     let name = "hotline_turned_away_total";
-    out.family(name, "counter", "Requests and packets turned away, by door and reason");
-    for (door, reason, n) in counts.refusals.all() {
-        out.figure(name, &[("door", door), ("reason", reason)], n);
+    out.family(name, "counter", "Requests and packets turned away, by class of peer and reason; the label `door` is there until the next release");
+    for (peer, reason, n) in counts.refusals.all() {
+        out.figure(name, &[("peer", peer), ("door", door(peer)), ("reason", reason)], n);
     }
     let name = "hotline_registration_failures_total";
     out.family(name, "counter", "Registrations of phones that failed, by reason");
     for (reason, n) in counts.registration_failures.all() {
         out.figure(name, &[("reason", reason)], n);
     }
+}
+
+/// The value that the label `door` had until this release.
+pub(super) fn door(peer: &'static str) -> &'static str {
+    if peer == "unknown" { "stranger" } else { peer }
 }
 
 fn queues_and_seats(out: &mut Exposition, counts: &Counts) {

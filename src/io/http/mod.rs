@@ -108,9 +108,13 @@ async fn health(State(told): State<Told>) -> Response {
     }
     let _ = write!(body, ",\n  \"turned_away\": {{");
     let mut separator = "";
-    for (door, reason, n) in counts.refusals.all().filter(|(_, _, n)| *n > 0) {
-        let _ = write!(body, "{separator}\n    \"{door}_{reason}\": {n}");
+    for (peer, reason, n) in counts.refusals.all().filter(|(_, _, n)| *n > 0) {
+        let _ = write!(body, "{separator}\n    \"{peer}_{reason}\": {n}");
         separator = ",";
+        let door = metrics::door(peer);
+        if door != peer {
+            let _ = write!(body, ",\n    \"{door}_{reason}\": {n}");
+        }
     }
     body.push_str("\n  }");
     let _ = write!(body, ",\n  \"trunks\": {}", trunks::json(&counts.trunks));
@@ -183,7 +187,16 @@ fn figures(c: &Counts) -> Vec<Figure> {
             "Until the next release; hotline_calls_connected_total",
         ),
         counter("ended_total", c.ended_total, "Until the next release; hotline_calls_ended_total"),
-        counter("strangers_total", c.strangers_total, "Requests of strangers turned away"),
+        counter(
+            "unknown_sources_total",
+            c.unknown_sources_total,
+            "Requests of unknown sources turned away",
+        ),
+        counter(
+            "strangers_total",
+            c.unknown_sources_total,
+            "Until the next release; hotline_unknown_sources_total",
+        ),
         counter("shed_total", c.shed_total, "Packets dropped before parsing"),
         counter("malformed_total", c.malformed_total, "Packets that were no SIP message"),
         counter("stray_total", c.stray_total, "Responses, ACKs and CANCELs that belonged to nothing"),
@@ -258,6 +271,26 @@ mod tests {
             "name": "trunk_down", "subject": "city", "text": "look \"there\"", "since": "2027-01-15T08:00:00.500Z",
         });
         assert_eq!((page["alarms"].as_array().unwrap().len(), &page["alarms"][1]), (2, &expected));
+    }
+
+    /// The names that figures had until this release stand beside the new ones.
+    #[tokio::test]
+    async fn figures_of_unknown_sources_have_their_old_names_too() {
+        let mut counts = Counts { unknown_sources_total: 7, ..serving() };
+        counts.refusals.count(crate::sip::access::PeerClass::Unknown, crate::gateway::Cause::Rate);
+        let told = scene(counts);
+        let text = metrics::text(&told.told).await;
+        for line in [
+            "hotline_unknown_sources_total 7",
+            "hotline_strangers_total 7",
+            "hotline_turned_away_total{peer=\"unknown\",door=\"stranger\",reason=\"rate\"} 1",
+            "hotline_turned_away_total{peer=\"seat\",door=\"seat\",reason=\"rate\"} 0",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+        let page: serde_json::Value = serde_json::from_str(&body(health(State(told.told)).await).await).unwrap();
+        let turned_away = serde_json::json!({ "unknown_rate": 1, "stranger_rate": 1 });
+        assert_eq!(page["turned_away"], turned_away);
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ pub struct Limits {
     /// sent to it.
     pub message_time: Duration,
     /// Without a message from a stranger.
-    pub stranger_silence: Duration,
+    pub unknown_source_silence: Duration,
 }
 
 impl Limits {
@@ -49,7 +49,7 @@ impl From<&config::Limits> for Limits {
             connections: l.connections as usize,
             per_source: l.connections_per_source as usize,
             message_time: l.message_time,
-            stranger_silence: l.stranger_silence,
+            unknown_source_silence: l.unknown_source_silence,
         }
     }
 }

@@ -240,7 +240,7 @@ impl Connections {
         for open in self.open.values() {
             let tie = tie(&open.flow);
             open.heard.set_known(open.dialled || tie != Tie::Nobody);
-            if open.is_silent(tie, now, limits.stranger_silence) {
+            if open.is_silent(tie, now, limits.unknown_source_silence) {
                 silent.push(open.flow);
             }
         }
@@ -264,11 +264,11 @@ impl Open {
 
     /// Whether it has been silent for too long. A keep-alive shows that a known peer lives; from a stranger it is the
     /// cheapest way to stay. Whether a silent trunk is still there is TCP's to find out.
-    fn is_silent(&self, tie: Tie, now: Instant, stranger_silence: Duration) -> bool {
+    fn is_silent(&self, tie: Tie, now: Instant, unknown_source_silence: Duration) -> bool {
         let (since, most) = match (tie, self.dialled) {
             (Tie::Trunk, _) => return false,
             (Tie::KeepAlive, _) | (Tie::Nobody, true) => (self.heard.sign(), limits::KEEP_ALIVE),
-            (Tie::Nobody, false) => (self.heard.message(), stranger_silence),
+            (Tie::Nobody, false) => (self.heard.message(), unknown_source_silence),
         };
         now.saturating_duration_since(since) > most
     }

@@ -10,7 +10,7 @@ fn connections(inbox: mpsc::Sender<Inbound>) -> Connections {
             connections: 64,
             per_source: 64,
             message_time: Duration::from_secs(5),
-            stranger_silence: Duration::from_secs(20),
+            unknown_source_silence: Duration::from_secs(20),
         },
         tls: Tls::load(&config::Tls::default()).unwrap(),
         origins: Vec::new(),

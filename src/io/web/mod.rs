@@ -2,7 +2,7 @@
 //! metrics, HTTP/2 carries gRPC. What is asked and answered on them is not known here.
 //!
 //! A client that has shown the API token may be silent: HTTP/2 asks it whether it lives. Any other one brings a whole
-//! request within `limits.message_time` of connecting and within `limits.stranger_silence` of the one before.
+//! request within `limits.message_time` of connecting and within `limits.unknown_source_silence` of the one before.
 
 mod counts;
 mod line;
@@ -88,7 +88,7 @@ impl Web {
 
     fn of(protocol: Protocol, (all, per_source): (u32, u32), counts: Counts, config: &Config) -> Arc<Web> {
         let patience =
-            Patience { request: config.limits.message_time, silence: config.limits.stranger_silence };
+            Patience { request: config.limits.message_time, silence: config.limits.unknown_source_silence };
         let places = Arc::new(Places::of(all as usize, per_source as usize));
         Arc::new(Web { protocol, patience, places, counts })
     }
