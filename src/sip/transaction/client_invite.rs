@@ -4,7 +4,7 @@
 //! It builds no messages: the endpoint gives it the bytes of ACK and CANCEL when it asks for them.
 
 use super::client_other::ClientOther;
-use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
+use super::{Durations, Expiry, Output, Reason, Retransmission, Verdict, earlier};
 use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
@@ -17,32 +17,32 @@ pub(crate) struct ClientInvite {
 
 #[derive(Debug)]
 enum State {
-    /// Nothing came back. Its CANCEL must wait for something to.
+    /// No response came. Its CANCEL waits for one (RFC 3261 section 9.1).
     Calling {
         invite: Bytes,
-        again: Option<Repeat>,
-        give_up: Mono,
+        timer_a: Option<Retransmission>,
+        timer_b: Mono,
         cancel_wanted: bool,
     },
     /// It rings.
     Proceeding {
         invite: Bytes,
-        patience: Mono,
+        timer_c: Mono,
     },
     /// It rang, and is being cancelled: a final response may come yet.
     Cancelling {
         invite: Bytes,
         cancel: ClientOther,
-        give_up: Mono,
+        until: Mono,
     },
-    /// It failed, and copies of the failure are acknowledged.
+    /// It failed, and retransmissions of the failure are acknowledged.
     Completed {
         ack: Bytes,
-        until: Mono,
+        timer_d: Mono,
     },
-    /// It was answered; more answers, copies or others, are for the transaction's user.
+    /// It was answered; further 2xx, retransmissions or those of other branches, are for the transaction's user.
     Accepted {
-        until: Mono,
+        timer_m: Mono,
     },
     Ended,
 }
@@ -57,9 +57,9 @@ impl ClientInvite {
         out: &mut Vec<Output>,
     ) -> ClientInvite {
         out.push(Output::Send { flow, bytes: invite.clone() });
-        let again = (!flow.transport.is_reliable()).then(|| Repeat::starting(now.mono, times.t1));
-        let give_up = now.mono + times.t1x64();
-        ClientInvite { flow, state: State::Calling { invite, again, give_up, cancel_wanted: false } }
+        let timer_a = (!flow.transport.is_reliable()).then(|| Retransmission::starting(now.mono, times.t1));
+        let timer_b = now.mono + times.t1x64();
+        ClientInvite { flow, state: State::Calling { invite, timer_a, timer_b, cancel_wanted: false } }
     }
 
     /// A response came. `ack` and `cancel` make their message from the INVITE as it was sent; each is called
@@ -79,7 +79,7 @@ impl ClientInvite {
                 Verdict::Deliver
             }
             (State::Calling { .. } | State::Proceeding { .. } | State::Cancelling { .. }, 200..300) => {
-                self.state = State::Accepted { until: now.mono + times.t1x64() };
+                self.state = State::Accepted { timer_m: now.mono + times.t1x64() };
                 Verdict::Deliver
             }
             (State::Accepted { .. }, 200..300) => Verdict::Deliver,
@@ -108,16 +108,16 @@ impl ClientInvite {
         cancel: impl FnOnce(&Bytes) -> Option<Bytes>,
         out: &mut Vec<Output>,
     ) {
-        let patience = now.mono + times.c;
+        let timer_c = now.mono + times.c;
         self.state = match std::mem::replace(&mut self.state, State::Ended) {
             State::Calling { invite, cancel_wanted, .. } => {
-                self.state = State::Proceeding { invite, patience };
+                self.state = State::Proceeding { invite, timer_c };
                 if cancel_wanted {
                     self.cancel(now, times, cancel, out);
                 }
                 return;
             }
-            State::Proceeding { invite, .. } => State::Proceeding { invite, patience },
+            State::Proceeding { invite, .. } => State::Proceeding { invite, timer_c },
             other => other,
         };
     }
@@ -131,12 +131,12 @@ impl ClientInvite {
         self.state = if self.flow.transport.is_reliable() {
             State::Ended
         } else {
-            State::Completed { ack, until: now.mono + times.d() }
+            State::Completed { ack, timer_d: now.mono + times.d() }
         };
     }
 
-    /// Asks for the call to be given up: at once when it rings, after the first response when none came yet,
-    /// not at all when it is over.
+    /// Cancels the INVITE: at once when it rings, after the first response when none came yet, not at all when it
+    /// is over.
     pub(crate) fn cancel(
         &mut self,
         now: Now,
@@ -145,15 +145,15 @@ impl ClientInvite {
         out: &mut Vec<Output>,
     ) {
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Calling { invite, again, give_up, .. } => {
-                self.state = State::Calling { invite, again, give_up, cancel_wanted: true };
+            State::Calling { invite, timer_a, timer_b, .. } => {
+                self.state = State::Calling { invite, timer_a, timer_b, cancel_wanted: true };
             }
-            State::Proceeding { invite, patience } => match cancel(&invite) {
+            State::Proceeding { invite, timer_c } => match cancel(&invite) {
                 Some(bytes) => {
                     let cancel = ClientOther::start(now, self.flow, bytes, times, out);
-                    self.state = State::Cancelling { invite, cancel, give_up: now.mono + times.t1x64() };
+                    self.state = State::Cancelling { invite, cancel, until: now.mono + times.t1x64() };
                 }
-                None => self.state = State::Proceeding { invite, patience },
+                None => self.state = State::Proceeding { invite, timer_c },
             },
             other => self.state = other,
         }
@@ -168,35 +168,35 @@ impl ClientInvite {
 
     pub(crate) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
         match &self.state {
-            State::Calling { again, give_up, .. } => {
-                earlier(again.map(|again| (again.at, Reason::A)), Some((*give_up, Reason::B)))
+            State::Calling { timer_a, timer_b, .. } => {
+                earlier(timer_a.map(|timer_a| (timer_a.at, Reason::A)), Some((*timer_b, Reason::B)))
             }
-            State::Proceeding { patience, .. } => Some((*patience, Reason::C)),
-            State::Cancelling { cancel, give_up, .. } => {
-                let repeat = cancel.poll_timeout().filter(|(_, reason)| *reason == Reason::E);
-                earlier(repeat, Some((*give_up, Reason::Cancelled)))
+            State::Proceeding { timer_c, .. } => Some((*timer_c, Reason::C)),
+            State::Cancelling { cancel, until, .. } => {
+                let retransmission = cancel.poll_timeout().filter(|(_, reason)| *reason == Reason::E);
+                earlier(retransmission, Some((*until, Reason::Cancelled)))
             }
-            State::Completed { until, .. } => Some((*until, Reason::D)),
-            State::Accepted { until } => Some((*until, Reason::M)),
+            State::Completed { timer_d, .. } => Some((*timer_d, Reason::D)),
+            State::Accepted { timer_m } => Some((*timer_m, Reason::M)),
             State::Ended => None,
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now, times: &Durations, out: &mut Vec<Output>) -> Expiry {
         match &mut self.state {
-            State::Calling { give_up, .. } if *give_up <= now.mono => {
+            State::Calling { timer_b, .. } if *timer_b <= now.mono => {
                 self.state = State::Ended;
                 Expiry::TimedOut
             }
-            State::Calling { invite, again, .. } => {
-                if let Some(repeat) = again.as_mut().filter(|repeat| repeat.at <= now.mono) {
-                    *repeat = repeat.next(now.mono, None);
+            State::Calling { invite, timer_a, .. } => {
+                if let Some(retransmission) = timer_a.as_mut().filter(|retransmission| retransmission.at <= now.mono) {
+                    *retransmission = retransmission.next(now.mono, None);
                     out.push(Output::Send { flow: self.flow, bytes: invite.clone() });
                 }
                 Expiry::Quiet
             }
-            State::Proceeding { patience, .. } if *patience <= now.mono => Expiry::RangTooLong,
-            State::Cancelling { give_up, .. } if *give_up <= now.mono => {
+            State::Proceeding { timer_c, .. } if *timer_c <= now.mono => Expiry::RangTooLong,
+            State::Cancelling { until, .. } if *until <= now.mono => {
                 self.state = State::Ended;
                 Expiry::TimedOut
             }
@@ -204,7 +204,7 @@ impl ClientInvite {
                 cancel.handle_timeout(now, times, out);
                 Expiry::Quiet
             }
-            State::Completed { until, .. } | State::Accepted { until } if *until <= now.mono => {
+            State::Completed { timer_d: due, .. } | State::Accepted { timer_m: due } if *due <= now.mono => {
                 self.state = State::Ended;
                 Expiry::Quiet
             }

@@ -1,6 +1,6 @@
 //! The client transaction of every request but INVITE and ACK (RFC 3261 section 17.1.2), timers E, F and K.
 
-use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
+use super::{Durations, Expiry, Output, Reason, Retransmission, Verdict, earlier};
 use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
@@ -13,16 +13,16 @@ pub(crate) struct ClientOther {
 
 #[derive(Debug)]
 enum State {
-    /// Trying and Proceeding of the RFC: they differ only in how often the request is repeated.
+    /// Trying and Proceeding of the RFC: they differ only in how often the request is retransmitted.
     Waiting {
         request: Bytes,
-        again: Option<Repeat>,
-        give_up: Mono,
+        timer_e: Option<Retransmission>,
+        timer_f: Mono,
         proceeding: Proceeding,
     },
-    /// Copies of the final response are absorbed.
+    /// Retransmissions of the final response are absorbed.
     Completed {
-        until: Mono,
+        timer_k: Mono,
     },
     Ended,
 }
@@ -44,11 +44,11 @@ impl ClientOther {
         out: &mut Vec<Output>,
     ) -> ClientOther {
         out.push(Output::Send { flow, bytes: request.clone() });
-        let again = (!flow.transport.is_reliable()).then(|| Repeat::starting(now.mono, times.t1));
-        let give_up = now.mono + times.t1x64();
+        let timer_e = (!flow.transport.is_reliable()).then(|| Retransmission::starting(now.mono, times.t1));
+        let timer_f = now.mono + times.t1x64();
         ClientOther {
             flow,
-            state: State::Waiting { request, again, give_up, proceeding: Proceeding::NotYet },
+            state: State::Waiting { request, timer_e, timer_f, proceeding: Proceeding::NotYet },
         }
     }
 
@@ -56,42 +56,42 @@ impl ClientOther {
     pub(crate) fn response(&mut self, now: Now, status: Status, times: &Durations) -> Verdict {
         let State::Waiting { proceeding, .. } = &mut self.state else { return Verdict::Absorbed };
         if status.is_provisional() {
-            // The repetition already due keeps its time; those after it come every T2.
+            // The retransmission already due keeps its time; those after it come every T2.
             *proceeding = Proceeding::Yes;
         } else if self.flow.transport.is_reliable() {
             self.state = State::Ended;
         } else {
-            self.state = State::Completed { until: now.mono + times.t4 };
+            self.state = State::Completed { timer_k: now.mono + times.t4 };
         }
         Verdict::Deliver
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
         match &self.state {
-            State::Waiting { again, give_up, .. } => {
-                earlier(again.map(|again| (again.at, Reason::E)), Some((*give_up, Reason::F)))
+            State::Waiting { timer_e, timer_f, .. } => {
+                earlier(timer_e.map(|timer_e| (timer_e.at, Reason::E)), Some((*timer_f, Reason::F)))
             }
-            State::Completed { until } => Some((*until, Reason::K)),
+            State::Completed { timer_k } => Some((*timer_k, Reason::K)),
             State::Ended => None,
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Now, times: &Durations, out: &mut Vec<Output>) -> Expiry {
         match &mut self.state {
-            State::Waiting { give_up, .. } if *give_up <= now.mono => {
+            State::Waiting { timer_f, .. } if *timer_f <= now.mono => {
                 self.state = State::Ended;
                 return Expiry::TimedOut;
             }
-            State::Waiting { request, again, proceeding, .. } => {
-                if let Some(repeat) = again.as_mut().filter(|repeat| repeat.at <= now.mono) {
-                    *repeat = match proceeding {
-                        Proceeding::NotYet => repeat.next(now.mono, Some(times.t2)),
-                        Proceeding::Yes => repeat.every(now.mono, times.t2),
+            State::Waiting { request, timer_e, proceeding, .. } => {
+                if let Some(retransmission) = timer_e.as_mut().filter(|retransmission| retransmission.at <= now.mono) {
+                    *retransmission = match proceeding {
+                        Proceeding::NotYet => retransmission.next(now.mono, Some(times.t2)),
+                        Proceeding::Yes => retransmission.every(now.mono, times.t2),
                     };
                     out.push(Output::Send { flow: self.flow, bytes: request.clone() });
                 }
             }
-            State::Completed { until } if *until <= now.mono => self.state = State::Ended,
+            State::Completed { timer_k } if *timer_k <= now.mono => self.state = State::Ended,
             _ => {}
         }
         Expiry::Quiet

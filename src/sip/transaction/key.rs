@@ -31,8 +31,8 @@ pub(crate) fn transaction(request: &Message, method: &Method, key: &mut Vec<u8>)
     key.extend_from_slice(method.as_str().as_bytes());
 }
 
-/// Writes what a request keeps whatever path it takes: Call-ID, From tag, CSeq number and method. A copy that
-/// came by another path has it in common with the first (merged requests), the ACK of a 2xx with its INVITE.
+/// Writes what a request keeps whatever path it takes: Call-ID, From tag, CSeq number and method. A request that
+/// came by another path too has it in common with the first (merged requests), the ACK of a 2xx with its INVITE.
 pub(crate) fn origin(request: &Message, method: &Method, key: &mut Vec<u8>) {
     key.clear();
     write_origin(request, key);

@@ -1,5 +1,5 @@
-//! The four transaction machines of RFC 3261 section 17, with the Accepted states of RFC 6026 and the silence
-//! of RFC 4320.
+//! The four transaction machines of RFC 3261 section 17, with the Accepted states of RFC 6026 and what
+//! RFC 4320 leaves unanswered.
 //!
 //! Pure: they know statuses, bytes and deadlines. What a message looks like is the endpoint's matter, and
 //! which machine a message belongs to is [`key`]'s.
@@ -40,7 +40,7 @@ pub enum Output {
 /// What a machine found in what it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A repetition, or nothing the transaction's user must see.
+    /// A retransmission, or nothing the transaction's user must see.
     Absorbed,
     /// The transaction's user must see it.
     Deliver,
@@ -51,7 +51,7 @@ pub(crate) enum Verdict {
 pub(crate) enum Expiry {
     /// The machine goes on, or ended as it should.
     Quiet,
-    /// A client transaction had no answer in time: timer B, F, or the end of a cancelled INVITE.
+    /// A client transaction had no response in time: timer B, F, or the end of a cancelled INVITE.
     TimedOut,
     /// Timer C: an INVITE rang too long and is to be cancelled.
     RangTooLong,
@@ -65,29 +65,29 @@ pub(crate) enum Expiry {
 
 /// A message that is sent again until something happens, the time between doubling up to `cap`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Repeat {
+pub(crate) struct Retransmission {
     pub at: Mono,
     interval: Duration,
 }
 
-impl Repeat {
+impl Retransmission {
     /// First after `t1`.
-    pub(crate) fn starting(now: Mono, t1: Duration) -> Repeat {
-        Repeat { at: now + t1, interval: t1 }
+    pub(crate) fn starting(now: Mono, t1: Duration) -> Retransmission {
+        Retransmission { at: now + t1, interval: t1 }
     }
 
     /// The next one, counted from the deadline that came, so that lateness does not add up. After a long
     /// stall the missed ones are not made up for.
-    pub(crate) fn next(self, now: Mono, cap: Option<Duration>) -> Repeat {
+    pub(crate) fn next(self, now: Mono, cap: Option<Duration>) -> Retransmission {
         let doubled = self.interval.saturating_mul(2);
         let interval = cap.map_or(doubled, |cap| doubled.min(cap));
         let at = self.at + interval;
-        Repeat { at: if at > now { at } else { now + interval }, interval }
+        Retransmission { at: if at > now { at } else { now + interval }, interval }
     }
 
     /// Every `interval` from here on: timer E in Proceeding.
-    pub(crate) fn every(self, now: Mono, interval: Duration) -> Repeat {
-        Repeat { at: now + interval, interval }
+    pub(crate) fn every(self, now: Mono, interval: Duration) -> Retransmission {
+        Retransmission { at: now + interval, interval }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The INVITE server transaction (RFC 3261 section 17.2.1, RFC 6026 section 7.1), timers G, H, I and L, and
-//! the repetition of a 2xx until its ACK comes (RFC 3261 section 13.3.1.4), which the RFC leaves to the core.
+//! the retransmission of a 2xx until its ACK comes (RFC 3261 section 13.3.1.4), which the RFC leaves to the core.
 
-use super::{Durations, Expiry, Output, Reason, Repeat, Verdict, earlier};
+use super::{Durations, Expiry, Output, Reason, Retransmission, Verdict, earlier};
 use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
@@ -14,25 +14,25 @@ pub(crate) struct ServerInvite {
 
 #[derive(Debug)]
 enum State {
-    /// No final response yet; copies of the INVITE get the last provisional one again.
+    /// No final response yet; retransmissions of the INVITE get the last provisional one again.
     Proceeding {
         provisional: Option<Bytes>,
         cancelled: Cancelled,
     },
-    /// Refused: the response is repeated until its ACK comes (timers G and H).
+    /// Refused: the response is retransmitted until its ACK comes (timers G and H).
     Completed {
         response: Bytes,
-        again: Option<Repeat>,
-        until: Mono,
+        timer_g: Option<Retransmission>,
+        timer_h: Mono,
     },
     /// The refusal was acknowledged.
     Confirmed {
-        until: Mono,
+        timer_i: Mono,
     },
-    /// Answered. The 2xx is repeated until its ACK comes; copies of the INVITE are absorbed all the while.
+    /// Answered. The 2xx is retransmitted until its ACK comes; retransmissions of the INVITE are absorbed meanwhile.
     Accepted {
-        unacknowledged: Option<(Bytes, Repeat)>,
-        until: Mono,
+        unacknowledged: Option<(Bytes, Retransmission)>,
+        timer_l: Mono,
     },
     Ended,
 }
@@ -51,7 +51,7 @@ pub(crate) enum Acknowledged {
     Failure,
     /// It is the first for the 2xx.
     Answer,
-    /// A copy, or one that acknowledges nothing.
+    /// A retransmission, or one that acknowledges nothing.
     Nothing,
 }
 
@@ -61,14 +61,14 @@ impl ServerInvite {
         ServerInvite { flow, state: State::Proceeding { provisional: None, cancelled: Cancelled::No } }
     }
 
-    /// A copy of the INVITE came.
+    /// A retransmission of the INVITE came.
     pub(crate) fn request(&mut self, out: &mut Vec<Output>) -> Verdict {
-        let again = match &self.state {
+        let answer = match &self.state {
             State::Proceeding { provisional, .. } => provisional.as_ref(),
             State::Completed { response, .. } => Some(response),
             State::Accepted { .. } | State::Confirmed { .. } | State::Ended => None,
         };
-        if let Some(bytes) = again {
+        if let Some(bytes) = answer {
             out.push(Output::Send { flow: self.flow, bytes: bytes.clone() });
         }
         Verdict::Absorbed
@@ -86,14 +86,14 @@ impl ServerInvite {
         let State::Proceeding { provisional, .. } = &mut self.state else { return false };
         let bytes = encode();
         out.push(Output::Send { flow: self.flow, bytes: bytes.clone() });
-        let until = now.mono + times.t1x64();
-        let repeat = Repeat::starting(now.mono, times.t1);
+        let t1x64 = now.mono + times.t1x64();
+        let retransmission = Retransmission::starting(now.mono, times.t1);
         match status.code() {
             ..200 => *provisional = Some(bytes),
-            200..300 => self.state = State::Accepted { unacknowledged: Some((bytes, repeat)), until },
+            200..300 => self.state = State::Accepted { unacknowledged: Some((bytes, retransmission)), timer_l: t1x64 },
             300.. => {
-                let again = (!self.flow.transport.is_reliable()).then_some(repeat);
-                self.state = State::Completed { response: bytes, again, until };
+                let timer_g = (!self.flow.transport.is_reliable()).then_some(retransmission);
+                self.state = State::Completed { response: bytes, timer_g, timer_h: t1x64 };
             }
         }
         true
@@ -106,7 +106,7 @@ impl ServerInvite {
                 self.state = if self.flow.transport.is_reliable() {
                     State::Ended
                 } else {
-                    State::Confirmed { until: now.mono + times.t4 }
+                    State::Confirmed { timer_i: now.mono + times.t4 }
                 };
                 Acknowledged::Failure
             }
@@ -131,13 +131,13 @@ impl ServerInvite {
 
     pub(crate) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
         match &self.state {
-            State::Completed { again, until, .. } => {
-                earlier(again.map(|again| (again.at, Reason::G)), Some((*until, Reason::H)))
+            State::Completed { timer_g, timer_h, .. } => {
+                earlier(timer_g.map(|timer_g| (timer_g.at, Reason::G)), Some((*timer_h, Reason::H)))
             }
-            State::Confirmed { until } => Some((*until, Reason::I)),
-            State::Accepted { unacknowledged, until } => {
-                let repeat = unacknowledged.as_ref().map(|(_, repeat)| (repeat.at, Reason::RepeatAnswer));
-                earlier(repeat, Some((*until, Reason::L)))
+            State::Confirmed { timer_i } => Some((*timer_i, Reason::I)),
+            State::Accepted { unacknowledged, timer_l } => {
+                let retransmission = unacknowledged.as_ref().map(|(_, retransmission)| (retransmission.at, Reason::Retransmit2xx));
+                earlier(retransmission, Some((*timer_l, Reason::L)))
             }
             State::Proceeding { .. } | State::Ended => None,
         }
@@ -145,26 +145,26 @@ impl ServerInvite {
 
     pub(crate) fn handle_timeout(&mut self, now: Now, times: &Durations, out: &mut Vec<Output>) -> Expiry {
         match &mut self.state {
-            State::Completed { until, .. } if *until <= now.mono => {
+            State::Completed { timer_h, .. } if *timer_h <= now.mono => {
                 self.state = State::Ended;
                 Expiry::UnacknowledgedFailure
             }
-            State::Completed { response, again: Some(repeat), .. } if repeat.at <= now.mono => {
-                *repeat = repeat.next(now.mono, Some(times.t2));
+            State::Completed { response, timer_g: Some(retransmission), .. } if retransmission.at <= now.mono => {
+                *retransmission = retransmission.next(now.mono, Some(times.t2));
                 out.push(Output::Send { flow: self.flow, bytes: response.clone() });
                 Expiry::Quiet
             }
-            State::Accepted { unacknowledged, until } if *until <= now.mono => {
+            State::Accepted { unacknowledged, timer_l } if *timer_l <= now.mono => {
                 let expiry = if unacknowledged.is_some() { Expiry::Unacknowledged } else { Expiry::Quiet };
                 self.state = State::Ended;
                 expiry
             }
-            State::Accepted { unacknowledged: Some((response, repeat)), .. } if repeat.at <= now.mono => {
-                *repeat = repeat.next(now.mono, Some(times.t2));
+            State::Accepted { unacknowledged: Some((response, retransmission)), .. } if retransmission.at <= now.mono => {
+                *retransmission = retransmission.next(now.mono, Some(times.t2));
                 out.push(Output::Send { flow: self.flow, bytes: response.clone() });
                 Expiry::Quiet
             }
-            State::Confirmed { until } if *until <= now.mono => {
+            State::Confirmed { timer_i } if *timer_i <= now.mono => {
                 self.state = State::Ended;
                 Expiry::Quiet
             }

@@ -1,6 +1,6 @@
 //! The server transaction of every request but INVITE and ACK (RFC 3261 section 17.2.2), timer J, and what
 //! RFC 4320 makes of it: no early provisional response, a 100 when the client has begun to wait long, and never
-//! a 408, which would arrive when nobody waits any more.
+//! a 408, which would arrive after the client has given up.
 
 use super::{Durations, Expiry, Output, Reason, Verdict, earlier};
 use crate::sip::{Flow, Message, Status};
@@ -20,12 +20,12 @@ enum State {
         request: Message,
         trying: Option<Mono>,
         sent: Option<Bytes>,
-        give_up: Mono,
+        unanswered: Mono,
     },
-    /// Answered: copies of the request get the same answer again.
+    /// Answered: retransmissions of the request get the same answer.
     Completed {
         response: Bytes,
-        until: Mono,
+        timer_j: Mono,
     },
     Ended,
 }
@@ -34,11 +34,11 @@ impl ServerOther {
     /// `flow` is where responses go.
     pub(crate) fn start(now: Now, flow: Flow, request: Message, times: &Durations) -> ServerOther {
         let trying = Some(now.mono + times.e_reaches_t2());
-        let give_up = now.mono + times.t1x64();
-        ServerOther { flow, state: State::Waiting { request, trying, sent: None, give_up } }
+        let unanswered = now.mono + times.t1x64();
+        ServerOther { flow, state: State::Waiting { request, trying, sent: None, unanswered } }
     }
 
-    /// A machine that was answered at its birth: the 200 or 481 to a CANCEL.
+    /// A transaction that begins with its answer: the 200 or 481 to a CANCEL.
     pub(crate) fn answered(
         now: Now,
         flow: Flow,
@@ -51,21 +51,21 @@ impl ServerOther {
         machine
     }
 
-    /// A copy of the request came.
+    /// A retransmission of the request came.
     pub(crate) fn request(&mut self, out: &mut Vec<Output>) -> Verdict {
-        let again = match &self.state {
+        let answer = match &self.state {
             State::Waiting { sent, .. } => sent.as_ref(),
             State::Completed { response, .. } => Some(response),
             State::Ended => None,
         };
-        if let Some(bytes) = again {
+        if let Some(bytes) = answer {
             out.push(Output::Send { flow: self.flow, bytes: bytes.clone() });
         }
         Verdict::Absorbed
     }
 
     /// The transaction's user answers. Only the first final response is sent. A provisional one is sent when
-    /// it is a 100 and its time has come (RFC 4320 section 4.1); a 408 ends the transaction without a word.
+    /// it is a 100 and its time has come (RFC 4320 section 4.1); a 408 ends the transaction without a response.
     pub(crate) fn respond(
         &mut self,
         now: Now,
@@ -92,16 +92,16 @@ impl ServerOther {
         self.state = if self.flow.transport.is_reliable() {
             State::Ended
         } else {
-            State::Completed { response, until: now.mono + times.t1x64() }
+            State::Completed { response, timer_j: now.mono + times.t1x64() }
         };
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<(Mono, Reason)> {
         match &self.state {
-            State::Waiting { trying, give_up, .. } => {
-                earlier(trying.map(|at| (at, Reason::OwesTrying)), Some((*give_up, Reason::Unanswered)))
+            State::Waiting { trying, unanswered, .. } => {
+                earlier(trying.map(|at| (at, Reason::OwesTrying)), Some((*unanswered, Reason::Unanswered)))
             }
-            State::Completed { until, .. } => Some((*until, Reason::J)),
+            State::Completed { timer_j, .. } => Some((*timer_j, Reason::J)),
             State::Ended => None,
         }
     }
@@ -109,9 +109,9 @@ impl ServerOther {
     /// After [`Expiry::OwesTrying`] the endpoint responds with a 100.
     pub(crate) fn handle_timeout(&mut self, now: Now) -> Expiry {
         match &mut self.state {
-            State::Waiting { give_up, .. } if *give_up <= now.mono => self.state = State::Ended,
+            State::Waiting { unanswered, .. } if *unanswered <= now.mono => self.state = State::Ended,
             State::Waiting { trying: Some(at), .. } if *at <= now.mono => return Expiry::OwesTrying,
-            State::Completed { until, .. } if *until <= now.mono => self.state = State::Ended,
+            State::Completed { timer_j, .. } if *timer_j <= now.mono => self.state = State::Ended,
             _ => {}
         }
         Expiry::Quiet

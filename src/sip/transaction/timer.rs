@@ -7,12 +7,12 @@ use crate::time::Duration;
 pub struct Durations {
     /// The estimate of a round trip. Default 500 ms.
     pub t1: Duration,
-    /// The longest time between two repetitions. Default 4 s.
+    /// The longest time between two retransmissions. Default 4 s.
     pub t2: Duration,
     /// The longest a message may wander in the network. Default 5 s.
     pub t4: Duration,
-    /// Timer C: how long an INVITE may ring without a new provisional response before the endpoint cancels it
-    /// by itself (RFC 3261 section 16.6 asks for more than 3 minutes). Default 181 s.
+    /// Timer C: how long an INVITE may ring without a new provisional response before the endpoint
+    /// cancels it (RFC 3261 section 16.6 asks for more than 3 minutes). Default 181 s.
     pub c: Duration,
 }
 
@@ -28,7 +28,7 @@ impl Default for Durations {
 }
 
 impl Durations {
-    /// 64*T1: timers B, F, H, J, L, M, and the patience of a 2xx.
+    /// 64*T1: timers B, F, H, J, L, M, and the wait for the ACK of a 2xx.
     pub(crate) fn t1x64(&self) -> Duration {
         self.t1.saturating_mul(64)
     }
@@ -63,7 +63,7 @@ pub enum Reason {
     B,
     /// INVITE client: rings too long.
     C,
-    /// INVITE client: stay to acknowledge copies of a failure.
+    /// INVITE client: stay to acknowledge retransmissions of a failure.
     D,
     /// Other client, UDP: send the request again.
     E,
@@ -73,20 +73,20 @@ pub enum Reason {
     G,
     /// INVITE server: the failure was never acknowledged.
     H,
-    /// INVITE server: stay to absorb copies of the ACK.
+    /// INVITE server: stay to absorb retransmissions of the ACK.
     I,
-    /// Other server: stay to answer copies of the request.
+    /// Other server: stay to answer retransmissions of the request.
     J,
-    /// Other client: stay to absorb copies of the response.
+    /// Other client: stay to absorb retransmissions of the response.
     K,
-    /// INVITE server: stay after a 2xx to absorb copies of the INVITE (RFC 6026). If the ACK has not come by
+    /// INVITE server: stay after a 2xx to absorb retransmissions of the INVITE (RFC 6026). If the ACK has not come by
     /// then, it will not.
     L,
-    /// INVITE client: stay after a 2xx for its copies and for those of other branches (RFC 6026).
+    /// INVITE client: stay after a 2xx for its retransmissions and for those of other branches (RFC 6026).
     M,
     /// INVITE server: send the 2xx again until its ACK comes (RFC 3261 section 13.3.1.4).
-    RepeatAnswer,
-    /// Other server: tell the client by a 100 to stop repeating (RFC 4320 section 4.1).
+    Retransmit2xx,
+    /// Other server: tell the client by a 100 to stop retransmitting (RFC 4320 section 4.1).
     OwesTrying,
     /// Other server: no answer was given while the client waited; silence from here on (RFC 4320 section 4.2).
     Unanswered,

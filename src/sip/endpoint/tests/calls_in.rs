@@ -118,7 +118,7 @@ fn an_ack_that_is_lost_leaves_the_200_repeated_for_32_seconds_and_then_unacknowl
     s.sent();
     let seen = s.waits(32_000);
     assert_eq!(seen.sent.len(), 10);
-    assert_eq!(seen.reasons[..10], [Reason::RepeatAnswer; 10]);
+    assert_eq!(seen.reasons[..10], [Reason::Retransmit2xx; 10]);
     let [(32_000, TransactionEvent::Unacknowledged { tx })] = seen.happened[..] else {
         panic!("{:?}", seen.happened)
     };
