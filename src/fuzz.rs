@@ -18,7 +18,7 @@ use crate::sip::{self, Malformed, Message, keep_alive, masked};
 use bytes::Bytes;
 
 /// One parser.
-pub struct Target {
+pub struct FuzzTarget {
     /// Its name: of its corpus under `tests/corpus`, and of its fuzz target.
     pub name: &'static str,
     /// Feeds it.
@@ -28,21 +28,21 @@ pub struct Target {
 }
 
 /// All parsers of the core.
-pub const TARGETS: [Target; 14] = [
-    Target { name: "sip", feed: sip::fuzz::fuzz, has_lines: true },
-    Target { name: "masked", feed: masked_message, has_lines: true },
-    Target { name: "sdp", feed: description, has_lines: true },
-    Target { name: "multipart", feed: multipart, has_lines: true },
-    Target { name: "digest", feed: digest, has_lines: false },
-    Target { name: "rtp", feed: media, has_lines: false },
-    Target { name: "stun", feed: stun, has_lines: false },
-    Target { name: "dns", feed: names, has_lines: false },
-    Target { name: "addresses", feed: addresses, has_lines: false },
-    Target { name: "refer", feed: refer, has_lines: true },
-    Target { name: "caller", feed: caller, has_lines: true },
-    Target { name: "register", feed: register, has_lines: true },
-    Target { name: "timers", feed: timers, has_lines: true },
-    Target { name: "keys", feed: keys, has_lines: true },
+pub const TARGETS: [FuzzTarget; 14] = [
+    FuzzTarget { name: "sip", feed: sip::fuzz::fuzz, has_lines: true },
+    FuzzTarget { name: "masked", feed: masked_message, has_lines: true },
+    FuzzTarget { name: "sdp", feed: description, has_lines: true },
+    FuzzTarget { name: "multipart", feed: multipart, has_lines: true },
+    FuzzTarget { name: "digest", feed: digest, has_lines: false },
+    FuzzTarget { name: "rtp", feed: media, has_lines: false },
+    FuzzTarget { name: "stun", feed: stun, has_lines: false },
+    FuzzTarget { name: "dns", feed: names, has_lines: false },
+    FuzzTarget { name: "addresses", feed: addresses, has_lines: false },
+    FuzzTarget { name: "refer", feed: refer, has_lines: true },
+    FuzzTarget { name: "caller", feed: caller, has_lines: true },
+    FuzzTarget { name: "register", feed: register, has_lines: true },
+    FuzzTarget { name: "timers", feed: timers, has_lines: true },
+    FuzzTarget { name: "keys", feed: keys, has_lines: true },
 ];
 
 /// A masked message is as long as it was, and hides what stands in a digest's response, whatever stands before it or
@@ -116,15 +116,15 @@ pub fn media(bytes: &[u8]) {
     let _ = rtcp::Report::read(bytes, 7);
 }
 
-/// What looks like STUN, DTLS or TURN on a SIP port is no request, and is never answered as one: whoever sent it would be
-/// answered for somebody else. A STUN Binding Request alone is answered as such, in few bytes.
+/// What looks like STUN, DTLS or TURN on a SIP port is no request, and is never answered as one: its sender would be
+/// answered for another. A STUN Binding Request alone is answered as such, in few bytes.
 pub fn stun(bytes: &[u8]) {
     let is_stun = keep_alive::is_stun(bytes);
     for source in ["192.0.2.7:5060", "[2001:db8::7]:5060"] {
         let Some(answer) = keep_alive::answer(bytes, source.parse().expect("an address")) else { continue };
         assert!(is_stun, "what is no STUN was answered as STUN");
         assert!(keep_alive::is_stun(&answer) && answer.len() <= 44, "an answer that is none, or amplifies");
-        assert_eq!(answer.get(4..20), bytes.get(4..20), "an answer to somebody else's question");
+        assert_eq!(answer.get(4..20), bytes.get(4..20), "an answer to another's question");
     }
     assert!(!is_stun || Message::parse(Bytes::copy_from_slice(bytes)).is_err(), "STUN was read as SIP");
     let Err(malformed) = Message::parse(Bytes::copy_from_slice(bytes)) else { return };

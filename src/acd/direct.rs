@@ -1,9 +1,9 @@
 //! Calls put to one named seat: a waiting call that an operator picks up, and a caller who comes back to the seat
-//! that handed him on.
+//! that transferred them.
 
 use super::presence::Denied;
 use super::presentation::Presentation;
-use super::queue::{Key, Place};
+use super::queue::{Key, WaitingState};
 use super::seat::{SeatIndex, State};
 use super::strategy::{Choice, Why};
 use super::{Acd, Output};
@@ -13,7 +13,7 @@ use crate::time::Now;
 
 impl Acd {
     /// Which call a seat that picks up would get: the first of `queue`, or of all the queues it serves. A call that
-    /// is being offered to another seat counts when nobody else waits.
+    /// is being offered to another seat counts when no other call waits.
     pub fn to_pick_up(&self, id: &SeatId, queue: Option<&QueueId>) -> Result<CallId, Denied> {
         let index = self.seat_index(id).ok_or(Denied::UnknownSeat)?;
         self.can_take(index)?;
@@ -49,10 +49,10 @@ impl Acd {
         let Some(seat) = self.seat_index(id).filter(|i| self.can_take(*i).is_ok()) else { return };
         let Some(waiting) = self.waiting.get(&call) else { return };
         let (key, queue) = (waiting.key, waiting.queue);
-        if let Place::Presented(presentation) = waiting.place {
+        if let WaitingState::Presented(presentation) = waiting.place {
             self.withdraw(now, presentation, PresentationResult::Withdrawn, out);
             if let Some(waiting) = self.waiting.get_mut(&call) {
-                waiting.place = Place::InLine;
+                waiting.place = WaitingState::InLine;
             }
             if let Some(queue) = self.queues.get_mut(queue) {
                 queue.wait(now.mono, key, call);
@@ -61,8 +61,8 @@ impl Acd {
         self.put_to(now, call, seat, Why::PickUp, out);
     }
 
-    /// A caller comes back because nobody answered where he was sent: to the head of the queue, and first to `seat`
-    /// if that can take him. He is never refused: he was in already.
+    /// A caller comes back because the target of a transfer did not answer: to the head of the queue, and first to `seat`
+    /// if that can take them. The call is never refused: it was in already.
     pub(super) fn recall(
         &mut self,
         now: Now,

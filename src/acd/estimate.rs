@@ -1,6 +1,6 @@
 //! The wait to be expected, from how fast the queue was served of late.
 //!
-//! What counts is the time between two answers while somebody waited: answers on a quiet day say nothing
+//! What counts is the time between two answers while a call waited: answers on a quiet day say nothing
 //! about how fast a full queue moves. Callers who give up ahead make the true wait shorter, never longer.
 
 use crate::time::{Duration, Mono};
@@ -15,20 +15,20 @@ const BASIS: usize = 3;
 /// An estimate is given for this long after the newest interval; then the basis is too old.
 const FRESH: Duration = Duration::from_secs(30 * 60);
 
-/// How fast a queue is served while somebody waits.
+/// How fast a queue is served while a call waits.
 #[derive(Debug, Default)]
 pub(super) struct Estimate {
     intervals: VecDeque<Duration>,
     sum: Duration,
     newest: Mono,
-    /// Since when somebody has been waiting, or the last answer if that was later.
+    /// Since when a call has been waiting, or the last answer if that was later.
     since: Option<Mono>,
 }
 
 impl Estimate {
-    /// Whether somebody waits for a seat.
-    pub(super) fn backlog(&mut self, now: Mono, somebody: bool) {
-        match somebody {
+    /// Whether a call waits for a seat.
+    pub(super) fn backlog(&mut self, now: Mono, any: bool) {
+        match any {
             true => self.since = self.since.or(Some(now)),
             false => self.since = None,
         }

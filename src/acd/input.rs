@@ -22,7 +22,7 @@ pub enum Input {
         /// Waiting time and its limit count from this step all the same.
         at: Now,
     },
-    /// A call leaves by itself: the caller hung up, the call was moved, the gateway stops.
+    /// A call leaves: the caller hung up, the call was moved, the gateway stops.
     Leave {
         /// The call.
         call: CallId,
@@ -45,7 +45,7 @@ pub enum Input {
         /// The seat.
         seat: SeatId,
     },
-    /// The seat broke off in mid-call and its caller is still there: he waits again, at the head. He gets a place
+    /// The seat broke off in mid-call and its caller is still there: the caller waits again, at the head, with a place
     /// even in a full queue, and while draining; there are never more of them than seats. Answered by `Entered`.
     Returned {
         /// The call.
@@ -102,7 +102,7 @@ pub enum Input {
         /// The seat.
         seat: SeatId,
     },
-    /// Somebody signs in at the seat and takes calls. Ignored while somebody else there has a call; ask
+    /// An operator signs in at the seat and takes calls. Ignored while another operator there has a call; ask
     /// [`super::Acd::may_sign_in`] first.
     SignIn {
         /// The seat.
@@ -110,7 +110,7 @@ pub enum Input {
         /// Who, apart from the seat.
         operator: Option<OperatorId>,
     },
-    /// Nobody takes calls at the seat any more, once the work in hand is done.
+    /// The seat takes no calls any more, once the work in hand is done.
     SignOut {
         /// The seat.
         seat: SeatId,
@@ -150,10 +150,10 @@ pub enum Input {
         seat: SeatId,
         /// The call.
         call: CallId,
-        /// Whether anybody was spoken with. A seat that was merely rung, or dialled in vain, keeps its turn.
+        /// Whether the parties spoke. A seat that was merely rung, or whose call was not answered, keeps its turn.
         spoke: bool,
     },
-    /// That call was a caller handed over: it counts as one of the queue from here on, wrap-up included.
+    /// That call was transferred to the seat: it counts as one of the queue from here on, wrap-up included.
     TakeOver {
         /// The seat.
         seat: SeatId,
@@ -162,7 +162,7 @@ pub enum Input {
         /// Its queue.
         queue: QueueId,
     },
-    /// The operator takes a waiting call by himself; see [`super::Acd::to_pick_up`].
+    /// The operator picks up a waiting call; see [`super::Acd::to_pick_up`].
     PickUp {
         /// The seat.
         seat: SeatId,
@@ -175,7 +175,7 @@ pub enum Input {
         call: CallId,
         /// The queue.
         queue: QueueId,
-        /// Who handed him on.
+        /// The seat that transferred them.
         seat: Option<SeatId>,
     },
     /// Take no new call from now on. Calls that wait go on being served.

@@ -4,7 +4,7 @@
 //! What holds after every step, whatever came in:
 //! - no call waits beside a ready seat that may take it;
 //! - no seat is offered two calls, no call is offered to two seats;
-//! - the order is by priority, then arrival; a caller keeps his place when a presentation fails;
+//! - the order is by priority, then arrival; a caller keeps the place when a presentation fails;
 //! - every `Entered` is followed by exactly one `Left`;
 //! - whatever can be stuck has a deadline in [`Acd::poll_timeout`].
 //!
@@ -56,7 +56,7 @@ pub const POSITIONS: usize = 8;
 pub const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long a seat that has nothing else to do is offered nothing because its phone has not confirmed the end of its last
-/// call, unless `Vacate` comes sooner: it would answer 486. 64*T1, after which no copy of a BYE goes out (RFC 3261 section
+/// call, unless `Vacate` comes sooner: it would answer 486. 64*T1, after which no retransmission of a BYE goes out (RFC 3261 section
 /// 17.1.2.2, timer F).
 pub const CLOSE_LIMIT: Duration = Duration::from_secs(32);
 
@@ -166,7 +166,7 @@ impl Acd {
         for seat in config.signing_in {
             let index = acd.add_seat(seat) as usize;
             if let Some(seat) = acd.seats.get_mut(index) {
-                seat.standing = presence::Standing::SignedOut;
+                seat.standing = presence::OperatorState::SignedOut;
             }
         }
         acd

@@ -1,4 +1,4 @@
-//! Who sits at a seat and whether he takes calls: signing in and out, ready and not ready, a call of his own.
+//! The operator at a seat, and whether they take calls: signing in and out, ready and not ready, a call of their own.
 //!
 //! What is asked for while the seat is at work is kept and takes effect when that work is done, wrap-up included:
 //! it is never lost. [`Acd::free`](super::Acd) is the one place that looks at it.
@@ -11,8 +11,8 @@ use crate::time::Now;
 
 /// What the operator at a seat wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Nobody is signed in.
+pub(super) enum OperatorState {
+    /// No operator is signed in.
     SignedOut,
     /// Calls.
     Ready,
@@ -41,18 +41,18 @@ pub enum OwnRole {
 pub enum Denied {
     /// There is no such seat.
     UnknownSeat,
-    /// Nobody is signed in there.
+    /// No operator is signed in there.
     SignedOut,
-    /// Somebody else is signed in there and has a call.
+    /// Another operator is signed in there and has a call.
     InUse,
     /// It has a call.
     Busy,
-    /// Nobody waits.
+    /// No call waits.
     NobodyWaits,
 }
 
 impl Acd {
-    /// Whether a seat may be given to `operator` now: not while somebody else there has a call or its wrap-up.
+    /// Whether a seat may be given to `operator` now: not while another operator there has a call or its wrap-up.
     pub fn may_sign_in(&self, id: &SeatId, operator: Option<&OperatorId>) -> Result<(), Denied> {
         let index = self.seat_index(id).ok_or(Denied::UnknownSeat)?;
         let seat = self.seats.get(index as usize).ok_or(Denied::UnknownSeat)?;
@@ -65,17 +65,17 @@ impl Acd {
                 | State::Lost
                 | State::Away { .. }
         );
-        let same = seat.standing == Standing::SignedOut && seat.operator.is_none()
+        let same = seat.standing == OperatorState::SignedOut && seat.operator.is_none()
             || seat.operator.as_ref() == operator;
         if idle || same { Ok(()) } else { Err(Denied::InUse) }
     }
 
-    /// Whether somebody is signed in at a seat, or need not be.
+    /// Whether an operator is signed in at a seat, or need not be.
     pub fn may_set_state(&self, id: &SeatId) -> Result<(), Denied> {
         let index = self.seat_index(id).ok_or(Denied::UnknownSeat)?;
         match self.seats.get(index as usize).map(|s| s.standing) {
-            Some(Standing::SignedOut) | None => Err(Denied::SignedOut),
-            Some(Standing::Ready | Standing::Away(_)) => Ok(()),
+            Some(OperatorState::SignedOut) | None => Err(Denied::SignedOut),
+            Some(OperatorState::Ready | OperatorState::Away(_)) => Ok(()),
         }
     }
 
@@ -123,7 +123,7 @@ impl Acd {
         }
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         seat.operator = operator;
-        seat.standing = Standing::Ready;
+        seat.standing = OperatorState::Ready;
         if matches!(seat.state, State::Offline | State::Away { .. }) {
             self.free(now, index, now.mono, SeatReason::SignedIn, out);
         }
@@ -132,7 +132,7 @@ impl Acd {
     pub(super) fn sign_out(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        seat.standing = Standing::SignedOut;
+        seat.standing = OperatorState::SignedOut;
         match seat.state {
             State::Offline => seat.operator = None,
             State::Ready
@@ -150,12 +150,12 @@ impl Acd {
     pub(super) fn set_ready(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        if seat.standing == Standing::SignedOut {
+        if seat.standing == OperatorState::SignedOut {
             return;
         }
-        seat.standing = Standing::Ready;
+        seat.standing = OperatorState::Ready;
         match seat.state {
-            // He says that he is there, so nothing needs to cool down.
+            // The operator says so, so nothing needs to cool down.
             State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
                 self.free(now, index, now.mono, SeatReason::Ready, out);
             }
@@ -167,10 +167,10 @@ impl Acd {
     pub(super) fn set_not_ready(&mut self, now: Now, id: &SeatId, reason: AwayReason, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        if seat.standing == Standing::SignedOut {
+        if seat.standing == OperatorState::SignedOut {
             return;
         }
-        seat.standing = Standing::Away(reason);
+        seat.standing = OperatorState::Away(reason);
         if matches!(
             seat.state,
             State::Ready
@@ -212,7 +212,7 @@ impl Acd {
         }
     }
 
-    /// Its phones have nothing more to do with that call. Without a word spoken the seat has been idle all the while.
+    /// Its phones have nothing more to do with that call. When the parties did not speak the seat has been idle meanwhile.
     pub(super) fn vacate(
         &mut self,
         now: Now,
@@ -233,7 +233,7 @@ impl Acd {
         }
     }
 
-    /// The seat takes over a caller somebody handed to it: from here on it is a call of that queue.
+    /// The seat takes over a call transferred to it: from here on it is a call of that queue.
     pub(super) fn take_over(&mut self, id: &SeatId, call: CallId, queue: &QueueId, out: &mut Vec<Output>) {
         let (Some(index), Some(queue)) = (self.seat_index(id), self.queue_names.get(queue).copied()) else {
             return;
@@ -255,11 +255,11 @@ impl Acd {
         }
     }
 
-    /// Whether a call may be put to a seat that did not wait for one: its phone is there, somebody is signed in, and
+    /// Whether a call may be put to a seat that did not wait for one: its phone is there, an operator is signed in, and
     /// it has no call.
     pub(super) fn can_take(&self, index: SeatIndex) -> Result<(), Denied> {
         let seat = self.seats.get(index as usize).ok_or(Denied::UnknownSeat)?;
-        if seat.standing == Standing::SignedOut || seat.phone != Phone::Here {
+        if seat.standing == OperatorState::SignedOut || seat.phone != Phone::Here {
             return Err(Denied::SignedOut);
         }
         let idle = matches!(

@@ -4,7 +4,7 @@
 //! seat does. An `Answered` that crosses it is ignored; an `Ended` frees the seat. Between the two the
 //! seat is offered nothing, because its phone may still be ringing, for [`super::RELEASE_LIMIT`] at most.
 
-use super::queue::Place;
+use super::queue::WaitingState;
 use super::seat::{SeatIndex, State};
 use super::strategy::Choice;
 use super::{Acd, Output, RELEASE_LIMIT};
@@ -12,7 +12,7 @@ use crate::event::{PresentationResult, QueueExit, SeatReason};
 use crate::id::{CallId, PresentationId};
 use crate::time::{Duration, Now};
 
-/// A caller remembers this many seats that failed him, the newest: enough to ring a whole small team once.
+/// A call remembers this many seats that failed it, the newest: enough to ring a whole small team once.
 /// What is forgotten may be tried again.
 pub(super) const FAILED_SEATS_KEPT: usize = 16;
 
@@ -49,10 +49,10 @@ impl Acd {
         let Some(waiting) = self.waiting.get_mut(&call) else { return };
         let Some(queue) = self.queues.get_mut(waiting.queue) else { return };
         let Some(seat) = self.seats.get(choice.seat as usize) else { return };
-        debug_assert!(waiting.place == Place::InLine);
+        debug_assert!(waiting.place == WaitingState::InLine);
         let presentation = PresentationId::new(now.wall, &mut self.random);
         queue.stop_waiting(now.mono, waiting.key);
-        waiting.place = Place::Presented(presentation);
+        waiting.place = WaitingState::Presented(presentation);
         waiting.attempts += 1;
         let ring_timeout = queue.rules.ring_timeout;
         let offer = Output::Present {
@@ -133,7 +133,7 @@ impl Acd {
         self.back_in_line(now, call, seat, out);
     }
 
-    /// The seat failed the caller: it cools down, the caller keeps his place and the next seat rings.
+    /// The seat failed the caller: it cools down, the call keeps its place and the next seat rings.
     fn failed(
         &mut self,
         now: Now,
@@ -161,10 +161,10 @@ impl Acd {
         self.queues.get(queue).map_or(RELEASE_LIMIT, |q| q.rules.cool_down.max(RELEASE_LIMIT))
     }
 
-    /// The caller waits again, where he was, and is offered the next seat at once.
+    /// The call waits again, at its place, and is offered the next seat at once.
     fn back_in_line(&mut self, now: Now, call: CallId, failed: SeatIndex, out: &mut Vec<Output>) {
         let Some(waiting) = self.waiting.get_mut(&call) else { return };
-        waiting.place = Place::InLine;
+        waiting.place = WaitingState::InLine;
         waiting.failed.add(failed);
         if let Some(queue) = self.queues.get_mut(waiting.queue) {
             queue.wait(now.mono, waiting.key, call);

@@ -1,6 +1,6 @@
 //! A queue: who is in it and in which order, and which of its seats are idle.
 //!
-//! Everyone in the queue keeps his place until he leaves, also while he is being presented. A place is
+//! A call keeps its place in the queue until it leaves, also while it is being presented. A place is
 //! found by binary search in a sorted deque: joining at the tail and leaving at the head cost the search,
 //! leaving from the middle moves the keys of the shorter side (24 bytes each; under a microsecond at 1,000).
 
@@ -45,7 +45,7 @@ pub(super) struct Waiting {
     pub(super) queue: usize,
     pub(super) key: Key,
     pub(super) entered: Mono,
-    pub(super) place: Place,
+    pub(super) place: WaitingState,
     /// Presentations so far.
     pub(super) attempts: u32,
     pub(super) failed: FailedSeats,
@@ -55,7 +55,7 @@ pub(super) struct Waiting {
 
 /// Whether a call is being offered to a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum WaitingState {
     InLine,
     Presented(PresentationId),
 }
@@ -176,7 +176,7 @@ impl Acd {
             queue: index,
             key,
             entered: now.mono,
-            place: Place::InLine,
+            place: WaitingState::InLine,
             attempts: 0,
             failed: FailedSeats::default(),
             told: position,
@@ -231,7 +231,7 @@ impl Acd {
     /// The call leaves without a seat; a presentation that runs is taken back first.
     pub(super) fn leave(&mut self, now: Now, call: CallId, exit: QueueExit, out: &mut Vec<Output>) {
         let Some(waiting) = self.waiting.get(&call) else { return };
-        if let Place::Presented(presentation) = waiting.place {
+        if let WaitingState::Presented(presentation) = waiting.place {
             let result = match exit {
                 QueueExit::Abandoned => PresentationResult::CallerGone,
                 _ => PresentationResult::Withdrawn,
@@ -254,7 +254,7 @@ impl Acd {
         if queue.depth() == 0 {
             self.timers.cancel(Timer::Positions(waiting.queue));
         }
-        if waiting.place == Place::InLine {
+        if waiting.place == WaitingState::InLine {
             queue.stop_waiting(now.mono, waiting.key);
         }
         let waited = now.mono.since(waiting.entered);

@@ -11,7 +11,7 @@ pub struct AcdConfig {
     /// Every seat; the order decides between seats that became idle at the same instant. All are offline
     /// until [`super::Input::SeatUp`], static ones too. A seat named by a queue only is added at the end.
     pub seats: Vec<SeatId>,
-    /// The seats that are offered nothing until somebody signs in there; the others begin as signed in.
+    /// The seats that are offered nothing until an operator signs in there; the others begin as signed in.
     pub signing_in: Vec<SeatId>,
 }
 

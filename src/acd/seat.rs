@@ -4,7 +4,7 @@
 //! others without one end with something outside: talking and held with the call, whose length the call layer
 //! limits; offline and lost with a phone that comes back.
 
-use super::presence::{Own, OwnRole, Standing};
+use super::presence::{OperatorState, Own, OwnRole};
 use super::{Acd, Output, Reason, Timer};
 use crate::event::{AwayReason, SeatReason, SeatState};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
@@ -21,8 +21,8 @@ pub(super) struct Seat {
     pub(super) queues: Vec<usize>,
     pub(super) phone: Phone,
     /// What the operator wants; takes effect when the seat is free.
-    pub(super) standing: Standing,
-    /// Who that is, where he has a name apart from the seat.
+    pub(super) standing: OperatorState,
+    /// The operator, where they have a name apart from the seat.
     pub(super) operator: Option<OperatorId>,
     /// A call that comes from no queue.
     pub(super) own: Option<Own>,
@@ -115,7 +115,7 @@ impl Seat {
             id,
             queues: Vec::new(),
             phone: Phone::Gone,
-            standing: Standing::Ready,
+            standing: OperatorState::Ready,
             operator: None,
             own: None,
             idle_since: Mono(0),
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// When it ends by itself, and why.
+    /// Its deadline, and why it has one.
     pub(super) fn deadline(&self) -> Option<(Mono, Reason)> {
         match *self {
             State::Reserved { until, .. } | State::Ringing { until, .. } => {
@@ -236,7 +236,7 @@ impl Acd {
     ) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         match (seat.phone, seat.standing, seat.own) {
-            (_, Standing::SignedOut, _) => {
+            (_, OperatorState::SignedOut, _) => {
                 self.turn(index, State::Offline, SeatReason::SignedOut, out);
                 if let Some(seat) = self.seats.get_mut(index as usize) {
                     seat.operator = None;
@@ -249,10 +249,10 @@ impl Acd {
                 seat.idle_since = idle_since;
                 self.turn(index, State::Occupied { own }, reason, out);
             }
-            (Phone::Here, Standing::Away(reason), None) => {
+            (Phone::Here, OperatorState::Away(reason), None) => {
                 self.turn(index, State::Away { reason }, SeatReason::Away { reason }, out);
             }
-            (Phone::Here, Standing::Ready, None) => {
+            (Phone::Here, OperatorState::Ready, None) => {
                 debug_assert!(seat.state != State::Ready, "the idle order is keyed by idle_since");
                 seat.idle_since = idle_since;
                 self.turn(index, State::Ready, reason, out);
@@ -333,7 +333,7 @@ impl Acd {
             && let Some((phone, standing)) = self.seats.get(index as usize).map(|s| (s.phone, s.standing))
         {
             match phone {
-                Phone::Here if standing != Standing::SignedOut => {
+                Phone::Here if standing != OperatorState::SignedOut => {
                     let until = now.mono + self.cool_down_of(queue);
                     self.turn(index, State::Unreachable { until }, reason, out);
                 }

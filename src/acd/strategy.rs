@@ -4,7 +4,7 @@
 //! waiting call; so looking from that one side is enough to hold the promise after the step.
 
 use super::presentation::FAILED_SEATS_KEPT;
-use super::queue::Place;
+use super::queue::WaitingState;
 use super::seat::{SeatIndex, State};
 use super::{Acd, Output};
 use crate::event::SeatChoice;
@@ -29,7 +29,7 @@ pub(super) enum Why {
     NoOtherReady,
     /// Its operator took the call.
     PickUp,
-    /// It handed the caller on, and nobody answered there.
+    /// It transferred the caller, and the target did not answer.
     Recall,
 }
 
@@ -69,7 +69,7 @@ impl Acd {
     /// The longest idle seat that did not fail this caller before, else the longest idle of all.
     fn choose(&self, call: CallId) -> Option<Choice> {
         let waiting = self.waiting.get(&call)?;
-        if waiting.place != Place::InLine {
+        if waiting.place != WaitingState::InLine {
             return None;
         }
         let idle = &self.queues.get(waiting.queue)?.idle;

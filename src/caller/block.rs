@@ -14,17 +14,17 @@ use std::sync::Arc;
 /// Most numbers on the list. A centre has dozens; at the limit a further one is refused until one expires.
 pub const BLOCKED: usize = 10_000;
 
-/// The longest a number may be on the list: a year. Whoever should stay is added again, and thought about again.
+/// The longest a number may be on the list: a year. A number that should stay is added again.
 pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Within this time the calls of one number are counted. Who calls too often may still be somebody in need, whence
+/// Within this time the calls of one number are counted. Who calls too often may still be a person in need, whence
 /// slowed and not turned away.
 pub const WINDOW: Duration = Duration::from_secs(600);
 
-/// How long a number stays slowed down by itself.
+/// How long a number stays slowed down that called too often.
 pub const SLOWED: Duration = Duration::from_secs(3600);
 
-/// How long a slowed call rings before it is answered and queued: nobody else waits for it meanwhile.
+/// How long a slowed call rings before it is answered and queued: no other call waits for it meanwhile.
 pub const SLOW_ANSWER: Duration = Duration::from_secs(10);
 
 /// Most numbers whose calls are counted, in each of two generations; past it further ones are not counted until the
@@ -163,7 +163,7 @@ impl BlockList {
         self.entries.len()
     }
 
-    /// Whether nobody is on the list.
+    /// Whether no number is on the list.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

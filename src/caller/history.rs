@@ -8,7 +8,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt;
 
-/// The key of the keyed hash: made once at first start, kept in the state directory. Whoever loses it loses the
+/// The key of the keyed hash: made once at first start, kept in the state directory. Without it the
 /// history's connection to numbers, nothing else.
 #[derive(Clone)]
 pub struct HistorySecret(Secret<[u8; 32]>);

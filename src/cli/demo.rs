@@ -10,7 +10,7 @@ mod screen;
 mod verdict;
 
 use super::handsets::Handsets;
-use super::phones::{CitizenPlan, HangUp, Line, SeatPlan, Told, WhenRung};
+use super::phones::{CitizenPlan, HangUp, Line, PhoneEvent, SeatPlan, WhenRung};
 use super::sound::Sound;
 use crate::config::Config;
 use crate::event::{CallEvent, CallRecord};
@@ -362,18 +362,18 @@ impl Demo {
         }
     }
 
-    fn hear(&mut self, told: Vec<Told>) {
+    fn hear(&mut self, told: Vec<PhoneEvent>) {
         for told in told {
             let (line, saw) = match told {
-                Told::Refused { line, .. } => (line, Saw::Refused),
-                Told::HungUp { line } => (line, Saw::HungUp),
-                Told::HungUpOn { line } => (line, Saw::WasHungUpOn),
-                Told::Lost { line } => (line, Saw::Lost),
-                Told::Rings { number, line, .. } => {
+                PhoneEvent::Refused { line, .. } => (line, Saw::Refused),
+                PhoneEvent::HungUp { line } => (line, Saw::HungUp),
+                PhoneEvent::HungUpOn { line } => (line, Saw::WasHungUpOn),
+                PhoneEvent::Lost { line } => (line, Saw::Lost),
+                PhoneEvent::Rings { number, line, .. } => {
                     self.seat_lines.insert(line, number);
                     continue;
                 }
-                Told::Talks { line, .. } => {
+                PhoneEvent::Talks { line, .. } => {
                     if let Some(seen) =
                         self.seat_lines.get(&line).and_then(|number| self.seen.get_mut(number))
                     {
@@ -381,11 +381,11 @@ impl Demo {
                     }
                     continue;
                 }
-                Told::SeatFree { line, .. } => {
+                PhoneEvent::SeatFree { line, .. } => {
                     self.seat_lines.remove(&line);
                     continue;
                 }
-                Told::NotRegistered { seat, status } => {
+                PhoneEvent::NotRegistered { seat, status } => {
                     self.not_registered.insert(format!("{seat} ({status})"));
                     continue;
                 }

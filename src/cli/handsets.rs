@@ -1,6 +1,6 @@
 //! Simulated phones on a real UDP socket.
 
-use super::phones::{CitizenPlan, Line, Output, Phones, SeatPlan, Told};
+use super::phones::{CitizenPlan, Line, Output, PhoneEvent, Phones, SeatPlan};
 use super::sound::Sound;
 use crate::id::Random;
 use crate::io::clock::Clock;
@@ -21,7 +21,7 @@ pub struct Handsets {
     out: Vec<Output>,
     /// Said and not yet carried out, in order; what was told of it waits in `told`.
     pending: VecDeque<Output>,
-    told: Vec<Told>,
+    told: Vec<PhoneEvent>,
     buffer: Box<[u8]>,
     sound: Option<Sound>,
     ports: HashMap<Line, SocketAddr>,
@@ -89,13 +89,13 @@ impl Handsets {
         self.phones.citizen_hangs_up(self.clock.now(), line, &mut self.out);
     }
 
-    /// A place to take RTP at: a port of the sound, or one nobody listens at.
+    /// A place to take RTP at: a port of the sound, or one without a listener.
     pub fn media_port(&self, ip: IpAddr) -> SocketAddr {
         self.sound.as_ref().and_then(|s| s.open(ip)).unwrap_or(SocketAddr::new(ip, 30_000))
     }
 
     /// Lives until something is told, or until `until`.
-    pub async fn live(&mut self, until: Instant) -> Vec<Told> {
+    pub async fn live(&mut self, until: Instant) -> Vec<PhoneEvent> {
         loop {
             let told = self.carry_out().await;
             if !told.is_empty() || Instant::now() >= until {
@@ -127,7 +127,7 @@ impl Handsets {
     }
 
     /// Carries out all that was said. It may be dropped while it waits: nothing is lost, the next call goes on.
-    async fn carry_out(&mut self) -> Vec<Told> {
+    async fn carry_out(&mut self) -> Vec<PhoneEvent> {
         self.pending.extend(self.out.drain(..));
         while let Some(output) = self.pending.front() {
             if let Output::Send { flow, bytes } = output
@@ -137,7 +137,7 @@ impl Handsets {
                 let _ = self.socket.writable().await;
                 continue;
             }
-            if let Some(Output::Told(told)) = self.pending.pop_front() {
+            if let Some(Output::Event(told)) = self.pending.pop_front() {
                 self.follow(&told);
                 self.told.push(told);
             }
@@ -146,29 +146,29 @@ impl Handsets {
     }
 
     /// Lets the sound follow the call.
-    fn follow(&mut self, told: &Told) {
+    fn follow(&mut self, told: &PhoneEvent) {
         let Some(sound) = &self.sound else { return };
         match told {
-            Told::Answered { line, media: Some(gateway) } => {
+            PhoneEvent::Answered { line, media: Some(gateway) } => {
                 if let Some(port) = self.ports.get(line) {
                     sound.talk(*port, *gateway);
                 }
             }
-            Told::Refused { line, .. }
-            | Told::Lost { line }
-            | Told::HungUpOn { line }
-            | Told::HungUp { line } => {
+            PhoneEvent::Refused { line, .. }
+            | PhoneEvent::Lost { line }
+            | PhoneEvent::HungUpOn { line }
+            | PhoneEvent::HungUp { line } => {
                 if let Some(port) = self.ports.remove(line) {
                     sound.hush(port);
                 }
             }
-            Told::Talks { line, seat, media: Some(gateway) } => {
+            PhoneEvent::Talks { line, seat, media: Some(gateway) } => {
                 if let Some(port) = self.phones.media_of(seat) {
                     self.ports.insert(*line, port);
                     sound.talk(port, *gateway);
                 }
             }
-            Told::SeatFree { line, .. } => {
+            PhoneEvent::SeatFree { line, .. } => {
                 if let Some(port) = self.ports.remove(line) {
                     sound.pause(port);
                 }

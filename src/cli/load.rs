@@ -4,7 +4,7 @@
 //! number, so that what callers and seats saw can be compared call by call. It only talks to loopback.
 
 use super::handsets::{Handsets, IDLE};
-use super::phones::{CitizenPlan, HangUp, Line, SeatPlan, Told, WhenRung};
+use super::phones::{CitizenPlan, HangUp, Line, PhoneEvent, SeatPlan, WhenRung};
 use super::sound::Sound;
 use crate::id::Random;
 use std::collections::HashMap;
@@ -175,10 +175,10 @@ impl Tally {
         self.numbers.insert(line, number);
     }
 
-    fn hear(&mut self, told: Vec<Told>) {
+    fn hear(&mut self, told: Vec<PhoneEvent>) {
         for told in told {
             match told {
-                Told::Rings { line, seat, number, .. } => {
+                PhoneEvent::Rings { line, seat, number, .. } => {
                     if let Some(at) = self.dialled.get(&number) {
                         self.report.to_seat_ms.push(at.elapsed().as_secs_f64() * 1e3);
                     }
@@ -187,26 +187,26 @@ impl Tally {
                     self.report.double_booked += u32::from(*calls > 1);
                     self.seat_lines.insert(line, number);
                 }
-                Told::Talks { line, .. } => {
+                PhoneEvent::Talks { line, .. } => {
                     if let Some(number) = self.seat_lines.get(&line) {
                         self.bridged.insert(number.clone(), true);
                     }
                 }
-                Told::SeatFree { line, seat } => {
+                PhoneEvent::SeatFree { line, seat } => {
                     self.seat_lines.remove(&line);
                     if let Some(calls) = self.busy.get_mut(&seat) {
                         *calls = calls.saturating_sub(1);
                     }
                 }
-                Told::Refused { line, status } => {
+                PhoneEvent::Refused { line, status } => {
                     self.over(line);
                     *self.report.refused.entry(status).or_default() += 1;
                 }
-                Told::Lost { line } | Told::HungUpOn { line } => {
+                PhoneEvent::Lost { line } | PhoneEvent::HungUpOn { line } => {
                     self.over(line);
                     self.report.lost += 1;
                 }
-                Told::HungUp { line } => {
+                PhoneEvent::HungUp { line } => {
                     let number = self.over(line);
                     self.report.bridged += u32::from(self.bridged.remove(&number).unwrap_or(false));
                 }

@@ -11,7 +11,7 @@ use super::seat::Seat;
 use super::service::Service;
 use super::sip::Sip;
 use super::table::suggestion;
-use super::trunk::{Authenticate, Source, Target, Trunk};
+use super::trunk::{Authenticate, Trunk, TrunkSource, TrunkTarget};
 use super::{queue, seat, service, trunk};
 use crate::id::SeatId;
 use std::collections::{HashMap, HashSet};
@@ -107,7 +107,7 @@ fn readable_on_the_way(grpc: &Grpc, http: &Http, places: &Places, problems: &mut
 }
 
 /// The largest private networks are 10.0.0.0/8 and fc00::/7: a shorter prefix takes in the public Internet.
-fn is_public(source: &Source) -> bool {
+fn is_public(source: &TrunkSource) -> bool {
     source.net.length() < if source.net.address().is_ipv4() { 8 } else { 7 }
 }
 
@@ -179,7 +179,7 @@ pub(super) fn trunks(placed: Vec<trunk::Placed>, sip: &Sip, problems: &mut Probl
 }
 
 /// What is written of a target decides its transport; we reach it only by one we listen on, where it answers to.
-fn way_out(target: &Target, placed: &trunk::Placed, sip: &Sip, problems: &mut Problems<'_>) {
+fn way_out(target: &TrunkTarget, placed: &trunk::Placed, sip: &Sip, problems: &mut Problems<'_>) {
     let plain = target.port.is_some() || target.host.parse::<IpAddr>().is_ok();
     let Some(transport) = target.transport.or(plain.then_some(Transport::Udp)) else { return };
     let ip = target.host.parse().ok();

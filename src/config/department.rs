@@ -1,4 +1,4 @@
-//! `[[department]]`: whom calls are handed on to, outside: towns, streets, bureaus.
+//! `[[department]]`: targets of transfers outside: towns, streets, bureaus.
 
 use super::hours::{Hours, hours};
 use super::name;
@@ -16,7 +16,7 @@ pub(super) const MAX_DEPARTMENTS: usize = 500;
 /// The most numbers of one department: each rings for some seconds while a citizen waits.
 pub(super) const MAX_NUMBERS: usize = 8;
 
-/// Whom calls are handed on to.
+/// A target of transfers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Department {
     /// As people call it; stands in events.

@@ -21,7 +21,7 @@ pub struct Dial {
     pub number: Option<String>,
     /// How long one number of a department rings before the next one is tried.
     pub ring: Duration,
-    /// How long a target a caller was handed on to may ring before he comes back.
+    /// How long the target of a transfer may ring before the caller comes back.
     pub recall: Duration,
     /// Minutes the clock on the wall is ahead of UTC.
     pub utc_offset: i32,

@@ -1,6 +1,6 @@
 //! The configuration: TOML text in, a [`Config`] that cannot be wrong or a list of errors out.
 //!
-//! Pure: whoever calls has read the file. Every error names file, line, what is wrong and the cure, and
+//! Pure: the caller has read the file. Every error names file, line, what is wrong and the cure, and
 //! one reading names as many as it can. What depends on the machine (ports in use, missing prompt files)
 //! is found when the gateway starts, not here.
 
@@ -45,7 +45,7 @@ pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
 pub use sip::{Identity, Sip, Tls};
 pub use store::Store;
-pub use trunk::{Authenticate, Codec, Dtmf, Reliable, Source, Target, Trunk};
+pub use trunk::{Authenticate, Codec, Dtmf, Reliable, Trunk, TrunkSource, TrunkTarget};
 
 use problem::{Problems, fault};
 use table::{Table, tables};

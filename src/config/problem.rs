@@ -6,7 +6,7 @@ use std::ops::Range;
 /// One thing that is wrong, or allowed and perhaps not meant, with its place and its cure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file as it was named by whoever read it.
+    /// The file as its reader named it.
     pub file: String,
     /// The line, from 1.
     pub line: usize,

@@ -40,7 +40,7 @@ pub struct Queue {
     pub wrap_up: Duration,
     /// The seats that serve it, at least one, each known and named once.
     pub seats: Vec<SeatId>,
-    /// What a caller hears while he waits, is on hold or is handed on; `None`: silence.
+    /// What a caller hears who waits, is on hold or is transferred; `None`: silence.
     pub music: Option<Arc<str>>,
     /// What a caller hears when the queue is full; 503 before the answer when absent.
     pub full_prompt: Option<Arc<str>>,
@@ -48,11 +48,11 @@ pub struct Queue {
     pub timeout_prompt: Option<Arc<str>>,
     /// What follows the code for picking up, to pick up a call of this queue.
     pub code: Option<String>,
-    /// What a caller hears whose operator's phone died: he waits again, first in line.
+    /// What a caller hears whose operator's phone died: the call waits again, first in line.
     pub apology_prompt: Option<Arc<str>>,
 }
 
-/// The built-in prompt a caller hears where no music is named: the ringing tone he knows.
+/// The built-in prompt a caller hears where no music is named: the ringing tone.
 pub const RINGBACK: &str = "ringback";
 
 /// A prompt, or none at all.

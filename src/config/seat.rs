@@ -18,7 +18,7 @@ pub struct Seat {
     pub contact: Option<Contact>,
     /// The digest algorithms it is challenged with, one at a time, the stronger first. Not empty.
     pub algorithms: Vec<Algorithm>,
-    /// Whether it is offered calls only while somebody is signed in; otherwise whenever its phone is there.
+    /// Whether it is offered calls only while an operator is signed in; otherwise whenever its phone is there.
     pub sign_in: bool,
     /// Whether it may dial any number outside, through the trunk of `[dial]`.
     pub dial_out: bool,

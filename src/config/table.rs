@@ -94,7 +94,8 @@ impl<'a> Table<'a> {
             problems.add(&at, fault(what, "keep the new one of the two"));
             return key;
         }
-        problems.warn(&at, fault(what, format!("write `{key}`: the old name is read until the next release")));
+        problems
+            .warn(&at, fault(what, format!("write `{key}`: the old name is read until the next release")));
         old
     }
 
@@ -293,7 +294,7 @@ pub(super) fn suggestion<'k>(
     let near = known.iter().map(|k| (distance(name, k), *k)).min();
     match near {
         Some((d, k)) if d <= 1 + k.len().min(name.len()) / 4 => format!("did you mean `{k}`?"),
-        // A list longer than this helps nobody.
+        // A longer list does not help.
         _ if known.len() > 20 => format!("there are {} to choose from, such as `{}`", known.len(), known[0]),
         _ if known.is_empty() => "there is none yet to choose from".to_owned(),
         _ => format!("choose from {}", known.join(", ")),

@@ -115,7 +115,7 @@ fn registered(lines: &[u8]) -> Option<(Registrar, Outgoing)> {
     let lines = [format!("Authorization: {answer}\r\n").as_bytes(), lines].concat();
     let register = request("REGISTER", &lines, b"")?;
     let registered = registrar.register(NOW, flow, &register);
-    Some((registrar, registered.response.expect("whoever has the password is answered")))
+    Some((registrar, registered.response.expect("a REGISTER with the password is answered")))
 }
 
 /// RAck, Session-Expires and Min-SE: whatever is asked, our timer is one that can be kept.
@@ -169,7 +169,7 @@ mod tests {
         };
     }
 
-    /// What is fed to nobody finds nothing.
+    /// What reaches no parser finds nothing.
     #[test]
     fn the_seeds_reach_what_they_are_for() {
         let refers = |lines: &[u8]| ReferTo::of(&request("REFER", lines, b"").expect("a request"));

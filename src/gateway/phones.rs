@@ -6,7 +6,7 @@ use crate::acd;
 use crate::call::{self, Phone, Target, Watch};
 use crate::config::Config;
 use crate::id::SeatId;
-use crate::sip::liveness::{Place, Question, Said};
+use crate::sip::liveness::{self, Question, WatchedContact};
 use crate::sip::{Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, Transport, keep_alive};
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
@@ -24,7 +24,7 @@ pub struct Phones {
     /// The OPTIONS that are out. At most one a way.
     questions: HashMap<ClientTx, Question>,
     sent: HashMap<Question, ClientTx>,
-    said: Vec<Said>,
+    said: Vec<liveness::Output>,
 }
 
 impl Phones {
@@ -128,7 +128,7 @@ impl Gateway {
     pub(super) fn watch(&mut self, now: Now, seat: &SeatId) {
         let mut places = self.places_of(seat);
         places.retain(|t| t.watch == Watch::Asked);
-        let place = |t: Target| Place { way: t.way(), uri: t.uri.into(), routes: t.routes };
+        let place = |t: Target| WatchedContact { way: t.way(), uri: t.uri.into(), routes: t.routes };
         let places = places.into_iter().map(place).collect();
         self.phones.liveness.watch(now.mono, seat, places, &mut self.phones.said);
     }
@@ -182,14 +182,14 @@ impl Gateway {
         while !self.phones.said.is_empty() {
             for said in std::mem::take(&mut self.phones.said) {
                 match said {
-                    Said::Ask { question, place } => self.ask(now, question, &place),
-                    Said::Forget { question } => {
+                    liveness::Output::Ask { question, place } => self.ask(now, question, &place),
+                    liveness::Output::Forget { question } => {
                         if let Some(tx) = self.phones.sent.remove(&question) {
                             self.phones.questions.remove(&tx);
                             self.signalling.give_up(tx);
                         }
                     }
-                    Said::Lost { way, seats } => {
+                    liveness::Output::Lost { way, seats } => {
                         seats.iter().for_each(|seat| self.reconcile(seat));
                         if way.behind.is_none() {
                             let happened = self.signalling.flow_failed(now, way.flow, true);
@@ -197,7 +197,7 @@ impl Gateway {
                         }
                         self.tell_all_calls(|| call::Input::WayLost(way.clone()));
                     }
-                    Said::Back { way, seats } => {
+                    liveness::Output::Back { way, seats } => {
                         seats.iter().for_each(|seat| self.reconcile(seat));
                         self.tell_all_calls(|| call::Input::WayBack(way.clone()));
                     }
@@ -206,7 +206,7 @@ impl Gateway {
         }
     }
 
-    fn ask(&mut self, now: Now, question: Question, place: &Place) {
+    fn ask(&mut self, now: Now, question: Question, place: &WatchedContact) {
         let flow = place.way.flow;
         let host = &self.context.rules.domain;
         let advertised = self.context.rules.advertised.as_ref();

@@ -2,7 +2,7 @@
 //! the answers mean is `sip::locate`; nothing is kept here.
 //!
 //! A socket of its own for each question, at a port the system chooses and connected to the server it asks, and a
-//! random number in each: whoever is not on the way must guess both (RFC 5452 section 9).
+//! random number in each: an attacker that is not on the way must guess both (RFC 5452 section 9).
 
 use super::driver::Inbound;
 use crate::gateway::Input;

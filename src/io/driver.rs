@@ -75,7 +75,7 @@ impl Driver {
     pub async fn run(mut self, first: Vec<Output>) {
         let mut out = first;
         let mut batch = Vec::new();
-        // Strangers' messages are passed over in no time: what they bring is a flood. What those we know bring is work.
+        // Messages of unknown sources are passed over in no time: what they bring is a flood. What known peers bring is work.
         let (mut flood, mut work) = (Lag::default(), Lag::default());
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -86,7 +86,7 @@ impl Driver {
             let sleep = sleep_until(deadline.unwrap_or_else(far_away).into());
             tokio::select! {
                 biased;
-                // First, or a flood would keep it waiting and the figures would look as if nobody lived here.
+                // First, or a flood would keep it waiting and the figures would look as if the gateway were dead.
                 _ = tick.tick() => {
                     self.counts.send_replace(self.gateway.counts());
                     let silent = self.streams.sweep(|flow| self.gateway.tie(flow), || self.gateway.paths());

@@ -125,7 +125,7 @@ fn mode(path: &Path) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::secrets::State;
+    use crate::io::secrets::StateDirectory;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// A configuration on a state directory of the test's own, made as `serve` makes it.
@@ -134,7 +134,7 @@ mod tests {
     impl Place {
         fn started() -> Place {
             let place = Place::new();
-            State::open(&place.0).unwrap();
+            StateDirectory::open(&place.0).unwrap();
             place
         }
 
@@ -182,7 +182,7 @@ mod tests {
         assert!(place.warnings().is_empty());
         let above = place.0.store.state_directory().parent().unwrap();
         assert_eq!(fs::read_dir(above).unwrap().count(), 0, "looking makes nothing");
-        State::open(&place.0).unwrap();
+        StateDirectory::open(&place.0).unwrap();
         assert!(place.warnings().is_empty());
         assert_eq!(fs::read_dir(place.0.store.state_directory()).unwrap().count(), 3, "the secrets alone");
     }
@@ -245,7 +245,7 @@ mod tests {
     fn a_journal_others_can_read_is_warned_of_where_they_reach_it() {
         let place = Place::started();
         place.file("hotline.db", b"", 0o644);
-        assert!(place.warnings().is_empty(), "nobody else may enter the directory");
+        assert!(place.warnings().is_empty(), "no other user may enter the directory");
         let open = |mode| {
             fs::set_permissions(place.0.store.state_directory(), fs::Permissions::from_mode(mode)).unwrap()
         };

@@ -30,7 +30,7 @@ pub const HISTORY_KEY: &str = "history-key";
 
 /// The largest file that is read: ten thousand seats with long passwords, and room.
 const MAX_FILE: u64 = 1024 * 1024;
-/// Letters and digits of a made password that nobody confuses when reading them aloud: 32, so 5 bits each.
+/// Letters and digits of a made password that are not confused when reading them aloud: 32, so 5 bits each.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 80 bits: with the registrar's slowing down far beyond guessing, and still typed into a phone in a minute.
 const PASSWORD_LENGTH: usize = 16;
@@ -71,7 +71,7 @@ fn error(path: &Path, what: impl Into<String>, cure: impl Into<String>) -> State
 
 /// All secrets of one state directory.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct StateDirectory {
     directory: PathBuf,
     passwords: BTreeMap<String, Secret<String>>,
     trunks: HashMap<TrunkId, Secret<String>>,
@@ -79,12 +79,12 @@ pub struct State {
     history: HistorySecret,
 }
 
-impl State {
+impl StateDirectory {
     /// Reads the secrets of the configured state directory; makes the directory and what is missing in it.
     ///
     /// # Errors
     /// When the directory cannot be made or written, or a file is unreadable, readable by others, or broken.
-    pub fn open(config: &Config) -> Result<State, StateError> {
+    pub fn open(config: &Config) -> Result<StateDirectory, StateError> {
         let directory = config.store.state_directory().to_owned();
         make_directory(&directory)?;
         let phones = config.seats.iter().filter(|s| s.contact.is_none());
@@ -108,7 +108,7 @@ impl State {
             }
         };
         let trunks = trunk_passwords(config)?;
-        Ok(State { directory, passwords, trunks, api_token, history })
+        Ok(StateDirectory { directory, passwords, trunks, api_token, history })
     }
 
     /// The seats that register, with their passwords and algorithms.
@@ -362,7 +362,7 @@ mod tests {
         }
 
         fn refusal(&self) -> String {
-            State::open(&self.0).unwrap_err().to_string()
+            StateDirectory::open(&self.0).unwrap_err().to_string()
         }
     }
 
@@ -379,13 +379,13 @@ mod tests {
     #[test]
     fn the_first_start_makes_secrets_for_their_owner_only_and_the_next_reads_them_back() {
         let place = Place::new();
-        let first = State::open(&place.0).unwrap();
+        let first = StateDirectory::open(&place.0).unwrap();
         assert_eq!(first.accounts(&place.0).len(), 20);
         assert_eq!(mode(place.0.store.state_directory()), 0o700);
         for name in [SEATS, API_TOKEN, HISTORY_KEY] {
             assert_eq!(mode(&place.file(name)), 0o600, "{name}");
         }
-        let again = State::open(&place.0).unwrap();
+        let again = StateDirectory::open(&place.0).unwrap();
         let seat = SeatId::from("1007");
         assert_eq!(first.password(&seat).unwrap().expose(), again.password(&seat).unwrap().expose());
         assert_eq!(first.password(&seat).unwrap().expose().len(), PASSWORD_LENGTH);
@@ -398,11 +398,11 @@ mod tests {
     fn an_edited_password_is_kept_and_new_seats_are_added_below_it() {
         let place = Place::new();
         place.put(SEATS, "# mine\n\"1001\" = \"sesame open\"");
-        let state = State::open(&place.0).unwrap();
+        let state = StateDirectory::open(&place.0).unwrap();
         assert_eq!(state.password(&"1001".into()).unwrap().expose(), "sesame open");
         let text = fs::read_to_string(place.file(SEATS)).unwrap();
         assert!(text.starts_with("# mine\n\"1001\" = \"sesame open\"\n\"1002\" = "), "{text}");
-        assert!(State::open(&place.0).is_ok());
+        assert!(StateDirectory::open(&place.0).is_ok());
     }
 
     #[test]
@@ -415,7 +415,7 @@ mod tests {
         let path = place.0.store.path.clone();
         place.0 = Config::parse("static.toml", &text).unwrap();
         place.0.store.path = path;
-        let state = State::open(&place.0).unwrap();
+        let state = StateDirectory::open(&place.0).unwrap();
         assert!(state.accounts(&place.0).is_empty() && !place.file(SEATS).exists());
     }
 
@@ -430,7 +430,7 @@ mod tests {
         place.put("carrier", "\nsecond\n");
         assert!(place.refusal().contains("no password"));
         place.put("carrier", "open sesame \nsecond\n");
-        let state = State::open(&place.0).unwrap();
+        let state = StateDirectory::open(&place.0).unwrap();
         let passwords = state.trunk_passwords();
         assert_eq!(passwords.values().map(|p| p.expose().as_str()).collect::<Vec<_>>(), ["open sesame"]);
         assert!(!format!("{state:?}").contains("sesame"));
@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn a_secret_others_can_read_is_refused_with_its_cure() {
         let place = Place::new();
-        State::open(&place.0).unwrap();
+        StateDirectory::open(&place.0).unwrap();
         fs::set_permissions(place.file(API_TOKEN), fs::Permissions::from_mode(0o644)).unwrap();
         assert!(place.refusal().contains("chmod 600"));
     }
@@ -457,7 +457,7 @@ mod tests {
         let is_roots = fs::metadata(&path).unwrap().uid() == 0;
         for (mode, is_taken) in [(0o440, is_roots), (0o640, is_roots), (0o660, false), (0o604, false)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(State::open(&place.0).is_ok(), is_taken, "{mode:o}");
+            assert_eq!(StateDirectory::open(&place.0).is_ok(), is_taken, "{mode:o}");
         }
     }
 
@@ -495,7 +495,7 @@ mod tests {
     #[test]
     fn no_secret_prints_itself() {
         let place = Place::new();
-        let state = State::open(&place.0).unwrap();
+        let state = StateDirectory::open(&place.0).unwrap();
         let printed = format!("{state:?}");
         assert!(!printed.contains(state.api_token().expose()), "{printed}");
         assert!(!printed.contains(state.password(&"1001".into()).unwrap().expose()), "{printed}");

@@ -54,7 +54,7 @@ pub struct Running {
     journal: Journal,
     servers: watch::Sender<bool>,
     services: grpc::Services,
-    state: secrets::State,
+    state: secrets::StateDirectory,
 }
 
 /// Why the gateway could not start: what, and the cure, in one line.
@@ -68,7 +68,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let config = &config;
     let prompts = rtp::load_prompts(config).map_err(|e| e.to_string())?;
     let prompts_alarm = prompts.alarm();
-    let state = secrets::State::open(config).map_err(|e| e.to_string())?;
+    let state = secrets::StateDirectory::open(config).map_err(|e| e.to_string())?;
     let retention = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
     let (journal, recovered) = Journal::open(&config.store.path, retention).map_err(|e| e.to_string())?;
     let (sender, inbox) = mpsc::channel(INBOX);

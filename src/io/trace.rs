@@ -1,4 +1,4 @@
-//! Where traces go: from the driver to whoever asked for them, over a bounded queue each. What is not read fast
+//! Where traces go: from the driver to those who asked for them, over a bounded queue each. What is not read fast
 //! enough is left out and counted: a trace never slows a call.
 
 use super::driver::Inbound;
@@ -35,7 +35,7 @@ pub struct Reading {
 }
 
 impl Traces {
-    /// Nobody reads yet. `inbox` is the driver's.
+    /// No trace runs yet. `inbox` is the driver's.
     pub fn new(inbox: mpsc::Sender<Inbound>) -> Arc<Traces> {
         Arc::new(Traces { readers: Mutex::default(), next: AtomicU64::new(1), inbox })
     }

@@ -43,9 +43,9 @@ impl Listeners {
     }
 
     /// Waits for datagrams and puts a batch of them into `into`. A batch that is full says that more may wait: the caller
-    /// then lets the runtime look at the other sockets, which this does not do by itself.
+    /// then lets the runtime look at the other sockets, which this does not do.
     pub async fn receive(&mut self, into: &mut Vec<(Flow, Bytes)>) {
-        // The runtime's own budget would end every batch at half its size, and nobody would see that more waits.
+        // The runtime's own budget would end every batch at half its size, and it would not be seen that more waits.
         unconstrained(poll_fn(|cx| self.poll_batch(cx, into))).await;
     }
 
@@ -62,7 +62,7 @@ impl Listeners {
         }
         if into.is_empty() {
             if left {
-                // Nothing but errors, so far: nobody else would wake us for what is behind them.
+                // Nothing but errors, so far: no other event would wake us for what is behind them.
                 cx.waker().wake_by_ref();
             }
             return Poll::Pending;
@@ -104,7 +104,7 @@ fn take(
     true
 }
 
-/// Puts a batch in the order of serving: those we know before strangers, who may write on a datagram what they like,
+/// Puts a batch in the order of serving: known peers before unknown sources, which may write on a datagram what they like,
 /// and among them what calls already in need before what would begin. Gives how many are from those we know.
 pub fn urgent_first(batch: &mut [(Flow, Bytes)], knows: impl Fn(&Flow) -> bool) -> usize {
     let mut known = 0;
@@ -121,7 +121,7 @@ pub fn bind_one(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None)?;
     if address.is_ipv6() {
-        // So that 0.0.0.0 can be listened on beside [::], and nobody's address has two forms.
+        // So that 0.0.0.0 can be listened on beside [::], and no address has two forms.
         socket.set_only_v6(true)?;
     }
     // The kernel caps this at its own limit; less only means an earlier loss in a burst.
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::time::Mono;
 
-    /// So many listeners, and somebody who sends to them.
+    /// So many listeners, and a peer that sends to them.
     fn listeners(n: usize) -> (Listeners, std::net::UdpSocket) {
         let bound = (0..n).map(|_| bind_one("127.0.0.1:0".parse().unwrap()).unwrap()).collect();
         (Listeners::from_std(bound).unwrap(), std::net::UdpSocket::bind("127.0.0.1:0").unwrap())

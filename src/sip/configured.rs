@@ -2,7 +2,7 @@
 
 use super::access::Source;
 use super::digest::Algorithm;
-use super::locate::{Place, Reach};
+use super::locate::{Reach, TargetAddress};
 use super::{Advertised, Transport};
 use crate::config;
 
@@ -33,15 +33,15 @@ impl From<config::Algorithm> for Algorithm {
     }
 }
 
-impl From<config::Source> for Source {
-    fn from(s: config::Source) -> Source {
+impl From<config::TrunkSource> for Source {
+    fn from(s: config::TrunkSource) -> Source {
         Source { prefix: s.net, transport: s.transport.map(Transport::from), port: s.port }
     }
 }
 
-impl From<&config::Target> for Place {
-    fn from(t: &config::Target) -> Place {
-        Place { host: t.host.clone(), port: t.port, transport: t.transport.map(Transport::from) }
+impl From<&config::TrunkTarget> for TargetAddress {
+    fn from(t: &config::TrunkTarget) -> TargetAddress {
+        TargetAddress { host: t.host.clone(), port: t.port, transport: t.transport.map(Transport::from) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a request outside a dialog asks for that nobody here can do, whoever asks (RFC 3261 section 8.2).
+//! What a request outside a dialog asks for that is not known here, whatever the peer (RFC 3261 section 8.2).
 //!
 //! Not a judge of INVITEs: those from a trunk end in a record, so `call` reads them.
 
@@ -16,7 +16,7 @@ pub fn unmet(request: &Message) -> Option<(u16, Option<(&'static str, String)>)>
     Some((420, Some(("Unsupported", strange))))
 }
 
-/// Whether the Request-URI is of a scheme somebody here speaks (RFC 3261 section 8.2.2.1).
+/// Whether the Request-URI is of a scheme known here (RFC 3261 section 8.2.2.1).
 pub fn speaks_scheme(request: &Message) -> bool {
     !matches!(Uri::parse(request.uri()), Ok(Uri { scheme: Scheme::Other(_), .. }))
 }

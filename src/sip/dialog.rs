@@ -89,7 +89,7 @@ impl Dialog {
         })
     }
 
-    /// The dialog of a 2xx to an INVITE of ours that nobody waits for, made of the response alone: to acknowledge it and
+    /// The dialog of a 2xx to an INVITE of ours that no leg waits for, made of the response alone: to acknowledge it and
     /// to hang up (section 13.2.2.4). Without a Contact the peer is spoken to where it was called.
     pub fn unwanted(flow: Flow, response: &Message) -> Option<Dialog> {
         let target = response.contact().map_or_else(|| response.to().uri().to_vec(), |c| c.uri().to_vec());
@@ -265,7 +265,7 @@ impl Dialog {
     /// Takes a request of the peer into the dialog: its CSeq may not fall (500, section 12.2.2), a re-INVITE or UPDATE
     /// may move the remote target. The tag must be the peer's (481).
     ///
-    /// A second INVITE or UPDATE with the number of the last request is a late copy (500). A BYE with it is taken:
+    /// A second INVITE or UPDATE with the number of the last request is a late retransmission (500). A BYE with it is taken:
     /// some senders do not count, and a call must be able to end.
     pub fn receive(&mut self, request: &Message) -> Result<(), u16> {
         if request.call_id() != self.call_id || request.from_tag().unwrap_or_default() != self.remote_tag {

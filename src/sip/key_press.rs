@@ -5,7 +5,7 @@ use super::Message;
 use super::grammar::trim;
 use crate::time::Duration;
 
-/// How long a key counts as held when nobody says.
+/// How long a key counts as held when the message does not say.
 const USUAL: Duration = Duration::from_millis(160);
 
 /// The shortest and longest press that is passed on: shorter ones are not recognised by exchanges, longer ones block

@@ -10,7 +10,7 @@ use crate::id::SeatId;
 use crate::time::{Duration, Mono, Timers};
 use std::collections::{BTreeMap, HashMap};
 
-/// How long an answer to one question is waited for: three copies of it go out by UDP in this time, at 0, 0.5 and
+/// How long the response to one OPTIONS is waited for: it is sent three times by UDP in this time, at 0, 0.5 and
 /// 1.5 s, and the answer to the last still has a second.
 pub const PATIENCE: Duration = Duration::from_millis(2_500);
 
@@ -18,10 +18,10 @@ pub const PATIENCE: Duration = Duration::from_millis(2_500);
 /// dies is known to be gone after 9 s at the latest.
 pub const MISSES: u32 = 2;
 
-/// A way to a phone, as liveness counts it: a flow by itself, or, behind a proxy, one contact on it. What comes from
+/// A way to a phone, as liveness counts it: a flow, or, behind a proxy, one contact on it. What comes from
 /// the proxy says nothing of the phone behind it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Way {
+pub struct ContactPath {
     /// The path to the phone or to its proxy.
     pub flow: Flow,
     /// The contact, when there is a proxy between.
@@ -30,9 +30,9 @@ pub struct Way {
 
 /// How a phone is reached: what a request to it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct WatchedContact {
     /// The way.
-    pub way: Way,
+    pub way: ContactPath,
     /// The Request-URI.
     pub uri: Box<str>,
     /// The route set (RFC 3327), as it stands in Route headers.
@@ -41,13 +41,13 @@ pub struct Place {
 
 /// What is to be done or known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum Output {
     /// Send an OPTIONS there, and bring what came of it.
     Ask {
         /// Names the question.
         question: Question,
         /// Where to.
-        place: Place,
+        place: WatchedContact,
     },
     /// The answer to this question is waited for no longer.
     Forget {
@@ -57,14 +57,14 @@ pub enum Said {
     /// The way is lost.
     Lost {
         /// The way.
-        way: Way,
+        way: ContactPath,
         /// The seats that were reached by it.
         seats: Vec<SeatId>,
     },
     /// The way is there again.
     Back {
         /// The way.
-        way: Way,
+        way: ContactPath,
         /// The seats that are reached by it.
         seats: Vec<SeatId>,
     },
@@ -79,7 +79,7 @@ pub struct Question {
 
 #[derive(Debug)]
 struct Phone {
-    place: Place,
+    place: WatchedContact,
     /// The seats with a contact there.
     seats: Vec<SeatId>,
     state: State,
@@ -102,20 +102,20 @@ enum State {
 pub struct Liveness {
     /// In the order they came, so that nothing depends on a hash.
     phones: BTreeMap<u64, Phone>,
-    by_way: HashMap<Way, u64>,
+    by_way: HashMap<ContactPath, u64>,
     timers: Timers<u64>,
     every: Duration,
     last: u64,
 }
 
 impl Liveness {
-    /// Nobody is watched. A phone that was not heard for `every` is asked; zero asks nobody, ever.
+    /// No phone is watched. A phone that was not heard for `every` is asked; with zero none is, ever.
     pub fn new(every: Duration) -> Liveness {
         Liveness { every, ..Liveness::default() }
     }
 
     /// The places of a seat from here on; those it had before and are not among them are forgotten.
-    pub fn watch(&mut self, now: Mono, seat: &SeatId, places: Vec<Place>, out: &mut Vec<Said>) {
+    pub fn watch(&mut self, now: Mono, seat: &SeatId, places: Vec<WatchedContact>, out: &mut Vec<Output>) {
         if self.every.is_zero() {
             return;
         }
@@ -139,21 +139,21 @@ impl Liveness {
         }
     }
 
-    fn begin(&mut self, now: Mono, seat: &SeatId, place: Place) {
+    fn begin(&mut self, now: Mono, seat: &SeatId, place: WatchedContact) {
         self.last += 1;
         self.by_way.insert(place.way.clone(), self.last);
         self.timers.set(self.last, now + self.every);
         self.phones.insert(self.last, Phone { place, seats: vec![seat.clone()], state: State::Heard(now) });
     }
 
-    fn leave(&mut self, id: u64, seat: &SeatId, out: &mut Vec<Said>) {
+    fn leave(&mut self, id: u64, seat: &SeatId, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
         phone.seats.retain(|s| s != seat);
         if !phone.seats.is_empty() {
             return;
         }
         if let State::Asked { question, .. } | State::LostAsked { question } = phone.state {
-            out.push(Said::Forget { question });
+            out.push(Output::Forget { question });
         }
         if let Some(phone) = self.phones.remove(&id) {
             self.by_way.remove(&phone.place.way);
@@ -161,25 +161,25 @@ impl Liveness {
         self.timers.cancel(id);
     }
 
-    /// Something came by this flow: whoever is straight behind it is there.
-    pub fn heard(&mut self, now: Mono, flow: Flow, out: &mut Vec<Said>) {
-        // Asked for every packet: nothing is hashed when nobody is watched.
+    /// Something came by this flow: the phone straight behind it is there.
+    pub fn heard(&mut self, now: Mono, flow: Flow, out: &mut Vec<Output>) {
+        // Asked for every packet: nothing is hashed when no phone is watched.
         if !self.phones.is_empty()
-            && let Some(id) = self.by_way.get(&Way { flow, behind: None }).copied()
+            && let Some(id) = self.by_way.get(&ContactPath { flow, behind: None }).copied()
         {
             self.alive(now, id, out);
         }
     }
 
     /// A phone was heard of by this way in a manner that proves it is there: it registered.
-    pub fn proved(&mut self, now: Mono, way: &Way, out: &mut Vec<Said>) {
+    pub fn proved(&mut self, now: Mono, way: &ContactPath, out: &mut Vec<Output>) {
         if let Some(id) = self.by_way.get(way).copied() {
             self.alive(now, id, out);
         }
     }
 
     /// What came of a question: a status, or `None` when it could not be put.
-    pub fn answered(&mut self, now: Mono, question: Question, status: Option<Status>, out: &mut Vec<Said>) {
+    pub fn answered(&mut self, now: Mono, question: Question, status: Option<Status>, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get(&question.phone) else { return };
         let asked = match phone.state {
             State::Asked { question, .. } | State::LostAsked { question } => Some(question),
@@ -198,14 +198,14 @@ impl Liveness {
         }
     }
 
-    /// The network says that nobody is there. Forged as easily as sent, so it only takes the place of the patience
+    /// The network says that no phone is there. Forged as easily as sent, so it only takes the place of the patience
     /// with one question: the next is asked at once.
-    pub fn refused(&mut self, now: Mono, flow: Flow, out: &mut Vec<Said>) {
-        let Some(id) = self.by_way.get(&Way { flow, behind: None }).copied() else { return };
+    pub fn refused(&mut self, now: Mono, flow: Flow, out: &mut Vec<Output>) {
+        let Some(id) = self.by_way.get(&ContactPath { flow, behind: None }).copied() else { return };
         match self.phones.get(&id).map(|p| p.state) {
             Some(State::Heard(_)) => self.ask(now, id, 0, out),
             Some(State::Asked { question, .. }) => {
-                out.push(Said::Forget { question });
+                out.push(Output::Forget { question });
                 self.missed(now, id, out);
             }
             _ => {}
@@ -213,7 +213,7 @@ impl Liveness {
     }
 
     /// Whether the way is known to be lost.
-    pub fn is_lost(&self, way: &Way) -> bool {
+    pub fn is_lost(&self, way: &ContactPath) -> bool {
         let phone = self.by_way.get(way).and_then(|id| self.phones.get(id));
         phone.is_some_and(|p| matches!(p.state, State::Lost | State::LostAsked { .. }))
     }
@@ -230,14 +230,14 @@ impl Liveness {
     }
 
     /// Asks, and gives up, where it is time to.
-    pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Said>) {
+    pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Output>) {
         while let Some(id) = self.timers.pop_due(now) {
             match self.phones.get(&id).map(|p| p.state) {
                 // What was heard since the alarm was set moves it; nothing else is done for every packet.
                 Some(State::Heard(at)) if at + self.every > now => self.timers.set(id, at + self.every),
                 Some(State::Heard(_)) => self.ask(now, id, 0, out),
                 Some(State::Asked { question, .. } | State::LostAsked { question }) => {
-                    out.push(Said::Forget { question });
+                    out.push(Output::Forget { question });
                     self.missed(now, id, out);
                 }
                 Some(State::Lost) => self.ask(now, id, MISSES, out),
@@ -246,7 +246,7 @@ impl Liveness {
         }
     }
 
-    fn ask(&mut self, now: Mono, id: u64, missed: u32, out: &mut Vec<Said>) {
+    fn ask(&mut self, now: Mono, id: u64, missed: u32, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
         self.last += 1;
         let question = Question { phone: id, nth: self.last };
@@ -255,10 +255,10 @@ impl Liveness {
             _ => State::LostAsked { question },
         };
         self.timers.set(id, now + PATIENCE);
-        out.push(Said::Ask { question, place: phone.place.clone() });
+        out.push(Output::Ask { question, place: phone.place.clone() });
     }
 
-    fn missed(&mut self, now: Mono, id: u64, out: &mut Vec<Said>) {
+    fn missed(&mut self, now: Mono, id: u64, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
         match phone.state {
             State::Asked { missed, .. } if missed + 1 < MISSES => self.ask(now, id, missed + 1, out),
@@ -266,7 +266,7 @@ impl Liveness {
                 phone.state = State::Lost;
                 let (way, seats) = (phone.place.way.clone(), phone.seats.clone());
                 self.timers.set(id, now + self.every);
-                out.push(Said::Lost { way, seats });
+                out.push(Output::Lost { way, seats });
             }
             State::LostAsked { .. } => {
                 phone.state = State::Lost;
@@ -276,23 +276,23 @@ impl Liveness {
         }
     }
 
-    fn alive(&mut self, now: Mono, id: u64, out: &mut Vec<Said>) {
+    fn alive(&mut self, now: Mono, id: u64, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
         let was = std::mem::replace(&mut phone.state, State::Heard(now));
         match was {
             // The alarm that is set comes no later than it should; it moves itself.
             State::Heard(_) => {}
             State::Asked { question, .. } => {
-                out.push(Said::Forget { question });
+                out.push(Output::Forget { question });
                 self.timers.set(id, now + self.every);
             }
             State::Lost | State::LostAsked { .. } => {
                 if let State::LostAsked { question } = was {
-                    out.push(Said::Forget { question });
+                    out.push(Output::Forget { question });
                 }
                 let (way, seats) = (phone.place.way.clone(), phone.seats.clone());
                 self.timers.set(id, now + self.every);
-                out.push(Said::Back { way, seats });
+                out.push(Output::Back { way, seats });
             }
         }
     }
@@ -316,12 +316,12 @@ mod tests {
         Flow { transport: Transport::Udp, local, remote, connection: None }
     }
 
-    fn place(port: u16, behind: Option<&str>) -> Place {
-        let way = Way { flow: flow(port), behind: behind.map(Into::into) };
-        Place { way, uri: "sip:1001@10.0.0.7".into(), routes: Vec::new() }
+    fn place(port: u16, behind: Option<&str>) -> WatchedContact {
+        let way = ContactPath { flow: flow(port), behind: behind.map(Into::into) };
+        WatchedContact { way, uri: "sip:1001@10.0.0.7".into(), routes: Vec::new() }
     }
 
-    fn desk(places: Vec<Place>) -> Desk {
+    fn desk(places: Vec<WatchedContact>) -> Desk {
         let mut liveness = Liveness::new(EVERY);
         let now = Mono(1_000_000_000_000);
         liveness.watch(now, &"1001".into(), places, &mut Vec::new());
@@ -341,17 +341,17 @@ mod tests {
             said
         }
 
-        fn does(&mut self, what: impl FnOnce(&mut Liveness, Mono, &mut Vec<Said>)) -> String {
+        fn does(&mut self, what: impl FnOnce(&mut Liveness, Mono, &mut Vec<Output>)) -> String {
             let mut out = Vec::new();
             what(&mut self.liveness, self.now, &mut out);
-            let letter = |s: &Said| match s {
-                Said::Ask { question, .. } => {
+            let letter = |s: &Output| match s {
+                Output::Ask { question, .. } => {
                     self.asked = Some(*question);
                     'A'
                 }
-                Said::Forget { .. } => 'F',
-                Said::Lost { .. } => 'L',
-                Said::Back { .. } => 'B',
+                Output::Forget { .. } => 'F',
+                Output::Lost { .. } => 'L',
+                Output::Back { .. } => 'B',
             };
             out.iter().map(letter).collect()
         }
@@ -399,7 +399,7 @@ mod tests {
     #[test]
     fn a_port_nobody_listens_on_is_found_out_at_once() {
         let mut d = desk(vec![place(5060, None)]);
-        let refused = |l: &mut Liveness, now, out: &mut Vec<Said>| l.refused(now, flow(5060), out);
+        let refused = |l: &mut Liveness, now, out: &mut Vec<Output>| l.refused(now, flow(5060), out);
         assert_eq!(d.does(refused), "A", "a single one may be forged");
         assert_eq!(d.does(refused), "FA");
         assert_eq!(d.does(refused), "FL");
@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(d.passes(Duration::from_millis(8_999)), "AFA");
         let mut out = Vec::new();
         d.liveness.handle_timeout(d.now + Duration::from_secs(1), &mut out);
-        let Some(Said::Lost { seats, .. }) = out.last() else { panic!("{out:?}") };
+        let Some(Output::Lost { seats, .. }) = out.last() else { panic!("{out:?}") };
         assert_eq!(seats.len(), 2);
     }
 

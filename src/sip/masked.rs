@@ -20,7 +20,7 @@ const SECRET: [&str; 6] = [
     "Identity",
 ];
 
-/// Headers that say who somebody is.
+/// Headers that identify a person.
 const PERSONAL: [&str; 13] = [
     "From",
     "To",

@@ -1,7 +1,7 @@
 //! A SIP message as it came: bytes, and where in them the headers are.
 //!
 //! Only what every message needs is read at once: start line, topmost Via, From, To, Call-ID, CSeq, and the
-//! length of the body. All else stays bytes until somebody asks. Not a builder: see [`super::Outgoing`].
+//! length of the body. All else stays bytes until it is asked for. Not a builder: see [`super::Outgoing`].
 
 use super::grammar::{Span, decimal, elements, is_space};
 use super::head::{self, Fault, Field, Head, Wanted, unfold};

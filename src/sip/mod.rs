@@ -52,7 +52,7 @@ pub use endpoint::{
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};
 pub use key_press::KeyPress;
-pub use liveness::{Liveness, Way};
+pub use liveness::{ContactPath, Liveness};
 pub use malformed::Malformed;
 pub use masked::masked;
 pub use message::Message;
@@ -66,3 +66,6 @@ pub use transaction::{ClientTx, Durations, Reason, ServerTx};
 pub use trunk::Trunks;
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Rport, Via};
+
+/// The name of [`ContactPath`] in src/call.
+pub type Way = ContactPath;

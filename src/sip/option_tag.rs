@@ -2,7 +2,7 @@
 
 use super::Message;
 
-/// The tags we know, whoever asks.
+/// The tags known here, whatever the peer.
 pub const KNOWN: [&str; 3] = ["timer", "100rel", "replaces"];
 
 /// The required tags (`Require`) that are none of `known`, in the peer's order and each as it wrote it: the value

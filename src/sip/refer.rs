@@ -4,7 +4,7 @@ use super::grammar::{Parameter, parameters};
 use super::uri::percent_decoded;
 use super::{Message, NameAddr};
 
-/// Where a call is to be handed on to.
+/// Where a call is to be transferred to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferTo {
     /// The user of the address, or the number of a `tel:`, as [`Uri::dialled`](super::Uri::dialled) gives it; empty for an

@@ -70,7 +70,7 @@ struct Running {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Asked {
     interval: Duration,
-    /// `Some(true)`: whoever sent the request refreshes.
+    /// `Some(true)`: the sender of the request refreshes.
     uac: Option<bool>,
 }
 

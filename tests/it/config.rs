@@ -418,7 +418,10 @@ fn an_old_name_of_a_key_is_read_with_a_warning_that_names_the_new_one() {
     let (config, warnings) = Config::examine("old.toml", &with("stranger_silence = \"7s\"")).unwrap();
     assert_eq!(config.limits.unknown_source_silence, Duration::from_secs(7));
     let [warning] = &warnings[..] else { panic!("{warnings:?}") };
-    assert!(warning.what.contains("`limits.stranger_silence` is now named `unknown_source_silence`"), "{warning}");
+    assert!(
+        warning.what.contains("`limits.stranger_silence` is now named `unknown_source_silence`"),
+        "{warning}"
+    );
     let both = with("stranger_silence = \"7s\"\nunknown_source_silence = \"8s\"");
     let refused = Config::parse("both.toml", &both).unwrap_err().to_string();
     assert!(refused.contains("keep the new one of the two"), "{refused}");

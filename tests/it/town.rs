@@ -1,7 +1,7 @@
 //! A town that calls: simulated citizens and seats with real sockets, and what each of them saw, call by call.
 
 use hotline_gateway::cli::handsets::Handsets;
-use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, SeatPlan, Told, WhenRung};
+use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, PhoneEvent, SeatPlan, WhenRung};
 use hotline_gateway::id::Random;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -147,20 +147,20 @@ impl Town {
         self.next
     }
 
-    fn of_citizens(&mut self, told: Vec<Told>) {
+    fn of_citizens(&mut self, told: Vec<PhoneEvent>) {
         for told in told {
             let (line, end) = match told {
-                Told::Answered { line, .. } => {
+                PhoneEvent::Answered { line, .. } => {
                     if let Some(seen) = self.lines.get(&line).and_then(|n| self.seen.get_mut(n)) {
                         seen.answered = true;
                         seen.answered_after = seen.dialled.map(|at| at.elapsed()).unwrap_or_default();
                     }
                     continue;
                 }
-                Told::Refused { line, status } => (line, End::Refused(status)),
-                Told::Lost { line } => (line, End::Lost),
-                Told::HungUpOn { line } => (line, End::HungUpOn),
-                Told::HungUp { line } => (line, End::HungUp),
+                PhoneEvent::Refused { line, status } => (line, End::Refused(status)),
+                PhoneEvent::Lost { line } => (line, End::Lost),
+                PhoneEvent::HungUpOn { line } => (line, End::HungUpOn),
+                PhoneEvent::HungUp { line } => (line, End::HungUp),
                 _ => continue,
             };
             if let Some(seen) = self.lines.remove(&line).and_then(|n| self.seen.get_mut(&n)) {
@@ -169,21 +169,21 @@ impl Town {
         }
     }
 
-    fn of_seats(&mut self, told: Vec<Told>) {
+    fn of_seats(&mut self, told: Vec<PhoneEvent>) {
         for told in told {
             match told {
-                Told::Rings { line, seat, number, .. } => {
+                PhoneEvent::Rings { line, seat, number, .. } => {
                     if let Some(seen) = self.seen.get_mut(&number) {
                         seen.rang.push(seat);
                     }
                     self.seat_lines.insert(line, number);
                 }
-                Told::Talks { line, seat, .. } => {
+                PhoneEvent::Talks { line, seat, .. } => {
                     if let Some(seen) = self.seat_lines.get(&line).and_then(|n| self.seen.get_mut(n)) {
                         seen.talked.push(Talk { seat, from: Instant::now(), until: None });
                     }
                 }
-                Told::SeatFree { line, seat } => {
+                PhoneEvent::SeatFree { line, seat } => {
                     let number = self.seat_lines.remove(&line);
                     let Some(seen) = number.and_then(|n| self.seen.get_mut(&n)) else { continue };
                     if let Some(talk) = seen.talked.iter_mut().rev().find(|t| t.seat == seat) {

@@ -3,7 +3,7 @@
 use crate::peer::{self, Peer, header, sdp};
 use crate::town::*;
 use crate::world::World;
-use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, PhoneEvent, WhenRung};
 use hotline_gateway::event::*;
 use hotline_gateway::gateway::Input;
 use hotline_gateway::media;
@@ -36,7 +36,9 @@ fn presented(w: &World) -> Vec<String> {
 
 fn screen(w: &World, seat: &str) -> (String, String) {
     let rings = w.seats_told.iter().rev().find_map(|(_, t)| match t {
-        Told::Rings { seat: s, number, display, .. } if s == seat => Some((number.clone(), display.clone())),
+        PhoneEvent::Rings { seat: s, number, display, .. } if s == seat => {
+            Some((number.clone(), display.clone()))
+        }
         _ => None,
     });
     rings.expect("it rings")
@@ -332,7 +334,7 @@ fn a_call_that_is_taken_back_before_it_is_on_disk_rings_nobody_and_frees_what_it
         w.run(S(1));
         assert_eq!((w.counts().ready_seats, w.channels_in_use()), (2, 0), "{number}");
     }
-    assert!(!w.seats_told.iter().any(|(_, t)| matches!(t, Told::Rings { .. })) && w.heard.is_empty());
+    assert!(!w.seats_told.iter().any(|(_, t)| matches!(t, PhoneEvent::Rings { .. })) && w.heard.is_empty());
     settle(&mut w);
 }
 
@@ -409,7 +411,7 @@ fn every_number_of_a_department_is_rung_before_a_citizen_comes_back() {
             .told
             .iter()
             .filter_map(|(_, t)| match t {
-                Told::Rings { seat, .. } if all.contains(seat) => Some(seat.clone()),
+                PhoneEvent::Rings { seat, .. } if all.contains(seat) => Some(seat.clone()),
                 _ => None,
             })
             .collect();

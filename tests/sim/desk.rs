@@ -2,7 +2,7 @@
 
 use crate::checks::{by_call, nothing_is_left, promises, story};
 use crate::world::World;
-use hotline_gateway::cli::phones::{HangUp, Line, Told, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, Line, PhoneEvent, WhenRung};
 use hotline_gateway::event::*;
 use hotline_gateway::time::Duration;
 
@@ -30,14 +30,14 @@ fn changes(world: &World) -> Vec<String> {
 /// What became of a line a seat dialled on: the final status, or 200.
 fn status(world: &World, line: Line) -> Option<u16> {
     world.seats_told.iter().find_map(|(_, told)| match told {
-        Told::Answered { line: l, .. } if *l == line => Some(200),
-        Told::Refused { line: l, status } if *l == line => Some(*status),
+        PhoneEvent::Answered { line: l, .. } if *l == line => Some(200),
+        PhoneEvent::Refused { line: l, status } if *l == line => Some(*status),
         _ => None,
     })
 }
 
 fn hung_up_on(world: &World, line: Line) -> bool {
-    world.seats_told.iter().any(|(_, told)| matches!(told, Told::HungUpOn { line: l } if *l == line))
+    world.seats_told.iter().any(|(_, told)| matches!(told, PhoneEvent::HungUpOn { line: l } if *l == line))
 }
 
 fn dials(world: &mut World, seat: u32, number: &str) -> Option<u16> {
@@ -130,7 +130,9 @@ fn a_call_that_waits_is_picked_up_by_code_and_connected_at_once() {
         "{}",
         story(&by_call(&w.journal).into_values().next().unwrap())
     );
-    assert!(w.seats_told.iter().any(|(_, t)| matches!(t, Told::TakenBack { seat, .. } if seat == "1001")));
+    assert!(
+        w.seats_told.iter().any(|(_, t)| matches!(t, PhoneEvent::TakenBack { seat, .. } if seat == "1001"))
+    );
     assert_eq!(changes(&w).last().unwrap(), "1002 Talking → NotReady, break", "the break goes on after it");
 }
 

@@ -4,7 +4,7 @@
 use crate::checks::{nothing_is_left, promises};
 use crate::town::TOWN;
 use crate::world::{Weather, World};
-use hotline_gateway::cli::phones::{HangUp, Line, Told, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, Line, PhoneEvent, WhenRung};
 use hotline_gateway::event::{CallEvent, TransferResult, What};
 use hotline_gateway::id::Random;
 use hotline_gateway::time::Duration;
@@ -29,7 +29,7 @@ fn mood(random: &mut Random) -> WhenRung {
 /// Lines on which an operator could do something: those that were rung and talked, and those that were dialled.
 fn lines(w: &World, dialled: &[Line]) -> Vec<Line> {
     let talk = w.seats_told.iter().filter_map(|(_, t)| match t {
-        Told::Talks { line, .. } => Some(*line),
+        PhoneEvent::Talks { line, .. } => Some(*line),
         _ => None,
     });
     talk.chain(dialled.iter().copied()).collect()

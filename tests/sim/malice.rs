@@ -5,7 +5,7 @@
 use crate::checks::{by_call, nothing_is_left, promises};
 use crate::world::{CITIZENS, SEATS, Weather, World};
 use bytes::Bytes;
-use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, PhoneEvent, WhenRung};
 use hotline_gateway::event::{CallEvent, What};
 use hotline_gateway::fuzz;
 use hotline_gateway::id::Random;
@@ -77,9 +77,9 @@ fn digests(w: &World) -> usize {
 
 /// How many of their registrations were granted, and how many refused.
 fn registrations(w: &World) -> (usize, usize) {
-    let granted = |told: &Told| matches!(told, Told::Registered { .. });
-    let refused = |told: &Told| matches!(told, Told::NotRegistered { .. });
-    let of = |is: fn(&Told) -> bool| w.seats_told.iter().filter(|(_, told)| is(told)).count();
+    let granted = |told: &PhoneEvent| matches!(told, PhoneEvent::Registered { .. });
+    let refused = |told: &PhoneEvent| matches!(told, PhoneEvent::NotRegistered { .. });
+    let of = |is: fn(&PhoneEvent) -> bool| w.seats_told.iter().filter(|(_, told)| is(told)).count();
     (of(granted), of(refused))
 }
 

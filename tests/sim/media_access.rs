@@ -3,7 +3,7 @@
 use crate::peer::{Peer, sdp};
 use crate::town::{hotline, settle};
 use crate::world::World;
-use hotline_gateway::cli::phones::{HangUp, Told};
+use hotline_gateway::cli::phones::{HangUp, PhoneEvent};
 use hotline_gateway::event::{CallRefused, RefusalReason, What};
 use hotline_gateway::media::{Command, OpenFailure, Shortage, Sources, Towards};
 use hotline_gateway::time::Duration;
@@ -77,7 +77,8 @@ fn without_a_socket_each_call_is_refused_with_a_record_and_one_alarm() {
         for number in ["13800000001", "13800000002", "13800000003"] {
             let line = w.citizen_calls(number, HangUp::Never);
             w.run(S(1));
-            let refused = |t: &Told| matches!(t, Told::Refused { line: l, status: 503 } if *l == line);
+            let refused =
+                |t: &PhoneEvent| matches!(t, PhoneEvent::Refused { line: l, status: 503 } if *l == line);
             assert!(w.told.iter().any(|(_, t)| refused(t)), "{number}");
         }
         w.no_ports = None;

@@ -3,7 +3,7 @@
 
 use crate::peer::{Peer, header, sdp, settle};
 use crate::world::World;
-use hotline_gateway::cli::phones::{HangUp, Line, Told};
+use hotline_gateway::cli::phones::{HangUp, Line, PhoneEvent};
 use hotline_gateway::event::What;
 use hotline_gateway::sip::Message;
 use hotline_gateway::sip::digest::{Algorithm, Challenge, Keying, Qop};
@@ -55,10 +55,10 @@ fn dials_for(w: &mut World, talk: Duration) -> (Line, Peer, Message) {
 }
 
 fn told(w: &World, line: Line) -> Vec<&'static str> {
-    let of = |t: &Told| match t {
-        Told::Answered { line: l, .. } if *l == line => Some("answered"),
-        Told::Refused { line: l, .. } if *l == line => Some("refused"),
-        Told::HungUp { line: l } if *l == line => Some("hung up"),
+    let of = |t: &PhoneEvent| match t {
+        PhoneEvent::Answered { line: l, .. } if *l == line => Some("answered"),
+        PhoneEvent::Refused { line: l, .. } if *l == line => Some("refused"),
+        PhoneEvent::HungUp { line: l } if *l == line => Some("hung up"),
         _ => None,
     };
     w.seats_told.iter().filter_map(|(_, t)| of(t)).collect()

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use hotline_gateway::caller::HistorySecret;
-use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Output as Said, Phones, SeatPlan, Told, WhenRung};
+use hotline_gateway::cli::phones::{
+    CitizenPlan, HangUp, Output as Said, PhoneEvent, Phones, SeatPlan, WhenRung,
+};
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{MediaQuality, PresentationResult, SeatState, What};
 use hotline_gateway::gateway::{Gateway, Input, Output, Start};
@@ -31,7 +33,7 @@ pub struct Office {
     pub phones: BTreeMap<SocketAddr, Phones>,
     pub dead: BTreeSet<SocketAddr>,
     queue: BTreeMap<(Mono, u64), Delivery>,
-    pub told: Vec<(SocketAddr, Told)>,
+    pub told: Vec<(SocketAddr, PhoneEvent)>,
     /// Phones that register through a proxy, which here is the phone itself.
     pub behind: BTreeSet<SocketAddr>,
     /// Phones whose Contact means something in their own network alone.
@@ -150,7 +152,7 @@ impl Office {
                     let bytes = if self.natted.contains(&from) { behind_nat(from, bytes) } else { bytes };
                     self.after(MS(1), Delivery::Gateway(from, bytes));
                 }
-                Said::Told(told) => self.told.push((from, told)),
+                Said::Event(told) => self.told.push((from, told)),
             }
         }
     }
@@ -287,10 +289,13 @@ impl Office {
 
     /// The ports of the phones that rang, and of those that had their call taken back.
     pub fn rang(&self) -> (Vec<u16>, Vec<u16>) {
-        let ports = |of: fn(&Told) -> bool| {
+        let ports = |of: fn(&PhoneEvent) -> bool| {
             self.told.iter().filter(|(_, t)| of(t)).map(|(from, _)| from.port()).collect()
         };
-        (ports(|t| matches!(t, Told::Rings { .. })), ports(|t| matches!(t, Told::TakenBack { .. })))
+        (
+            ports(|t| matches!(t, PhoneEvent::Rings { .. })),
+            ports(|t| matches!(t, PhoneEvent::TakenBack { .. })),
+        )
     }
 }
 
@@ -365,7 +370,7 @@ fn two_phones_that_answer_at_once_have_one_winner() {
     assert_eq!(o.results(), [("1001".into(), PresentationResult::Answered)]);
     assert_eq!(o.connected(), ["1001"]);
     assert_eq!(
-        o.told.iter().filter(|(_, t)| matches!(t, Told::SeatFree { .. })).count(),
+        o.told.iter().filter(|(_, t)| matches!(t, PhoneEvent::SeatFree { .. })).count(),
         1,
         "the loser is free"
     );
@@ -406,12 +411,13 @@ fn a_phone_behind_nat_talks_and_is_hung_up_on_by_the_path_it_registered_on() {
     o.calls();
     o.run(S(5));
     assert_eq!(o.connected(), ["1001"]);
-    let told = |o: &Office, of: fn(&Told) -> bool| o.told.iter().any(|(from, t)| *from == at(6_001) && of(t));
-    assert!(told(&o, |t| matches!(t, Told::Talks { .. })), "our ACK reaches it");
+    let told =
+        |o: &Office, of: fn(&PhoneEvent) -> bool| o.told.iter().any(|(from, t)| *from == at(6_001) && of(t));
+    assert!(told(&o, |t| matches!(t, PhoneEvent::Talks { .. })), "our ACK reaches it");
     o.run(S(60));
-    assert!(!told(&o, |t| matches!(t, Told::SeatFree { .. })));
+    assert!(!told(&o, |t| matches!(t, PhoneEvent::SeatFree { .. })));
     let line = o.told.iter().rev().find_map(|(_, t)| match t {
-        Told::Answered { line, .. } => Some(*line),
+        PhoneEvent::Answered { line, .. } => Some(*line),
         _ => None,
     });
     let mut said = Vec::new();
@@ -419,5 +425,5 @@ fn a_phone_behind_nat_talks_and_is_hung_up_on_by_the_path_it_registered_on() {
     citizens.citizen_hangs_up(o.now, line.unwrap(), &mut said);
     o.phone_said(at(CITIZENS), said);
     o.run(S(2));
-    assert!(told(&o, |t| matches!(t, Told::SeatFree { .. })), "and so does our BYE");
+    assert!(told(&o, |t| matches!(t, PhoneEvent::SeatFree { .. })), "and so does our BYE");
 }

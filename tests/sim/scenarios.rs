@@ -2,7 +2,7 @@
 
 use crate::checks::{by_call, nothing_is_left, promises, story};
 use crate::world::World;
-use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, PhoneEvent, WhenRung};
 use hotline_gateway::event::totals::{Counter, Timing};
 use hotline_gateway::event::*;
 use hotline_gateway::gateway::Input;
@@ -103,8 +103,8 @@ fn the_seat_sees_number_and_call_id_before_it_answers() {
     w.seat_does(1001, WhenRung::Rings, None);
     w.citizen_calls("13812341234", HangUp::AfterDialling(S(5)));
     w.run(S(1));
-    let Some((_, Told::Rings { number, call, display, .. })) =
-        w.told.iter().find(|(_, t)| matches!(t, Told::Rings { .. })).cloned()
+    let Some((_, PhoneEvent::Rings { number, call, display, .. })) =
+        w.told.iter().find(|(_, t)| matches!(t, PhoneEvent::Rings { .. })).cloned()
     else {
         panic!("the seat never rang")
     };
@@ -120,9 +120,9 @@ fn nothing_is_answered_before_its_beginning_is_on_disk() {
     w.disk_delay = MS(15);
     w.citizen_calls("13800000001", HangUp::AfterAnswer(S(1)));
     w.run(MS(14));
-    assert!(!w.told.iter().any(|(_, t)| matches!(t, Told::Answered { .. })));
+    assert!(!w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Answered { .. })));
     w.run(MS(5));
-    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::Answered { .. })));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Answered { .. })));
     assert_eq!(name(&w.journal.iter().find(|e| e.call.is_some()).unwrap().what), "received");
     settle(&mut w);
 }
@@ -133,7 +133,7 @@ fn a_disk_that_hangs_does_not_keep_the_citizen_waiting_and_raises_an_alarm() {
     w.disk_delay = S(3);
     w.citizen_calls("13800000001", HangUp::AfterAnswer(S(10)));
     w.run(MS(30));
-    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::Answered { .. })));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Answered { .. })));
     w.disk_delay = MS(1);
     settle(&mut w);
     let alarms: Vec<bool> = w
@@ -194,7 +194,7 @@ fn a_seat_that_does_not_answer_passes_the_caller_on_within_200_ms() {
         .told
         .iter()
         .filter_map(|(at, t)| match t {
-            Told::Rings { seat, .. } => Some((*at, seat.clone())),
+            PhoneEvent::Rings { seat, .. } => Some((*at, seat.clone())),
             _ => None,
         })
         .collect();
@@ -243,7 +243,7 @@ fn who_hangs_up_before_the_answer_is_cancelled() {
     w.citizen_calls("13800000001", HangUp::AfterDialling(S(1)));
     settle(&mut w);
     assert_eq!(ended(&w)[0].reason, EndReason::Cancelled);
-    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::Refused { status: 487, .. })));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Refused { status: 487, .. })));
 }
 
 #[test]
@@ -251,9 +251,9 @@ fn a_trunk_hears_ringback_as_long_as_the_service_number_says() {
     let mut w = World::new(9, 1, "", "answer_delay_ms = 3000");
     w.citizen_calls("13800000001", HangUp::AfterAnswer(S(1)));
     w.run(MS(2_990));
-    assert!(!w.told.iter().any(|(_, t)| matches!(t, Told::Answered { .. })));
+    assert!(!w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Answered { .. })));
     w.run(MS(20));
-    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::Answered { .. })));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Answered { .. })));
     settle(&mut w);
 }
 
@@ -274,7 +274,7 @@ fn a_number_nobody_serves_is_refused_and_recorded() {
     w.citizen_dials("13800000001", "99999", HangUp::Never);
     settle(&mut w);
     assert_eq!(names(&w), ["refused", "record"]);
-    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::Refused { status: 404, .. })));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Refused { status: 404, .. })));
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn who_waits_longer_than_the_limit_hears_so_and_is_owed_a_call() {
     settle(&mut w);
     let end = &ended(&w)[0];
     assert_eq!((end.by, end.reason, end.callback_due), (EndedBy::Gateway, EndReason::WaitLimit, true));
-    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::HungUpOn { .. })));
+    assert!(w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::HungUpOn { .. })));
 }
 
 #[test]
@@ -312,8 +312,14 @@ fn a_call_that_lasts_too_long_lets_the_operator_go_and_tells_the_caller_why() {
     let mut w = World::new(21, 1, limits, "");
     w.citizen_calls("13800000001", HangUp::Never);
     w.run(S(61));
-    assert!(w.told.iter().any(|(_, t)| matches!(t, Told::SeatFree { .. })), "the seat is still in the call");
-    assert!(!w.told.iter().any(|(_, t)| matches!(t, Told::HungUpOn { .. })), "the caller heard nothing");
+    assert!(
+        w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::SeatFree { .. })),
+        "the seat is still in the call"
+    );
+    assert!(
+        !w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::HungUpOn { .. })),
+        "the caller heard nothing"
+    );
     settle(&mut w);
     let end = &ended(&w)[0];
     assert_eq!((end.by, end.reason, end.callback_due), (EndedBy::Gateway, EndReason::LengthLimit, false));

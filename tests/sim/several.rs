@@ -1,7 +1,7 @@
 //! A seat with several phones that another seat calls, asks or hands a citizen to, one sentence each.
 
 use crate::phones::{Office, at, office_with};
-use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, Phones, SeatPlan, Told, WhenRung};
+use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, PhoneEvent, Phones, SeatPlan, WhenRung};
 use hotline_gateway::event::{EndReason, PresentationResult, SeatState, What};
 use hotline_gateway::id::Random;
 use hotline_gateway::time::Duration;
@@ -75,7 +75,7 @@ fn hands_on_to_two_phones(o: &mut Office) {
 /// Seat 1003 hands the citizen it talks with on.
 fn refers(o: &mut Office, to: &str) {
     let line = o.told.iter().rev().find_map(|(_, t)| match t {
-        Told::Talks { line, seat, .. } if seat == "1003" => Some(*line),
+        PhoneEvent::Talks { line, seat, .. } if seat == "1003" => Some(*line),
         _ => None,
     });
     let mut said = Vec::new();
@@ -156,7 +156,7 @@ fn a_citizen_who_came_back_and_loses_his_operator_is_no_recall_any_more() {
     refers(&mut o, "1001");
     o.run(S(1));
     let line = o.told.iter().rev().find_map(|(_, t)| match t {
-        Told::Talks { line, .. } => Some(*line),
+        PhoneEvent::Talks { line, .. } => Some(*line),
         _ => None,
     });
     let mut said = Vec::new();
@@ -170,7 +170,7 @@ fn a_citizen_who_came_back_and_loses_his_operator_is_no_recall_any_more() {
         .told
         .iter()
         .filter_map(|(from, t)| match t {
-            Told::Rings { display, .. } => Some((from.port(), display.starts_with("[Recall]"))),
+            PhoneEvent::Rings { display, .. } => Some((from.port(), display.starts_with("[Recall]"))),
             _ => None,
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use crate::checks::{by_call, nothing_is_left, promises, story};
 use crate::world::World;
-use hotline_gateway::cli::phones::{HangUp, Line, Told, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, Line, PhoneEvent, WhenRung};
 use hotline_gateway::event::*;
 use hotline_gateway::time::Duration;
 
@@ -36,7 +36,7 @@ pub fn talking(w: &mut World, hangs_up: HangUp) -> Line {
 /// The newest line on which a seat talks.
 pub fn line_of(w: &World, seat: u32) -> Line {
     let talks = w.seats_told.iter().rev().find_map(|(_, t)| match t {
-        Told::Talks { line, seat: s, .. } if *s == seat.to_string() => Some(*line),
+        PhoneEvent::Talks { line, seat: s, .. } if *s == seat.to_string() => Some(*line),
         _ => None,
     });
     talks.expect("the seat talks")
@@ -57,13 +57,13 @@ pub fn seat_hangs_up(w: &mut World, line: Line) {
 
 /// What the seats' phones were told of this line.
 pub fn told(w: &World, line: Line) -> Vec<String> {
-    let of = |t: &Told| match t {
-        Told::Answered { line: l, .. } if *l == line => Some("answered".to_owned()),
-        Told::Refused { line: l, status } if *l == line => Some(format!("refused {status}")),
-        Told::HandedOn { line: l, status } if *l == line => Some(format!("referred {status}")),
-        Told::Notified { line: l, status } if *l == line => Some(format!("notified {status}")),
-        Told::HungUpOn { line: l } if *l == line => Some("hung up on".to_owned()),
-        Told::SeatFree { line: l, .. } if *l == line => Some("free".to_owned()),
+    let of = |t: &PhoneEvent| match t {
+        PhoneEvent::Answered { line: l, .. } if *l == line => Some("answered".to_owned()),
+        PhoneEvent::Refused { line: l, status } if *l == line => Some(format!("refused {status}")),
+        PhoneEvent::HandedOn { line: l, status } if *l == line => Some(format!("referred {status}")),
+        PhoneEvent::Notified { line: l, status } if *l == line => Some(format!("notified {status}")),
+        PhoneEvent::HungUpOn { line: l } if *l == line => Some("hung up on".to_owned()),
+        PhoneEvent::SeatFree { line: l, .. } if *l == line => Some("free".to_owned()),
         _ => None,
     };
     let mut all: Vec<String> = w.seats_told.iter().filter_map(|(_, t)| of(t)).collect();

@@ -2,7 +2,7 @@
 
 use crate::town::*;
 use crate::world::World;
-use hotline_gateway::cli::phones::{HangUp, Told, WhenRung};
+use hotline_gateway::cli::phones::{HangUp, PhoneEvent, WhenRung};
 use hotline_gateway::event::*;
 use hotline_gateway::time::Duration;
 
@@ -33,7 +33,7 @@ fn a_seat_that_calls_is_offered_nothing_until_it_has_hung_up() {
     w.run(S(3));
     w.citizen_calls("13812341234", HangUp::AfterAnswer(S(20)));
     w.run(S(5));
-    assert!(!w.told.iter().any(|(_, t)| matches!(t, Told::Rings { seat, .. } if seat == "1001")));
+    assert!(!w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::Rings { seat, .. } if seat == "1001")));
     settle(&mut w);
     assert!(steps(&w).contains(&"connected 1001".to_owned()), "{}", whole(&w));
 }
@@ -252,7 +252,7 @@ fn a_seat_that_has_let_go_is_rung_again_with_recall_on_its_screen() {
     seat_hangs_up(&mut w, line);
     w.run(S(21));
     let recalled = w.seats_told.iter().any(|(_, t)| {
-        matches!(t, Told::Rings { seat, display, .. } if seat == "1001" && display.starts_with("[Recall] "))
+        matches!(t, PhoneEvent::Rings { seat, display, .. } if seat == "1001" && display.starts_with("[Recall] "))
     });
     assert!(recalled, "{}", whole(&w));
     settle(&mut w);
@@ -381,7 +381,7 @@ fn a_citizen_cannot_have_himself_handed_on() {
     w.in_hall(|phones, now, out| phones.hands_on(now, citizen, "<sip:601@hotline>", out));
     w.run(S(1));
     assert!(
-        w.told.iter().any(|(_, t)| matches!(t, Told::HandedOn { status: 403 | 405, .. })),
+        w.told.iter().any(|(_, t)| matches!(t, PhoneEvent::HandedOn { status: 403 | 405, .. })),
         "{:?}",
         w.told
     );

@@ -373,7 +373,9 @@ fn a_trunk_whose_calls_hold_its_share_is_shed_with_a_record_and_others_are_serve
     assert!(recorded.count() as u64 >= shed, "the half-open ones besides");
     w.citizen_calls("13800000002", HangUp::AfterAnswer(S(1)));
     w.run(S(1));
-    assert!(w.told.iter().any(|(_, t)| matches!(t, hotline_gateway::cli::phones::Told::Answered { .. })));
+    assert!(
+        w.told.iter().any(|(_, t)| matches!(t, hotline_gateway::cli::phones::PhoneEvent::Answered { .. }))
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use hotline_gateway::caller::HistorySecret;
 use hotline_gateway::cli::phones::{
-    CitizenPlan, HangUp, Line, Output as PhoneOutput, Phones, SeatPlan, Told, WhenRung,
+    CitizenPlan, HangUp, Line, Output as PhoneOutput, PhoneEvent, Phones, SeatPlan, WhenRung,
 };
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{CallEvent, MediaQuality, wire};
@@ -63,9 +63,9 @@ pub struct World {
     pub journal: Vec<CallEvent>,
     /// Appended, but not yet confirmed.
     unconfirmed: Vec<CallEvent>,
-    pub told: Vec<(Mono, Told)>,
+    pub told: Vec<(Mono, PhoneEvent)>,
     /// What the seats' phones alone told.
-    pub seats_told: Vec<(Mono, Told)>,
+    pub seats_told: Vec<(Mono, PhoneEvent)>,
     pub random: Random,
     pub drained: bool,
     /// What came to addresses that are neither the seats' nor the citizens'.
@@ -473,7 +473,7 @@ impl World {
         for output in out {
             match output {
                 PhoneOutput::Send { bytes, .. } => self.post(|bytes| Delivery::ToGateway(from, bytes), bytes),
-                PhoneOutput::Told(told) => {
+                PhoneOutput::Event(told) => {
                     if from == address(SEATS) {
                         self.seats_told.push((self.now.mono, told.clone()));
                     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::event::SeatChoice;
 
-/// The seat that nobody is signed in at when the world begins.
+/// The seat without an operator when the world begins.
 pub(super) const SIGNS_IN: usize = 0;
 
 /// Presentations remembered for inputs that come too late.
@@ -48,7 +48,7 @@ struct Desk {
     unheard: bool,
     /// It waits for that alone.
     closing: bool,
-    /// About to talk with a caller that was handed over.
+    /// About to talk with a caller that was transferred.
     taken: Option<CallId>,
 }
 

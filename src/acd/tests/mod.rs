@@ -86,7 +86,7 @@ impl World {
         out
     }
 
-    /// The call a seat is in, or one that is nobody's.
+    /// The call a seat is in, or one that there is not.
     fn call_of(&mut self, name: &str) -> CallId {
         self.acd.call_of(&seat(name)).unwrap_or_else(|| CallId::new(self.now.wall, &mut self.ids))
     }

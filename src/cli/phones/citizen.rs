@@ -1,6 +1,6 @@
 //! A citizen's call: dial, hear, hang up.
 
-use super::{CitizenPlan, HangUp, Line, Output, Phones, Told, Wake};
+use super::{CitizenPlan, HangUp, Line, Output, PhoneEvent, Phones, Wake};
 use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::{ClientTx, Dialog, Flow, Message, Method, Outgoing};
 use crate::time::Now;
@@ -23,7 +23,7 @@ enum State {
 }
 
 impl Citizen {
-    /// His dialog, once it is answered.
+    /// Their dialog, once it is answered.
     pub(super) fn dialog(&mut self) -> Option<&mut Dialog> {
         match &mut self.state {
             State::Talking { dialog } => Some(dialog),
@@ -31,7 +31,7 @@ impl Citizen {
         }
     }
 
-    /// One more request of his.
+    /// One more request of theirs.
     pub(super) fn sent(&mut self, tx: ClientTx) {
         self.sent.push(tx);
     }
@@ -89,7 +89,7 @@ impl Phones {
                 self.endpoint.send(dialog.flow(), dialog.ack(1), &mut self.wire);
                 citizen.state = State::Talking { dialog: Box::new(dialog) };
                 let media = sdp::parse(response.body()).ok().map(|d| d.rtp);
-                out.push(Output::Told(Told::Answered { line, media }));
+                out.push(Output::Event(PhoneEvent::Answered { line, media }));
                 match citizen.plan.hangs_up {
                     HangUp::AfterAnswer(talk) => self.timers.set(Wake::HangUp(line), now.mono + talk),
                     // The CANCEL crossed the answer.
@@ -98,19 +98,19 @@ impl Phones {
                 }
             }
             (State::Dialling { .. }, Method::Invite) if status >= 300 => {
-                self.citizen_over(line, Told::Refused { line, status }, out);
+                self.citizen_over(line, PhoneEvent::Refused { line, status }, out);
             }
             (State::Talking { dialog } | State::HangingUp { dialog }, Method::Invite) if status < 300 => {
                 self.endpoint.send(dialog.flow(), dialog.ack(1), &mut self.wire);
             }
             (State::HangingUp { .. }, Method::Bye) if status >= 200 => {
-                self.citizen_over(line, Told::HungUp { line }, out);
+                self.citizen_over(line, PhoneEvent::HungUp { line }, out);
             }
             _ => {}
         }
     }
 
-    /// A citizen hangs up now, whatever he is doing.
+    /// A citizen hangs up now, whatever they are doing.
     pub fn citizen_hangs_up(&mut self, now: Now, line: Line, out: &mut Vec<Output>) {
         let Some(citizen) = self.citizens.get_mut(&line) else { return };
         match &mut citizen.state {
@@ -131,13 +131,13 @@ impl Phones {
         self.flush(out);
     }
 
-    pub(super) fn citizen_over(&mut self, line: Line, told: Told, out: &mut Vec<Output>) {
+    pub(super) fn citizen_over(&mut self, line: Line, told: PhoneEvent, out: &mut Vec<Output>) {
         let Some(citizen) = self.citizens.remove(&line) else { return };
         self.timers.cancel(Wake::HangUp(line));
         self.by_tag.remove(&citizen.tag);
         for tx in citizen.sent {
             self.by_client.remove(&tx);
         }
-        out.push(Output::Told(told));
+        out.push(Output::Event(told));
     }
 }

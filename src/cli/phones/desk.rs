@@ -1,6 +1,6 @@
 //! What an operator does at a phone in the middle of a call: hold, hand on, hang up.
 
-use super::{Line, Output, Phones, Told};
+use super::{Line, Output, PhoneEvent, Phones};
 use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::{Dialog, Message, Method};
 use crate::time::Now;
@@ -64,7 +64,7 @@ impl Phones {
                 let (flow, ack) = (dialog.flow(), dialog.ack(cseq));
                 self.endpoint.send(flow, ack, &mut self.wire);
             }
-            Method::Refer => out.push(Output::Told(Told::HandedOn { line, status })),
+            Method::Refer => out.push(Output::Event(PhoneEvent::HandedOn { line, status })),
             _ => {}
         }
     }
@@ -73,6 +73,6 @@ impl Phones {
     pub(super) fn notified(&mut self, line: Line, notify: &Message, out: &mut Vec<Output>) {
         let status =
             std::str::from_utf8(notify.body()).ok().and_then(|text| text.split(' ').nth(1)?.parse().ok());
-        out.push(Output::Told(Told::Notified { line, status: status.unwrap_or_default() }));
+        out.push(Output::Event(PhoneEvent::Notified { line, status: status.unwrap_or_default() }));
     }
 }

@@ -10,7 +10,7 @@ mod plan;
 mod registration;
 mod seat;
 
-pub use plan::{CitizenPlan, HangUp, SeatPlan, Told, WhenRung};
+pub use plan::{CitizenPlan, HangUp, PhoneEvent, SeatPlan, WhenRung};
 
 use crate::id::Random;
 use crate::sip::{
@@ -39,7 +39,7 @@ pub enum Output {
         bytes: Bytes,
     },
     /// Something to tell.
-    Told(Told),
+    Event(PhoneEvent),
 }
 
 /// Phones behind one address.
@@ -162,7 +162,7 @@ impl Phones {
                 }
                 TransactionEvent::Failed { tx, .. } => {
                     if let Some(line) = self.by_client.remove(&tx) {
-                        self.citizen_over(line, Told::Lost { line }, out);
+                        self.citizen_over(line, PhoneEvent::Lost { line }, out);
                         self.seat_over(line, out);
                     }
                 }
@@ -188,7 +188,7 @@ impl Phones {
                 self.notified(line, request, out);
             }
             if request.method() == Some(&Method::Bye) {
-                self.citizen_over(line, Told::HungUpOn { line }, out);
+                self.citizen_over(line, PhoneEvent::HungUpOn { line }, out);
                 self.seat_over(line, out);
             }
             return;

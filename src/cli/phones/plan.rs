@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 /// What a citizen does.
 #[derive(Debug, Clone)]
 pub struct CitizenPlan {
-    /// The number he dials.
+    /// The number they dial.
     pub dials: String,
-    /// His own number.
+    /// Their own number.
     pub number: String,
-    /// Where he takes RTP.
+    /// Where they take RTP.
     pub media: SocketAddr,
-    /// When he hangs up.
+    /// When they hang up.
     pub hangs_up: HangUp,
 }
 
@@ -22,9 +22,9 @@ pub struct CitizenPlan {
 pub enum HangUp {
     /// This long after the gateway answered.
     AfterAnswer(Duration),
-    /// This long after he dialled, answered or not.
+    /// This long after dialling, answered or not.
     AfterDialling(Duration),
-    /// He waits for the other side.
+    /// They wait for the other side.
     Never,
 }
 
@@ -54,7 +54,7 @@ pub enum WhenRung {
 
 /// What phones tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum PhoneEvent {
     /// A seat is registered.
     Registered {
         /// The seat.
@@ -67,16 +67,16 @@ pub enum Told {
         /// The final status.
         status: u16,
     },
-    /// A citizen's call was answered; he takes and sends sound now.
+    /// A citizen's call was answered; they take and send sound now.
     Answered {
-        /// His call.
+        /// Their call.
         line: Line,
         /// Where the gateway takes RTP.
         media: Option<SocketAddr>,
     },
     /// A citizen's call was refused.
     Refused {
-        /// His call.
+        /// Their call.
         line: Line,
         /// The final status.
         status: u16,

@@ -1,6 +1,6 @@
 //! A seat's phone registers, and answers the challenge (RFC 3261 sections 10.2 and 22).
 
-use super::{Output, Phones, Told};
+use super::{Output, PhoneEvent, Phones};
 use crate::redact::Secret;
 use crate::sip::digest::Challenge;
 use crate::sip::{Message, Method, Outgoing};
@@ -71,9 +71,9 @@ impl Phones {
         let answered = self.registrations.get(seat).is_some_and(|r| r.answered);
         let challenge = Challenge::choose(response.headers("WWW-Authenticate"));
         match (status, challenge) {
-            (200..=299, _) => out.push(Output::Told(Told::Registered { seat: seat.to_owned() })),
+            (200..=299, _) => out.push(Output::Event(PhoneEvent::Registered { seat: seat.to_owned() })),
             (401, Some(challenge)) if !answered => self.send_register(now, seat, Some(&challenge)),
-            _ => out.push(Output::Told(Told::NotRegistered { seat: seat.to_owned(), status })),
+            _ => out.push(Output::Event(PhoneEvent::NotRegistered { seat: seat.to_owned(), status })),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A seat's phone: ring, answer or not, hang up or not.
 
-use super::{Line, Output, Phones, SeatPlan, Told, Wake, WhenRung};
+use super::{Line, Output, PhoneEvent, Phones, SeatPlan, Wake, WhenRung};
 use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx, Uri};
 use crate::time::Now;
@@ -70,7 +70,7 @@ impl Phones {
         let line = self.next;
         let ringing = Outgoing::response(invite, 180, Some(&tag)).with("Contact", self.contact(&seat));
         self.endpoint.respond(now, tx, ringing, &mut self.wire);
-        out.push(Output::Told(Told::Rings {
+        out.push(Output::Event(PhoneEvent::Rings {
             line,
             seat: seat.clone(),
             number: invite.from().parsed_uri().ok().and_then(|u| u.user_text()).unwrap_or_default(),
@@ -127,7 +127,7 @@ impl Phones {
     pub(super) fn seat_acked(&mut self, line: Line, out: &mut Vec<Output>) {
         let Some(call) = self.seats.get_mut(&line) else { return };
         if let State::Answered { dialog, media } = &call.state {
-            out.push(Output::Told(Told::Talks { line, seat: call.seat.clone(), media: *media }));
+            out.push(Output::Event(PhoneEvent::Talks { line, seat: call.seat.clone(), media: *media }));
             call.state = State::Talking { dialog: dialog.clone() };
         }
     }
@@ -137,7 +137,7 @@ impl Phones {
         let State::Ringing { invite } = &call.state else { return };
         let response = Outgoing::response(invite, 487, Some(&call.tag));
         self.endpoint.respond(now, call.tx, response, &mut self.wire);
-        out.push(Output::Told(Told::TakenBack { line, seat: call.seat.clone() }));
+        out.push(Output::Event(PhoneEvent::TakenBack { line, seat: call.seat.clone() }));
         self.seat_over(line, out);
     }
 
@@ -158,6 +158,6 @@ impl Phones {
         self.timers.cancel(Wake::SeatHangUp(line));
         self.by_tag.remove(&call.tag);
         self.by_server.remove(&call.tx);
-        out.push(Output::Told(Told::SeatFree { line, seat: call.seat }));
+        out.push(Output::Event(PhoneEvent::SeatFree { line, seat: call.seat }));
     }
 }

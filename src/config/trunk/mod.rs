@@ -4,8 +4,8 @@
 mod source;
 mod target;
 
-pub use source::Source;
-pub use target::Target;
+pub use source::TrunkSource;
+pub use target::TrunkTarget;
 
 use super::address::Prefix;
 use super::duration;
@@ -56,7 +56,7 @@ pub struct Trunk {
     /// Its name in events and records.
     pub name: TrunkId,
     /// Where its calls come from. At least one, unless a certificate tells who it is.
-    pub sources: Vec<Source>,
+    pub sources: Vec<TrunkSource>,
     /// What it must prove besides.
     pub authenticate: Authenticate,
     /// The names one of which its certificate must carry: DNS names in lower case, URIs or addresses.
@@ -70,13 +70,13 @@ pub struct Trunk {
     /// The digest algorithms it is challenged with, the preferred one first. Not empty.
     pub algorithms: Vec<Algorithm>,
     /// Where it is reached, the preferred first. Empty: it only brings calls.
-    pub targets: Vec<Target>,
+    pub targets: Vec<TrunkTarget>,
     /// The listening address its pings, registrations and calls leave by; `None`: the first that fits.
     pub local: Option<IpAddr>,
     /// How often each target is asked whether it lives (OPTIONS); zero: never.
     pub ping: Duration,
     /// The registrar we sign in at, for carriers that want that.
-    pub register: Option<Target>,
+    pub register: Option<TrunkTarget>,
     /// The host in From and P-Asserted-Identity of calls to it; `None`: the registrar's, else our own address.
     pub domain: Option<String>,
     /// How long a registration is asked for.
@@ -247,7 +247,7 @@ fn sources(
     t: &Table<'_>,
     authenticate: Authenticate,
     problems: &mut Problems<'_>,
-) -> (Vec<Source>, Vec<Span>) {
+) -> (Vec<TrunkSource>, Vec<Span>) {
     let needed = authenticate != Authenticate::Certificate;
     if t.get("sources").is_none() && needed {
         let cure = "add `sources = [\"192.0.2.10\"]`: whoever calls from there needs no password";

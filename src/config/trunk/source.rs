@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// One place a trunk's calls come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source {
+pub struct TrunkSource {
     /// The addresses.
     pub net: Prefix,
     /// Only by this transport, if given.
@@ -16,7 +16,7 @@ pub struct Source {
     pub port: Option<u16>,
 }
 
-impl Source {
+impl TrunkSource {
     /// Whether a message by `transport` from `remote` comes from here.
     pub fn matches(&self, transport: Transport, remote: SocketAddr) -> bool {
         self.net.contains(remote.ip())
@@ -25,7 +25,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for TrunkSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(t) = self.transport {
             write!(f, "{t}:")?;
@@ -39,7 +39,7 @@ impl fmt::Display for Source {
 }
 
 /// `192.0.2.10`, `udp:192.0.2.0/28`, `tcp:192.0.2.10:5060`, `[2001:db8::/32]:5060`.
-pub(super) fn source(text: &str) -> Result<Source, Fault> {
+pub(super) fn source(text: &str) -> Result<TrunkSource, Fault> {
     let cure = "write it like \"192.0.2.10\", \"udp:192.0.2.0/28\" or \"[2001:db8::1]:5060\"";
     let wrong = || fault(format!("`{text}` is not an address or a prefix"), cure);
     let (transport, rest) = address::transport(text);
@@ -75,13 +75,13 @@ pub(super) fn source(text: &str) -> Result<Source, Fault> {
         let cure = format!("write the first address of the prefix, or `{ip}` alone for one address");
         fault(format!("`{net}` has bits set beyond its /{length}"), cure)
     })?;
-    Ok(Source { net, transport, port })
+    Ok(TrunkSource { net, transport, port })
 }
 
 /// `192.0.2.10`, `192.0.2.0/28`, `2001:db8::/32`: media has neither a transport nor a fixed port.
 pub(super) fn media_source(text: &str) -> Result<Prefix, Fault> {
     match source(text)? {
-        Source { net, transport: None, port: None } => Ok(net),
+        TrunkSource { net, transport: None, port: None } => Ok(net),
         _ => Err(fault(
             format!("`{text}` is more than an address"),
             "leave transport and port out: any port is taken",

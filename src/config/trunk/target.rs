@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 /// Where a trunk is reached, as RFC 3263 takes it: what is left open is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Target {
+pub struct TrunkTarget {
     /// A host name or an address, in lower case, IPv6 without brackets.
     pub host: String,
     /// The port; without one the name is looked up for services (SRV) first.
@@ -16,14 +16,14 @@ pub struct Target {
     pub transport: Option<Transport>,
 }
 
-impl Target {
+impl TrunkTarget {
     /// The host as it stands in a URI: IPv6 in brackets.
     pub fn uri_host(&self) -> String {
         if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for TrunkTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sip:{}", self.uri_host())?;
         if let Some(port) = self.port {
@@ -37,7 +37,7 @@ impl fmt::Display for Target {
 }
 
 /// `sip:192.0.2.10:5060;transport=tcp`, `sip:carrier.example.org`, `sips:carrier.example.org`.
-pub(super) fn target(text: &str) -> Result<Target, Fault> {
+pub(super) fn target(text: &str) -> Result<TrunkTarget, Fault> {
     let cure = "write it like \"sip:192.0.2.10:5060\", \"sip:carrier.example.org;transport=tcp\" or \
                 \"sips:carrier.example.org\"";
     let wrong = || fault(format!("`{text}` is not where a trunk is reached"), cure);
@@ -57,7 +57,7 @@ pub(super) fn target(text: &str) -> Result<Target, Fault> {
             _ => return Err(fault(format!("`{parameter}` is not a transport of a trunk"), cure)),
         });
     }
-    Ok(Target { host, port, transport })
+    Ok(TrunkTarget { host, port, transport })
 }
 
 fn place(text: &str) -> Option<(String, Option<u16>)> {

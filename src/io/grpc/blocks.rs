@@ -78,7 +78,7 @@ impl BlockListService for Blocks {
         let parts = self.parts()?;
         let key = HistoryKey::of_number(&number(&asked.number, &parts.codes)?, &parts.secret);
         let was_stored = self.0.journal.remove_block(key).await.map_err(failed)?;
-        // Told also where nothing was stored: a first try may have taken it from the disk and found nobody listening.
+        // Told also where nothing was stored: a first try may have taken it from the disk and found the gateway not listening.
         self.told(BlockChange::Removed { key, by: by.into() })?;
         match was_stored {
             true => Ok(Response::new(v1::RemoveBlockResponse {})),

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Duration, Instant, sleep_until};
 use tonic::Status;
 
-/// How long a consumer keeps its subscription after its last word when another one asks for it.
+/// How long a consumer keeps its subscription after its last message when another one asks for it.
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 
 struct Slots {
@@ -182,7 +182,7 @@ impl Lease {
 }
 
 impl Lease {
-    /// Does `act` while nobody can take over.
+    /// Does `act` while no other consumer can take over.
     pub fn if_held(&self, act: impl FnOnce()) {
         let slots = self.leases.lock();
         let holder = slots.by_name.get(&self.name).and_then(|s| s.holder.as_ref());

@@ -40,7 +40,7 @@ impl TraceService for Tracing {
     }
 }
 
-/// Ends with the trace, when whoever asked is gone, or when the gateway stops.
+/// Ends with the trace, when the one who asked is gone, or when the gateway stops.
 fn frames(
     mut reading: Reading,
     mut phase: watch::Receiver<Phase>,

@@ -2,7 +2,7 @@
 
 use super::exposition::Exposition;
 use super::sample::Sample;
-use super::{Told, trunks};
+use super::{Pages, trunks};
 use crate::event::totals::{Counter, LABELS, Timing, Totals};
 use crate::gateway::Counts;
 use std::time::UNIX_EPOCH;
@@ -14,7 +14,7 @@ const REVISION: &str = match option_env!("HOTLINE_REVISION") {
 };
 
 /// The whole text.
-pub(super) async fn text(told: &Told) -> String {
+pub(super) async fn text(told: &Pages) -> String {
     let sample = told.sampler.sample().await;
     let (counts, figures) = told.figures();
     let mut out = Exposition::default();
@@ -119,7 +119,7 @@ fn alarms(out: &mut Exposition, totals: &Totals) {
     }
 }
 
-fn journal(out: &mut Exposition, told: &Told, counts: &Counts, sample: &Sample) {
+fn journal(out: &mut Exposition, told: &Pages, counts: &Counts, sample: &Sample) {
     let durable = told.journal.feed().head();
     out.single("hotline_journal_durable_position", "gauge", "Newest position on disk", durable);
     let backlog = counts.head.saturating_sub(durable);
@@ -145,7 +145,7 @@ fn subscriptions(out: &mut Exposition, durable: u64, sample: &Sample) {
     each("hotline_subscription_parked_events", "Events set aside", &|s| u64::from(s.parked));
 }
 
-fn certificate(out: &mut Exposition, told: &Told) {
+fn certificate(out: &mut Exposition, told: &Pages) {
     let name = "hotline_certificate_expiry_timestamp_seconds";
     out.family(name, "gauge", "When the certificate of sip.tls_certificate runs out");
     if let Some(at) = told.streams.tls.expires() {
@@ -153,7 +153,7 @@ fn certificate(out: &mut Exposition, told: &Told) {
     }
 }
 
-fn process(out: &mut Exposition, told: &Told, sample: &Sample) {
+fn process(out: &mut Exposition, told: &Pages, sample: &Sample) {
     let name = "hotline_build_info";
     out.family(name, "gauge", "1, with the version that runs");
     out.figure(name, &[("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)], 1);

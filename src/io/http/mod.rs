@@ -23,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// Figures come once a second. Older than this they say nothing about now, and whoever should bring them may be dead.
+/// Figures come once a second. Older than this they say nothing about now, and the driver that should bring them may be dead.
 const STALE: Duration = Duration::from_secs(3);
 
 /// Serves until `shutdown` completes.
@@ -41,11 +41,11 @@ pub async fn serve(
     tokio::spawn(listen(counts.clone(), heard.clone()));
     let (sampler, started) = (Arc::new(sample::Sampler::new(journal.clone())), SystemTime::now());
     let web = [http.clone(), grpc];
-    let router = router.with_state(Told { counts, streams, media, web, journal, sampler, heard, started });
+    let router = router.with_state(Pages { counts, streams, media, web, journal, sampler, heard, started });
     web::serve(listener, http, router, shutdown).await;
 }
 
-/// Notes when figures came, until nobody is left to bring them.
+/// Notes when figures came, until the driver is gone.
 async fn listen(mut counts: watch::Receiver<Counts>, heard: Arc<Mutex<Instant>>) {
     while counts.changed().await.is_ok() {
         *heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -57,7 +57,7 @@ pub type MediaCounts = Arc<dyn Fn() -> crate::media::relay::Counts + Send + Sync
 
 /// Where the figures come from.
 #[derive(Clone)]
-struct Told {
+struct Pages {
     counts: watch::Receiver<Counts>,
     streams: Arc<stream::Setting>,
     media: MediaCounts,
@@ -69,7 +69,7 @@ struct Told {
     started: SystemTime,
 }
 
-impl Told {
+impl Pages {
     /// Whether the control thread lives, as far as its figures tell at `now`.
     fn is_fresh(&self, now: Instant) -> bool {
         let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +97,7 @@ impl Told {
 }
 
 /// 200 while new calls are taken, 503 while draining and when the figures are stale; the body is JSON with the counts.
-async fn health(State(told): State<Told>) -> Response {
+async fn health(State(told): State<Pages>) -> Response {
     let (counts, figures) = told.figures();
     let serving = counts.serving && told.is_fresh(Instant::now());
     let status = if serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -123,7 +123,7 @@ async fn health(State(told): State<Told>) -> Response {
 }
 
 /// The counts in the Prometheus text format.
-async fn all_metrics(State(told): State<Told>) -> Response {
+async fn all_metrics(State(told): State<Pages>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::text(&told).await).into_response()
 }
 
@@ -174,7 +174,7 @@ fn figures(c: &Counts) -> Vec<Figure> {
         gauge("ready_seats", c.ready_seats, "Until the next release; hotline_seats by state"),
         gauge("unreachable_seats", c.unreachable_seats, "Until the next release; hotline_seats by state"),
         gauge("watched_phones", c.watched_phones, "Ways to phones that are watched"),
-        gauge("lost_phones", c.lost_phones, "Ways to phones on which nobody answers"),
+        gauge("lost_phones", c.lost_phones, "Ways to phones that do not answer"),
         gauge("transactions", c.transactions, "SIP transactions"),
         gauge("routes", c.routes, "Ways from a transaction to its call"),
         gauge("call_timers", c.timers, "Deadlines of calls"),
@@ -187,11 +187,7 @@ fn figures(c: &Counts) -> Vec<Figure> {
             "Until the next release; hotline_calls_connected_total",
         ),
         counter("ended_total", c.ended_total, "Until the next release; hotline_calls_ended_total"),
-        counter(
-            "unknown_sources_total",
-            c.unknown_sources_total,
-            "Requests of unknown sources turned away",
-        ),
+        counter("unknown_sources_total", c.unknown_sources_total, "Requests of unknown sources turned away"),
         counter(
             "strangers_total",
             c.unknown_sources_total,
@@ -214,7 +210,7 @@ mod tests {
 
     struct Scene {
         sender: watch::Sender<Counts>,
-        told: Told,
+        told: Pages,
         _place: Place,
     }
 
@@ -234,7 +230,7 @@ mod tests {
         let media: MediaCounts = Arc::new(Default::default);
         let config = crate::config::Config::embedded();
         let (web, started) = ([Web::http(&config), Web::grpc(&config)], SystemTime::now());
-        let told = Told { counts, streams, media, web, journal, sampler, heard, started };
+        let told = Pages { counts, streams, media, web, journal, sampler, heard, started };
         Scene { sender, told, _place: place }
     }
 
@@ -288,7 +284,8 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
-        let page: serde_json::Value = serde_json::from_str(&body(health(State(told.told)).await).await).unwrap();
+        let page: serde_json::Value =
+            serde_json::from_str(&body(health(State(told.told)).await).await).unwrap();
         let turned_away = serde_json::json!({ "unknown_rate": 1, "stranger_rate": 1 });
         assert_eq!(page["turned_away"], turned_away);
     }

@@ -1,4 +1,4 @@
-//! The secrets looked at beforehand: what [`State::open`](super::State::open) refuses, and what it takes and perhaps should not.
+//! The secrets looked at beforehand: what [`StateDirectory::open`](super::StateDirectory::open) refuses, and what it takes and perhaps should not.
 
 use super::super::preflight::Findings;
 use super::{

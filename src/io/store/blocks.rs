@@ -59,7 +59,7 @@ fn insert(tx: &Connection, entry: &BlockEntry) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// `None` for a row nobody can have written: it is passed over.
+/// `None` for a row that cannot have been written here: it is passed over.
 fn entry(row: &Row<'_>) -> rusqlite::Result<Option<BlockEntry>> {
     let wall = |column| row.get::<_, i64>(column).map(|at| Wall(at.unsigned_abs()));
     let text = |column| row.get::<_, String>(column);

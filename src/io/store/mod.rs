@@ -212,7 +212,7 @@ impl Journal {
         self.shared.log_id
     }
 
-    /// A thread of the journal that has ended although nobody closed it, by its name.
+    /// A thread of the journal that has ended although it was not closed, by its name.
     pub fn lost_thread(&self) -> Option<String> {
         let threads = locked(&self.shared.threads);
         let lost = threads.iter().find(|thread| thread.is_finished())?;

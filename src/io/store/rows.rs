@@ -102,7 +102,7 @@ fn is_owed(r: &CallRecord) -> bool {
     }
 }
 
-/// Stores how far a subscription is. A subscription that is gone is nobody's loss.
+/// Stores how far a subscription is. A subscription that is gone is passed over.
 pub(super) fn ack(tx: &Transaction<'_>, name: &str, position: u64, now_ns: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE subscription SET acked = ?2, acked_at_ns = ?3 WHERE name = ?1 AND acked < ?2")?
         .execute(params![name, position.cast_signed(), now_ns])?;

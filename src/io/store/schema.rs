@@ -217,7 +217,7 @@ pub fn head(conn: &Connection) -> Result<u64, StoreError> {
     Ok(head.unsigned_abs())
 }
 
-/// Gives back the cached pages that nobody uses: those of every connection, for they have one pool.
+/// Gives back the cached pages that are not used: those of every connection, for they have one pool.
 pub fn give_back(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.execute_batch("PRAGMA shrink_memory;")
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// At most this many subscriptions: a centre has a handful of backends.
 pub const SUBSCRIPTIONS: usize = 256;
 /// At most this many events of one subscription are parked; past it a nack pauses the stream for ever, which
-/// somebody will notice.
+/// a person will notice.
 pub const PARKED: usize = 10_000;
 
 /// One named subscription.

@@ -122,7 +122,7 @@ fn the_bytes_are_those_of_the_contract() {
     }
 }
 
-/// Removes what is older than `keep` at `now`, as the writer does by itself.
+/// Removes what is older than `keep` at `now`, as the writer does.
 pub(crate) fn remove(place: &Place, keep: Duration, now: Wall) {
     let conn = rusqlite::Connection::open(place.store()).unwrap();
     while retention::remove(&conn, keep, now).unwrap() {}

@@ -1,4 +1,4 @@
-//! A peer that may prove to be one of several hosts (RFC 5922 section 7.2): whoever takes the place of a lost
+//! A peer that may prove to be one of several hosts (RFC 5922 section 7.2): the peer that takes the place of a lost
 //! connection shows a certificate for one of the names its peer had, while what is dialled is only an address.
 
 use std::sync::Arc;

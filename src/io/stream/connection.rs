@@ -21,21 +21,21 @@ use tokio_rustls::TlsAcceptor;
 /// Answers to keep-alives that may wait for a peer that does not read; further ones are not given.
 const PONGS: usize = 4;
 
-/// When a connection was last heard, for whoever decides whether that is too long ago; and whether somebody known is
-/// behind it, for whoever reads it.
-pub(super) struct Heard {
+/// When a connection was last heard, by which it is judged whether that is too long ago; and whether a known peer is
+/// behind it, by which it is read.
+pub(super) struct LastHeard {
     began: Instant,
-    /// We opened it, or somebody known was behind it when last asked.
+    /// The gateway opened it, or a known peer was behind it when last asked.
     known: AtomicBool,
     /// Milliseconds after the beginning: of the last message, of the last sign of any kind.
     message: AtomicU64,
     sign: AtomicU64,
 }
 
-impl Heard {
-    pub(super) fn since(began: Instant, known: bool) -> Heard {
+impl LastHeard {
+    pub(super) fn since(began: Instant, known: bool) -> LastHeard {
         let known = AtomicBool::new(known);
-        Heard { began, known, message: AtomicU64::new(0), sign: AtomicU64::new(0) }
+        LastHeard { began, known, message: AtomicU64::new(0), sign: AtomicU64::new(0) }
     }
 
     pub(super) fn is_known(&self) -> bool {
@@ -64,32 +64,32 @@ impl Heard {
 }
 
 /// What a connection's task is given.
-pub(super) struct Line {
+pub(super) struct Connection {
     pub flow: Flow,
     pub unsent: mpsc::Receiver<Bytes>,
-    pub heard: Arc<Heard>,
+    pub heard: Arc<LastHeard>,
     pub setting: Arc<Setting>,
 }
 
 /// A connection a peer made, until it ends.
-pub(super) async fn accepted(stream: TcpStream, mut line: Line) {
+pub(super) async fn accepted(stream: TcpStream, mut line: Connection) {
     small_messages_leave_at_once(&stream);
     let ended = answer(stream, &mut line).await.unwrap_or_else(|ended| ended);
     gone(line, ended).await;
 }
 
 /// A connection we make, until it ends. Its peer must prove to be one of `hosts`.
-pub(super) async fn opened(mut line: Line, hosts: Vec<String>) {
+pub(super) async fn opened(mut line: Connection, hosts: Vec<String>) {
     let ended = open(&mut line, &hosts).await.unwrap_or_else(|ended| ended);
     gone(line, ended).await;
 }
 
-async fn gone(line: Line, ended: Ended) {
+async fn gone(line: Connection, ended: Ended) {
     line.setting.counts.ended(ended);
     let _ = line.setting.inbox.send(Inbound::Closed(line.flow)).await;
 }
 
-/// Small messages leave at once, and a peer that vanished is noticed although nobody speaks.
+/// Small messages leave at once, and a peer that vanished is noticed although nothing is sent.
 pub(in crate::io) fn small_messages_leave_at_once(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let keepalive = socket2::TcpKeepalive::new()
@@ -99,7 +99,7 @@ pub(in crate::io) fn small_messages_leave_at_once(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
-async fn answer(stream: TcpStream, line: &mut Line) -> Result<Ended, Ended> {
+async fn answer(stream: TcpStream, line: &mut Connection) -> Result<Ended, Ended> {
     let setting = line.setting.clone();
     let patience = setting.limits.message_time;
     let secure = async |stream| {
@@ -132,7 +132,7 @@ async fn answer(stream: TcpStream, line: &mut Line) -> Result<Ended, Ended> {
     }
 }
 
-async fn open(line: &mut Line, hosts: &[String]) -> Result<Ended, Ended> {
+async fn open(line: &mut Connection, hosts: &[String]) -> Result<Ended, Ended> {
     let (remote, setting) = (line.flow.remote, line.setting.clone());
     let connect = async { connected(line.flow.local.ip(), remote).await.map_err(|_| Ended::Unreachable) };
     if line.flow.transport != Transport::Tls {
@@ -167,7 +167,7 @@ async fn in_time<T>(
     timeout(patience, handshake).await.unwrap_or(Err(Ended::TooSlow))
 }
 
-async fn bytes<S>(stream: S, names: Vec<String>, line: &mut Line) -> Result<Ended, Ended>
+async fn bytes<S>(stream: S, names: Vec<String>, line: &mut Connection) -> Result<Ended, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -180,9 +180,9 @@ async fn talk(
     mut source: impl Source,
     mut sink: impl Sink,
     names: Vec<String>,
-    line: &mut Line,
+    line: &mut Connection,
 ) -> Result<Ended, Ended> {
-    let Line { flow, unsent, heard, setting } = line;
+    let Connection { flow, unsent, heard, setting } = line;
     let connected = Input::Connected { flow: *flow, certificate_names: names };
     if setting.inbox.send(Inbound::Gateway(connected)).await.is_err() {
         return Ok(Ended::Closed);
@@ -200,7 +200,7 @@ async fn read_all(
     source: &mut impl Source,
     flow: Flow,
     pong: mpsc::Sender<Bytes>,
-    heard: &Heard,
+    heard: &LastHeard,
     inbox: &mpsc::Sender<Inbound>,
 ) -> Ended {
     let mut pace = Pace::new(Instant::now());
@@ -212,7 +212,7 @@ async fn read_all(
                 if !heard.is_known() {
                     match pace.message(Instant::now()) {
                         May::Now => {}
-                        // Not reading stops him as a full inbox would, and the inbox is left to others.
+                        // Not reading stops the peer as a full inbox would, and the inbox is left to others.
                         May::At(at) => tokio::time::sleep_until(at.into()).await,
                         May::Never => return Ended::TooMuch,
                     }

@@ -9,9 +9,9 @@ pub enum Ended {
     Closed,
     /// Not taken: there are as many as there may be.
     Full,
-    /// Not taken: this source has as many as strangers may have.
+    /// Not taken: this source has as many as an unknown one may have.
     SourceFull,
-    /// Not taken: this source opens more than strangers may.
+    /// Not taken: this source opens more than an unknown one may.
     TooOften,
     /// The peer spoke no TLS or no WebSocket, or showed a certificate we do not believe.
     NoHandshake,
@@ -23,7 +23,7 @@ pub enum Ended {
     TooSlow,
     /// Nothing came for too long.
     Silent,
-    /// A stranger went on saying more than strangers may.
+    /// An unknown source went on sending more than it may.
     TooMuch,
     /// What came could not be cut into messages, or was too long.
     Broken,
@@ -47,7 +47,11 @@ const REASONS: &[(Ended, &str, &str)] = &[
     (Ended::NotForSip, "connections_not_sip_total", "WebSockets without the sub-protocol sip"),
     (Ended::TooSlow, "connections_too_slow_total", "Connections cut in an unfinished message or handshake"),
     (Ended::Silent, "connections_silent_total", "Connections cut after silence"),
-    (Ended::TooMuch, "connections_too_much_total", "Connections of strangers cut for too many messages"),
+    (
+        Ended::TooMuch,
+        "connections_too_much_total",
+        "Connections of unknown sources cut for too many messages",
+    ),
     (Ended::Broken, "connections_broken_total", "Connections cut for what could not be framed"),
     (Ended::SlowReader, "connections_slow_reader_total", "Connections cut because the peer did not read"),
     (Ended::Unreachable, "connections_unreachable_total", "Connections that could not be opened"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// keep-alives on a stream, 120 s (RFC 5626 section 4.4.1), and half of it again as grace.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(180);
 
-/// How often a WebSocket peer is asked for a sign: a browser cannot send one by itself, and the tables of NAT
+/// How often a WebSocket peer is asked for a sign: a browser sends none, and the tables of NAT
 /// boxes and proxies forget a silent connection after a minute (RFC 5626 section 4.4 has 30 s for the worst).
 pub(super) const PING_EVERY: Duration = Duration::from_secs(30);
 
@@ -27,18 +27,18 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// Connections at one time.
     pub connections: usize,
-    /// Of those, from one origin where nobody is known.
+    /// Of those, from one source where no peer is known.
     pub per_source: usize,
     /// For a whole message from its first byte on, for the handshakes together, and for a peer to take what is
     /// sent to it.
     pub message_time: Duration,
-    /// Without a message from a stranger.
+    /// Without a message from an unknown source.
     pub unknown_source_silence: Duration,
 }
 
 impl Limits {
-    /// How many of the connections strangers may have together: a quarter stays for those we know.
-    pub(super) fn strangers(&self) -> usize {
+    /// How many of the connections unknown sources may have together: a quarter stays for those we know.
+    pub(super) fn unknown_sources(&self) -> usize {
         (self.connections - self.connections / 4).max(1)
     }
 }

@@ -34,7 +34,7 @@ impl Accepted {
 }
 
 /// A listener, bound but on no runtime yet. One on `[::]` takes IPv6 alone, so that 0.0.0.0 can be listened on too
-/// and nobody's address has two forms.
+/// and no address has two forms.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     bound(address, |socket| if address.is_ipv6() { socket.set_only_v6(true) } else { Ok(()) })
 }

@@ -32,7 +32,7 @@ use crate::gateway::{Gateway, Tie};
 use crate::sip::{Flow, Message, RateLimitKey, Transport, Uri};
 use crate::time::Now;
 use bytes::Bytes;
-use connection::Heard;
+use connection::LastHeard;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ struct Open {
     flow: Flow,
     unsent: mpsc::Sender<Bytes>,
     task: AbortHandle,
-    heard: Arc<Heard>,
+    heard: Arc<LastHeard>,
     dialled: bool,
     /// What its peer had to prove to be, any one of them; nothing is proved without TLS.
     hosts: Vec<String>,
@@ -92,7 +92,7 @@ impl Connections {
     }
 
     /// A connection was accepted: gives it a number and starts its task, or closes it at a limit. The gateway is
-    /// asked who is behind it, and whether a stranger is to be heard at all.
+    /// asked who is behind it, and whether an unknown source is to be heard at all.
     pub fn accepted(&mut self, accepted: Accepted, now: Now, gateway: &mut Gateway) {
         let (stream, transport) = accepted.taken();
         let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return };
@@ -118,18 +118,18 @@ impl Connections {
             return None;
         }
         let origin = RateLimitKey::from(flow.remote.ip());
-        if self.strangers(Some(origin)) >= limits.per_source {
+        if self.unknown_sources(Some(origin)) >= limits.per_source {
             // Some of them may have registered since the last look.
             self.open.values().for_each(|open| open.look(|flow| gateway.knows(flow)));
-            if self.strangers(Some(origin)) >= limits.per_source {
+            if self.unknown_sources(Some(origin)) >= limits.per_source {
                 return Some(Ended::SourceFull);
             }
         }
-        (self.strangers(None) >= limits.strangers()).then_some(Ended::Full)
+        (self.unknown_sources(None) >= limits.unknown_sources()).then_some(Ended::Full)
     }
 
-    /// The connections nobody is known on, from one origin or from everywhere.
-    fn strangers(&self, from: Option<RateLimitKey>) -> usize {
+    /// The connections of unknown sources, from one origin or from everywhere.
+    fn unknown_sources(&self, from: Option<RateLimitKey>) -> usize {
         let is_from =
             |open: &&Open| from.is_none_or(|origin| RateLimitKey::from(open.flow.remote.ip()) == origin);
         self.open.values().filter(|open| !open.heard.is_known()).filter(is_from).count()
@@ -140,21 +140,21 @@ impl Connections {
         flow: Flow,
         known: bool,
         made: Option<(Flow, Vec<String>)>,
-        task: impl FnOnce(connection::Line) -> F,
+        task: impl FnOnce(connection::Connection) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let Some(id) = flow.connection else { return };
         self.last = id;
         let (unsent, receiver) = mpsc::channel(UNSENT);
-        let heard = Arc::new(Heard::since(Instant::now(), known));
+        let heard = Arc::new(LastHeard::since(Instant::now(), known));
         let setting = self.setting.clone();
-        let task = task(connection::Line { flow, unsent: receiver, heard: heard.clone(), setting });
+        let task = task(connection::Connection { flow, unsent: receiver, heard: heard.clone(), setting });
         let task = self.runtime.spawn(task).abort_handle();
         let dialled = made.is_some();
         let (asked, hosts) = made.map(|(asked, hosts)| (vec![asked], hosts)).unwrap_or_default();
         self.open.insert(id, Open { flow, unsent, task, heard, dialled, hosts, asked });
-        // Whoever came by TLS has not proved to be the host somebody else asks for.
+        // A peer that came by TLS has not proved to be the host that is asked for.
         if dialled || !flow.transport.is_secure() {
             self.with.entry((flow.transport, flow.remote)).or_default().push(id);
         }
@@ -163,7 +163,7 @@ impl Connections {
 
     /// A connection is gone, or is to go: gives the paths that failed with it, none if it was gone before. A path that
     /// another connection serves too, for another host at the same address, has not failed: who asked by it here is
-    /// left to his patience.
+    /// left to its patience.
     #[must_use]
     pub fn close(&mut self, flow: &Flow) -> Vec<Flow> {
         let Some(open) = flow.connection.and_then(|id| self.open.remove(&id)) else { return Vec::new() };
@@ -183,7 +183,7 @@ impl Connections {
     }
 
     /// Sends on the flow's connection, or on one with the same peer, or on a new one. `found_again` says whether an
-    /// address belongs to whoever was at the other end of a lost connection, and what he had proved to be. Gives the
+    /// address belongs to the peer at the other end of a lost connection, and what that peer had proved to be. Gives the
     /// paths that failed: the connection is gone, or its peer does not read and loses it.
     #[must_use]
     pub fn send(
@@ -257,12 +257,12 @@ impl Connections {
 }
 
 impl Open {
-    /// Sees whether somebody known is behind it; whom we asked for is.
+    /// Sees whether a known peer is behind it; on a connection the gateway opened there is.
     fn look(&self, knows: impl Fn(&Flow) -> bool) {
         self.heard.set_known(self.dialled || knows(&self.flow));
     }
 
-    /// Whether it has been silent for too long. A keep-alive shows that a known peer lives; from a stranger it is the
+    /// Whether it has been silent for too long. A keep-alive shows that a known peer lives; from an unknown source it is the
     /// cheapest way to stay. Whether a silent trunk is still there is TCP's to find out.
     fn is_silent(&self, tie: Tie, now: Instant, unknown_source_silence: Duration) -> bool {
         let (since, most) = match (tie, self.dialled) {
@@ -296,7 +296,7 @@ struct Wanted {
 
 impl Wanted {
     /// A path without a connection says where it leads. One whose connection is gone leads, for the next request of a
-    /// dialog, to where its peer listens, if that is his: what he writes makes us connect to nobody else.
+    /// dialog, to where its peer listens, if that is the peer's own: what a peer writes never makes the gateway connect to another.
     fn of(
         flow: &Flow,
         bytes: &Bytes,

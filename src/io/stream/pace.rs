@@ -1,17 +1,17 @@
-//! How fast one is listened to on a connection of his while nobody knows him.
+//! How fast an unknown source is read on its connection.
 
 use std::time::{Duration, Instant};
 
-/// So many messages of a stranger are taken at once. Thirty phones behind a proxy that all register in the same moment
+/// So many messages of an unknown source are taken at once. Thirty phones behind a proxy that all register in the same moment
 /// are known before it is used up; more of them wait a moment, and lose nothing.
 const BURST: u32 = 64;
 
-/// One more is taken so often: as fast as the gateway hears the strangers of one source (`sip::access::UNKNOWN_SOURCES`). What
+/// One more is taken so often: as fast as the gateway hears unknown sources at one address (`sip::access::UNKNOWN_SOURCES`). What
 /// comes faster it would throw away, and would have to be handed the message for it.
 const EACH: Duration = Duration::from_millis(50);
 
 /// So many messages may have had to wait before the connection is cut: three seconds of more than may be said, and by
-/// then whoever can prove himself has.
+/// then a peer that can prove itself has.
 const WAITED: u32 = 60;
 
 /// See the module.
@@ -29,7 +29,7 @@ pub(super) enum May {
     Now,
     /// Then, and nothing further is to be read before.
     At(Instant),
-    /// He has said too much.
+    /// It has sent too much.
     Never,
 }
 
@@ -38,7 +38,7 @@ impl Pace {
         Pace { rested: now, waited: 0 }
     }
 
-    /// A stranger's message came.
+    /// A message of an unknown source came.
     pub(super) fn message(&mut self, now: Instant) -> May {
         self.rested = self.rested.max(now) + EACH;
         let at = self.rested.checked_sub(EACH * BURST).unwrap_or(now);

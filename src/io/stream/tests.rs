@@ -32,7 +32,7 @@ async fn silence_closes_no_trunk_and_nobody_in_a_call_but_seats_without_keep_ali
     let mut silent = |tie_port: u16| {
         let flow = flow(Transport::Tcp, &format!("192.0.2.1:{tie_port}"), Some(c.last + 1));
         c.start(flow, true, None, |_| pending());
-        c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago, false));
+        c.open.get_mut(&c.last).unwrap().heard = Arc::new(LastHeard::since(long_ago, false));
         flow
     };
     let (trunk, seat, stranger) = (silent(1), silent(2), silent(3));
@@ -40,7 +40,7 @@ async fn silence_closes_no_trunk_and_nobody_in_a_call_but_seats_without_keep_ali
     let dialled = flow(Transport::Tcp, "192.0.2.1:6", Some(c.last + 1));
     let asked = Flow { connection: None, ..dialled };
     c.start(dialled, true, Some((asked, Vec::new())), |_| pending());
-    c.open.get_mut(&c.last).unwrap().heard = Arc::new(Heard::since(long_ago, false));
+    c.open.get_mut(&c.last).unwrap().heard = Arc::new(LastHeard::since(long_ago, false));
     let tie = |flow: &Flow| match flow.remote.port() {
         1 => Tie::Trunk,
         2 | 4 => Tie::KeepAlive,
@@ -94,9 +94,9 @@ async fn a_tls_connection_is_used_again_only_for_the_host_it_had_to_prove() {
     let tcp = flow(Transport::Tcp, &at, None);
     assert_eq!(send(tcp, "one.example.org", None), (0, 3));
     assert_eq!(send(tcp, "two.example.org", None), (0, 3), "nothing is proved by TCP");
-    // One that is lost, whose peer writes where he listens now.
+    // One that is lost, whose peer writes where it listens now.
     let lost = flow(Transport::Tls, "127.0.0.1:9", Some(99));
-    assert_eq!(send(lost, &at, Some(&["two.example.org"])), (0, 3), "he may be two.example.org");
+    assert_eq!(send(lost, &at, Some(&["two.example.org"])), (0, 3), "it may be two.example.org");
     assert_eq!(send(lost, &at, Some(&["three.example.org"])), (0, 4));
-    assert_eq!(send(lost, &at, None), (1, 4), "the address is not his");
+    assert_eq!(send(lost, &at, None), (1, 4), "the address is not the peer's");
 }

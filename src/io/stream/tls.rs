@@ -30,7 +30,7 @@ const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// How often the files are looked at: a renewed certificate is in use within a second or two.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Looks in a row that must fail before a person is called: whoever replaces a certificate and its key replaces one
+/// Looks in a row that must fail before a person is called: an administrator replaces one of certificate and key
 /// after the other.
 const FAILURES: u32 = 3;
 
@@ -102,7 +102,7 @@ impl Tls {
         // A SIP URI stands for its domain (RFC 5922 section 7.1).
         let name = |host: &String| ServerName::try_from(host.strip_prefix("sip:").unwrap_or(host).to_owned());
         let mut names: Vec<ServerName<'static>> = hosts.iter().filter_map(|host| name(host).ok()).collect();
-        // The first is told to the peer, who may choose his certificate by it; an address cannot be.
+        // The first is told to the peer, who may choose its certificate by it; an address cannot be.
         names.sort_by_key(|name| !matches!(name, ServerName::DnsName(_)));
         let mut names = names.into_iter();
         let first = names.next().unwrap_or_else(|| ServerName::from(address));
@@ -250,7 +250,7 @@ fn unusable(file: &Path, why: impl std::fmt::Display) -> String {
 }
 
 /// The names in the peer's certificate, which was verified: DNS names and URIs as they stand there, and the
-/// address it comes from if it is one of the certificate's. The subject's common name is nobody's proof (RFC 5922
+/// address it comes from if it is one of the certificate's. The subject's common name proves nothing (RFC 5922
 /// section 7.1 leaves it to certificates older than that).
 pub(super) fn names(peer: &CommonState, remote: SocketAddr) -> Vec<String> {
     let Some(certificate) = peer.peer_certificates().and_then(|chain| chain.first()) else {

@@ -1,6 +1,6 @@
 //! Who a request comes from, proved by digest (RFC 7616, RFC 8760; RFC 3261 section 22).
 //!
-//! A user that does not exist is treated as one whose password nobody knows: it is challenged with the
+//! A user that does not exist is treated as one whose password no peer knows: it is challenged with the
 //! algorithms of some real seat, always the same one, its answers are hashed and compared like any other,
 //! and its failures are slowed down and silenced alike. So neither the answers nor the work behind them
 //! tell which seats exist.
@@ -86,7 +86,7 @@ pub struct Claim<'a> {
     pub names_it: &'a dyn Fn(&[u8]) -> bool,
     /// Its method, in capitals.
     pub method: &'a [u8],
-    /// The user it speaks of (To in a REGISTER, From elsewhere), who is challenged when nobody answers.
+    /// The user it speaks of (To in a REGISTER, From elsewhere), who is challenged when no proof comes.
     pub named: &'a [u8],
     /// Whether that user is registered from this very source: then the sins of the source's other phones
     /// do not count against it.
@@ -110,8 +110,8 @@ pub struct Guard {
     /// Whom those who do not exist are mistaken for: keyed by the accounts themselves, so that the choice
     /// survives a restart.
     decoy_key: [u8; 32],
-    /// The account behind which nobody stands.
-    nobody: Account,
+    /// The account of no seat.
+    unknown: Account,
     nonces: Nonces,
     strikes: Strikes,
     learned: Learned,
@@ -132,7 +132,7 @@ impl Guard {
     pub fn new(realm: String, seats: Vec<SeatAccount>, mut random: Random) -> Guard {
         let realm: String = realm.chars().filter(|c| is_quotable(c.to_string().as_bytes())).collect();
         let secret = Secret::new(random.token() + &random.token());
-        let nobody = Account::new(None, &realm, b"", &secret, &[Algorithm::Md5]);
+        let unknown = Account::new(None, &realm, b"", &secret, &[Algorithm::Md5]);
         let mut guard = Guard {
             decoy_key: [0; 32],
             accounts: Vec::new(),
@@ -141,7 +141,7 @@ impl Guard {
             strikes: Strikes::default(),
             learned: Learned::OfSeats(Unanswered::default()),
             realm,
-            nobody,
+            unknown,
         };
         let mut key = Sha256::new_with_prefix(b"decoy");
         for SeatAccount { seat, password, algorithms } in seats {
@@ -222,7 +222,7 @@ impl Guard {
 
     fn weigh(&mut self, now: Mono, claim: Claim<'_>, key: RateLimitKey, answer: &Credentials<'_>) -> Judged {
         let user = answer.username.as_slice();
-        // Only the user that is known here escapes the silence of the source, not whoever else it names.
+        // Only the user that is known here escapes the silence of the source, not others it names.
         let source_closed = user != claim.named && self.strikes.is_source_silenced(now, key);
         if source_closed || self.strikes.is_pair_closed(now, key, user) {
             return Judged::fault(Proof::Silence, Fault::Silenced);
@@ -258,7 +258,7 @@ impl Guard {
 
     /// The seat, if its password made this answer. Hashes and compares as much for a user that is not there.
     fn is_right(&self, user: &[u8], method: &[u8], answer: &Credentials<'_>) -> Option<SeatId> {
-        let account = self.account(user).unwrap_or(&self.nobody);
+        let account = self.account(user).unwrap_or(&self.unknown);
         let algorithm = answer.algorithm.unwrap_or(Algorithm::Sha256);
         let offered = self.is_asked_for(user, answer.algorithm);
         let ha1 = match algorithm {
@@ -329,7 +329,7 @@ impl Guard {
             }
         }
         let account = pick.checked_rem(self.accounts.len()).and_then(|i| self.accounts.get(i));
-        &account.unwrap_or(&self.nobody).algorithms
+        &account.unwrap_or(&self.unknown).algorithms
     }
 }
 

@@ -103,7 +103,7 @@ impl Nonces {
         Nonces { key, shift, random, used: BTreeMap::new(), floor: None, limit: USED_NONCES }
     }
 
-    /// A new nonce for whoever is at `source`: 43 characters of base64url.
+    /// A new nonce for the peer at `source`: 43 characters of base64url.
     pub fn issue(&mut self, now: Mono, source: IpAddr) -> String {
         let id = Id { made: now, salt: self.random.bytes() };
         let mut text = Vec::with_capacity(INSTANT + SALT + MAC);

@@ -119,7 +119,7 @@ impl Strikes {
         self.pairs.len() + self.sources.len()
     }
 
-    /// Whether nobody was wrong of late.
+    /// Whether no password was wrong of late.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,5 +1,5 @@
 //! Questions and answers of the domain name system as octets (RFC 1035 section 4): the four types of record a search
-//! needs, and nothing else. What comes is a stranger's: every length is checked, and a name cannot run in circles.
+//! needs, and nothing else. What comes is not trusted: every length is checked, and a name cannot run in circles.
 
 use super::{Answer, Kind, Query, Record};
 use crate::time::Duration;

@@ -15,7 +15,7 @@ mod walk;
 mod tests;
 
 pub use cache::{KNOWN, LONGEST, NOTHING, SHORTEST};
-pub use place::{Hop, Place, Reach, Via};
+pub use place::{Hop, Reach, TargetAddress, Via};
 pub use share::{Located, Share, by_lot};
 pub use walk::HOPS;
 
@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use walk::Walk;
 
-/// Most searches at once. More are answered with nothing: whoever asked tries again.
+/// Most searches at once. More are answered with nothing: the caller tries again.
 pub const SEARCHES: usize = 256;
 
 /// A search that has not come to an end by then ends with what was known before, or with what is known of it: a name
@@ -149,7 +149,7 @@ pub struct Locator {
     reach: Vec<Reach>,
     random: Random,
     cache: Cache,
-    searches: BTreeMap<Seeker, Place>,
+    searches: BTreeMap<Seeker, TargetAddress>,
     asked: HashSet<Query>,
     patience: Timers<Seeker>,
 }
@@ -168,7 +168,7 @@ impl Locator {
     }
 
     /// Searches for a place. A search of the same seeker that is under way is replaced.
-    pub fn find(&mut self, now: Mono, seeker: Seeker, place: Place, out: &mut Vec<Output>) {
+    pub fn find(&mut self, now: Mono, seeker: Seeker, place: TargetAddress, out: &mut Vec<Output>) {
         self.searches.remove(&seeker);
         if self.searches.len() >= SEARCHES {
             let found = Found { hops: Vec::new(), until: Some(now + SHORTEST), extent: Extent::Part };

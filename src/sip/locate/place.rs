@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Where a request is to go, as its URI says it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct TargetAddress {
     /// A name or an address, in lower case, IPv6 without brackets.
     pub host: String,
     /// The port, if one is written.
@@ -74,7 +74,7 @@ impl Reach {
     }
 }
 
-impl Place {
+impl TargetAddress {
     /// The address that is written in figures, if one is.
     pub(super) fn literal(&self) -> Option<IpAddr> {
         self.host.parse().ok()

@@ -61,7 +61,7 @@ impl Net {
         let port = rest.iter().find_map(|p| p.parse().ok());
         let transport = rest.iter().find_map(|p| Transport::of_param(p));
         let mut out = Vec::new();
-        self.locator.find(self.now, 1, Place { host, port, transport }, &mut out);
+        self.locator.find(self.now, 1, TargetAddress { host, port, transport }, &mut out);
         loop {
             match out.remove(0) {
                 Output::Found { found, .. } => {
@@ -174,7 +174,7 @@ fn when_name_servers_fail_what_was_known_stands_in() {
     let mut net = Net::new(vec![("a.example.org", Kind::A, address("198.51.100.7"))]);
     net.find("a.example.org 5060");
     net.now = net.now + S(100);
-    let place = Place { host: "a.example.org".into(), port: Some(5060), transport: None };
+    let place = TargetAddress { host: "a.example.org".into(), port: Some(5060), transport: None };
     let mut out = Vec::new();
     net.locator.find(net.now, 2, place.clone(), &mut out);
     let Some(Output::Ask(query)) = out.pop() else { panic!() };
@@ -192,7 +192,7 @@ fn when_name_servers_fail_what_was_known_stands_in() {
 fn a_silent_name_server_costs_ten_seconds_and_no_more() {
     let mut net = Net::new(Vec::new());
     let mut out = Vec::new();
-    let place = Place { host: "a.example.org".into(), port: Some(5060), transport: None };
+    let place = TargetAddress { host: "a.example.org".into(), port: Some(5060), transport: None };
     net.locator.find(T0, 1, place, &mut out);
     assert_eq!(net.locator.poll_timeout(), Some((T0 + PATIENCE, Reason::NameServerSilent)));
     out.clear();
@@ -204,7 +204,7 @@ fn a_silent_name_server_costs_ten_seconds_and_no_more() {
 
 /// A search by a seeker of its own, with name servers that say nothing at all until it is given up.
 fn in_silence(net: &mut Net, host: &str) -> Found {
-    let place = Place { host: host.into(), port: None, transport: None };
+    let place = TargetAddress { host: host.into(), port: None, transport: None };
     let mut out = Vec::new();
     net.locator.find(net.now, 9, place, &mut out);
     net.now = net.now + PATIENCE;
@@ -251,7 +251,7 @@ fn an_answer_that_comes_too_late_for_one_search_serves_the_next() {
 #[test]
 fn a_search_past_a_question_no_server_answers_is_no_whole_one() {
     let mut net = Net::new(vec![("example.org", Kind::A, address("198.51.100.1"))]);
-    let place = Place { host: "example.org".into(), port: None, transport: None };
+    let place = TargetAddress { host: "example.org".into(), port: None, transport: None };
     let mut out = Vec::new();
     net.locator.find(T0, 1, place, &mut out);
     let found = loop {
@@ -272,7 +272,7 @@ fn neither_searches_nor_answers_nor_hops_grow_without_end() {
     let mut net = Net::new(Vec::new());
     let mut out = Vec::new();
     for n in 0..2 * SEARCHES as u64 {
-        let place = Place { host: format!("h{n}.example.org"), port: Some(5060), transport: None };
+        let place = TargetAddress { host: format!("h{n}.example.org"), port: Some(5060), transport: None };
         net.locator.find(T0, n, place, &mut out);
     }
     assert_eq!(net.locator.remembered().0, SEARCHES);

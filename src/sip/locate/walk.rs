@@ -1,14 +1,14 @@
 //! One walk through what is known, from a place to its hops.
 
 use super::cache::{Cache, Known, Use};
-use super::place::{Hop, Place, Reach, VIAS, Via, default_port};
+use super::place::{Hop, Reach, TargetAddress, VIAS, Via, default_port};
 use super::share::{Located, Share, drawn};
 use super::{Kind, Query, Record};
 use crate::id::Random;
 use crate::sip::Transport;
 use crate::time::Mono;
 
-/// Most hops of one place: whoever tries them all one after the other is busy for minutes.
+/// Most hops of one place: a client that tries them all one after the other is busy for minutes.
 pub const HOPS: usize = 16;
 
 /// Most services of one domain that are followed.
@@ -39,7 +39,7 @@ impl<'a> Walk<'a> {
         cache: &'a Cache,
         reach: &'a [Reach],
         (now, wanted): (Mono, Use),
-        place: &Place,
+        place: &TargetAddress,
         random: &mut Random,
     ) -> Walk<'a> {
         let mut walk = Walk {

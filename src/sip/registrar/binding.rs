@@ -1,6 +1,6 @@
 //! The contacts one seat has registered, and how a REGISTER changes them.
 
-use super::wish::{CONTACTS_PER_SEAT, Place, Refusal, Wanted, Wish};
+use super::wish::{CONTACTS_PER_SEAT, ContactKey, Refusal, Wanted, Wish};
 use crate::sip::Flow;
 use crate::sip::uri::without_headers;
 use crate::time::Mono;
@@ -19,7 +19,7 @@ pub struct Binding {
     /// What the phone says it is; printable, at most 64 characters.
     pub user_agent: Option<Box<str>>,
     pub(super) q: Option<Box<str>>,
-    place: Place,
+    place: ContactKey,
     call_id: Box<str>,
     cseq: u32,
 }

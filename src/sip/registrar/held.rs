@@ -7,7 +7,7 @@ use std::collections::HashMap;
 /// Most answers held at once. Past it a wrong password gets none: only a flood of guesses comes here.
 pub const HELD: usize = 1024;
 
-/// The longest answer that is held, in octets: the challenge to a real phone's REGISTER has a fifth of it. Whoever sends
+/// The longest answer that is held, in octets: the challenge to a real phone's REGISTER has a fifth of it. A source that sends
 /// headers that make it longer, and a wrong password, gets none.
 pub const LONGEST: usize = 4_096;
 

@@ -1,9 +1,9 @@
 //! The registrar: which phones a seat has, and that they are its own (RFC 3261 section 10.3).
 //!
-//! Told every REGISTER, whatever door its source would have; proves it by digest, then keeps each contact
+//! Told every REGISTER, whatever the class of its source; proves it by digest, then keeps each contact
 //! with the flow it came on, for calls go out the way the registration came in. Does not know transactions:
 //! it makes the answer, its caller sends it. A phone may keep several flows (outbound, RFC 5626) and register
-//! through proxies (Path, RFC 3327). GRUU (RFC 5627) is not offered: nobody outside is ever told a seat's address.
+//! through proxies (Path, RFC 3327). GRUU (RFC 5627) is not offered: no peer is told a seat's address.
 
 mod binding;
 mod date;
@@ -41,7 +41,7 @@ pub enum Change {
 /// What came of a REGISTER.
 #[derive(Debug)]
 pub struct Registered {
-    /// The answer; `None` means silence: whoever guesses passwords hears nothing.
+    /// The answer; `None` means silence: a source that guesses passwords gets no response.
     pub response: Option<Outgoing>,
     /// When the answer may go: now, or later after a wrong password. See [`Held`].
     pub due: Mono,
@@ -115,7 +115,7 @@ impl Registrar {
     /// Handles one REGISTER that came on `flow`.
     pub fn register(&mut self, now: Now, flow: Flow, request: &Message) -> Registered {
         if !matches!(request.to().parsed_uri(), Ok(Uri { scheme: Scheme::Sip | Scheme::Sips, .. })) {
-            // No address of record, and that whoever asks.
+            // No address of record (RFC 3261 section 10.3), whatever the source proves.
             return self.refused(now.mono, request, Status::BAD_REQUEST, RegistrationFailure::Unreadable);
         }
         let named = named_by(request);

@@ -26,7 +26,7 @@ pub(super) struct Route {
 pub(super) enum Keeping {
     /// The phone, as RFC 5626 says: told so, and how often.
     Outbound,
-    /// Nobody promised to.
+    /// No peer promised to.
     Unsaid,
 }
 

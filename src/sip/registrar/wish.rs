@@ -52,7 +52,7 @@ pub struct Wanted {
     /// The URI as it came.
     pub contact: String,
     /// What makes two contacts the same.
-    pub place: Place,
+    pub place: ContactKey,
     /// For how long; zero removes it.
     pub lasts: Duration,
     /// What it weighs among the contacts, as it came; told back, and not gone by: a seat is one person.
@@ -60,9 +60,9 @@ pub struct Wanted {
 }
 
 /// What two contact URIs share when they are the same contact: RFC 3261 section 19.1.4 without the
-/// parameters nobody varies, so that a phone which changes an idle one replaces its old contact.
+/// parameters phones do not vary, so that a phone which changes an idle one replaces its old contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ContactKey {
     user: Option<String>,
     host: String,
     port: Option<u16>,
@@ -72,8 +72,8 @@ pub struct Place {
     instance: Option<(String, String)>,
 }
 
-impl Place {
-    fn of(contact: &NameAddr, uri: &Uri) -> Option<Place> {
+impl ContactKey {
+    fn of(contact: &NameAddr, uri: &Uri) -> Option<ContactKey> {
         let secure = match uri.scheme {
             Scheme::Sip => false,
             Scheme::Sips => true,
@@ -81,7 +81,7 @@ impl Place {
         };
         let instance = contact.param("+sip.instance").filter(|i| !i.is_empty());
         let line = contact.param("reg-id").unwrap_or_default();
-        Some(Place {
+        Some(ContactKey {
             user: uri.user_text(),
             host: uri.host.to_ascii_lowercase(),
             port: uri.port,
@@ -102,7 +102,7 @@ impl Place {
     }
 
     /// Whether a registration of `self` replaces one of `other`.
-    pub fn replaces(&self, other: &Place) -> bool {
+    pub fn replaces(&self, other: &ContactKey) -> bool {
         if self.instance.is_some() && self.instance == other.instance {
             return true;
         }
@@ -110,7 +110,8 @@ impl Place {
         if self.is_numbered() && other.is_numbered() && self.phone() == other.phone() {
             return false;
         }
-        let address = |p: &Place| (p.user.clone(), p.host.clone(), p.port, p.transport.clone(), p.secure);
+        let address =
+            |p: &ContactKey| (p.user.clone(), p.host.clone(), p.port, p.transport.clone(), p.secure);
         address(self) == address(other)
     }
 }
@@ -145,7 +146,7 @@ impl Wanted {
             return Err(BROKEN);
         }
         let uri = contact.parsed_uri().map_err(|_| BROKEN)?;
-        let place = Place::of(&contact, &uri).ok_or(BROKEN)?;
+        let place = ContactKey::of(&contact, &uri).ok_or(BROKEN)?;
         let text = std::str::from_utf8(contact.uri()).map_err(|_| BROKEN)?;
         if text.len() > CONTACT_OCTETS || uri.host.is_empty() {
             return Err(BROKEN);

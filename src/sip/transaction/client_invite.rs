@@ -189,7 +189,9 @@ impl ClientInvite {
                 Expiry::TimedOut
             }
             State::Calling { invite, timer_a, .. } => {
-                if let Some(retransmission) = timer_a.as_mut().filter(|retransmission| retransmission.at <= now.mono) {
+                if let Some(retransmission) =
+                    timer_a.as_mut().filter(|retransmission| retransmission.at <= now.mono)
+                {
                     *retransmission = retransmission.next(now.mono, None);
                     out.push(Output::Send { flow: self.flow, bytes: invite.clone() });
                 }

@@ -83,7 +83,9 @@ impl ClientOther {
                 return Expiry::TimedOut;
             }
             State::Waiting { request, timer_e, proceeding, .. } => {
-                if let Some(retransmission) = timer_e.as_mut().filter(|retransmission| retransmission.at <= now.mono) {
+                if let Some(retransmission) =
+                    timer_e.as_mut().filter(|retransmission| retransmission.at <= now.mono)
+                {
                     *retransmission = match proceeding {
                         Proceeding::NotYet => retransmission.next(now.mono, Some(times.t2)),
                         Proceeding::Yes => retransmission.every(now.mono, times.t2),

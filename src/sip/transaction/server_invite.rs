@@ -90,7 +90,9 @@ impl ServerInvite {
         let retransmission = Retransmission::starting(now.mono, times.t1);
         match status.code() {
             ..200 => *provisional = Some(bytes),
-            200..300 => self.state = State::Accepted { unacknowledged: Some((bytes, retransmission)), timer_l: t1x64 },
+            200..300 => {
+                self.state = State::Accepted { unacknowledged: Some((bytes, retransmission)), timer_l: t1x64 }
+            }
             300.. => {
                 let timer_g = (!self.flow.transport.is_reliable()).then_some(retransmission);
                 self.state = State::Completed { response: bytes, timer_g, timer_h: t1x64 };
@@ -136,7 +138,9 @@ impl ServerInvite {
             }
             State::Confirmed { timer_i } => Some((*timer_i, Reason::I)),
             State::Accepted { unacknowledged, timer_l } => {
-                let retransmission = unacknowledged.as_ref().map(|(_, retransmission)| (retransmission.at, Reason::Retransmit2xx));
+                let retransmission = unacknowledged
+                    .as_ref()
+                    .map(|(_, retransmission)| (retransmission.at, Reason::Retransmit2xx));
                 earlier(retransmission, Some((*timer_l, Reason::L)))
             }
             State::Proceeding { .. } | State::Ended => None,
@@ -149,7 +153,9 @@ impl ServerInvite {
                 self.state = State::Ended;
                 Expiry::UnacknowledgedFailure
             }
-            State::Completed { response, timer_g: Some(retransmission), .. } if retransmission.at <= now.mono => {
+            State::Completed { response, timer_g: Some(retransmission), .. }
+                if retransmission.at <= now.mono =>
+            {
                 *retransmission = retransmission.next(now.mono, Some(times.t2));
                 out.push(Output::Send { flow: self.flow, bytes: response.clone() });
                 Expiry::Quiet
@@ -159,7 +165,9 @@ impl ServerInvite {
                 self.state = State::Ended;
                 expiry
             }
-            State::Accepted { unacknowledged: Some((response, retransmission)), .. } if retransmission.at <= now.mono => {
+            State::Accepted { unacknowledged: Some((response, retransmission)), .. }
+                if retransmission.at <= now.mono =>
+            {
                 *retransmission = retransmission.next(now.mono, Some(times.t2));
                 out.push(Output::Send { flow: self.flow, bytes: response.clone() });
                 Expiry::Quiet

@@ -8,7 +8,7 @@ use crate::event::TrunkReason;
 use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::Answering;
-use crate::sip::locate::{Found, Hop, Place, Reach, Seeker};
+use crate::sip::locate::{Found, Hop, Reach, Seeker, TargetAddress};
 use crate::sip::{Flow, Message, Method, Outgoing, contact};
 use crate::time::{Duration, Mono};
 use std::net::IpAddr;
@@ -28,11 +28,11 @@ pub struct Profile {
     /// Its name.
     pub name: TrunkId,
     /// Where it is reached, the preferred first; the registrar when empty.
-    pub targets: Vec<Place>,
+    pub targets: Vec<TargetAddress>,
     /// How often each address is asked whether it lives; zero: never.
     pub ping: Duration,
     /// The registrar to sign in at.
-    pub register: Option<Place>,
+    pub register: Option<TargetAddress>,
     /// How long a registration is asked for.
     pub register_expires: Duration,
     /// The user name and password of its digest.

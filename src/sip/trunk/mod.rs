@@ -19,7 +19,7 @@ pub use registration::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use route::Route;
 pub use way::{Availability, MISSES, PATIENCE, REST};
 
-use super::locate::{self, Answer, Hop, Locator, Place, Query, Reach};
+use super::locate::{self, Answer, Hop, Locator, Query, Reach, TargetAddress};
 use super::{Advertised, Flow, Message, Outgoing};
 use crate::event::TrunkReason;
 use crate::id::{Random, TrunkId};
@@ -342,7 +342,7 @@ struct Cx<'a> {
     i: usize,
     own: &'a Own,
     random: &'a mut Random,
-    searches: &'a mut Vec<(locate::Seeker, Place)>,
+    searches: &'a mut Vec<(locate::Seeker, TargetAddress)>,
     out: &'a mut Vec<Output>,
 }
 

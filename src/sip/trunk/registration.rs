@@ -4,7 +4,7 @@ use super::target::{Standing as Known, uri, user};
 use crate::event::NotRegistered;
 use crate::id::Random;
 use crate::sip::digest::Answering;
-use crate::sip::locate::{Found, Hop, Place};
+use crate::sip::locate::{Found, Hop, TargetAddress};
 use crate::sip::{Advertised, Flow, Message, Method, Outgoing, contact};
 use crate::time::{Duration, Mono};
 
@@ -27,7 +27,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Registration {
-    pub place: Place,
+    pub place: TargetAddress,
     /// Where the registrar is, in order; the one in use first.
     hops: Vec<Hop>,
     known: Known,
@@ -91,7 +91,7 @@ pub(super) enum Standing {
 
 impl Registration {
     pub fn new(
-        place: Place,
+        place: TargetAddress,
         username: &str,
         asked: Duration,
         now: Mono,
@@ -343,8 +343,10 @@ impl Registration {
 
     fn request(&mut self, expires: Duration, flow: &Flow, around: &mut Around<'_>) -> Outgoing {
         self.cseq += 1;
-        let of_record =
-            uri(&Place { port: None, transport: None, ..self.place.clone() }, Some(&user(&self.username)));
+        let of_record = uri(
+            &TargetAddress { port: None, transport: None, ..self.place.clone() },
+            Some(&user(&self.username)),
+        );
         let request = Outgoing::request(Method::Register, uri(&self.place, None))
             .with("From", format!("<{of_record}>;tag={}", self.tag))
             .with("To", format!("<{of_record}>"))

@@ -2,13 +2,13 @@
 
 use super::way::{Availability, Way};
 use crate::id::Random;
-use crate::sip::locate::{Extent, Found, Hop, Place, by_lot};
+use crate::sip::locate::{Extent, Found, Hop, TargetAddress, by_lot};
 use crate::time::{Duration, Mono};
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub place: Place,
+    pub place: TargetAddress,
     pub search: Search,
     /// A search has come to its end before.
     searched: bool,
@@ -64,7 +64,7 @@ pub(super) enum Life {
 }
 
 impl Target {
-    pub fn new(place: Place, now: Mono) -> Target {
+    pub fn new(place: TargetAddress, now: Mono) -> Target {
         let standing = Standing::default();
         Target { place, search: Search::Due(now), searched: false, ways: Vec::new(), standing }
     }
@@ -126,7 +126,7 @@ impl Target {
 }
 
 /// A place as a URI: what is looked up stays a name in it (RFC 3263 section 4).
-pub(super) fn uri(place: &Place, user: Option<&str>) -> String {
+pub(super) fn uri(place: &TargetAddress, user: Option<&str>) -> String {
     let mut text = String::from("sip:");
     if let Some(user) = user {
         text.push_str(user);

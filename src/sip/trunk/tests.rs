@@ -25,8 +25,8 @@ struct Town {
     unanswered: Vec<(Mono, Asked)>,
 }
 
-fn place(host: &str) -> Place {
-    Place { host: host.into(), port: Some(5060), transport: None }
+fn place(host: &str) -> TargetAddress {
+    TargetAddress { host: host.into(), port: Some(5060), transport: None }
 }
 
 fn profile(targets: &[&str]) -> Profile {
@@ -218,7 +218,11 @@ fn calls_go_to_the_first_target_that_lives_and_to_the_dead_only_when_nobody_is_l
 #[test]
 fn the_number_is_dialled_with_its_prefix_and_without_breaking_out_of_the_uri() {
     let mut dialled = Profile { dial_prefix: Some("0".into()), ..profile(&["198.51.100.1"]) };
-    dialled.targets.push(Place { host: "2001:db8::1".into(), port: None, transport: Some(Transport::Tcp) });
+    dialled.targets.push(TargetAddress {
+        host: "2001:db8::1".into(),
+        port: None,
+        transport: Some(Transport::Tcp),
+    });
     let mut t = Town::new(dialled, |_, _| None);
     t.run(S(1));
     let mut uri = |number: &str| t.trunks.ways(&trunk(), number, 1).remove(0).uri;
@@ -230,7 +234,8 @@ fn the_number_is_dialled_with_its_prefix_and_without_breaking_out_of_the_uri() {
 #[test]
 fn a_name_is_looked_up_and_its_second_host_takes_over() {
     let mut named = profile(&[]);
-    named.targets = vec![Place { host: "example.org".into(), port: None, transport: Some(Transport::Udp) }];
+    named.targets =
+        vec![TargetAddress { host: "example.org".into(), port: None, transport: Some(Transport::Udp) }];
     let mut t = Town::new(named, alive(|n| n == 2));
     let zone = |query: &Query| -> Vec<Record> {
         let srv = |priority, host: &str| Record::Srv { priority, weight: 0, port: 5060, target: host.into() };
@@ -303,8 +308,8 @@ impl Town {
     }
 }
 
-fn by_name() -> Place {
-    Place { host: "example.org".into(), port: None, transport: None }
+fn by_name() -> TargetAddress {
+    TargetAddress { host: "example.org".into(), port: None, transport: None }
 }
 
 #[test]
@@ -451,7 +456,7 @@ fn what_goes_to_a_trunk_leaves_by_its_own_address_here_and_names_it() {
 #[test]
 fn a_target_that_the_trunks_own_address_does_not_reach_is_no_target() {
     let mut wish = Profile { local: Some("203.0.113.5".parse().unwrap()), ..profile(&[]) };
-    wish.targets = vec![Place { transport: Some(Transport::Tcp), ..place("198.51.100.1") }];
+    wish.targets = vec![TargetAddress { transport: Some(Transport::Tcp), ..place("198.51.100.1") }];
     let mut t = Town::new(wish, alive(|_| true));
     t.run(S(11));
     assert!(t.sent.is_empty() && t.dials().is_empty(), "{:?}", t.left_by);
@@ -556,7 +561,7 @@ fn a_registration_there_was_no_room_to_send_is_tried_again_after_a_pause() {
 #[test]
 fn a_lost_connection_is_registered_over_anew_and_a_lost_datagram_path_is_not() {
     for (transport, again) in [(Transport::Tcp, 1), (Transport::Udp, 0)] {
-        let registrar_at = Place { transport: Some(transport), ..place("198.51.100.1") };
+        let registrar_at = TargetAddress { transport: Some(transport), ..place("198.51.100.1") };
         let wish = Profile { register: Some(registrar_at), ..registering() };
         let mut t = Town::new(wish, registrar(600, Vec::new()));
         t.run(S(10));
