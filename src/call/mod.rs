@@ -7,6 +7,8 @@
 //! Read in this order: `inputs` (what a call hears and says), `arrival` (what an INVITE must be), `machine` (the
 //! stages), `presenting`, `fork`, `third_party`, `consult`, `transfer`, `requests`, `hold`, `presence`, `ending`, the two legs,
 //! and `story` (the events and the record).
+// Until the matches here name every variant.
+#![allow(clippy::wildcard_enum_match_arm, unused_qualifications)]
 
 /// What a peer that gets 503 should wait before it tries again, in seconds (RFC 3261 section 20.33).
 pub const RETRY_AFTER: &str = "10";
