@@ -87,10 +87,10 @@ impl Acd {
     /// The call a seat is in, out of a queue or its own.
     pub fn call_of(&self, id: &SeatId) -> Option<CallId> {
         let seat = self.seats.get(self.seat_index(id)? as usize)?;
-        match seat.state {
-            State::Talking { call, .. } | State::Held { call, .. } => Some(call),
-            _ => seat.own.map(|own| own.call),
+        if let State::Talking { call, .. } | State::Held { call, .. } = seat.state {
+            return Some(call);
         }
+        seat.own.map(|own| own.call)
     }
 
     /// Whether a seat's phone has a call, rings or is about to.
@@ -143,7 +143,13 @@ impl Acd {
             | State::Lost => {
                 self.free(now, index, now.mono, SeatReason::SignedOut, out);
             }
-            _ => {}
+            State::Reserved { .. }
+            | State::Ringing { .. }
+            | State::Releasing { .. }
+            | State::Talking { .. }
+            | State::Held { .. }
+            | State::WrapUp { .. }
+            | State::Occupied { .. } => {}
         }
     }
 
@@ -160,7 +166,16 @@ impl Acd {
                 self.free(now, index, now.mono, SeatReason::Ready, out);
             }
             State::WrapUp { .. } => self.complete_wrap_up(now, index, false, out),
-            _ => {}
+            State::Offline
+            | State::Ready
+            | State::Reserved { .. }
+            | State::Ringing { .. }
+            | State::Releasing { .. }
+            | State::Talking { .. }
+            | State::Held { .. }
+            | State::Closing { .. }
+            | State::Occupied { .. }
+            | State::Lost => {}
         }
     }
 

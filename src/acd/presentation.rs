@@ -149,7 +149,10 @@ impl Acd {
             PresentationResult::Unreachable => (State::Unreachable { until }, SeatReason::Unreachable),
             PresentationResult::Rejected => (State::NotReady { until }, SeatReason::Rejected),
             PresentationResult::Busy => (State::NotReady { until }, SeatReason::Busy),
-            _ => (State::NotReady { until }, SeatReason::NoAnswer),
+            PresentationResult::Answered
+            | PresentationResult::NoAnswer
+            | PresentationResult::CallerGone
+            | PresentationResult::Withdrawn => (State::NotReady { until }, SeatReason::NoAnswer),
         };
         self.turn(seat, state, reason, out);
         self.back_in_line(now, call, seat, out);

@@ -232,9 +232,10 @@ impl Acd {
     pub(super) fn leave(&mut self, now: Now, call: CallId, exit: QueueExit, out: &mut Vec<Output>) {
         let Some(waiting) = self.waiting.get(&call) else { return };
         if let WaitingState::Presented(presentation) = waiting.place {
-            let result = match exit {
-                QueueExit::Abandoned => PresentationResult::CallerGone,
-                _ => PresentationResult::Withdrawn,
+            let result = if exit == QueueExit::Abandoned {
+                PresentationResult::CallerGone
+            } else {
+                PresentationResult::Withdrawn
             };
             self.withdraw(now, presentation, result, out);
         }

@@ -269,7 +269,17 @@ impl Acd {
         let reason = match seat.state {
             State::Lost => SeatReason::PhoneAnswers,
             State::Offline | State::Unreachable { .. } => SeatReason::PhoneRegistered,
-            _ => return,
+            State::Ready
+            | State::Reserved { .. }
+            | State::Ringing { .. }
+            | State::Releasing { .. }
+            | State::Talking { .. }
+            | State::Held { .. }
+            | State::WrapUp { .. }
+            | State::Closing { .. }
+            | State::NotReady { .. }
+            | State::Away { .. }
+            | State::Occupied { .. } => return,
         };
         self.free(now, index, now.mono, reason, out);
     }
@@ -332,12 +342,11 @@ impl Acd {
             && with == call
             && let Some((phone, standing)) = self.seats.get(index as usize).map(|s| (s.phone, s.standing))
         {
-            match phone {
-                Phone::Here if standing != OperatorState::SignedOut => {
-                    let until = now.mono + self.cool_down_of(queue);
-                    self.turn(index, State::Unreachable { until }, reason, out);
-                }
-                _ => self.free(now, index, now.mono, reason, out),
+            if phone == Phone::Here && standing != OperatorState::SignedOut {
+                let until = now.mono + self.cool_down_of(queue);
+                self.turn(index, State::Unreachable { until }, reason, out);
+            } else {
+                self.free(now, index, now.mono, reason, out);
             }
         }
         if self.return_to_head(now, call, queue, out) {

@@ -95,7 +95,9 @@ impl Claim {
         let (raw, inner) = user.split_once(';').unwrap_or((&user, ""));
         let context = match uri.scheme {
             Scheme::Tel => uri.param("phone-context"),
-            _ => inner.split(';').find_map(|p| p.strip_prefix("phone-context=")),
+            Scheme::Sip | Scheme::Sips | Scheme::Other(_) => {
+                inner.split(';').find_map(|p| p.strip_prefix("phone-context="))
+            }
         };
         Claim {
             e164: normal_form(rules.stripped(raw), context, rules),

@@ -121,16 +121,13 @@ mod china {
             return E164::of("86", digits);
         }
         // Neither plus nor zeros, but too long to be anything else.
-        if let Some(found) = digits.strip_prefix("86").filter(|_| digits.len() >= 12).and_then(self::national)
-        {
+        if let Some(found) = digits.strip_prefix("86").filter(|_| digits.len() >= 12).and_then(national) {
             return Some(found);
         }
         match digits.len() {
-            7 | 8 if is_subscriber(digits) => self::national(&format!("{}{digits}", area?)),
+            7 | 8 if is_subscriber(digits) => national(&format!("{}{digits}", area?)),
             // Hong Kong, Macao and Taiwan without their plus sign look like these areas.
-            10.. if !["852", "853", "886"].iter().any(|code| digits.starts_with(code)) => {
-                self::national(digits)
-            }
+            10.. if !["852", "853", "886"].iter().any(|code| digits.starts_with(code)) => national(digits),
             _ => None,
         }
     }

@@ -81,6 +81,7 @@ impl Gateway {
 }
 
 /// What the gateway said, as one line with a cure.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the codes of gRPC")]
 pub(super) fn refused(status: &Status) -> String {
     match status.code() {
         Code::Unauthenticated => {
@@ -96,7 +97,7 @@ fn here(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(a) if a.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(a) if a.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, listen.port())
 }

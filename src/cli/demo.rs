@@ -389,7 +389,11 @@ impl Demo {
                     self.not_registered.insert(format!("{seat} ({status})"));
                     continue;
                 }
-                _ => continue,
+                PhoneEvent::Registered { .. }
+                | PhoneEvent::Answered { .. }
+                | PhoneEvent::TakenBack { .. }
+                | PhoneEvent::HandedOn { .. }
+                | PhoneEvent::Notified { .. } => continue,
             };
             if let Some(seen) = self.lines.remove(&line).and_then(|number| self.seen.get_mut(&number)) {
                 seen.saw = Some(saw);

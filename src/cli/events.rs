@@ -120,6 +120,7 @@ pub async fn run(args: Args) -> Result<(), String> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the codes of gRPC")]
 fn failed(status: &Status) -> Stop {
     match status.code() {
         // The gateway is going away or gone; transport errors are Unknown.
@@ -129,9 +130,12 @@ fn failed(status: &Status) -> Stop {
 }
 
 fn line(out: &mut impl Write, text: &str) -> Result<(), Stop> {
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|e| match e.kind() {
-        ErrorKind::BrokenPipe => Stop::Unread,
-        _ => Stop::Failed(format!("cannot write: {e}")),
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|e| {
+        if e.kind() == ErrorKind::BrokenPipe {
+            Stop::Unread
+        } else {
+            Stop::Failed(format!("cannot write: {e}"))
+        }
     })
 }
 

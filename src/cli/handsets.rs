@@ -173,7 +173,14 @@ impl Handsets {
                     sound.pause(port);
                 }
             }
-            _ => {}
+            PhoneEvent::Registered { .. }
+            | PhoneEvent::NotRegistered { .. }
+            | PhoneEvent::Answered { .. }
+            | PhoneEvent::Rings { .. }
+            | PhoneEvent::Talks { .. }
+            | PhoneEvent::TakenBack { .. }
+            | PhoneEvent::HandedOn { .. }
+            | PhoneEvent::Notified { .. } => {}
         }
     }
 }

@@ -210,7 +210,12 @@ impl Tally {
                     let number = self.over(line);
                     self.report.bridged += u32::from(self.bridged.remove(&number).unwrap_or(false));
                 }
-                _ => {}
+                PhoneEvent::Registered { .. }
+                | PhoneEvent::NotRegistered { .. }
+                | PhoneEvent::Answered { .. }
+                | PhoneEvent::TakenBack { .. }
+                | PhoneEvent::HandedOn { .. }
+                | PhoneEvent::Notified { .. } => {}
             }
         }
     }

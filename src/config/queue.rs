@@ -91,6 +91,7 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
 }
 
 /// `"all"`, or a list of seats and ranges of seats.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the types of TOML")]
 fn seats(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Vec<(SeatId, Span)>> {
     let (value, at) = t.get("seats")?;
     let cure = "write \"all\", or a list like [\"1001\", \"1003-1010\"]";

@@ -134,7 +134,12 @@ impl<'a> Table<'a> {
         let name = self.name(key);
         let items = self.read(key, problems, |v| match v {
             DeValue::Array(items) => Ok(items),
-            other => Err(mismatch("a list of texts in brackets, like [\"…\", \"…\"]", other)),
+            other @ (DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Table(_)) => Err(mismatch("a list of texts in brackets, like [\"…\", \"…\"]", other)),
         })?;
         let mut values = Vec::new();
         for item in items.iter() {
@@ -154,16 +159,14 @@ impl<'a> Table<'a> {
         default: Duration,
         problems: &mut Problems<'_>,
     ) -> Duration {
-        self.read(key, problems, |v| match v {
-            DeValue::Integer(n) => Err(fault(
-                format!("{n} has no unit"),
-                format!("write it with a unit, like \"{n}s\" or \"{n}ms\""),
-            )),
-            _ => {
-                let d = duration::parse(string(v)?)?;
-                let shown = [d, *range.start(), *range.end()].map(duration::written);
-                within(d, &range, &shown[0], &shown[1], &shown[2])
+        self.read(key, problems, |v| {
+            if let DeValue::Integer(n) = v {
+                let cure = format!("write it with a unit, like \"{n}s\" or \"{n}ms\"");
+                return Err(fault(format!("{n} has no unit"), cure));
             }
+            let d = duration::parse(string(v)?)?;
+            let shown = [d, *range.start(), *range.end()].map(duration::written);
+            within(d, &range, &shown[0], &shown[1], &shown[2])
         })
         .unwrap_or(default)
     }
@@ -192,7 +195,12 @@ impl<'a> Table<'a> {
     pub(super) fn flag(&self, key: &str, default: bool, problems: &mut Problems<'_>) -> bool {
         self.read(key, problems, |v| match v {
             DeValue::Boolean(b) => Ok(*b),
-            other => Err(mismatch("true or false, without quotation marks", other)),
+            other @ (DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_)) => Err(mismatch("true or false, without quotation marks", other)),
         })
         .unwrap_or(default)
     }
@@ -236,7 +244,11 @@ pub(super) fn tables<'a>(
             problems.add(&at, fault(what, format!("write [{key}], once")));
             Vec::new()
         }
-        other => {
+        other @ (DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)) => {
             let brackets = if many { format!("[[{key}]]") } else { format!("[{key}]") };
             let what = format!("`{key}` is {}, not a section", kind(other));
             problems.add(&value.span(), fault(what, format!("write {brackets} on a line of its own")));
@@ -263,10 +275,8 @@ fn place(section: &str) -> String {
 }
 
 fn string<'a>(value: &'a DeValue<'a>) -> Result<&'a str, Fault> {
-    match value {
-        DeValue::String(s) => Ok(s.as_ref()),
-        other => Err(mismatch("a text in quotation marks", other)),
-    }
+    let DeValue::String(s) = value else { return Err(mismatch("a text in quotation marks", value)) };
+    Ok(s.as_ref())
 }
 
 fn mismatch(wanted: &str, got: &DeValue<'_>) -> Fault {

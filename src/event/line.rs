@@ -1,30 +1,20 @@
 //! One line an event, for the log: what happened without who it happened to.
 
 use super::Direction;
-use super::call_event::What;
+use super::call_event::{CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
 use crate::time::Brief;
 use std::fmt;
 
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What a seat dials may be a person's number.
-            What::CallReceived(r) if r.direction == Direction::Outbound => {
-                let over = if r.trunk.as_str().is_empty() { "" } else { ", to be placed over trunk " };
-                write!(f, "call of a seat{over}{}, from {}", r.trunk, r.source)
-            }
-            What::CallReceived(r) => {
-                write!(f, "call received over trunk {} for {} from {}", r.trunk, r.service_number, r.source)
-            }
+            What::CallReceived(r) => received(r, f),
             What::CallRefused(r) => write!(f, "call refused: {:?}, {}", r.reason, r.sip_code),
             What::CallAnswered { delay } => write!(f, "answered after {}", Brief(*delay)),
             What::NoticePlayed { prompt, complete } => write!(f, "notice {prompt} played, whole: {complete}"),
             What::CallerIdentified(c) => {
-                write!(
-                    f,
-                    "caller identified by {}, calls in 24 h: {}, late: {}",
-                    c.source, c.calls_24h, c.timed_out
-                )
+                let CallerIdentified { source, calls_24h, timed_out, .. } = c;
+                write!(f, "caller identified by {source}, calls in 24 h: {calls_24h}, late: {timed_out}")
             }
             What::QueueEntered(q) => {
                 write!(f, "entered queue {} at place {} of {}", q.queue, q.position, q.depth)
@@ -32,15 +22,8 @@ impl fmt::Display for What {
             What::QueuePositionChanged { queue, position, depth, .. } => {
                 write!(f, "place {position} of {depth} in queue {queue}")
             }
-            What::SeatPresented(p) => {
-                write!(
-                    f,
-                    "offered to seat {} (attempt {}, waited {}): {}",
-                    p.seat,
-                    p.attempt,
-                    Brief(p.waited),
-                    p.why
-                )
+            What::SeatPresented(SeatPresented { seat, attempt, waited, why, .. }) => {
+                write!(f, "offered to seat {seat} (attempt {attempt}, waited {}): {why}", Brief(*waited))
             }
             What::SeatPresentationEnded(e) => write!(f, "offer to seat {} ended: {:?}", e.seat, e.result),
             What::SeatConnected { seat, waited, .. } => {
@@ -55,16 +38,9 @@ impl fmt::Display for What {
             What::ParticipantChanged { leg, role, joined, .. } => {
                 write!(f, "{role:?} {} as leg {leg}", if *joined { "joined" } else { "left" })
             }
-            What::MediaQuality(q) => {
-                write!(
-                    f,
-                    "media {}: {} in, {} out, {} lost, jitter {}",
-                    q.codec,
-                    q.received,
-                    q.sent,
-                    q.lost,
-                    Brief(q.jitter)
-                )
+            What::MediaQuality(MediaQuality { codec, received, sent, lost, jitter, .. }) => {
+                let jitter = Brief(*jitter);
+                write!(f, "media {codec}: {received} in, {sent} out, {lost} lost, jitter {jitter}")
             }
             What::CallEnded(e) => {
                 write!(f, "ended by {:?}: {:?}, callback due: {}", e.by, e.reason, e.callback_due)
@@ -103,11 +79,23 @@ impl fmt::Display for What {
     }
 }
 
+fn received(r: &CallReceived, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match r.direction {
+        // What a seat dials may be a person's number.
+        Direction::Outbound => {
+            let over = if r.trunk.as_str().is_empty() { "" } else { ", to be placed over trunk " };
+            write!(f, "call of a seat{over}{}, from {}", r.trunk, r.source)
+        }
+        Direction::Inbound => {
+            write!(f, "call received over trunk {} for {} from {}", r.trunk, r.service_number, r.source)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::wire::samples;
     use super::*;
-    use crate::event::CallReceived;
 
     #[test]
     fn a_call_between_seats_names_no_trunk() {

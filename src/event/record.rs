@@ -145,10 +145,12 @@ impl CallRecord {
     /// The record of a call that just began. `None` when `event` is not a call's first event.
     pub fn open(event: &CallEvent) -> Option<CallRecord> {
         let part = event.call.as_ref()?;
-        let received = match &event.what {
-            What::CallReceived(r) => r,
-            What::CallRefused(CallRefused { received: Some(r), .. }) => r.as_ref(),
-            _ => return None,
+        let received = if let What::CallReceived(r) = &event.what {
+            r
+        } else if let What::CallRefused(CallRefused { received: Some(r), .. }) = &event.what {
+            r.as_ref()
+        } else {
+            return None;
         };
         let mut record = CallRecord {
             call: part.id,

@@ -22,7 +22,7 @@ use prost::Message;
 
 /// The generated types of `hotline.v1`.
 pub mod v1 {
-    #![allow(missing_docs, clippy::all, clippy::pedantic)]
+    #![allow(missing_docs, unused_qualifications, unreachable_pub, clippy::all, clippy::pedantic)]
     tonic::include_proto!("hotline.v1");
 }
 

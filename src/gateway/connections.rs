@@ -25,7 +25,7 @@ impl Gateway {
             PeerId::Trunk(trunk) if !self.trunking.asks_password(&trunk) => Tie::Trunk,
             _ if self.trunking.peers.reaches(flow) => Tie::Trunk,
             _ if self.knows(flow) => Tie::KeepAlive,
-            _ => Tie::Nobody,
+            PeerId::Trunk(_) | PeerId::Seat(_) | PeerId::Unknown => Tie::Nobody,
         }
     }
 

@@ -22,6 +22,7 @@ impl Tallies {
         Tallies { totals: Arc::new(Totals::new(config)), ..Tallies::default() }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what has a counter of its own here")]
     pub(super) fn count(&mut self, event: &CallEvent) {
         Arc::make_mut(&mut self.totals).count(event);
         match event.what {

@@ -36,7 +36,13 @@ impl Gateway {
             media::Event::OpenFailed { why: OpenFailure::Short(of), .. } => {
                 self.media_short(now, Some(of), out)
             }
-            _ => {}
+            media::Event::OpenFailed { .. }
+            | media::Event::Heard { .. }
+            | media::Event::Played { .. }
+            | media::Event::Digit { .. }
+            | media::Event::Silent { .. }
+            | media::Event::Quiet { .. }
+            | media::Event::Closed { .. } => {}
         }
         if let Some(call) = self.routes.call_of(leg_of(&event)) {
             self.push_call(call, call::Input::Media(event));

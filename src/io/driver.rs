@@ -172,13 +172,13 @@ impl Driver {
         let mut failed = Vec::new();
         for output in out.drain(..) {
             match output {
-                Output::Send { flow, bytes } => match flow.transport {
-                    Transport::Udp => self.udp.send(&flow, &bytes),
-                    _ => {
-                        let found_again = |lost: &Flow, at| self.gateway.found_again(lost, at);
-                        failed.extend(self.streams.send(&flow, bytes, found_again));
-                    }
-                },
+                Output::Send { flow, bytes } if flow.transport == Transport::Udp => {
+                    self.udp.send(&flow, &bytes)
+                }
+                Output::Send { flow, bytes } => {
+                    let found_again = |lost: &Flow, at| self.gateway.found_again(lost, at);
+                    failed.extend(self.streams.send(&flow, bytes, found_again));
+                }
                 Output::Media(command) => self.media.send(command),
                 Output::Append { event, history } => {
                     log(&event);

@@ -4,18 +4,19 @@
 use super::clock::Clock;
 use super::driver::{Driver, INBOX, Inbound};
 use super::store::space::{self, Change, FreeSpace};
-use super::store::{Failure, Journal};
+use super::store::{Failure, Journal, Recovered};
 use super::udp::Listeners;
 use super::web::Web;
 use super::{descriptors, dns, grpc, http, rtp, secrets, stream};
 use crate::config::Config;
 use crate::config::descriptors::fit;
 use crate::event::{CallEvent, CallRecord, wire};
-use crate::gateway::{Alarm, AlarmChange, BlockChange, Cleared, Counts, Gateway, Input, Start};
+use crate::gateway::{Alarm, AlarmChange, BlockChange, Cleared, Counts, Gateway, Input, Output, Start};
 use crate::id::Random;
 use crate::media::prompt::Prompts;
 use crate::redact::Secret;
 use crate::sip::Transport;
+use crate::time::Now;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -69,8 +70,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let prompts = rtp::load_prompts(config).map_err(|e| e.to_string())?;
     let prompts_alarm = prompts.alarm();
     let state = secrets::StateDirectory::open(config).map_err(|e| e.to_string())?;
-    let retention = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
-    let (journal, recovered) = Journal::open(&config.store.path, retention).map_err(|e| e.to_string())?;
+    let (journal, recovered) = open_journal(config)?;
     let (sender, inbox) = mpsc::channel(INBOX);
 
     let tls = stream::Tls::load(&config.sip.tls)?;
@@ -79,18 +79,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let grpc_listener = bind_web("grpc.listen", config.grpc.listen)?;
     let http_listener = bind_web("http.listen", config.http.listen)?;
 
-    let back = sender.clone();
-    journal.on_durable(Box::new(move |position| {
-        let _ = back.blocking_send(Inbound::Gateway(Input::Durable { position }));
-    }));
-    let back = sender.clone();
-    journal.on_backed_up(Box::new(move |backed_up| {
-        let _ = back.blocking_send(Inbound::Gateway(Input::JournalBackedUp(backed_up)));
-    }));
-    let back = sender.clone();
-    journal.on_failed(Box::new(move |failure| {
-        let _ = back.blocking_send(Inbound::Gateway(alarm_of(failure)));
-    }));
+    report(&journal, &sender);
     if let Some(shortage) = shortage {
         let input = Input::Alarm(AlarmChange::Raised(Alarm::Descriptors { text: shortage.to_string() }));
         let _ = sender.try_send(Inbound::Gateway(input));
@@ -98,17 +87,8 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let (media, media_thread) = start_media(config, prompts.prompts, sender.clone())?;
 
     let mut out = Vec::new();
-    let start = Start {
-        random: Random::from_seed(secrets::seed().map_err(|e| e.to_string())?),
-        head: recovered.head,
-        open_calls: recovered.open_calls,
-        accounts: state.accounts(config),
-        trunk_passwords: state.trunk_passwords(),
-        history_secret: state.history_secret(),
-    };
-    let mut gateway = Gateway::new(config, start, clock.now(), &mut out);
-    let blocks = journal.feed().reader().blocks().map_err(|e| e.to_string())?;
-    gateway.handle(clock.now(), Input::BlockList(BlockChange::Loaded(blocks)), &mut out);
+    let mut gateway = gateway(config, recovered, &state, clock.now(), &mut out)?;
+    gateway.handle(clock.now(), block_list(&journal)?, &mut out);
     if let Some(text) = prompts_alarm {
         let alarm = Input::Alarm(AlarmChange::Raised(Alarm::PromptUnusable { text }));
         gateway.handle(clock.now(), alarm, &mut out);
@@ -117,18 +97,9 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let (counts_tx, counts) = watch::channel(gateway.counts());
     let (drained_tx, drained) = watch::channel(false);
     let (servers, stopping) = watch::channel(false);
-    let setting = Arc::new(stream::Setting {
-        limits: (&config.limits).into(),
-        tls,
-        origins: config.sip.websocket_origins.clone(),
-        counts: stream::Counts::default(),
-        inbox: sender.clone(),
-    });
+    let setting = Arc::new(setting(config, tls, &sender));
     let BoundSip { udp, streams, order: addresses } = sip;
-    for (transport, listener) in streams {
-        let listener = TcpListener::from_std(listener).map_err(|e| e.to_string())?;
-        tokio::spawn(stream::accept(listener, transport, sender.clone(), stopped(stopping.clone())));
-    }
+    accept(streams, &sender, &stopping)?;
     tokio::spawn(stream::watch(setting.clone(), sender.clone()));
     let traces = super::trace::Traces::new(sender.clone());
     let driver = DriverParts {
@@ -145,33 +116,17 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         drained: drained_tx,
         traces: traces.clone(),
     };
-    let control = std::thread::Builder::new()
-        .name("control".into())
-        .spawn(move || driver.run(out))
-        .map_err(|e| format!("cannot start the control thread: {e}: raise the process limit"))?;
+    let control = start_control(driver, out)?;
 
-    let grpc = grpc_listener.local_addr().map_err(|e| e.to_string())?;
-    let http = http_listener.local_addr().map_err(|e| e.to_string())?;
-    let services = grpc::Services::new(&journal, state.api_token());
-    let back = sender.clone();
+    let local = |listener: &TcpListener| listener.local_addr().map_err(|e| e.to_string());
+    let (grpc, http) = (local(&grpc_listener)?, local(&http_listener)?);
+    let services = services(config, &journal, &state, &sender);
     services.trace_by(traces);
-    services.on_parked(move |subscription, position| {
-        let alarm = Alarm::EventParked { subscription: subscription.to_string(), position };
-        // Called within the runtime, where nothing may wait; a full inbox loses the alarm, not the parked event.
-        let _ = back.try_send(Inbound::Gateway(Input::Alarm(AlarmChange::Raised(alarm))));
-    });
-    let back = sender.clone();
-    services.keep_block_list(grpc::BlockListParts {
-        secret: state.history_secret(),
-        codes: codes(config),
-        tell: Box::new(move |change| back.try_send(Inbound::Gateway(Input::BlockList(change))).is_ok()),
-    });
     let web = [Web::http(config), Web::grpc(config)];
     tokio::spawn(grpc::serve(grpc_listener, services.clone(), web[1].clone(), stopped(stopping.clone())));
     tokio::spawn(watch_space(config.store.clone(), sender.clone(), stopped(stopping.clone())));
-    let relay = media.clone();
-    let relay: http::MediaCounts = Arc::new(move || relay.counts());
     let (figures, streams, stop) = (counts.clone(), setting.clone(), stopped(stopping));
+    let relay = media_counts(&media);
     tokio::spawn(http::serve(http_listener, figures, streams, relay, journal.clone(), web.clone(), stop));
     Ok(Running {
         sip: addresses,
@@ -191,6 +146,110 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         services,
         state,
     })
+}
+
+fn open_journal(config: &Config) -> Result<(Journal, Recovered), StartError> {
+    let retention = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
+    Journal::open(&config.store.path, retention).map_err(|e| e.to_string())
+}
+
+/// What the journal says goes to the gateway.
+fn report(journal: &Journal, sender: &mpsc::Sender<Inbound>) {
+    let back = sender.clone();
+    journal.on_durable(Box::new(move |position| {
+        let _ = back.blocking_send(Inbound::Gateway(Input::Durable { position }));
+    }));
+    let back = sender.clone();
+    journal.on_backed_up(Box::new(move |backed_up| {
+        let _ = back.blocking_send(Inbound::Gateway(Input::JournalBackedUp(backed_up)));
+    }));
+    let back = sender.clone();
+    journal.on_failed(Box::new(move |failure| {
+        let _ = back.blocking_send(Inbound::Gateway(alarm_of(failure)));
+    }));
+}
+
+/// A gateway that goes on where the journal ends.
+fn gateway(
+    config: &Config,
+    recovered: Recovered,
+    state: &secrets::StateDirectory,
+    now: Now,
+    out: &mut Vec<Output>,
+) -> Result<Gateway, StartError> {
+    let start = Start {
+        random: Random::from_seed(secrets::seed().map_err(|e| e.to_string())?),
+        head: recovered.head,
+        open_calls: recovered.open_calls,
+        accounts: state.accounts(config),
+        trunk_passwords: state.trunk_passwords(),
+        history_secret: state.history_secret(),
+    };
+    Ok(Gateway::new(config, start, now, out))
+}
+
+/// What the journal holds of the block list.
+fn block_list(journal: &Journal) -> Result<Input, StartError> {
+    let blocks = journal.feed().reader().blocks().map_err(|e| e.to_string())?;
+    Ok(Input::BlockList(BlockChange::Loaded(blocks)))
+}
+
+fn setting(config: &Config, tls: stream::Tls, sender: &mpsc::Sender<Inbound>) -> stream::Setting {
+    stream::Setting {
+        limits: (&config.limits).into(),
+        tls,
+        origins: config.sip.websocket_origins.clone(),
+        counts: stream::Counts::default(),
+        inbox: sender.clone(),
+    }
+}
+
+/// Takes the connections of the listeners of SIP.
+fn accept(
+    streams: Vec<(Transport, std::net::TcpListener)>,
+    sender: &mpsc::Sender<Inbound>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    for (transport, listener) in streams {
+        let listener = TcpListener::from_std(listener).map_err(|e| e.to_string())?;
+        tokio::spawn(stream::accept(listener, transport, sender.clone(), stopped(stopping.clone())));
+    }
+    Ok(())
+}
+
+fn media_counts(media: &rtp::Commander) -> http::MediaCounts {
+    let media = media.clone();
+    Arc::new(move || media.counts())
+}
+
+fn start_control(driver: DriverParts, out: Vec<Output>) -> Result<JoinHandle<()>, StartError> {
+    let control = std::thread::Builder::new().name("control".into());
+    control
+        .spawn(move || driver.run(out))
+        .map_err(|e| format!("cannot start the control thread: {e}: raise the process limit"))
+}
+
+/// The services of gRPC, and what they tell the gateway.
+fn services(
+    config: &Config,
+    journal: &Journal,
+    state: &secrets::StateDirectory,
+    sender: &mpsc::Sender<Inbound>,
+) -> grpc::Services {
+    let services = grpc::Services::new(journal, state.api_token());
+    let back = sender.clone();
+    services.on_parked(move |subscription, position| {
+        let alarm = Alarm::EventParked { subscription: subscription.to_string(), position };
+        // Called within the runtime, where nothing may wait; a full inbox loses the alarm, not the parked event.
+        let _ = back.try_send(Inbound::Gateway(Input::Alarm(AlarmChange::Raised(alarm))));
+    });
+    let back = sender.clone();
+    services.keep_block_list(grpc::BlockListParts {
+        secret: state.history_secret(),
+        codes: codes(config),
+        tell: Box::new(move |change| back.try_send(Inbound::Gateway(Input::BlockList(change))).is_ok()),
+    });
+    services
 }
 
 impl Running {
@@ -338,7 +397,7 @@ struct DriverParts {
 }
 
 impl DriverParts {
-    fn run(self, first: Vec<crate::gateway::Output>) {
+    fn run(self, first: Vec<Output>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async move {
@@ -397,7 +456,7 @@ fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
                 bound.udp.push(socket);
                 address
             }
-            transport => {
+            transport @ (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss) => {
                 let listener = stream::bind(listen.address).map_err(cure)?;
                 let address = listener.local_addr().map_err(cure)?;
                 bound.streams.push((transport, listener));

@@ -12,7 +12,14 @@ const HELD: Duration = Duration::from_millis(100);
 fn digits(w: &mut World, of: Phone) -> String {
     let told = w.events().into_iter().filter_map(|e| match e {
         Event::Digit { leg, digit, .. } if leg == of.leg => Some(digit),
-        _ => None,
+        Event::Opened { .. }
+        | Event::OpenFailed { .. }
+        | Event::Heard { .. }
+        | Event::Played { .. }
+        | Event::Digit { .. }
+        | Event::Silent { .. }
+        | Event::Quiet { .. }
+        | Event::Closed { .. } => None,
     });
     told.collect()
 }

@@ -103,7 +103,13 @@ impl World {
         self.order(Command::Close { leg: phone.leg });
         let closed = self.events().into_iter().find_map(|e| match e {
             Event::Closed { quality, .. } => Some(quality),
-            _ => None,
+            Event::Opened { .. }
+            | Event::OpenFailed { .. }
+            | Event::Heard { .. }
+            | Event::Played { .. }
+            | Event::Digit { .. }
+            | Event::Silent { .. }
+            | Event::Quiet { .. } => None,
         });
         closed.unwrap()
     }

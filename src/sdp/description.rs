@@ -177,6 +177,7 @@ fn wanted_lines(body: &[u8]) -> Result<(String, Box<str>), SdpError> {
     Ok((text, origin.unwrap_or_default()))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the errors of the parser")]
 fn malformed(error: sdp_types::ParserError) -> SdpError {
     use sdp_types::ParserError as P;
     SdpError::Malformed(match error {

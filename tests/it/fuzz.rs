@@ -122,7 +122,7 @@ fn every_entry_point_has_a_fuzz_target_and_a_corpus_and_every_fuzz_target_an_ent
         "sip": hotline_gateway::sip::fuzz::fuzz,
         "stun": hotline_gateway::fuzz::stun,
         "timers": hotline_gateway::fuzz::timers,
-        "websocket": hotline_gateway::io::stream::fuzz,
+        "websocket": stream::fuzz,
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = std::fs::read_to_string(root.join("fuzz/Cargo.toml")).expect("the targets' manifest");

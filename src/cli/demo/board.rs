@@ -86,6 +86,7 @@ impl Board {
         self.newest.back().map(String::as_str)
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what the table shows, of all that happens")]
     fn count(&mut self, what: &What) {
         let tally = &mut self.tally;
         let silent = MUTE_SEAT.to_string();

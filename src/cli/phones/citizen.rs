@@ -94,7 +94,7 @@ impl Phones {
                     HangUp::AfterAnswer(talk) => self.timers.set(Wake::HangUp(line), now.mono + talk),
                     // The CANCEL crossed the answer.
                     _ if gives_up => self.citizen_hangs_up(now, line, out),
-                    _ => {}
+                    HangUp::AfterDialling(_) | HangUp::Never => {}
                 }
             }
             (State::Dialling { .. }, Method::Invite) if status >= 300 => {

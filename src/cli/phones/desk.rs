@@ -53,6 +53,7 @@ impl Phones {
     }
 
     /// A response to what an operator asked for in a call.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the methods an operator uses")]
     pub(super) fn desk_answered(&mut self, line: Line, response: &Message, out: &mut Vec<Output>) {
         let (Some(status), (cseq, method)) = (response.status(), response.cseq()) else { return };
         if status < 200 {

@@ -164,6 +164,7 @@ fn value(
     Ok(())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the types of protobuf")]
 fn number(field: &FieldDescriptorProto, n: u64, out: &mut String) {
     let _ = match field.r#type() {
         Type::Bool => write!(out, "{}", n != 0),

@@ -85,6 +85,7 @@ fn part(p: v1::CallPart) -> Read<CallPart> {
     })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the payloads of the contract, also of later versions")]
 fn what(payload: Payload) -> Read<What> {
     Ok(match payload {
         Payload::CallReceived(r) => What::CallReceived(received(r)?),
@@ -154,6 +155,7 @@ fn received(r: v1::CallReceived) -> Read<CallReceived> {
     })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the payloads of the contract, also of later versions")]
 /// Events of the queue and of offers to seats.
 fn queueing(payload: Payload) -> Read<What> {
     Ok(match payload {
@@ -205,6 +207,7 @@ fn queueing(payload: Payload) -> Read<What> {
     })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the payloads of the contract, also of later versions")]
 /// Events that belong to no call. What only later versions write is unreadable.
 fn node(payload: Payload) -> Read<What> {
     Ok(match payload {

@@ -16,7 +16,7 @@ fn every_kind_of_event_comes_back_as_it_was() {
 
 #[test]
 fn a_kinds_name_is_that_of_its_proto_message() {
-    let set = <prost_types::FileDescriptorSet as prost::Message>::decode(DESCRIPTORS).unwrap();
+    let set = <prost_types::FileDescriptorSet as Message>::decode(DESCRIPTORS).unwrap();
     let messages: HashSet<String> =
         set.file.iter().flat_map(|f| &f.message_type).map(|m| m.name().to_owned()).collect();
     for event in samples::every_kind() {

@@ -152,6 +152,7 @@ fn ended(e: &CallEnded) -> v1::CallEnded {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others are written by `payload`")]
 /// Events of the queue and of offers to seats.
 fn queueing(what: &What) -> Payload {
     match what {
@@ -207,6 +208,7 @@ fn queueing(what: &What) -> Payload {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others are written by `payload`")]
 /// Events that belong to no call.
 fn node(what: &What) -> Payload {
     match what {

@@ -229,7 +229,7 @@ mod tests {
             let mut request = asked();
             change(&mut request);
             let refused = entry(&request, &parts, NOW).expect_err("it is wrong");
-            assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{request:?}");
+            assert_eq!(refused.code(), Code::InvalidArgument, "{request:?}");
         }
     }
 

@@ -75,10 +75,8 @@ fn wanted(asked: v1::ListCallRecordsRequest) -> Result<Wanted, Status> {
 }
 
 fn state(state: v1::CallState) -> Result<Option<CallState>, Status> {
-    match state {
-        v1::CallState::Unspecified => Ok(None),
-        other => {
-            wire::call_state(other).map(Some).map_err(|_| Status::invalid_argument("no such state of a call"))
-        }
+    if state == v1::CallState::Unspecified {
+        return Ok(None);
     }
+    wire::call_state(state).map(Some).map_err(|_| Status::invalid_argument("no such state of a call"))
 }

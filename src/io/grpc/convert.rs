@@ -27,7 +27,12 @@ pub(super) fn failed(e: StoreError) -> Status {
     match e {
         StoreError::Full(what) => Status::resource_exhausted(what),
         StoreError::Closed => Status::unavailable("the gateway is stopping"),
-        other => {
+        other @ (StoreError::Locked(_)
+        | StoreError::Unusable(..)
+        | StoreError::Newer { .. }
+        | StoreError::Foreign(_)
+        | StoreError::Damaged(_)
+        | StoreError::Database(_)) => {
             tracing::error!("a read for a consumer failed: {other}");
             Status::internal("the store failed; the gateway's log says why")
         }

@@ -124,7 +124,9 @@ impl Consumer {
     async fn opened(&mut self) -> v1::Opened {
         match self.frame().await {
             Frame::Opened(opened) => opened,
-            other => panic!("not Opened: {other:?}"),
+            other @ (Frame::Batch(_) | Frame::Checkpoint(_) | Frame::Gap(_) | Frame::Draining(_)) => {
+                panic!("not Opened: {other:?}")
+            }
         }
     }
 
@@ -143,7 +145,9 @@ impl Consumer {
             match self.frame().await {
                 Frame::Batch(batch) => all.extend(batch.events.iter().map(|b| b.to_vec())),
                 Frame::Checkpoint(_) => {}
-                other => panic!("not events: {other:?}"),
+                other @ (Frame::Opened(_) | Frame::Gap(_) | Frame::Draining(_)) => {
+                    panic!("not events: {other:?}")
+                }
             }
         }
         assert_eq!(all.len(), n, "no more than asked for");

@@ -24,6 +24,7 @@ pub(super) fn event(tx: &Transaction<'_>, append: &Append, stored: &Stored) -> r
     Ok(())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other event is stored and nothing more")]
 fn of_call(tx: &Transaction<'_>, append: &Append, call_id: &str) -> rusqlite::Result<()> {
     let event = &append.event;
     let first = event.call.as_ref().is_some_and(|c| c.seq == 1);

@@ -161,7 +161,7 @@ fn what_is_not_our_store_is_refused_with_a_cure() {
     std::fs::write(place.store(), "not a database, but long enough to look like one".repeat(40)).unwrap();
     let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
     assert!(matches!(refused, StoreError::Unusable(..)), "{refused}");
-    let refused = Journal::open(std::path::Path::new("/proc/none/hotline.db"), Duration::ZERO).err().unwrap();
+    let refused = Journal::open(Path::new("/proc/none/hotline.db"), Duration::ZERO).err().unwrap();
     assert!(matches!(refused, StoreError::Unusable(..)), "{refused}");
 }
 
@@ -257,7 +257,7 @@ fn a_commit_that_fails_is_tried_again_and_loses_nothing() {
     assert_eq!(told.recv().unwrap(), Failure::Over);
     let mut head = journal.feed().watch();
     while *head.borrow_and_update() < 20 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert_eq!(bodies(&journal).len(), 20);
 }
@@ -265,10 +265,10 @@ fn a_commit_that_fails_is_tried_again_and_loses_nothing() {
 #[test]
 fn what_sqlite_keeps_in_memory_is_bounded_for_all_connections_together() {
     let place = Place::new();
-    let mut random = crate::id::Random::from_number(1);
-    let writer = super::schema::open_for_writing(&place.store(), super::wall_now(), &mut random).unwrap();
+    let mut random = Random::from_number(1);
+    let writer = schema::open_for_writing(&place.store(), wall_now(), &mut random).unwrap();
     let says = |pragma: &str| writer.query_row(pragma, [], |r| r.get::<_, i64>(0)).unwrap();
     assert_eq!(says("PRAGMA cache_size"), -4096);
     assert_eq!(says("PRAGMA soft_heap_limit"), 8 << 20);
-    super::schema::give_back(&writer).unwrap();
+    schema::give_back(&writer).unwrap();
 }

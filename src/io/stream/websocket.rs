@@ -135,9 +135,10 @@ fn judge(headers: &HeaderMap, origins: &[String]) -> Option<Ended> {
 }
 
 fn refusal(why: Ended) -> ErrorResponse {
-    let (status, text) = match why {
-        Ended::OriginRefused => (StatusCode::FORBIDDEN, "this page may not open a WebSocket here\n"),
-        _ => (StatusCode::BAD_REQUEST, "the sub-protocol must be sip\n"),
+    let (status, text) = if why == Ended::OriginRefused {
+        (StatusCode::FORBIDDEN, "this page may not open a WebSocket here\n")
+    } else {
+        (StatusCode::BAD_REQUEST, "the sub-protocol must be sip\n")
     };
     let mut response = ErrorResponse::new(Some(text.to_owned()));
     *response.status_mut() = status;
@@ -175,7 +176,7 @@ pub fn fuzz(bytes: &[u8]) {
         let body = match message {
             Message::Text(text) => Bytes::from(text),
             Message::Binary(body) => body,
-            _ => continue,
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => continue,
         };
         assert!(body.len() <= MAX_MESSAGE, "a message past its limit was read");
         if let Came::Message(message) = came(body) {

@@ -51,10 +51,7 @@ fn width(address: IpAddr) -> u8 {
 /// The place of a phone at a fixed address. A stream comes from a port of the kernel's choice.
 pub(super) fn of_contact(contact: &config::Contact) -> Option<Source> {
     let address = contact.address.ip().to_canonical();
-    let port = match contact.transport {
-        config::Transport::Udp => Some(contact.address.port()),
-        _ => None,
-    };
+    let port = (contact.transport == config::Transport::Udp).then(|| contact.address.port());
     let prefix = Prefix::new(address, width(address))?;
     Some(Source { prefix, transport: Some(contact.transport.into()), port })
 }

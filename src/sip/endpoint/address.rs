@@ -55,7 +55,7 @@ fn written(advertised: Option<&Advertised>, flow: &Flow, user: &str, is_sealed: 
         Transport::Udp => format!("<sip:{user}@{place}>"),
         // RFC 7118 section 5.2: `ws` is the URI's word for both kinds of WebSocket.
         Transport::Ws | Transport::Wss => format!("<sip:{user}@{place};transport=ws>"),
-        stream => format!("<sip:{user}@{place};transport={stream}>"),
+        stream @ (Transport::Tcp | Transport::Tls) => format!("<sip:{user}@{place};transport={stream}>"),
     }
 }
 

@@ -116,11 +116,10 @@ impl Clients {
             Machine::Refused(cx.now.mono)
         } else {
             let bytes = request.first("Via", via(advertised, &flow, tx.0, secret)).encode();
-            match method {
-                Method::Invite => {
-                    Machine::Invite(ClientInvite::start(cx.now, flow, bytes, cx.durations, cx.out))
-                }
-                _ => Machine::Other(ClientOther::start(cx.now, flow, bytes, cx.durations, cx.out)),
+            if method == Method::Invite {
+                Machine::Invite(ClientInvite::start(cx.now, flow, bytes, cx.durations, cx.out))
+            } else {
+                Machine::Other(ClientOther::start(cx.now, flow, bytes, cx.durations, cx.out))
             }
         };
         self.by_flow.insert((flow, tx));
@@ -155,7 +154,7 @@ impl Clients {
             Machine::Other(machine) if *method == client.method => {
                 machine.response(cx.now, status, cx.durations)
             }
-            _ => return Found::Stray,
+            Machine::Invite(_) | Machine::Other(_) | Machine::Refused(_) => return Found::Stray,
         };
         self.settle(tx);
         match verdict {

@@ -118,7 +118,10 @@ impl ClientInvite {
                 return;
             }
             State::Proceeding { invite, .. } => State::Proceeding { invite, timer_c },
-            other => other,
+            other @ (State::Cancelling { .. }
+            | State::Completed { .. }
+            | State::Accepted { .. }
+            | State::Ended) => other,
         };
     }
 
@@ -155,7 +158,10 @@ impl ClientInvite {
                 }
                 None => self.state = State::Proceeding { invite, timer_c },
             },
-            other => self.state = other,
+            other @ (State::Cancelling { .. }
+            | State::Completed { .. }
+            | State::Accepted { .. }
+            | State::Ended) => self.state = other,
         }
     }
 
@@ -210,7 +216,9 @@ impl ClientInvite {
                 self.state = State::Ended;
                 Expiry::Quiet
             }
-            _ => Expiry::Quiet,
+            State::Proceeding { .. } | State::Completed { .. } | State::Accepted { .. } | State::Ended => {
+                Expiry::Quiet
+            }
         }
     }
 

@@ -94,7 +94,7 @@ impl ClientOther {
                 }
             }
             State::Completed { timer_k } if *timer_k <= now.mono => self.state = State::Ended,
-            _ => {}
+            State::Completed { .. } | State::Ended => {}
         }
         Expiry::Quiet
     }

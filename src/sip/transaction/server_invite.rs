@@ -127,7 +127,11 @@ impl ServerInvite {
                 *cancelled = Cancelled::Yes;
                 Verdict::Deliver
             }
-            _ => Verdict::Absorbed,
+            State::Proceeding { .. }
+            | State::Completed { .. }
+            | State::Confirmed { .. }
+            | State::Accepted { .. }
+            | State::Ended => Verdict::Absorbed,
         }
     }
 
@@ -176,7 +180,11 @@ impl ServerInvite {
                 self.state = State::Ended;
                 Expiry::Quiet
             }
-            _ => Expiry::Quiet,
+            State::Proceeding { .. }
+            | State::Completed { .. }
+            | State::Confirmed { .. }
+            | State::Accepted { .. }
+            | State::Ended => Expiry::Quiet,
         }
     }
 

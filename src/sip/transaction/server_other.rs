@@ -112,7 +112,7 @@ impl ServerOther {
             State::Waiting { unanswered, .. } if *unanswered <= now.mono => self.state = State::Ended,
             State::Waiting { trying: Some(at), .. } if *at <= now.mono => return Expiry::OwesTrying,
             State::Completed { timer_j, .. } if *timer_j <= now.mono => self.state = State::Ended,
-            _ => {}
+            State::Waiting { .. } | State::Completed { .. } | State::Ended => {}
         }
         Expiry::Quiet
     }
@@ -121,7 +121,7 @@ impl ServerOther {
     pub(crate) fn waiting_request(&self) -> Option<&Message> {
         match &self.state {
             State::Waiting { request, .. } => Some(request),
-            _ => None,
+            State::Completed { .. } | State::Ended => None,
         }
     }
 

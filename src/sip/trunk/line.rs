@@ -128,7 +128,7 @@ impl Line {
     /// The names of the hosts that are configured.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let places = self.targets.iter().map(|t| &t.place).chain(self.registration.iter().map(|r| &r.place));
-        places.map(|place| place.host.as_str()).filter(|host| host.parse::<std::net::IpAddr>().is_err())
+        places.map(|place| place.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err())
     }
 
     /// Whether one of the targets leads to an address that is not known to be dead.

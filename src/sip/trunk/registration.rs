@@ -135,10 +135,7 @@ impl Registration {
     }
 
     pub fn poll_timeout(&self) -> Option<Mono> {
-        let due = match self.step {
-            Step::Due(at) => Some(at),
-            _ => None,
-        };
+        let due = if let Step::Due(at) = self.step { Some(at) } else { None };
         due.into_iter().chain(self.granted).min()
     }
 
@@ -194,7 +191,7 @@ impl Registration {
                 Next::Send(flow, again)
             }
             Step::Leaving { .. } => Next::Wait,
-            other => {
+            other @ (Step::Due(_) | Step::Locating | Step::Left) => {
                 self.step = other;
                 Next::Wait
             }
@@ -250,7 +247,7 @@ impl Registration {
                 self.step = Step::Left;
                 Next::Wait
             }
-            _ => Next::Wait,
+            Step::Due(_) | Step::Locating | Step::Left => Next::Wait,
         }
     }
 
@@ -262,7 +259,7 @@ impl Registration {
                 self.step = Step::Left;
                 Next::Wait
             }
-            _ => Next::Wait,
+            Step::Due(_) | Step::Locating | Step::Left => Next::Wait,
         }
     }
 

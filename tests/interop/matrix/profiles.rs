@@ -220,6 +220,7 @@ Content-Disposition: signal;handling=optional
 }
 
 /// Every trunk of the matrix.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub fn profiles() -> Vec<Profile> {
     let alaw = sdp(1, "8 101", "");
     let mut all = vec![
