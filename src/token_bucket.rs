@@ -43,6 +43,12 @@ impl TokenBucket {
         self.take_many(now, rate, 1)
     }
 
+    /// Takes one token, in advance where there is none. Gives how long it is until that one has come back.
+    pub fn take_in_advance(&mut self, now: Mono, rate: Rate) -> Duration {
+        self.full_at = self.full_at.max(now) + rate.token();
+        self.full_at.since(now + rate.fill())
+    }
+
     /// Takes `tokens`, or none and `false` when there are fewer.
     pub fn take_many(&mut self, now: Mono, rate: Rate, tokens: u32) -> bool {
         let full_at = self.full_at.max(now) + rate.token().saturating_mul(tokens);
@@ -87,6 +93,15 @@ mod tests {
         assert_eq!((0..5).filter(|_| bucket.take(T0, rate)).count(), 3);
         assert!(!bucket.take(T0 + Duration::from_millis(300), rate));
         assert!(bucket.take(T0 + Duration::from_millis(700), rate));
+    }
+
+    #[test]
+    fn what_is_taken_in_advance_is_waited_for() {
+        let mut bucket = TokenBucket::default();
+        let waits: Vec<u64> = (0..8).map(|_| bucket.take_in_advance(T0, RATE).as_millis() as u64).collect();
+        assert_eq!(waits, [0, 0, 0, 0, 0, 100, 200, 300]);
+        assert!(!bucket.take(T0 + Duration::from_millis(300), RATE), "what was taken is paid first");
+        assert!(bucket.take(T0 + Duration::from_millis(400), RATE));
     }
 
     #[test]

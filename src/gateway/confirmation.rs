@@ -52,7 +52,7 @@ impl Confirmations {
 }
 
 /// A seat's INVITE.
-pub(super) struct Asked {
+pub(super) struct SeatInvite {
     pub(super) tx: ServerTx,
     pub(super) flow: Flow,
     pub(super) invite: Message,
@@ -65,7 +65,7 @@ impl Gateway {
         now: Now,
         seat: SeatId,
         code: FeatureCode,
-        asked: Asked,
+        asked: SeatInvite,
         out: &mut Vec<Output>,
     ) {
         let granted = match &code {
@@ -101,7 +101,7 @@ impl Gateway {
         now: Now,
         seat: SeatId,
         queue: Option<&QueueId>,
-        asked: Asked,
+        asked: SeatInvite,
         out: &mut Vec<Output>,
     ) {
         let offer = match call::read_arrival(
@@ -120,7 +120,7 @@ impl Gateway {
                 return self.refuse_seat(now, &asked, status, why);
             }
         };
-        let Asked { tx, flow, invite } = asked;
+        let SeatInvite { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
         let (offer, watch, inside) = (Box::new(offer), self.watch_of(&seat), self.inside_of(&seat));
         self.pending.picking =
@@ -128,13 +128,13 @@ impl Gateway {
         self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.pending.heard);
         self.acd_said(now, out);
         if let Some((_, missed)) = self.pending.picking.take() {
-            let asked = Asked { tx: missed.tx, flow: missed.flow, invite: missed.invite };
+            let asked = SeatInvite { tx: missed.tx, flow: missed.flow, invite: missed.invite };
             self.refuse_seat(now, &asked, 480, "nobody waits");
         }
     }
 
     /// Refuses a seat's INVITE and says why.
-    pub(super) fn refuse_seat(&mut self, now: Now, asked: &Asked, status: u16, why: &str) {
+    pub(super) fn refuse_seat(&mut self, now: Now, asked: &SeatInvite, status: u16, why: &str) {
         let response = self.refusing_seat(&asked.invite, status, why);
         self.signalling.respond(now, asked.tx, response);
     }
@@ -147,12 +147,12 @@ impl Gateway {
     }
 
     /// Answers an INVITE without a call behind it; `false` when it was refused.
-    fn confirm(&mut self, now: Now, asked: &Asked) -> bool {
+    fn confirm(&mut self, now: Now, asked: &SeatInvite) -> bool {
         if self.confirmations.len() >= MOST {
             self.refuse_seat(now, asked, 503, "too many codes at once");
             return false;
         }
-        let Asked { tx, flow, invite } = asked;
+        let SeatInvite { tx, flow, invite } = asked;
         let offer = match call::read_arrival((invite, flow), &self.context.rules.seat, &self.context.rules) {
             Ok(offer) => offer,
             Err(refusal) => {

@@ -1,5 +1,5 @@
-//! What the shell must know of whoever is at the other end of a connection: how long he may be silent, and, when the
-//! connection is lost, where and as whom he may be found again.
+//! What the shell must know of the peer at the other end of a connection: how long it may be silent, and, when the
+//! connection is lost, where and under which names it may be found again.
 
 use super::Gateway;
 use crate::sip::{Flow, PeerId};
@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 /// What keeps a connection open while nothing comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tie {
-    /// A configured trunk: it owes nobody keep-alives, and a call of it may say nothing for hours.
+    /// A configured trunk: it owes no keep-alives, and a call of it may say nothing for hours.
     Trunk,
-    /// Somebody known who is to send keep-alives (RFC 5626): a registered seat, a trunk that has its password yet to
+    /// A known peer that is to send keep-alives (RFC 5626): a registered seat, a trunk that has its password yet to
     /// prove.
     KeepAlive,
-    /// Nobody known.
+    /// An unknown source.
     Nobody,
 }
 
@@ -29,14 +29,14 @@ impl Gateway {
         }
     }
 
-    /// The paths of all dialogs: whoever is on one of them may be silent for as long as the call lasts.
+    /// The flows of all dialogs: the peer on one of them may be silent for as long as the call lasts.
     pub fn paths(&self) -> HashSet<Flow> {
         self.calls.iter().flat_map(|slot| slot.call.paths()).collect()
     }
 
-    /// Whether `at` belongs to whoever was at the other end of a connection that is lost: it is on the same host, or is
-    /// one of the sources of the trunk that was there. Gives the names one of which he may prove to have, beside the one
-    /// he is dialled by: those he had proved, and the hosts his trunk is configured to be reached at.
+    /// Whether `at` belongs to the peer that was at the other end of a connection that is lost: it is on the same host, or
+    /// is one of the sources of the trunk that was there. Gives the names one of which the peer may prove, beside the one it
+    /// is dialled by: those it had proved, and the hosts its trunk is configured to be reached at.
     pub fn found_again(&self, lost: &Flow, at: SocketAddr) -> Option<Vec<String>> {
         let trunk = self.access.control.trunk_behind(lost);
         let there = Flow { remote: at, connection: None, ..*lost };

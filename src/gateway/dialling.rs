@@ -4,7 +4,7 @@
 //! itself, to a seat, a department or, where the configuration allows it, a number. Nothing a trunk sends comes here.
 
 use super::calls::{Duty, Slot};
-use super::confirmation::Asked;
+use super::confirmation::SeatInvite;
 use super::durable::Then;
 use super::routes::Owner;
 use super::{Gateway, Output};
@@ -17,12 +17,12 @@ use crate::sip::{Flow, Inside, Message, ReferTo, Replaces, ServerTx, Uri};
 use crate::time::Now;
 use std::sync::Arc;
 
-/// Why somebody cannot be called.
+/// Why a callee cannot be called.
 #[derive(Debug)]
 enum Refused {
     /// The status for the phone, and words for people.
     With(u16, &'static str),
-    /// No channel of the trunk he is reached through is free.
+    /// No channel of the trunk the callee is reached through is free.
     NoChannel { trunk: TrunkId, name: Arc<str> },
 }
 
@@ -41,7 +41,7 @@ const WAYS: usize = 4;
 
 impl Gateway {
     /// `seat` dials. Which identity the request claims (From, P-Asserted-Identity) does not matter: access control knows it.
-    pub(super) fn seat_dials(&mut self, now: Now, seat: SeatId, asked: Asked, out: &mut Vec<Output>) {
+    pub(super) fn seat_dials(&mut self, now: Now, seat: SeatId, asked: SeatInvite, out: &mut Vec<Output>) {
         if let Err(refusal) = call::read_scheme(&asked.invite) {
             return self.turn_away(now, asked.tx, &asked.invite, refusal);
         }
@@ -80,7 +80,7 @@ impl Gateway {
         if serves.is_none() && (self.calls.duty != Duty::Serving || !self.calls.has_room()) {
             return self.refuse_seat(now, &asked, 503, "no more calls now");
         }
-        let Asked { tx, flow, invite } = asked;
+        let SeatInvite { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
         let (watch, inside) = (self.watch_of(&seat), self.inside_of(&seat));
         let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), watch, inside };
@@ -100,7 +100,7 @@ impl Gateway {
         now: Now,
         seat: &SeatId,
         (trunk, name): (TrunkId, Arc<str>),
-        asked: Asked,
+        asked: SeatInvite,
         out: &mut Vec<Output>,
     ) {
         let leg = LegId::new(now.wall, &mut self.context.random);
@@ -206,11 +206,11 @@ impl Gateway {
             let (watch, inside) = (Watch::LeftAlone, Inside::ToContact);
             Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch, inside }
         };
-        let mut ways = self.trunking.peers.ways(trunk, number, WAYS).into_iter().map(target);
+        let mut ways = self.trunking.peers.routes(trunk, number, WAYS).into_iter().map(target);
         Some(Phone { way: ways.next()?, others: ways.collect() })
     }
 
-    /// Whom `seat` wants, and how to get there; `about` is the citizen's call he is wanted for.
+    /// Whom `seat` calls, and how the callee is reached; `about` is the citizen's call in which `seat` calls.
     fn destination(
         &mut self,
         now: Now,

@@ -29,9 +29,9 @@ impl Callers {
 pub enum BlockChange {
     /// What the store held at the start.
     Loaded(Vec<BlockEntry>),
-    /// Somebody put a number on it; it is on disk.
+    /// An operator put a number on it; it is on disk.
     Added(BlockEntry),
-    /// Somebody took a number off it.
+    /// An operator took a number off it.
     Removed {
         /// The number.
         key: HistoryKey,
@@ -76,7 +76,7 @@ impl Gateway {
         self.tell(now, what, out);
     }
 
-    /// A caller's call begins: whether he is refused. One that called too often is slowed from here on.
+    /// A caller's call begins: whether it is refused. A caller that called too often is slowed from here on.
     pub(super) fn nuisance(
         &mut self,
         now: Now,
@@ -108,7 +108,7 @@ impl Gateway {
         }
     }
 
-    /// The rules of a service as they hold for this caller: one who is slowed rings longer before he is answered.
+    /// The rules of a service as they hold for this caller: one who is slowed hears ringing longer before the answer.
     pub(super) fn service_for(
         &self,
         now: Now,
@@ -122,7 +122,7 @@ impl Gateway {
         Arc::new(ServiceRules { answer_delay: SLOW_ANSWER, ..(*service).clone() })
     }
 
-    /// What is said of a caller who is on the list, beside what else is known of him.
+    /// What is said of a caller who is on the list, beside what else is known of the caller.
     pub(super) fn marks_of(&self, now: Now, key: Option<HistoryKey>) -> Vec<(Arc<str>, Pii<String>)> {
         let entry = key.and_then(|key| self.callers.block_list.of(now.wall, &key));
         let mark =

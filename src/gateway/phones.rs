@@ -1,5 +1,5 @@
 //! The seats' phones: where each is, and whether it is there. Carries values between the registrar, which knows what
-//! was registered, the liveness of each way, the queue, which must not offer a call to nobody, and the calls.
+//! was registered, the liveness of each way, the queue, which must not offer a call to a seat that cannot be reached, and the calls.
 
 use super::{Gateway, Output, Work};
 use crate::acd;
@@ -28,7 +28,7 @@ pub struct Phones {
 }
 
 impl Phones {
-    /// Nobody is registered yet.
+    /// No phone is registered yet.
     pub fn new(config: &Config) -> Phones {
         Phones {
             fixed: fixed(config),
@@ -149,13 +149,13 @@ impl Gateway {
         }
     }
 
-    /// The network says that nobody is there.
+    /// The network says that no phone is there (ICMP).
     pub(super) fn flow_refused(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
         self.phones.liveness.refused(now.mono, flow, &mut self.phones.said);
         self.phones_said(now, out);
     }
 
-    /// What came of an OPTIONS; `None` when it could not be sent or nobody answered.
+    /// What came of an OPTIONS; `None` when it could not be sent or no response came.
     pub(super) fn phone_answered(
         &mut self,
         now: Now,

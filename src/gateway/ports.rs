@@ -23,7 +23,7 @@ pub enum Input {
         /// The bytes.
         bytes: Bytes,
     },
-    /// What cannot be cut into messages: the end of its stream. Whoever sent it is told while he can still read.
+    /// What cannot be cut into messages: the end of its stream. The peer is told while it can still read.
     Unframed {
         /// The path it came by.
         flow: Flow,
@@ -43,7 +43,7 @@ pub enum Input {
         /// The path.
         flow: Flow,
     },
-    /// The network says that nobody takes datagrams at the end of this path. It may be wrong, or forged.
+    /// The network says that nothing takes datagrams at the end of this flow. It may be wrong, or forged.
     FlowRefused {
         /// The path.
         flow: Flow,
@@ -59,7 +59,7 @@ pub enum Input {
     JournalBackedUp(bool),
     /// The block list, or a change of it.
     BlockList(super::BlockChange),
-    /// More comes than can be read, from anybody (`true`), or no longer.
+    /// More comes than can be read, from all sources together (`true`), or no longer.
     Flooded(bool),
     /// The event loop is behind with what those we know bring (`true`), or has caught up.
     Overloaded(bool),
@@ -79,9 +79,9 @@ pub enum Input {
         /// The answer. Each question gets one.
         answer: Answer,
     },
-    /// Somebody wants to see messages.
+    /// A trace begins.
     StartTrace(Trace),
-    /// Nobody reads this trace any more.
+    /// A trace is not read any more.
     StopTrace(TraceId),
     /// Take no new calls.
     Drain,
@@ -123,7 +123,7 @@ pub enum Output {
     },
     /// Ask the domain name system, without making anything wait.
     Locate(Query),
-    /// Keep this entry of the block list: the gateway slows a caller by itself.
+    /// Keep this entry of the block list: the gateway slows a caller that calls too often.
     Block(crate::caller::BlockEntry),
     /// What a trace saw.
     Traced(TraceId, Traced),

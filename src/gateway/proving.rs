@@ -59,7 +59,7 @@ impl Gateway {
         }
         let trunk = self.trunk_of_owner(sent.owner)?;
         let hop = Hop { transport: Transport::Tcp, remote: flow.remote };
-        let stream = self.trunking.peers.living_path(trunk, hop)?;
+        let stream = self.trunking.peers.reachable_flow(trunk, hop)?;
         (request.encode().len() + VIA > LONGEST_DATAGRAM).then_some(stream)
     }
 

@@ -1,5 +1,5 @@
-//! What a crash left open: every such call is closed with its reason, and its citizen is owed a call. Nobody is owed one
-//! for a call that a seat made.
+//! What a crash left open: every such call is closed with its reason, and its citizen is owed a call. No call is owed
+//! for one that a seat made.
 
 use super::{Gateway, Output};
 use crate::call::{self, Cx, Story};

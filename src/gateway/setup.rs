@@ -82,7 +82,7 @@ fn rules(config: &Config, advertised: &Option<Advertised>) -> Rules {
         };
         (q.name.clone(), voice)
     });
-    // In a call of a seat's own there is no queue, and whoever is on hold hears the same tone.
+    // In a call of a seat's own there is no queue, and a party on hold hears the same tone.
     let own = QueueVoice { music: Some(Arc::from(RINGBACK)), ..QueueVoice::default() };
     let voices = voices.chain([(QueueId::from(""), own)]);
     Rules {

@@ -1,4 +1,4 @@
-//! Traces: the messages of one trunk, seat, call or address, told to whoever asked, for bringing up a trunk.
+//! Traces: the messages of one trunk, seat, call or address, told to the operator of the gateway who asked, for bringing up a trunk.
 //!
 //! A tap on what comes and goes, and nothing else: it changes nothing and keeps no message. When nothing is traced it
 //! costs one branch a message. Secrets are masked here, so that none leaves the core.
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 /// Most traces at once: one for each engineer who brings up a trunk, and room. Each costs a comparison a message.
 pub const TRACES: usize = 8;
 
-/// The longest a trace lasts: nobody looks at it longer, and a forgotten one must not run for ever.
+/// The longest a trace lasts: a forgotten one must not run for ever.
 pub const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Most messages of one trace: a thousand calls of ten messages.
@@ -100,7 +100,7 @@ struct Running {
     call_ids: Vec<Box<str>>,
 }
 
-/// Whose a message is, as far as anybody can tell.
+/// Whose a message is, as far as can be told.
 struct Whose {
     peers: Vec<PeerId>,
     call: Option<CallId>,
@@ -191,7 +191,7 @@ impl Gateway {
         });
     }
 
-    /// Ends a trace nobody reads any more; nothing is said.
+    /// Ends a trace that is not read any more; nothing is said.
     pub(super) fn stop_trace(&mut self, id: TraceId) {
         self.tracer.0.retain(|trace| trace.id != id);
     }

@@ -1,5 +1,5 @@
 //! Trunks in the gateway: what they want sent, what comes of it, which of their calls must prove themselves, and how
-//! much of them is used. Whether a trunk lives and where it is reached is `sip::trunk`.
+//! much of them is used. Whether a trunk is reachable and where is `sip::trunk`.
 
 use super::admission::TrunkShare;
 use super::alarm::{Alarm, Cleared};
@@ -14,7 +14,7 @@ use crate::redact::Secret;
 use crate::sip::access::PeerClass;
 use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
 use crate::sip::locate::{Answer, Query};
-use crate::sip::trunk::{Asked, Capacity, Input, Own, Profile, Reason, Use};
+use crate::sip::trunk::{Capacity, Input, Own, Profile, Reason, RequestId, Use};
 use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, PeerId, ServerTx, Trunks, trunk};
 use crate::time::{Mono, Now};
 use std::collections::HashMap;
@@ -22,14 +22,14 @@ use std::collections::HashMap;
 /// Trunks as the gateway keeps them.
 #[derive(Debug)]
 pub(super) struct Trunking {
-    /// Where they are reached and whether they live.
+    /// Where they are reached, and their health checks.
     pub(super) peers: Trunks,
     /// Every trunk of the configuration.
     pub(super) kept: HashMap<TrunkId, Trunk>,
     /// Calls that were refused and only counted.
     pub(super) shed: Shed,
     /// Our pings and registrations that have no final response yet. Each is a client transaction of the endpoint.
-    asked: HashMap<ClientTx, Asked>,
+    asked: HashMap<ClientTx, RequestId>,
     /// Of trunks that must prove themselves by password, each with its user name.
     guards: HashMap<TrunkId, (String, Guard)>,
     said: Vec<trunk::Output>,
@@ -94,7 +94,7 @@ impl Trunking {
                     password: password.clone(),
                     algorithms: t.algorithms.iter().map(|a| (*a).into()).collect(),
                 });
-            // Without its password nobody gets in: an empty guard knows no one.
+            // Without its password no call is admitted: an empty guard accepts none.
             let accounts = account.into_iter().collect();
             let guard = Guard::new(config.sip.realm.clone(), accounts, random.fork()).of_a_trunk();
             guards.insert(t.name.clone(), (t.username.clone().unwrap_or_default(), guard));
@@ -184,7 +184,7 @@ impl Gateway {
         }
     }
 
-    /// We stop: carriers are to send nobody here any more.
+    /// We stop: carriers are to send no calls here any more.
     pub(super) fn trunks_drain(&mut self, now: Now, out: &mut Vec<Output>) {
         self.trunks_hear(now, Input::Drain, out);
     }
@@ -358,13 +358,13 @@ impl Gateway {
     }
 
     fn counts_of(&self, name: &TrunkId, kept: &Trunk) -> TrunkCounts {
-        let standing = self.trunking.peers.standing(name);
+        let status = self.trunking.peers.status(name);
         TrunkCounts {
             name: name.clone(),
             channels: kept.capacity.channels(),
             in_use: kept.capacity.in_use(),
-            reachable: standing.as_ref().and_then(|s| s.reachable),
-            registered: standing.as_ref().and_then(|s| s.registered),
+            reachable: status.as_ref().and_then(|s| s.reachable),
+            registered: status.as_ref().and_then(|s| s.registered),
             refused: kept.refused.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! The transaction layer of one SIP element: bytes in, what happened out; requests and responses in, bytes out.
 //!
-//! It matches messages to transactions and answers by itself what needs no user: 100 Trying, repeated requests,
+//! It matches messages to transactions and answers what needs no user: 100 Trying, retransmissions,
 //! CANCEL, merged requests, messages that are none, and overload. It knows no dialog and no call.
 
 mod address;
@@ -39,7 +39,7 @@ pub struct EndpointConfig {
     pub durations: Durations,
     /// At most this many server transactions. An ended one is kept for 64*T1 = 32 s, so 131,072 carry 4,000
     /// requests a second. At the limit a new INVITE gets a stateless 503. What calls already in still need
-    /// (everything else) has a quarter more; past that a request is dropped, to be repeated by its sender.
+    /// (everything else) has a quarter more; past that a request is dropped, to be retransmitted by its sender.
     pub most_server_transactions: usize,
     /// At most this many client transactions; past it a request fails at once with [`Failure::Full`].
     pub most_client_transactions: usize,
@@ -69,7 +69,7 @@ pub enum TransactionEvent {
         /// The request.
         request: Message,
     },
-    /// An INVITE that would begin a call was shed: nothing is kept of it. Said once, however often it is repeated.
+    /// An INVITE that would begin a call was shed: nothing is kept of it. Said once, however often it is retransmitted.
     Shed {
         /// Where it came from.
         flow: Flow,
@@ -315,8 +315,8 @@ impl Endpoint {
         contact(self.config.advertised.as_ref(), flow, user)
     }
 
-    /// A path of somebody who is owed nothing is about to be gone: what he asked is not answered any more. Nobody has us open
-    /// a connection by hanging up.
+    /// The flow of an unknown peer is about to be gone: what it asked is not answered any more. No peer has us open a
+    /// connection by closing one.
     pub fn forget_on(&mut self, flow: &Flow) {
         self.servers.forget_on(flow);
     }

@@ -1,14 +1,14 @@
 //! How fast an unknown source is read on its connection.
 
-use std::time::{Duration, Instant};
+use crate::time::Mono;
+use crate::token_bucket::{Rate, TokenBucket};
+use std::time::Instant;
 
-/// So many messages of an unknown source are taken at once. Thirty phones behind a proxy that all register in the same moment
-/// are known before it is used up; more of them wait a moment, and lose nothing.
-const BURST: u32 = 64;
-
-/// One more is taken so often: as fast as the gateway hears unknown sources at one address (`sip::access::UNKNOWN_SOURCES`). What
-/// comes faster it would throw away, and would have to be handed the message for it.
-const EACH: Duration = Duration::from_millis(50);
+/// So many messages of an unknown source are taken at once: thirty phones behind a proxy that all register in the same moment
+/// are known before it is used up; more of them wait a moment, and lose nothing. Then as many a second as the gateway
+/// hears of one unknown source (`sip::access::UNKNOWN_SOURCES`): what comes faster it would throw away, and would have to
+/// be handed the message for it.
+const RATE: Rate = Rate { per_second: 20, burst: 64 };
 
 /// So many messages may have had to wait before the connection is cut: three seconds of more than may be said, and by
 /// then a peer that can prove itself has.
@@ -17,8 +17,8 @@ const WAITED: u32 = 60;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// When the burst may be used whole again.
-    rested: Instant,
+    began: Instant,
+    bucket: TokenBucket,
     waited: u32,
 }
 
@@ -35,18 +35,18 @@ pub(super) enum May {
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Pace {
-        Pace { rested: now, waited: 0 }
+        Pace { began: now, bucket: TokenBucket::default(), waited: 0 }
     }
 
     /// A message of an unknown source came.
     pub(super) fn message(&mut self, now: Instant) -> May {
-        self.rested = self.rested.max(now) + EACH;
-        let at = self.rested.checked_sub(EACH * BURST).unwrap_or(now);
-        if at <= now {
+        let since_began = now.saturating_duration_since(self.began);
+        let wait = self.bucket.take_in_advance(Mono(0) + since_began, RATE);
+        if wait.is_zero() {
             return May::Now;
         }
         self.waited += 1;
-        if self.waited > WAITED { May::Never } else { May::At(at) }
+        if self.waited > WAITED { May::Never } else { May::At(now + wait) }
     }
 }
 
@@ -58,11 +58,11 @@ mod tests {
     fn a_burst_is_taken_at_once_and_then_twenty_a_second() {
         let start = Instant::now();
         let mut pace = Pace::new(start);
-        assert!((0..BURST).all(|_| pace.message(start) == May::Now));
+        assert!((0..RATE.burst).all(|_| pace.message(start) == May::Now));
         let mut now = start;
         for n in 1..=WAITED {
-            assert_eq!(pace.message(now), May::At(start + EACH * n));
-            now = start + EACH * n;
+            assert_eq!(pace.message(now), May::At(start + RATE.token() * n));
+            now = start + RATE.token() * n;
         }
         assert_eq!(pace.message(now), May::Never, "three seconds of it are enough");
     }
@@ -73,7 +73,7 @@ mod tests {
         let mut pace = Pace::new(now);
         for _ in 0..10_000 {
             assert_eq!(pace.message(now), May::Now);
-            now += EACH;
+            now += RATE.token();
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::sip::recent::Recent;
 use crate::time::{Duration, Mono};
 use std::net::IpAddr;
 
-/// Bytes that may be answered for each that came: an attacker gains no more than a server of names would give
-/// him, and the challenge to the smallest REGISTER of a real phone (two algorithms, 300 bytes) still fits.
+/// Bytes that may be answered for each that came: an attacker gains no more than from a name
+/// server, and the challenge to the smallest REGISTER of a real phone (two algorithms, 300 bytes) still fits.
 pub const FACTOR: usize = 3;
 
 /// The most that is saved up for one source, in bytes: one answer of the largest size. No source collects an

@@ -61,8 +61,8 @@ fn a_trunk_is_known_by_address_and_where_said_by_transport_and_port() {
     d.add("carrier".into(), source("198.51.100.0/24"));
     d.add("pbx".into(), Source { port: Some(5062), ..source("203.0.113.9") });
     d.add("stream".into(), Source { transport: Some(Transport::Tcp), ..source("2001:db8::/32") });
-    let nobody = registered(&[]);
-    let who = |flow: Flow| d.identify(&flow, &nobody);
+    let empty = registered(&[]);
+    let who = |flow: Flow| d.identify(&flow, &empty);
     assert_eq!(who(from("198.51.100.77:1234")), trunk("carrier"));
     assert_eq!(who(from("[::ffff:198.51.100.77]:1234")), trunk("carrier"));
     assert_eq!(who(from("198.51.101.77:1234")), PeerId::Unknown);
@@ -79,7 +79,7 @@ fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
     d.add_certified("pbx".into(), names(), Vec::new());
     d.add_certified("bound".into(), vec!["bound.example.org".into()], vec![source("198.51.100.0/24")]);
     d.add("wide".into(), source("0.0.0.0/0"));
-    let nobody = registered(&[]);
+    let empty = registered(&[]);
     let tls = |connection, remote: &str| Flow {
         transport: Transport::Tls,
         connection: Some(connection),
@@ -87,7 +87,7 @@ fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
     };
     let shows = |d: &mut AccessControl, flow, name: &str| {
         d.connected(flow, vec![name.to_owned()]);
-        let who = d.identify(&flow, &nobody);
+        let who = d.identify(&flow, &empty);
         d.disconnected(&flow);
         who
     };
@@ -96,15 +96,15 @@ fn a_certificate_is_its_trunk_and_nothing_else_stands_in_for_it() {
     assert_eq!(shows(&mut d, tls(3, "203.0.113.9:4000"), "evil.pbx.example.org"), trunk("wide"));
     assert_eq!(shows(&mut d, tls(4, "203.0.113.9:4000"), "bound.example.org"), trunk("wide"));
     assert_eq!(shows(&mut d, tls(5, "198.51.100.9:4000"), "bound.example.org"), trunk("bound"));
-    assert_eq!(d.identify(&tls(1, "203.0.113.9:4000"), &nobody), trunk("wide"), "gone with its connection");
+    assert_eq!(d.identify(&tls(1, "203.0.113.9:4000"), &empty), trunk("wide"), "gone with its connection");
     let mut alone = AccessControl::default();
     alone.add_certified("pbx".into(), names(), vec![source("203.0.113.9")]);
     assert_eq!(
-        alone.identify(&from("203.0.113.9:5060"), &nobody),
+        alone.identify(&from("203.0.113.9:5060"), &empty),
         PeerId::Unknown,
         "an address is no certificate"
     );
-    assert!(!alone.knows(&from("203.0.113.9:5060"), &nobody));
+    assert!(!alone.knows(&from("203.0.113.9:5060"), &empty));
 }
 
 #[test]
@@ -115,8 +115,8 @@ fn the_narrowest_source_decides_between_trunks() {
     d.add("half".into(), source("198.51.100.0/25"));
     d.add("port".into(), Source { port: Some(5070), ..source("198.51.100.7") });
     d.add("late".into(), source("198.51.100.7"));
-    let nobody = registered(&[]);
-    let who = |remote| d.identify(&from(remote), &nobody);
+    let empty = registered(&[]);
+    let who = |remote| d.identify(&from(remote), &empty);
     assert_eq!(who("198.51.100.7:5070"), trunk("port"));
     assert_eq!(who("198.51.100.7:5060"), trunk("one"));
     assert_eq!(who("198.51.100.8:5060"), trunk("half"));
@@ -184,33 +184,33 @@ fn a_flood_of_strangers_is_cut_and_the_known_are_always_admitted() {
 #[test]
 fn a_fixed_phone_is_known_at_its_contact_and_a_stream_from_any_port() {
     let mut d = AccessControl::default();
-    let nobody = registered(&[]);
+    let empty = registered(&[]);
     let contact = |transport| config::Contact {
         uri: "sip:1001@[::ffff:203.0.113.9]:5062".into(),
         transport,
         address: "[::ffff:203.0.113.9]:5062".parse().unwrap(),
     };
     d.add_contact("1001".into(), &contact(config::Transport::Udp));
-    assert_eq!(d.identify(&from("203.0.113.9:5062"), &nobody), seat("1001"));
-    assert_eq!(d.identify(&from("203.0.113.9:5063"), &nobody), PeerId::Unknown);
+    assert_eq!(d.identify(&from("203.0.113.9:5062"), &empty), seat("1001"));
+    assert_eq!(d.identify(&from("203.0.113.9:5063"), &empty), PeerId::Unknown);
     let stream = Flow { transport: Transport::Tcp, ..from("203.0.113.9:50000") };
-    assert_eq!(d.identify(&stream, &nobody), PeerId::Unknown);
+    assert_eq!(d.identify(&stream, &empty), PeerId::Unknown);
     d.add_contact("1002".into(), &contact(config::Transport::Tcp));
-    assert_eq!(d.identify(&stream, &nobody), seat("1002"));
-    assert!(d.knows(&stream, &nobody));
+    assert_eq!(d.identify(&stream, &empty), seat("1002"));
+    assert!(d.knows(&stream, &empty));
 }
 
 #[test]
 fn who_was_at_the_end_of_a_lost_connection_is_known_with_what_he_proved_and_where_else_he_comes_from() {
     let mut d = AccessControl::default();
-    let nobody = registered(&[]);
+    let empty = registered(&[]);
     d.add("pbx".into(), source("203.0.113.0/30"));
     let names = vec!["sbc.carrier.example".into()];
     d.add_certified("carrier".into(), names.clone(), vec![source("198.51.100.0/30")]);
     let lost = Flow { transport: Transport::Tls, connection: Some(7), ..from("198.51.100.1:40000") };
     d.connected(lost, names.clone());
     d.disconnected(&lost);
-    assert_eq!(d.identify(&lost, &nobody), PeerId::Unknown, "what is lost gives no right");
+    assert_eq!(d.identify(&lost, &empty), PeerId::Unknown, "what is lost gives no right");
     assert_eq!((d.trunk_behind(&lost), d.names_proved(&lost)), (Some(&"carrier".into()), &names[..]));
     let without = Flow { connection: Some(8), ..lost };
     assert_eq!((d.trunk_behind(&without), d.names_proved(&without)), (None, &[][..]));

@@ -59,7 +59,7 @@ fn written(advertised: Option<&Advertised>, flow: &Flow, user: &str, is_sealed: 
     }
 }
 
-/// The host we are known by to whoever is reached by `flow`, for From and P-Asserted-Identity.
+/// The host we are known by to the peer reached by `flow`, for From and P-Asserted-Identity.
 pub fn host(advertised: Option<&Advertised>, flow: &Flow) -> String {
     match advertised.filter(|a| a.is_of_the_family_of(flow)) {
         Some(advertised) => in_uri(&advertised.host),

@@ -19,8 +19,8 @@ pub enum Received {
     Event(TransactionEvent),
 }
 
-/// A request that belongs to nothing the endpoint has, or an ACK or a CANCEL whose source is to be looked at. Copies of
-/// what is in a transaction, merged requests and a CANCEL of nothing are no such requests: the endpoint answers them.
+/// A request that belongs to nothing the endpoint has, or an ACK or a CANCEL whose source is to be looked at. Retransmissions
+/// of what is in a transaction, merged requests and a CANCEL of nothing are no such requests: the endpoint answers them.
 #[derive(Debug)]
 pub struct NewRequest {
     flow: Flow,

@@ -83,7 +83,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// A number for what names the transaction, told from nobody else's without `salt`.
+    /// A number for what names the transaction, which cannot be guessed without `salt`.
     pub(super) fn mark(&self, salt: u64) -> u64 {
         let mut hasher = DefaultHasher::new();
         (salt, &self.key).hash(&mut hasher);

@@ -1,9 +1,9 @@
 //! One trunk: its targets, its registration, its password, and whether it is reachable at all.
 
+use super::health::Due;
 use super::registration::{self, Around, Next, Registration, Step};
-use super::target::{Life, Search, Target, user};
-use super::way::Due;
-use super::{About, Cx, Output, Standing};
+use super::target::{Search, Target, TargetState, user};
+use super::{About, Cx, Output, TrunkStatus};
 use crate::event::TrunkReason;
 use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
@@ -29,7 +29,7 @@ pub struct Profile {
     pub name: TrunkId,
     /// Where it is reached, the preferred first; the registrar when empty.
     pub targets: Vec<TargetAddress>,
-    /// How often each address is asked whether it lives; zero: never.
+    /// How often each address is pinged; zero: never.
     pub ping: Duration,
     /// The registrar to sign in at.
     pub register: Option<TargetAddress>,
@@ -41,7 +41,7 @@ pub struct Profile {
     pub auth_username: Option<String>,
     /// Put before every number dialled.
     pub dial_prefix: Option<String>,
-    /// Our address on the way to it; `None`: the first that fits.
+    /// Our address towards it; `None`: the first that fits.
     pub local: Option<IpAddr>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Line {
     name: TrunkId,
     ping: Duration,
     dial_prefix: String,
-    /// The ways out to it.
+    /// Our sockets towards it.
     reach: Vec<Reach>,
     targets: Vec<Target>,
     registration: Option<Registration>,
@@ -66,7 +66,7 @@ pub(super) fn seeker_of(seeker: Seeker) -> (usize, usize) {
 }
 
 impl Line {
-    /// `reach` are all our ways out.
+    /// `reach` are all our sockets.
     pub fn new(profile: Profile, reach: &[Reach], now: Mono, random: &mut Random) -> Line {
         let Profile {
             name,
@@ -109,7 +109,7 @@ impl Line {
         user(&format!("{}{number}", self.dial_prefix))
     }
 
-    /// Every way, each address once: those not dead before those that are, by the order of the targets, and within a
+    /// Every address once: those not unreachable before those that are, by the order of the targets, and within a
     /// target in an order drawn for this choice alone (RFC 2782).
     pub fn choices(&self, random: &mut Random) -> Vec<(&Target, Hop)> {
         let mut chosen: Vec<(&Target, Hop)> = Vec::new();
@@ -131,14 +131,14 @@ impl Line {
         places.map(|place| place.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err())
     }
 
-    /// Whether one of the targets leads to an address that is not known to be dead.
-    pub fn lives(&self, hop: Hop) -> bool {
-        self.targets.iter().flat_map(|t| &t.ways).any(|way| way.hop == hop && !way.is_dead())
+    /// Whether one of the targets leads to an address that is not known to be unreachable.
+    pub fn is_reachable(&self, hop: Hop) -> bool {
+        self.targets.iter().flat_map(|t| &t.hops).any(|health| health.hop == hop && !health.is_unreachable())
     }
 
     /// Every address we send to.
     pub fn hops(&self) -> impl Iterator<Item = Hop> {
-        let of_targets = self.targets.iter().flat_map(|t| t.ways.iter().map(|way| way.hop));
+        let of_targets = self.targets.iter().flat_map(|t| t.hops.iter().map(|health| health.hop));
         of_targets.chain(self.registration.iter().flat_map(|r| r.hops().iter().copied()))
     }
 
@@ -165,11 +165,11 @@ impl Line {
             cx.searches.push((cx.i as Seeker * SEEKERS + n as Seeker, target.place.clone()));
         }
         let mut pings = Vec::new();
-        for way in &mut target.ways {
+        for health in &mut target.hops {
             // Without a delay a second ping follows the first that was missed.
-            while way.poll_timeout().is_some_and(|at| at <= cx.now) {
-                if way.handle_timeout(cx.now) == Due::Ping {
-                    pings.push(way.hop);
+            while health.poll_timeout().is_some_and(|at| at <= cx.now) {
+                if health.handle_timeout(cx.now) == Due::Ping {
+                    pings.push(health.hop);
                     break;
                 }
             }
@@ -203,7 +203,7 @@ impl Line {
         match about {
             About::Registration => self.registering(cx, |r, around| r.answered(response, around)),
             About::Ping(hop) if status >= 200 => {
-                self.ways_at(hop).for_each(|way| way.answered(cx.now, status));
+                self.health_at(hop).for_each(|health| health.answered(cx.now, status));
             }
             About::Ping(_) => {}
         }
@@ -216,7 +216,7 @@ impl Line {
         }
     }
 
-    /// There was no room for a request. A ping's patience runs out by itself; a registration is tried again.
+    /// There was no room for a request. A ping times out; a registration is tried again.
     pub fn not_sent(&mut self, about: About, cx: &mut Cx<'_>) {
         match about {
             About::Registration => self.registering(cx, Registration::not_sent),
@@ -225,11 +225,11 @@ impl Line {
     }
 
     pub fn call_failed(&mut self, hop: Hop, cx: &mut Cx<'_>) {
-        self.ways_at(hop).for_each(|way| way.failed(cx.now));
+        self.health_at(hop).for_each(|health| health.failed(cx.now));
     }
 
     pub fn call_answered(&mut self, hop: Hop, cx: &mut Cx<'_>) {
-        self.ways_at(hop).for_each(|way| way.answered(cx.now, 200));
+        self.health_at(hop).for_each(|health| health.answered(cx.now, 200));
     }
 
     pub fn path_lost(&mut self, flow: &Flow, cx: &mut Cx<'_>) {
@@ -242,10 +242,11 @@ impl Line {
         self.registering(cx, Registration::leave);
     }
 
-    pub fn standing(&self) -> Standing {
+    pub fn status(&self) -> TrunkStatus {
         let registered = self.registration.as_ref().map(Registration::is_registered);
-        let ways = self.targets.iter().flat_map(|t| t.ways.iter().map(|way| (way.hop, way.availability())));
-        Standing { reachable: self.told, registered, ways: ways.collect() }
+        let hops =
+            self.targets.iter().flat_map(|t| t.hops.iter().map(|health| (health.hop, health.reachability())));
+        TrunkStatus { reachable: self.told, registered, hops: hops.collect() }
     }
 
     /// Says whether the trunk is reachable, when that is news.
@@ -259,36 +260,36 @@ impl Line {
 
     /// Whether it is reachable and why; `None` while that is not known.
     fn judged(&self) -> Option<(bool, TrunkReason)> {
-        let lives: Vec<Life> = self.targets.iter().map(Target::life).collect();
-        let all = |life: Life| !lives.is_empty() && lives.iter().all(|l| *l == life);
-        let gone = |l: &Life| matches!(l, Life::Dead | Life::Nowhere);
-        if all(Life::Nowhere) {
+        let states: Vec<TargetState> = self.targets.iter().map(Target::state).collect();
+        let all = |life: TargetState| !states.is_empty() && states.iter().all(|l| *l == life);
+        let gone = |l: &TargetState| matches!(l, TargetState::Unreachable | TargetState::NoAddress);
+        if all(TargetState::NoAddress) {
             return Some((false, TrunkReason::NoAddress));
         }
-        if !lives.is_empty() && lives.iter().all(gone) && lives.contains(&Life::Dead) {
+        if !states.is_empty() && states.iter().all(gone) && states.contains(&TargetState::Unreachable) {
             return Some((false, TrunkReason::NoAnswer));
         }
-        match self.registration.as_ref().map(Registration::standing) {
-            Some(registration::Standing::Refused(why)) => {
+        match self.registration.as_ref().map(Registration::state) {
+            Some(registration::RegistrationState::Refused(why)) => {
                 return Some((false, TrunkReason::NotRegistered { why }));
             }
-            Some(registration::Standing::Unknown) => return None,
-            Some(registration::Standing::Registered) | None => {}
+            Some(registration::RegistrationState::Unknown) => return None,
+            Some(registration::RegistrationState::Registered) | None => {}
         }
         let registered = self.registration.is_some();
-        let alive = lives.contains(&Life::Alive);
-        // A registrar that answers is alive; where nobody pings, nothing more will be known.
+        let alive = states.contains(&TargetState::Reachable);
+        // A registrar that answers is reachable; without pings nothing more will be known.
         let known = alive || (registered && self.ping == Duration::ZERO);
         let reason = if registered { TrunkReason::Registered } else { TrunkReason::Answers };
         known.then_some((true, reason))
     }
 
-    fn ways_at(&mut self, hop: Hop) -> impl Iterator<Item = &mut super::way::Way> {
-        self.targets.iter_mut().filter_map(move |target| target.way(hop))
+    fn health_at(&mut self, hop: Hop) -> impl Iterator<Item = &mut super::health::HopHealth> {
+        self.targets.iter_mut().filter_map(move |target| target.health(hop))
     }
 
     fn missed(&mut self, hop: Hop, now: Mono) {
-        self.ways_at(hop).for_each(|way| way.missed(now));
+        self.health_at(hop).for_each(|health| health.missed(now));
     }
 
     /// One step of the registration.

@@ -1,23 +1,23 @@
-//! Trunks as peers: where they are reached, whether they live, that the carrier knows us, and what they are answered
+//! Trunks as peers: where they are reached, their health checks, that the carrier knows us, and what they are answered
 //! when they ask for a password. One machine for all of them; it tells requests to send and hears what came of them.
 //!
 //! Does not know calls. What a trunk may do here is access control's matter, how much of it `capacity`'s.
 
 mod capacity;
+mod health;
 mod line;
 mod registration;
 mod route;
 mod target;
-mod way;
 
 #[cfg(test)]
 mod tests;
 
 pub use capacity::{Capacity, Use};
+pub use health::{MISSES, PING_TIMEOUT, RETRY_PAUSE, Reachability};
 pub use line::Profile;
 pub use registration::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use route::Route;
-pub use way::{Availability, MISSES, PATIENCE, REST};
 
 use super::locate::{self, Answer, Hop, Locator, Query, Reach, TargetAddress};
 use super::{Advertised, Flow, Message, Outgoing};
@@ -40,19 +40,19 @@ pub enum Input {
     /// A final response to a request of ours.
     Response {
         /// Which request.
-        asked: Asked,
+        asked: RequestId,
         /// The response.
         response: Message,
     },
     /// A request of ours got no final response, or its path is gone.
     Failed {
         /// Which request.
-        asked: Asked,
+        asked: RequestId,
     },
     /// A request of ours was not sent: there is no room for it here. That says nothing of the peer.
     NotSent {
         /// Which request.
-        asked: Asked,
+        asked: RequestId,
     },
     /// A connection is gone: what was registered over it must be registered anew.
     PathLost {
@@ -72,7 +72,7 @@ pub enum Output {
     /// To be sent in a transaction of its own.
     Request {
         /// To be given back with what comes of it.
-        asked: Asked,
+        asked: RequestId,
         /// By this path.
         flow: Flow,
         /// The request.
@@ -91,14 +91,14 @@ pub enum Output {
 
 /// Which request of ours something is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestId {
     line: usize,
     about: About,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum About {
-    /// Whether somebody lives there.
+    /// Whether the address is reachable.
     Ping(Hop),
     /// That the carrier knows us.
     Registration,
@@ -113,15 +113,15 @@ pub enum Reason {
     Locating(locate::Reason),
 }
 
-/// What a trunk is like now, for whoever watches.
+/// What a trunk is like now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct TrunkStatus {
     /// Whether it answers us; `None` while that is not known, and for a trunk that only brings calls.
     pub reachable: Option<bool>,
     /// Whether the carrier knows us; `None` where we do not register.
     pub registered: Option<bool>,
     /// Its addresses, in the order they are tried.
-    pub ways: Vec<(Hop, Availability)>,
+    pub hops: Vec<(Hop, Reachability)>,
 }
 
 /// What this element says of itself.
@@ -131,7 +131,7 @@ pub struct Own {
     pub domain: String,
     /// Where peers reach us, when that is not the address of the socket.
     pub advertised: Option<Advertised>,
-    /// The ways out.
+    /// Our sockets.
     pub reach: Vec<Reach>,
 }
 
@@ -217,32 +217,32 @@ impl Trunks {
         self.located(now, out);
     }
 
-    /// The ways to dial `number` through a trunk, in the order they are to be tried (RFC 3263 section 4.3): addresses
-    /// that live, by the order of the targets, before those that do not; hosts of one priority by a lot drawn for each
+    /// The routes to dial `number` through a trunk, in the order they are to be tried (RFC 3263 section 4.3): addresses
+    /// not known to be unreachable, by the order of the targets, before those that are; hosts of one priority by a lot drawn for each
     /// call (RFC 2782); at most `most`. Empty when the trunk has no
     /// target, or none that has an address.
-    pub fn ways(&mut self, trunk: &TrunkId, number: &str, most: usize) -> Vec<Route> {
+    pub fn routes(&mut self, trunk: &TrunkId, number: &str, most: usize) -> Vec<Route> {
         let Some(line) = self.by_name.get(trunk).and_then(|i| self.lines.get(*i)) else { return Vec::new() };
         let user = line.user(number);
-        let way = |(target, hop): (&target::Target, Hop)| {
+        let route = |(target, hop): (&target::Target, Hop)| {
             Some(Route { uri: target.uri(Some(&user)), flow: line.flow(hop)? })
         };
-        line.choices(&mut self.random).into_iter().filter_map(way).take(most).collect()
+        line.choices(&mut self.random).into_iter().filter_map(route).take(most).collect()
     }
 
-    /// The path to an address of a trunk's, where one of its targets leads there and it is not known to be dead.
-    pub fn living_path(&self, trunk: &TrunkId, hop: Hop) -> Option<Flow> {
+    /// The path to an address of a trunk's, where one of its targets leads there and it is not known to be unreachable.
+    pub fn reachable_flow(&self, trunk: &TrunkId, hop: Hop) -> Option<Flow> {
         let line = self.line(trunk)?;
-        line.lives(hop).then(|| line.flow(hop))?
+        line.is_reachable(hop).then(|| line.flow(hop))?
     }
 
-    /// A call by that way failed with 503, by silence or by its path: it counts as dead until it answers.
+    /// A call by that hop failed with 503, by silence or by its flow: the hop is unreachable until it answers.
     pub fn failed(&mut self, now: Now, trunk: &TrunkId, hop: Hop, out: &mut Vec<Output>) {
         let Some(i) = self.by_name.get(trunk).copied() else { return };
         self.with(now.mono, i, out, |line, cx| line.call_failed(hop, cx));
     }
 
-    /// A call by that way was answered by somebody, whatever the answer.
+    /// A call by that hop was answered, whatever the answer.
     pub fn answered(&mut self, now: Now, trunk: &TrunkId, hop: Hop, out: &mut Vec<Output>) {
         let Some(i) = self.by_name.get(trunk).copied() else { return };
         self.with(now.mono, i, out, |line, cx| line.call_answered(hop, cx));
@@ -275,7 +275,7 @@ impl Trunks {
     }
 
     /// Whether a path leads to an address of a target or a registrar: what comes from there are answers to us, and a
-    /// connection to there is ours. It gives nobody a right to bring calls.
+    /// connection to there is ours. It gives no right to bring calls.
     pub fn reaches(&self, flow: &Flow) -> bool {
         self.near.contains(&Hop::from(*flow))
     }
@@ -286,8 +286,8 @@ impl Trunks {
     }
 
     /// What a trunk is like now.
-    pub fn standing(&self, trunk: &TrunkId) -> Option<Standing> {
-        self.line(trunk).map(Line::standing)
+    pub fn status(&self, trunk: &TrunkId) -> Option<TrunkStatus> {
+        self.line(trunk).map(Line::status)
     }
 
     fn line(&self, trunk: &TrunkId) -> Option<&Line> {
@@ -348,6 +348,6 @@ struct Cx<'a> {
 
 impl Cx<'_> {
     fn send(&mut self, about: About, flow: Flow, request: Outgoing) {
-        self.out.push(Output::Request { asked: Asked { line: self.i, about }, flow, request });
+        self.out.push(Output::Request { asked: RequestId { line: self.i, about }, flow, request });
     }
 }

@@ -1,6 +1,6 @@
 //! Signing in at a carrier's registrar, as a client (RFC 3261 section 10.2).
 
-use super::target::{Standing as Known, uri, user};
+use super::target::{SearchValidity as Known, uri, user};
 use crate::event::NotRegistered;
 use crate::id::Random;
 use crate::sip::digest::Answering;
@@ -80,7 +80,7 @@ pub(super) struct Around<'a> {
 
 /// Whether the carrier knows us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum RegistrationState {
     /// Not yet known.
     Unknown,
     /// It does.
@@ -126,11 +126,11 @@ impl Registration {
         self.granted.is_some()
     }
 
-    pub fn standing(&self) -> Standing {
+    pub fn state(&self) -> RegistrationState {
         match (self.granted, self.why) {
-            (Some(_), _) => Standing::Registered,
-            (None, Some(why)) => Standing::Refused(why),
-            (None, None) => Standing::Unknown,
+            (Some(_), _) => RegistrationState::Registered,
+            (None, Some(why)) => RegistrationState::Refused(why),
+            (None, None) => RegistrationState::Unknown,
         }
     }
 
@@ -273,7 +273,7 @@ impl Registration {
         }
     }
 
-    /// Signs out: the carrier is to send nobody here any more.
+    /// Signs out: the carrier is to send no calls here any more.
     pub fn leave(&mut self, around: &mut Around<'_>) -> Next {
         let registered = self.granted.is_some();
         let flow = self.hops.first().and_then(|hop| (around.flow)(*hop));

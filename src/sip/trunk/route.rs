@@ -1,4 +1,4 @@
-//! A way to dial a number through a trunk.
+//! A route to dial a number through a trunk.
 
 use crate::sip::Flow;
 

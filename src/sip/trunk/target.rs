@@ -1,6 +1,6 @@
-//! One configured target of a trunk: a name or an address, and the ways there.
+//! One configured target of a trunk: a name or an address, and the addresses it leads to.
 
-use super::way::{Availability, Way};
+use super::health::{HopHealth, Reachability};
 use crate::id::Random;
 use crate::sip::locate::{Extent, Found, Hop, TargetAddress, by_lot};
 use crate::time::{Duration, Mono};
@@ -12,13 +12,13 @@ pub(super) struct Target {
     pub search: Search,
     /// A search has come to its end before.
     searched: bool,
-    pub ways: Vec<Way>,
-    standing: Standing,
+    pub hops: Vec<HopHealth>,
+    validity: SearchValidity,
 }
 
 /// Whether what a search found stands against one that came to no end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Standing {
+pub(super) enum SearchValidity {
     /// Nothing was found, or only by a search that came to no end itself.
     #[default]
     Weak,
@@ -26,20 +26,20 @@ pub(super) enum Standing {
     Until(Mono),
 }
 
-impl Standing {
+impl SearchValidity {
     /// A search ended: whether what it found replaces what was known, if anything was.
     pub fn yields(&mut self, now: Mono, extent: Extent, anything: bool) -> bool {
         match (extent, *self) {
-            (Extent::Part, Standing::Until(end)) if end > now && anything => return false,
-            (Extent::Part, _) => *self = Standing::Weak,
+            (Extent::Part, SearchValidity::Until(end)) if end > now && anything => return false,
+            (Extent::Part, _) => *self = SearchValidity::Weak,
             // What is written in figures is found once.
-            (Extent::Whole(end), _) => *self = Standing::Until(end.unwrap_or(Mono(u64::MAX))),
+            (Extent::Whole(end), _) => *self = SearchValidity::Until(end.unwrap_or(Mono(u64::MAX))),
         }
         true
     }
 }
 
-/// Whether the ways are known.
+/// Whether the addresses are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Search {
     /// To be searched for at this moment.
@@ -50,64 +50,64 @@ pub(super) enum Search {
     Done,
 }
 
-/// What is known of a target's life.
+/// What is known of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum TargetState {
     /// Not yet known.
     Unknown,
-    /// A way of it lives.
-    Alive,
-    /// No way of it lives.
-    Dead,
-    /// There is no way to it: the name has no address we reach.
-    Nowhere,
+    /// An address of it is reachable.
+    Reachable,
+    /// No address of it is reachable.
+    Unreachable,
+    /// The name has no address that is reached from here.
+    NoAddress,
 }
 
 impl Target {
     pub fn new(place: TargetAddress, now: Mono) -> Target {
-        let standing = Standing::default();
-        Target { place, search: Search::Due(now), searched: false, ways: Vec::new(), standing }
+        let validity = SearchValidity::default();
+        Target { place, search: Search::Due(now), searched: false, hops: Vec::new(), validity }
     }
 
-    /// A search ended. A way that stays keeps what is known of it; a search that came to no end takes none away.
+    /// A search ended. An address that stays keeps what is known of it; a search that came to no end takes none away.
     pub fn found(&mut self, now: Mono, found: &Found, interval: Duration, first: Mono) {
         self.search = found.until.map_or(Search::Done, Search::Due);
         self.searched = true;
-        if !self.standing.yields(now, found.extent, !self.ways.is_empty()) {
+        if !self.validity.yields(now, found.extent, !self.hops.is_empty()) {
             return;
         }
-        let mut known = std::mem::take(&mut self.ways);
+        let mut known = std::mem::take(&mut self.hops);
         for located in &found.hops {
-            let place = known.iter().position(|way| way.hop == located.hop);
-            let way = place.map(|i| known.swap_remove(i));
-            let mut way = way.unwrap_or_else(|| Way::new(located.hop, interval, first));
-            way.share = located.share;
-            self.ways.push(way);
+            let place = known.iter().position(|health| health.hop == located.hop);
+            let health = place.map(|i| known.swap_remove(i));
+            let mut health = health.unwrap_or_else(|| HopHealth::new(located.hop, interval, first));
+            health.share = located.share;
+            self.hops.push(health);
         }
     }
 
-    /// The ways that count as dead, or those that do not, in an order drawn now.
+    /// The addresses that are unreachable, or those that are not, in an order drawn now (RFC 2782).
     pub fn choice(&self, dead: bool, random: &mut Random) -> Vec<Hop> {
-        let ways = self.ways.iter().filter(|way| way.is_dead() == dead);
-        by_lot(ways.map(|way| (way.share, way.hop)), random)
+        let hops = self.hops.iter().filter(|health| health.is_unreachable() == dead);
+        by_lot(hops.map(|health| (health.share, health.hop)), random)
     }
 
-    pub fn way(&mut self, hop: Hop) -> Option<&mut Way> {
-        self.ways.iter_mut().find(|way| way.hop == hop)
+    pub fn health(&mut self, hop: Hop) -> Option<&mut HopHealth> {
+        self.hops.iter_mut().find(|health| health.hop == hop)
     }
 
-    pub fn life(&self) -> Life {
-        let any = |is: fn(Availability) -> bool| self.ways.iter().any(|way| is(way.availability()));
-        if any(|a| matches!(a, Availability::Alive { .. })) {
-            Life::Alive
-        } else if any(|a| a == Availability::Unknown) {
-            Life::Unknown
-        } else if !self.ways.is_empty() {
-            Life::Dead
+    pub fn state(&self) -> TargetState {
+        let any = |is: fn(Reachability) -> bool| self.hops.iter().any(|health| is(health.reachability()));
+        if any(|a| matches!(a, Reachability::Reachable { .. })) {
+            TargetState::Reachable
+        } else if any(|a| a == Reachability::Unknown) {
+            TargetState::Unknown
+        } else if !self.hops.is_empty() {
+            TargetState::Unreachable
         } else if !self.searched {
-            Life::Unknown
+            TargetState::Unknown
         } else {
-            Life::Nowhere
+            TargetState::NoAddress
         }
     }
 
@@ -116,7 +116,7 @@ impl Target {
             Search::Due(at) => Some(at),
             Search::Out | Search::Done => None,
         };
-        self.ways.iter().filter_map(Way::poll_timeout).chain(search).min()
+        self.hops.iter().filter_map(HopHealth::poll_timeout).chain(search).min()
     }
 
     /// As it stands in a Request-URI, for this user.

@@ -22,7 +22,7 @@ struct Town {
     /// Our address in each of `sent`.
     left_by: Vec<String>,
     asked: Vec<Query>,
-    unanswered: Vec<(Mono, Asked)>,
+    unanswered: Vec<(Mono, RequestId)>,
 }
 
 fn place(host: &str) -> TargetAddress {
@@ -147,8 +147,8 @@ impl Town {
     }
 
     fn dials(&mut self) -> Vec<String> {
-        let ways = self.trunks.ways(&trunk(), "12345", 8);
-        ways.iter().map(|way| way.flow.remote.ip().to_string()).collect()
+        let routes = self.trunks.routes(&trunk(), "12345", 8);
+        routes.iter().map(|route| route.flow.remote.ip().to_string()).collect()
     }
 }
 
@@ -168,22 +168,22 @@ fn a_trunk_that_answers_is_pinged_every_thirty_seconds_and_told_once() {
     assert_eq!(t.times("OPTIONS 198.51.100.1"), [0, 30, 60, 90]);
     let (_, _, request) = &t.sent[0];
     assert_eq!(request.uri(), b"sip:198.51.100.1:5060");
-    assert!(t.trunks.standing(&trunk()).unwrap().reachable.unwrap());
+    assert!(t.trunks.status(&trunk()).unwrap().reachable.unwrap());
 }
 
 #[test]
 fn a_silent_trunk_is_unreachable_within_eleven_seconds_of_its_first_missed_ping_and_back_with_one_answer() {
     use std::{cell::Cell, rc::Rc};
-    let lives = Rc::new(Cell::new(true));
-    let seen = lives.clone();
+    let reachable = Rc::new(Cell::new(true));
+    let seen = reachable.clone();
     let mut t = Town::new(profile(&["198.51.100.1"]), alive(move |_| seen.get()));
     t.run(S(25));
-    lives.set(false);
+    reachable.set(false);
     t.run(S(16));
     assert_eq!(t.states(), [true, false], "{:?}", t.told);
     assert!(t.told[1].0 <= 41 && t.told[1].2.contains("no target answers"));
     t.run(S(100));
-    lives.set(true);
+    reachable.set(true);
     t.run(S(31));
     assert_eq!(t.states(), [true, false, true], "{:?} {:?}", t.told, t.times("OPTIONS 198.51.100.1"));
 }
@@ -225,10 +225,10 @@ fn the_number_is_dialled_with_its_prefix_and_without_breaking_out_of_the_uri() {
     });
     let mut t = Town::new(dialled, |_, _| None);
     t.run(S(1));
-    let mut uri = |number: &str| t.trunks.ways(&trunk(), number, 1).remove(0).uri;
+    let mut uri = |number: &str| t.trunks.routes(&trunk(), number, 1).remove(0).uri;
     assert_eq!(uri("13800138000"), "sip:013800138000@198.51.100.1:5060");
     assert_eq!(uri("*55#1@evil.example;x=<"), "sip:0*55%231%40evil.example%3Bx%3D%3C@198.51.100.1:5060");
-    assert!(t.trunks.ways(&"nobody".into(), "1", 1).is_empty());
+    assert!(t.trunks.routes(&"nobody".into(), "1", 1).is_empty());
 }
 
 #[test]
@@ -254,12 +254,12 @@ fn a_name_is_looked_up_and_its_second_host_takes_over() {
         }
     }
     assert_eq!(t.dials(), ["198.51.100.2", "198.51.100.1"]);
-    let mut flow = t.trunks.ways(&trunk(), "1", 1).remove(0).flow;
+    let mut flow = t.trunks.routes(&trunk(), "1", 1).remove(0).flow;
     assert!(t.trunks.reaches(&flow));
     flow.remote.set_port(5061);
     assert!(!t.trunks.reaches(&flow));
     assert_eq!(t.states(), [true]);
-    assert_eq!(t.trunks.ways(&trunk(), "1", 1).remove(0).uri, "sip:1@example.org;transport=udp");
+    assert_eq!(t.trunks.routes(&trunk(), "1", 1).remove(0).uri, "sip:1@example.org;transport=udp");
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn hosts_of_one_priority_share_the_calls_by_weight_while_one_answer_holds_and_th
 
 #[test]
 fn a_search_that_came_to_no_end_takes_no_way_away() {
-    // The host of the service has a new name, and nobody says where that is.
+    // The host of the service has a new name, and no record says where that is.
     let mut t = Town::new(Profile { targets: vec![by_name()], ..profile(&[]) }, alive(|_| true));
     t.run_named(5, Servers::Answer);
     for _ in 0..3600 {
@@ -448,8 +448,8 @@ fn what_goes_to_a_trunk_leaves_by_its_own_address_here_and_names_it() {
             let contact = String::from_utf8_lossy(request.get("Contact").unwrap());
             assert!(contact.contains(&format!("@{leaves_by}")), "{name}: {contact}");
         }
-        let way = t.trunks.ways(&trunk(), "12345", 1).remove(0);
-        assert_eq!(way.flow.local.to_string(), leaves_by);
+        let route = t.trunks.routes(&trunk(), "12345", 1).remove(0);
+        assert_eq!(route.flow.local.to_string(), leaves_by);
     }
 }
 
@@ -545,7 +545,7 @@ fn min_expires_is_honoured() {
 #[test]
 fn a_registration_there_was_no_room_to_send_is_tried_again_after_a_pause() {
     let mut t = Town::new(registering(), registrar(600, Vec::new()));
-    let asked = Asked { line: 0, about: About::Registration };
+    let asked = RequestId { line: 0, about: About::Registration };
     let now = t.now.after(S(1));
     t.now = now;
     let mut out = Vec::new();
@@ -583,8 +583,8 @@ fn a_silent_registrar_is_noticed_and_the_registration_runs_out() {
         if answers > 2 { None } else { granted(hop, request) }
     });
     t.run(S(299));
-    assert_eq!(t.states(), [true], "still registered while nobody answers");
+    assert_eq!(t.states(), [true], "still registered while no response comes");
     t.run(S(3));
     assert_eq!(t.states(), [true, false], "{:?}", t.told);
-    assert_eq!(t.trunks.standing(&trunk()).unwrap().registered, Some(false));
+    assert_eq!(t.trunks.status(&trunk()).unwrap().registered, Some(false));
 }
