@@ -4,6 +4,7 @@
 #![allow(clippy::wildcard_enum_match_arm, clippy::unwrap_used, unreachable_pub)]
 
 mod access;
+mod admission;
 mod again;
 mod asked;
 mod asking;
@@ -11,7 +12,6 @@ mod checks;
 mod conduct;
 mod desk;
 mod desks;
-mod doors;
 mod early;
 mod inside;
 mod keys;
