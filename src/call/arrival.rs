@@ -1,6 +1,6 @@
 //! What an INVITE from a trunk must be to become a call: checked once, before anything is allocated.
 
-use super::agreement::OTHER_NETWORK;
+use super::leg::{OTHER_NETWORK, description};
 use super::rules::{PeerRules, Rules};
 use crate::caller::{self, HistoryKey, TrunkIdentity};
 use crate::config::Reliable;
@@ -75,15 +75,10 @@ pub fn received(
         caller: caller::identify(invite, identity),
         service_number: ServiceNumber::from(identity.stripped(service_number(invite).as_str())),
         leg,
-        sip_call_id: told_call_id(invite),
+        sip_call_id: Arc::from(caller::capped(invite.call_id(), 256)),
         source: flow.remote,
         headers: caller::selected_headers_where(invite, |name| identity.keeps(name)),
     }
-}
-
-/// The SIP Call-ID as the event tells it: its first 256 octets, more than any phone or PBX writes.
-pub(super) fn told_call_id(invite: &Message) -> Arc<str> {
-    Arc::from(caller::capped(invite.call_id(), 256))
 }
 
 /// Whether the INVITE is for a URI of a scheme we speak: to be asked before what it names is looked for (RFC 3261 section
@@ -125,7 +120,9 @@ pub fn read_arrival(
     if !demands::accepts_sdp(invite) {
         return Err(bad(406));
     }
-    let Some(body) = description(invite)? else { return Ok(None) };
+    let body =
+        description(invite).map_err(|refused| Refusal { header: refused.header, ..bad(refused.status) })?;
+    let Some(body) = body else { return Ok(None) };
     let offer = sdp::parse_from(body, flow.remote.ip())
         .map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;
     if !offer.codecs.iter().any(|(c, _)| peer.codecs.contains(c)) {
@@ -136,33 +133,4 @@ pub fn read_arrival(
         return Err(Refusal { header, ..Refusal::new(RefusalReason::BadMedia, 488) });
     }
     Ok(Some(offer))
-}
-
-/// The session description of a response, an ACK or a PRACK of the dialog on `flow`: what cannot be read there cannot be
-/// refused either.
-pub fn described(message: &Message, flow: Flow) -> Option<Description> {
-    let body = match message.header("Content-Type") {
-        Some(_) => description(message).ok()??,
-        None => message.body(),
-    };
-    sdp::parse_from(body, flow.remote.ip()).ok()
-}
-
-/// The session description a message carries, if it carries one. A body we cannot read is refused with 415 and what we
-/// could read instead, unless it may be left unread (RFC 3261 sections 8.2.3, 20.11, 20.12).
-pub fn description(message: &Message) -> Result<Option<&[u8]>, Refusal> {
-    let bad = |status, header| Refusal { header, ..Refusal::new(RefusalReason::BadRequest, status) };
-    let disposition = message.header("Content-Disposition");
-    let encoded = message.list("Content-Encoding").iter().any(|e| !e.eq_ignore_ascii_case(b"identity"));
-    if encoded && !message.body().is_empty() {
-        // What is asked of an unknown type is asked of an unreadable one, too.
-        return match sdp::find(Some(b"application/unread"), disposition, message.body()) {
-            Ok(_) => Ok(None),
-            Err(_) => Err(bad(415, Some(("Accept-Encoding", "identity".into())))),
-        };
-    }
-    sdp::find(message.header("Content-Type"), disposition, message.body()).map_err(|e| match e.status() {
-        415 => bad(415, Some(("Accept", "application/sdp".into()))),
-        status => bad(status, None),
-    })
 }

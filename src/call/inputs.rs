@@ -1,15 +1,16 @@
 //! What a call hears, and what it says is to be done.
 
-use super::third_party::Destination;
+use super::leg::{Send, Watch};
+use super::ringing::Phone;
+use super::search::Destination;
 use crate::acd;
 use crate::caller::History;
-use crate::event::SeatChoice;
-use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit};
+use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit, SeatChoice};
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
 use crate::sip::{Cause, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Way};
-use crate::time::{Duration, Mono};
+use crate::time::Duration;
 
 /// What a call hears.
 #[derive(Debug)]
@@ -210,48 +211,6 @@ pub struct SeatAsked {
     pub inside: Inside,
 }
 
-/// One phone: of a seat, or behind a number outside.
-#[derive(Debug, Clone)]
-pub struct Phone {
-    /// The way to it that is tried first.
-    pub way: Target,
-    /// Further ways to the same phone: a seat's other flows (RFC 5626), the newest first; a trunk's other addresses (RFC
-    /// 3263 section 4.3).
-    pub others: Vec<Target>,
-}
-
-/// Where a phone is.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Request-URI of the INVITE.
-    pub uri: String,
-    /// The path to it.
-    pub flow: Flow,
-    /// The route set of requests to it, as it stands in Route headers (RFC 3327).
-    pub routes: Vec<Box<str>>,
-    /// Whether it may be asked if it is there.
-    pub watch: Watch,
-    /// How it is reached inside a dialog.
-    pub inside: Inside,
-}
-
-/// Whether a phone may be asked if it is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watch {
-    /// It answers OPTIONS.
-    Asked,
-    /// It may answer none.
-    LeftAlone,
-}
-
-impl Target {
-    /// The way to it, as its liveness is counted.
-    pub fn way(&self) -> Way {
-        let behind = (!self.routes.is_empty()).then(|| self.uri.as_str().into());
-        Way { flow: self.flow, behind }
-    }
-}
-
 /// What is to be done.
 #[derive(Debug)]
 #[expect(
@@ -315,6 +274,20 @@ pub enum Output {
     LegDown(LegId),
 }
 
+impl Output {
+    /// What a leg sends.
+    pub(super) fn of(leg: LegId, send: Send) -> Output {
+        match send {
+            Send::Response { tx, response } => Output::Respond { tx, response },
+            Send::Request { flow, request } => Output::Request { leg, flow, request },
+            Send::Cancel { reason } => Output::Cancel { leg, reason },
+            Send::NoResponse => Output::Unheard { leg },
+            Send::Ack { flow, request } => Output::Ack { leg, flow, request },
+            Send::Media(command) => Output::Media(command),
+        }
+    }
+}
+
 /// Why a call wants to be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -328,26 +301,10 @@ pub enum Reason {
     LastMessage,
     /// One number has rung long enough.
     Hop,
-    /// Whoever the call is extended to has rung long enough.
+    /// The party that is asked in has rung long enough.
     Recall,
-    /// A seat's line was told that handing on had failed: a phone that hangs up until then does so by itself.
-    Returned(LegId),
-    /// A leg's own: its session timer, a response to be repeated, a back-off.
+    /// A leg's own: its session timer, a retransmission, a back-off, a probe.
     Leg(LegId),
-    /// The INVITE to a phone should have been confirmed by somebody.
-    Unheard(LegId),
-    /// The peer's INVITE that began this leg has expired, if it is not answered (RFC 3261 section 13.3.1).
-    Expires(LegId),
-    /// The seat that talks on this leg was asked whether it is there, and should have answered.
-    SeatAsked(LegId),
     /// The caller is on hold, where no sound tells whether the seat is there.
-    SeatOnHold,
-}
-
-impl Reason {
-    /// The deadline an INVITE brings with it: where it has an Expires that can be read.
-    pub(super) fn expires(leg: LegId, invite: &Message, now: Mono) -> Option<(Reason, Mono)> {
-        let seconds = invite.number("Expires")?;
-        Some((Reason::Expires(leg), now + Duration::from_secs(seconds.into())))
-    }
+    HoldProbe,
 }

@@ -1,55 +1,44 @@
 //! One citizen's request, from INVITE to its final record: the B2BUA proper.
 //!
-//! A [`Call`] is a machine without clock, socket or task. It knows its caller leg and its seat legs; it is
-//! told what came in ([`Input`]) and says what is to be done ([`Output`]). It does not choose seats (that is
-//! `acd`), retransmit (that is `sip`), touch a packet (that is `media`) or know other calls.
+//! A [`Call`] is a machine without clock, socket or task. It owns its legs and where it stands; it is told what came in
+//! ([`Input`]) and says what is to be done ([`Output`]). It does not choose seats (that is `acd`), retransmit (that is
+//! `sip`), touch a packet (that is `media`) or know other calls.
 //!
-//! Read in this order: `inputs` (what a call hears and says), `arrival` (what an INVITE must be), `machine` (the
-//! stages), `presenting`, `fork`, `third_party`, `consult`, `transfer`, `requests`, `hold`, `presence`, `ending`, the two legs,
-//! and `story` (the events and the record).
+//! Read in this order: `inputs` (what a call hears and says), `leg` (one party: INVITE to BYE), `stage` (where a call
+//! stands), `ringing`, `search`, `talk` (what goes on in a stage, as values), `audio` (what each party hears), `call` (what
+//! each input means), `queued` (to the operator and back), `talking` (parties beside the caller, the end), `story` (the
+//! events and the record).
 // Until the matches here name every variant.
 #![allow(clippy::wildcard_enum_match_arm, unused_qualifications)]
 
-/// What a peer that gets 503 should wait before it tries again, in seconds (RFC 3261 section 20.33).
-pub const RETRY_AFTER: &str = "10";
-
-mod agreement;
-mod answering;
 mod arrival;
-mod caller_leg;
-mod conduct;
-mod consult;
-mod early;
-mod ending;
-mod fork;
-mod hold;
+mod audio;
+#[allow(clippy::module_inception, reason = "the call itself")]
+mod call;
 mod inputs;
-mod keys;
-mod machine;
+mod leg;
+mod legs;
 mod media_addresses;
+mod origin;
 mod outcome;
-mod own_call;
-mod pace;
-mod paths;
-mod pick_up;
-mod presence;
-mod presenting;
-mod reoffer;
-mod requests;
+mod queued;
+mod ringing;
 mod rules;
-mod seat_leg;
+mod search;
+mod stage;
 mod story;
-mod third_party;
-mod transfer;
+mod talk;
+mod talking;
 
 pub use arrival::{Arrival, Refusal, read_arrival, read_scheme, received};
-pub use inputs::{Input, Output, Phone, Reached, Reason, Referred, SeatAsked, Target, Watch};
-pub use machine::Call;
+pub use call::Call;
+pub use inputs::{Input, Output, Reached, Reason, Referred, SeatAsked};
+pub use leg::{Leg, Peer, Target, Watch};
+pub use legs::Legs;
 pub use media_addresses::MediaAddresses;
+pub use origin::{Dialled, placed};
 pub use outcome::q850;
-pub use own_call::{Dialled, placed};
-pub use paths::Peer;
-pub use reoffer::{Ask, Wanted};
-pub use rules::{PeerRules, QueueVoice, Rules, ServiceRules};
+pub use ringing::Phone;
+pub use rules::{PeerRules, QueueVoice, RETRY_AFTER, Rules, ServiceRules};
+pub use search::Destination;
 pub use story::{Cx, Story};
-pub use third_party::Destination;

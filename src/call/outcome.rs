@@ -1,6 +1,41 @@
 //! What a seat's SIP status means for the queue, and what an end means in ITU-T Q.850.
 
-use crate::event::{EndReason, PresentationResult};
+use crate::event::{EndReason, EndedBy, PresentationResult, QueueExit};
+use crate::sip::Cause;
+
+/// An end, as its event will tell it.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// Who ended the call.
+    pub by: EndedBy,
+    /// Why.
+    pub reason: EndReason,
+    /// What the peer's signalling said.
+    pub cause: Cause,
+}
+
+/// What our BYE says of this end.
+pub fn cause_of(reason: EndReason) -> Cause {
+    Cause::q850(q850(reason), "")
+}
+
+/// How a call that ends so leaves its queue.
+pub fn exit_of(ending: &Ending) -> QueueExit {
+    match ending.reason {
+        _ if ending.by == EndedBy::Caller => QueueExit::Abandoned,
+        EndReason::WaitLimit | EndReason::LengthLimit => QueueExit::Timeout,
+        EndReason::SignallingLost | EndReason::Abandoned | EndReason::Cancelled | EndReason::Expired => {
+            QueueExit::Abandoned
+        }
+        EndReason::Completed
+        | EndReason::Unanswered
+        | EndReason::QueueFull
+        | EndReason::MediaSilent
+        | EndReason::Shutdown
+        | EndReason::Crashed
+        | EndReason::Internal => QueueExit::Closed,
+    }
+}
 
 /// How a presentation ended when the seat's INVITE got this final, non-2xx status. A redirection is not
 /// followed and counts as a refusal.

@@ -11,6 +11,9 @@ use crate::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What a peer that gets 503 should wait before it tries again, in seconds (RFC 3261 section 20.33).
+pub const RETRY_AFTER: &str = "10";
+
 /// What every call goes by.
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -32,6 +35,8 @@ pub struct Rules {
     pub look_up_deadline: Duration,
     /// What each queue lets the caller hear.
     pub voices: HashMap<QueueId, QueueVoice>,
+    /// What a call that a seat placed lets its parties hear.
+    pub outbound_voice: QueueVoice,
 }
 
 impl Rules {

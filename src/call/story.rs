@@ -1,10 +1,17 @@
 //! The events of one call, in order, and the record they add up to.
 
 use super::inputs::Output;
+use super::leg::{self, Leg};
+use super::ringing::Failed;
 use super::rules::Rules;
-use crate::event::{CallEvent, CallRecord, CallState, Of, Sequence, Summary, What};
-use crate::id::{CallId, Random};
-use crate::time::{Mono, Now};
+use crate::event::{
+    CallEvent, CallRecord, CallState, CallTransferred, LegRole, Of, SeatPresentationEnded, Sequence, Summary,
+    TransferKind, TransferResult, What,
+};
+use crate::id::{CallId, LegId, PresentationId, Random, SeatId};
+use crate::redact::Pii;
+use crate::time::{Duration, Mono, Now};
+use std::sync::Arc;
 
 /// What a call is given for the length of one step.
 pub struct Cx<'a> {
@@ -20,6 +27,22 @@ pub struct Cx<'a> {
     pub out: &'a mut Vec<Output>,
 }
 
+impl Cx<'_> {
+    /// Begins a leg, with what that sends.
+    pub fn leg(&mut self, id: LegId, begins: impl FnOnce(&mut leg::Cx<'_>) -> Leg) -> Leg {
+        let mut said = Vec::new();
+        let mut cx = leg::Cx { now: self.now, random: self.random, rules: self.rules, out: &mut said };
+        let leg = begins(&mut cx);
+        self.out.push(Output::LegUp(id));
+        let sends = said.into_iter().filter_map(|output| match output {
+            leg::Output::Send(send) => Some(Output::of(id, send)),
+            _ => None,
+        });
+        self.out.extend(sends);
+        leg
+    }
+}
+
 /// Tells the events of one call and keeps its record.
 #[derive(Debug)]
 pub struct Story {
@@ -29,18 +52,27 @@ pub struct Story {
     record: Option<Box<CallRecord>>,
     /// The call as it stands. Changed by the machine before it tells the event.
     pub summary: Summary,
+    /// Who joined beside caller and queue, as events name them, until they leave; at most one a leg.
+    joined: Vec<(LegId, Arc<str>)>,
 }
 
 impl Story {
     /// The story of a call that began now.
     pub fn new(call: CallId, now: Now, summary: Summary) -> Story {
-        Story { call, began: now.mono, seq: 0, record: None, summary }
+        Story { call, began: now.mono, seq: 0, record: None, summary, joined: Vec::new() }
     }
 
     /// The story of a call found open in the journal at start; `began` is unknown on this clock, so that
     /// `since_start` counts from the recovery.
     pub fn resume(record: CallRecord, last_seq: u32, now: Now, summary: Summary) -> Story {
-        Story { call: record.call, began: now.mono, seq: last_seq, record: Some(Box::new(record)), summary }
+        Story {
+            call: record.call,
+            began: now.mono,
+            seq: last_seq,
+            record: Some(Box::new(record)),
+            summary,
+            joined: Vec::new(),
+        }
     }
 
     /// When the call began.
@@ -67,6 +99,50 @@ impl Story {
             None => self.record = CallRecord::open(&event).map(Box::new),
         }
         cx.out.push(Output::Event(event));
+    }
+
+    /// Tells how a presentation to a seat ended.
+    pub fn tell_presentation_ended(
+        &mut self,
+        (presentation, seat): (PresentationId, SeatId),
+        Failed { result, status: sip_code }: Failed,
+        rang: Duration,
+        cx: &mut Cx<'_>,
+    ) {
+        let ended = SeatPresentationEnded { presentation, seat, result, rang, sip_code };
+        self.tell(cx, What::SeatPresentationEnded(ended));
+    }
+
+    /// Tells how a transfer stands.
+    pub fn tell_transfer(
+        &mut self,
+        kind: TransferKind,
+        by: &SeatId,
+        to: &str,
+        result: TransferResult,
+        cx: &mut Cx<'_>,
+    ) {
+        let (from, to) = (Pii::new(by.to_string()), Pii::new(to.to_owned()));
+        self.tell(cx, What::CallTransferred(CallTransferred { kind, from, to, result }));
+    }
+
+    /// Tells that a party has joined beside caller and queue.
+    pub fn tell_joined(&mut self, leg: LegId, name: Arc<str>, cx: &mut Cx<'_>) {
+        self.joined.push((leg, name.clone()));
+        self.tell_participant(leg, &name, true, cx);
+    }
+
+    /// Tells that the party that joined on `leg` has left, if one did. The end of the call tells it of all that are left.
+    pub fn tell_left(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if let Some(at) = self.joined.iter().position(|(joined, _)| *joined == leg) {
+            let (_, name) = self.joined.swap_remove(at);
+            self.tell_participant(leg, &name, false, cx);
+        }
+    }
+
+    fn tell_participant(&mut self, leg: LegId, name: &str, joined: bool, cx: &mut Cx<'_>) {
+        let (role, party) = (LegRole::ThirdParty, Pii::new(name.to_owned()));
+        self.tell(cx, What::ParticipantChanged { leg, role, party, joined });
     }
 
     /// Puts out the whole record as it stands, at its next revision.

@@ -2,6 +2,7 @@
 //! connection is lost, where and under which names it may be found again.
 
 use super::Gateway;
+use crate::call::Leg;
 use crate::sip::{Flow, PeerId};
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -31,7 +32,7 @@ impl Gateway {
 
     /// The flows of all dialogs: the peer on one of them may be silent for as long as the call lasts.
     pub fn paths(&self) -> HashSet<Flow> {
-        self.calls.iter().flat_map(|slot| slot.call.paths()).collect()
+        self.calls.iter().flat_map(|slot| slot.call.legs().iter().filter_map(Leg::path)).collect()
     }
 
     /// Whether `at` belongs to the peer that was at the other end of a connection that is lost: it is on the same host, or

@@ -145,7 +145,7 @@ impl Gateway {
         (tx, flow): (ServerTx, Flow),
         request: Message,
     ) {
-        let Some(seat) = self.calls.get(call).and_then(|slot| slot.call.seat_on(leg)).cloned() else {
+        let Some(seat) = self.seat_of_line(call, leg).cloned() else {
             // The table of methods says so, with what is heard instead.
             return self.push_call(call, call::Input::Request { leg, tx, flow, request });
         };
@@ -158,6 +158,11 @@ impl Gateway {
             }
         };
         self.push_call(call, call::Input::Refer { leg, tx, request, to });
+    }
+
+    /// The seat whose own line a leg is: one that serves the caller, asks for another party, or placed the call.
+    fn seat_of_line(&self, call: CallId, leg: LegId) -> Option<&SeatId> {
+        self.calls.get(call)?.call.legs().get(leg)?.seat_of_line()
     }
 
     fn refers_to(
@@ -183,7 +188,8 @@ impl Gateway {
     fn dialog_named(&self, replaces: &Replaces) -> Option<(CallId, LegId)> {
         let leg: LegId = replaces.to_tag.parse().ok()?;
         let call = self.routes.call_of(leg)?;
-        let fits = self.calls.get(call)?.call.has_dialog(leg, &replaces.call_id, &replaces.from_tag);
+        let fits =
+            self.calls.get(call)?.call.legs().get(leg)?.has_dialog(&replaces.call_id, &replaces.from_tag);
         fits.then_some((call, leg))
     }
 
@@ -194,7 +200,7 @@ impl Gateway {
             Err(why) => return (400, why),
         };
         let Some((call, leg)) = self.dialog_named(&replaces) else { return (481, "there is no such dialog") };
-        match self.calls.get(call).and_then(|slot| slot.call.seat_on(leg)) {
+        match self.seat_of_line(call, leg) {
             Some(owner) if owner == seat => (488, "a dialog is replaced by REFER here"),
             _ => (403, "that dialog is not this seat's"),
         }

@@ -34,14 +34,14 @@ impl Gateway {
             return Some(if is_peer { Provenance::Peer } else { Provenance::Elsewhere });
         }
         let slot = self.calls.get(self.routes.call_of(leg)?)?;
-        let path = match slot.call.peer_of(leg, request.from_tag().unwrap_or_default()) {
+        let path = match slot.call.legs().get(leg)?.peer(request.from_tag().unwrap_or_default()) {
             Peer::Dialog(dialog) if dialog.has_peer_at(flow) => return Some(Provenance::Peer),
             Peer::Dialog(dialog) => dialog.path(),
             Peer::Path(path) if path.ends_where(flow) => return Some(Provenance::Peer),
             Peer::Path(path) => path,
             Peer::Unknown => return Some(Provenance::Peer),
         };
-        let seat = slot.call.phone_on(leg);
+        let seat = slot.call.legs().get(leg)?.party.seat();
         let is_theirs = match seat {
             Some(seat) => self.access.is_of_seat(seat, flow),
             None => self.trunk_at(slot, leg).is_some_and(|trunk| self.access.control.is_of(trunk, flow)),

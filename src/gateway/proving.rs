@@ -138,7 +138,8 @@ impl Gateway {
             self.locked_out(now, leg, out);
             return false;
         };
-        let number = self.calls.get_mut(call).and_then(|slot| slot.call.asks_again(leg, response, cseq));
+        let number =
+            self.calls.get_mut(call).and_then(|slot| slot.call.leg_mut(leg)?.renumbered(response, cseq));
         let Some(number) = number else { return false };
         self.routes.take_request(tx);
         let request = again.set("CSeq", format!("{number} {}", method.as_str()));

@@ -17,7 +17,6 @@ use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules};
 use crate::config::{Authenticate, Config, RINGBACK};
 use crate::dialplan::Dialplan;
 use crate::event::Sequence;
-use crate::id::QueueId;
 use crate::media::Towards;
 use crate::sdp::Codec;
 use crate::sip::access::Names;
@@ -82,9 +81,8 @@ fn rules(config: &Config, advertised: &Option<Advertised>) -> Rules {
         };
         (q.name.clone(), voice)
     });
-    // In a call of a seat's own there is no queue, and a party on hold hears the same tone.
-    let own = QueueVoice { music: Some(Arc::from(RINGBACK)), ..QueueVoice::default() };
-    let voices = voices.chain([(QueueId::from(""), own)]);
+    // A call that a seat placed is in no queue: its party on hold hears the ringback tone.
+    let outbound_voice = QueueVoice { music: Some(Arc::from(RINGBACK)), ..QueueVoice::default() };
     Rules {
         media: MediaAddresses::new(&config.sip, &config.media),
         domain: config.sip.domains.first().cloned().unwrap_or_else(|| config.sip.realm.clone()),
@@ -95,6 +93,7 @@ fn rules(config: &Config, advertised: &Option<Advertised>) -> Rules {
         call_length_prompt: config.limits.call_length_prompt.clone(),
         look_up_deadline: LOOK_UP_DEADLINE,
         voices: voices.collect(),
+        outbound_voice,
     }
 }
 

@@ -15,6 +15,9 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// The call is over, in the ordinary way.
+    pub const NORMAL: Cause = Cause::q850(16, "");
+
     /// Another phone took the call: a phone that knows this shows no missed call (RFC 3326 section 2).
     pub const ELSEWHERE: Cause = Cause::sip(200, "Call completed elsewhere");
 

@@ -224,7 +224,7 @@ fn keys_reach_the_department_in_a_consultation() {
     water.hears(&mut w, "ACK");
     w.run(S(1));
     let asker = w.commands.iter().rev().find_map(|c| match c {
-        media::Command::Bridge { a, .. } => Some(*a),
+        media::Command::Hear { source: media::Source::Leg(leg), .. } => Some(*leg),
         _ => None,
     });
     w.input(Input::Media(media::Event::Digit { leg: asker.unwrap(), digit: '7', held: None }));

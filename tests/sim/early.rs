@@ -3,7 +3,7 @@
 use crate::peer::*;
 use crate::world::World;
 use hotline_gateway::event::{EndReason, What};
-use hotline_gateway::media::Command;
+use hotline_gateway::media::{Command, Source};
 use hotline_gateway::sip::Message;
 use hotline_gateway::time::Duration;
 
@@ -19,7 +19,7 @@ fn rack(response: &Message) -> String {
 /// The prompts the media plane was asked to play, in order.
 fn played(w: &World) -> Vec<String> {
     let prompts = w.commands.iter().filter_map(|c| match c {
-        Command::Play { prompt, .. } => Some(prompt.to_string()),
+        Command::Hear { source: Source::Prompt { prompt, .. }, .. } => Some(prompt.to_string()),
         _ => None,
     });
     prompts.collect()

@@ -3,7 +3,7 @@
 use crate::town::{holds, line_of};
 use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
-use hotline_gateway::media::Command;
+use hotline_gateway::media::{Command, Source};
 use hotline_gateway::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
@@ -11,7 +11,7 @@ const S: fn(u64) -> Duration = Duration::from_secs;
 /// What was played over and over, in order.
 fn played(w: &World) -> Vec<&str> {
     let plays = w.commands.iter().filter_map(|c| match c {
-        Command::Play { prompt, repeat: true, .. } => Some(&**prompt),
+        Command::Hear { source: Source::Prompt { prompt, repeat: true, .. }, .. } => Some(&**prompt),
         _ => None,
     });
     plays.collect()

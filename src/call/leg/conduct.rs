@@ -2,8 +2,8 @@
 //! of our own inside the dialog and their glare. One value for each leg, whatever the leg is for. Sends nothing itself.
 
 use super::pace::Pace;
-use super::reoffer::Reoffer;
-use super::rules::PeerRules;
+use super::renegotiation::Renegotiation;
+use crate::call::rules::PeerRules;
 use crate::config::Reliable;
 use crate::sdp::Offered;
 use crate::sip::access::{PeerClass, allowed};
@@ -28,7 +28,7 @@ pub struct Conduct {
     /// The ACK that is still to come for a 2xx of ours.
     pub ack: Awaited,
     /// What we ask the peer inside the dialog.
-    pub reoffer: Reoffer,
+    pub renegotiation: Renegotiation,
     /// Keys for the peer by INFO: the first was sent and is not answered yet.
     pub keys: VecDeque<KeyPress>,
     /// How much the peer may ask.
@@ -73,7 +73,7 @@ pub enum Due {
     /// The session timer.
     Timer(session_timer::Due),
     /// The back-off after a glare is over.
-    AskAgain,
+    BackOffOver,
 }
 
 impl Conduct {
@@ -84,7 +84,7 @@ impl Conduct {
             timer: SessionTimer::new(peer.session_expires),
             provisionals: Provisionals::new(bits),
             ack: Awaited::Nothing,
-            reoffer: Reoffer::default(),
+            renegotiation: Renegotiation::default(),
             keys: VecDeque::new(),
             pace: Pace::default(),
             peer,
@@ -138,7 +138,12 @@ impl Conduct {
         invite
     }
 
-    /// Our 2xx to the peer's INVITE or UPDATE, with what it says of the session timer, which begins anew.
+    /// 200 OK to the peer's INVITE or UPDATE, without what it says of the session timer.
+    pub fn ok(&self, request: &Message, to_tag: Option<&str>, contact: String) -> Outgoing {
+        Outgoing::response(request, 200, to_tag).with("Contact", contact).with("Allow", self.allow())
+    }
+
+    /// The same with what it says of the session timer, which begins anew.
     pub fn accept(&mut self, now: Mono, request: &Message, ok: Outgoing) -> Outgoing {
         let mut ok = ok.with("Supported", self.extensions());
         for (name, value) in self.timer.answer(now, request) {
@@ -150,13 +155,16 @@ impl Conduct {
     /// Whether an offer of ours has no answer yet: the peer's own offer is then a glare (RFC 3261 section 14.2, RFC 3311
     /// section 5.2).
     pub fn has_offered(&self) -> bool {
-        matches!(self.ack, Awaited::Answer { .. }) || self.reoffer.has_offered()
+        matches!(self.ack, Awaited::Answer { .. }) || self.renegotiation.has_offered()
     }
 
     /// The next deadline.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let timer = self.timer.poll_timeout().map(|(at, _)| at);
-        [timer, self.provisionals.poll_timeout(), self.reoffer.poll_timeout()].into_iter().flatten().min()
+        [timer, self.provisionals.poll_timeout(), self.renegotiation.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What is due now; call until `None`.
@@ -167,6 +175,6 @@ impl Conduct {
         if let Some(due) = self.timer.handle_timeout(now) {
             return Some(Due::Timer(due));
         }
-        self.reoffer.handle_timeout(now).then_some(Due::AskAgain)
+        self.renegotiation.handle_timeout(now).then_some(Due::BackOffOver)
     }
 }

@@ -1,6 +1,6 @@
 //! One leg's session descriptions: what we said last, what was agreed, and the port it is about.
 
-use super::rules::{PeerRules, Rules};
+use crate::call::rules::{PeerRules, Rules};
 use crate::config::Dtmf;
 use crate::id::LegId;
 use crate::media::{self, Family};
@@ -50,7 +50,7 @@ pub enum MediaSide {
 
 /// One side's session description: what we said last and what was agreed.
 #[derive(Debug)]
-pub struct Agreement {
+pub struct LegMedia {
     /// The leg in the media plane.
     pub leg: LegId,
     /// The family of its media, which stays the same.
@@ -69,16 +69,11 @@ pub struct Agreement {
     session_id: u64,
 }
 
-impl Agreement {
-    /// For a leg whose port is asked for by [`Agreement::opening`]; its peer's path is `flow`.
-    pub fn new(
-        leg: LegId,
-        family: Family,
-        session_id: u64,
-        (peer, flow): (Arc<PeerRules>, &Flow),
-    ) -> Agreement {
+impl LegMedia {
+    /// For a leg whose port is asked for by [`LegMedia::opening`]; its peer's path is `flow`.
+    pub fn new(leg: LegId, family: Family, session_id: u64, peer: Arc<PeerRules>, flow: &Flow) -> LegMedia {
         // RFC 8866 section 5.2: numeric; kept below 2^62 because many phones read it as signed.
-        Agreement {
+        LegMedia {
             leg,
             family,
             side: MediaSide::Opening,
@@ -88,6 +83,13 @@ impl Agreement {
             wish: Direction::SendRecv,
             author: None,
             session_id: session_id >> 2,
+        }
+    }
+
+    /// The port is ours.
+    pub fn opened(&mut self, port: u16) {
+        if self.side == MediaSide::Opening {
+            self.side = MediaSide::Open { port };
         }
     }
 
@@ -170,12 +172,15 @@ impl Agreement {
         }
     }
 
-    /// The codecs for a leg of `peer` in the order that spares converting: what this side speaks first.
-    pub fn codecs_like(&self, peer: &PeerRules) -> Vec<Codec> {
-        let mut codecs = peer.codecs.clone();
-        if let Some(agreed) = &self.agreed {
-            codecs.sort_by_key(|c| *c != agreed.codec);
-        }
+    /// The codecs of the peer, the one in use first.
+    pub fn codecs(&self) -> Vec<Codec> {
+        self.codecs_like(self.agreed.map(|agreed| agreed.codec))
+    }
+
+    /// The codecs of the peer in the order that spares converting: what the other party speaks first.
+    pub fn codecs_like(&self, other: Option<Codec>) -> Vec<Codec> {
+        let mut codecs = self.peer.codecs.clone();
+        codecs.sort_by_key(|c| Some(*c) != other);
         codecs
     }
 }

@@ -2,7 +2,7 @@
 //! section 12.1.2), with the reliable provisional responses of each acknowledged in order (RFC 3262 section 4) and the
 //! description each gave. A part of any leg that calls somebody.
 
-use super::arrival;
+use super::description::described;
 use crate::sdp::{self, Negotiated, Offered};
 use crate::sip::reliable::{Heard, Order};
 use crate::sip::{Dialog, Flow, Inside, Message, Method, Outgoing};
@@ -72,7 +72,7 @@ impl EarlyDialogs {
         if order == Order::Ignored {
             return Progress::default();
         }
-        let answer = arrival::described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok());
+        let answer = described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok());
         let described = if matches!(early.answer, Answer::Settled(_)) { None } else { answer };
         if let Some(described) = described {
             early.answer = match order {
@@ -147,7 +147,7 @@ pub fn answer_of(
         Answer::Settled(agreed) => Some(agreed),
         Answer::Told(agreed) if response.body().is_empty() => Some(agreed),
         Answer::Told(_) | Answer::Owed => {
-            arrival::described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok())
+            described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok())
         }
     }
 }

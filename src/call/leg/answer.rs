@@ -1,0 +1,201 @@
+//! Our answers to a peer's INVITE: ringing, early media, the PRACK for either, the 200 OK, the refusal. Here, and nowhere
+//! else, an 18x and the 200 OK of an INVITE are built.
+
+use super::conduct::Awaited;
+use super::description::described;
+use super::media::Unanswerable;
+use super::output::{Cx, GivenUp, Output};
+use super::state::{Began, Confirmed, Leg, Signalling};
+use super::uas::{Answering, Reliably, Ring, Said, Uas, UasEarlyDialog};
+use crate::call::rules::RETRY_AFTER;
+use crate::sdp;
+use crate::sip::reliable::{Acknowledged, Carries};
+use crate::sip::{Cause, Dialog, Message, Outgoing, ServerTx, option_tag};
+
+impl Leg {
+    /// Says 180, or 183 with our side of early media. What must carry a description waits for the port.
+    pub fn ring(&mut self, Ring { early_media, reliably }: Ring, cx: &mut Cx<'_>) {
+        let Signalling::Invited(uas) = &mut self.signalling else { return };
+        let required = option_tag::requires(&uas.invite, "100rel");
+        let wanted = match reliably {
+            // What must be reliable is not said otherwise: the answer itself is what counts (RFC 3262 section 3).
+            Reliably::Never if required => return,
+            Reliably::Never => false,
+            Reliably::IfRequired => required,
+            Reliably::IfSupported => true,
+        };
+        let reliable = wanted && self.conduct.speaks_reliably();
+        // The first reliable response to an INVITE without an offer brings ours (RFC 3262 section 5).
+        let describes = if uas.offer.is_some() { early_media } else { reliable };
+        let (mut said, mut body, mut agreed) = (None, None, None);
+        match (&uas.offer, uas.early.as_ref().map(|early| &early.said)) {
+            _ if !describes => {}
+            (_, Some(Said::Unreliably(text))) => body = Some(text.clone()),
+            (_, Some(Said::Reliably | Said::Offered(_))) => {}
+            (Some(offer), Some(Said::Nothing) | None) => match self.media.answer(cx.rules, uas.flow, offer) {
+                Some(Ok((text, negotiated))) => {
+                    said = Some(if reliable { Said::Reliably } else { Said::Unreliably(text.clone()) });
+                    (body, agreed) = (Some(text), Some(negotiated));
+                }
+                // The 488 is the answer's matter.
+                Some(Err(_)) | None => return,
+            },
+            (None, Some(Said::Nothing) | None) => {
+                let codecs = self.conduct.peer.codecs.clone();
+                let Some((text, offered)) = self.media.offer(cx.rules, uas.flow, &codecs) else { return };
+                (said, body) = (Some(Said::Offered(offered)), Some(text));
+            }
+        }
+        let tag = self.id.to_string();
+        let contact = cx.rules.contact(&uas.flow, &uas.invite);
+        if uas.early.is_none() {
+            let Some(dialog) = Dialog::uas(&uas.invite, uas.flow, &tag, &contact) else { return };
+            let dialog = dialog.going(self.liveness.inside);
+            uas.early = Some(Box::new(UasEarlyDialog { dialog, said: Said::Nothing }));
+        }
+        if let (Some(early), Some(said)) = (&mut uas.early, said) {
+            early.said = said;
+        }
+        let status = if early_media && describes { 183 } else { 180 };
+        let mut response = Outgoing::response(&uas.invite, status, Some(&tag))
+            .with("Contact", contact)
+            .with("Allow", self.conduct.allow());
+        let carries = if body.is_some() { Carries::Description } else { Carries::Nothing };
+        if let Some(body) = body {
+            response = response.body("application/sdp", body);
+        }
+        let (tx, cseq) = (uas.tx, uas.invite.cseq().0);
+        let response = match reliable {
+            true => self.conduct.provisionals.send(cx.now.mono, cseq, response, carries),
+            false => Some(response),
+        };
+        if let Some(response) = response {
+            cx.respond(tx, response);
+        }
+        if let Some(agreed) = agreed {
+            cx.media(self.media.agree(agreed));
+            cx.say(Output::EarlyMediaAgreed);
+        }
+    }
+
+    /// Answers the INVITE with 200 OK and `headers`: once the port is ours, and what was said reliably of the media is
+    /// acknowledged (RFC 3262 section 3).
+    pub fn answer(&mut self, headers: Vec<(&'static str, String)>, cx: &mut Cx<'_>) -> Answering {
+        let Signalling::Invited(uas) = &self.signalling else { return Answering::NotYet };
+        if self.conduct.provisionals.hold_back_answer() {
+            return Answering::NotYet;
+        }
+        let (tx, flow, cseq) = (uas.tx, uas.flow, uas.invite.cseq().0);
+        let said = uas.said().cloned().unwrap_or(Said::Nothing);
+        let (mut agreed, mut awaited) = (None, Awaited::Ack { cseq });
+        let body = match (said, &uas.offer) {
+            (Said::Reliably | Said::Offered(_), _) => None,
+            (Said::Unreliably(body), _) => Some(body),
+            (Said::Nothing, Some(offer)) => match self.media.answer(cx.rules, flow, offer) {
+                Some(Ok((body, negotiated))) => {
+                    agreed = Some(negotiated);
+                    Some(body)
+                }
+                Some(Err(Unanswerable::Codecs | Unanswerable::Family)) => return Answering::BadMedia,
+                None => return Answering::NotYet,
+            },
+            (Said::Nothing, None) => {
+                let codecs = self.conduct.peer.codecs.clone();
+                let Some((body, offered)) = self.media.offer(cx.rules, flow, &codecs) else {
+                    return Answering::NotYet;
+                };
+                awaited = Awaited::Answer { cseq, offered };
+                Some(body)
+            }
+        };
+        let tag = self.id.to_string();
+        let contact = cx.rules.contact(&flow, &uas.invite);
+        let dialog = match &uas.early {
+            Some(early) => Some(early.dialog.clone()),
+            None => Dialog::uas(&uas.invite, flow, &tag, &contact).map(|d| d.going(self.liveness.inside)),
+        };
+        let Some(dialog) = dialog.map(Box::new) else { return Answering::NoTarget };
+        let ok = self.conduct.ok(&uas.invite, Some(&tag), contact);
+        let ok = headers.into_iter().fold(ok, |ok, (name, value)| ok.with(name, value));
+        let mut ok = self.conduct.accept(cx.now.mono, &uas.invite, ok);
+        if let Some(body) = body {
+            ok = ok.body("application/sdp", body);
+        }
+        self.conduct.provisionals.finish();
+        self.conduct.ack = awaited;
+        cx.respond(tx, ok);
+        self.signalling = Signalling::Confirmed(Confirmed { dialog, began: Began::ByPeer });
+        if let Some(agreed) = agreed {
+            cx.media(self.media.agree(agreed));
+        }
+        Answering::Done
+    }
+
+    /// Refuses the INVITE, if it is not answered yet, and gives the port back.
+    pub fn reject(&mut self, status: u16, cx: &mut Cx<'_>) {
+        let Signalling::Invited(uas) = &self.signalling else { return };
+        let mut response = Outgoing::response(&uas.invite, status, Some(&self.id.to_string()));
+        if status == 503 {
+            response = response.with("Retry-After", RETRY_AFTER);
+        }
+        cx.respond(uas.tx, response);
+        self.signalling = Signalling::Terminated;
+        self.close_media(cx);
+    }
+
+    /// The peer took its INVITE back before our final response. A CANCEL itself is answered.
+    pub fn cancelled(&mut self, cause: Cause, cx: &mut Cx<'_>) {
+        self.given_up(GivenUp::Cancelled, cause, cx);
+    }
+
+    /// 487 to the INVITE, if it is not answered yet.
+    pub(super) fn given_up(&mut self, how: GivenUp, cause: Cause, cx: &mut Cx<'_>) {
+        if self.is_invited() {
+            self.reject(487, cx);
+            cx.say(Output::GivenUp { how, cause });
+        }
+    }
+
+    /// A PRACK for a reliable provisional response of ours; it may carry the answer to our offer, or an offer.
+    pub(super) fn pracked(&mut self, tx: ServerTx, prack: &Message, cx: &mut Cx<'_>) {
+        let Some(Acknowledged { next }) = self.conduct.provisionals.acknowledged(cx.now.mono, prack) else {
+            let status = if prack.header("RAck").is_some() { 481 } else { 400 };
+            return cx.respond(tx, Outgoing::response(prack, status, None));
+        };
+        let Signalling::Invited(Uas { tx: invite, flow, early: Some(early), .. }) = &mut self.signalling
+        else {
+            return cx.respond(tx, Outgoing::response(prack, 200, None));
+        };
+        if let Some(next) = next {
+            cx.respond(*invite, next);
+        }
+        let description = described(prack, *flow);
+        let mut ok = Outgoing::response(prack, 200, None);
+        let agreed = match (&early.said, description) {
+            (Said::Offered(offered), answer) => {
+                let answer = answer.and_then(|answer| sdp::accepted(offered, &answer).ok());
+                if answer.is_none() {
+                    cx.respond(tx, Outgoing::response(prack, 488, None));
+                    return cx.say(Output::Unanswerable);
+                }
+                early.said = Said::Reliably;
+                answer
+            }
+            (Said::Reliably, Some(offer)) => match self.media.answer(cx.rules, *flow, &offer) {
+                Some(Ok((body, negotiated))) => {
+                    ok = ok.body("application/sdp", body);
+                    Some(negotiated)
+                }
+                Some(Err(why)) => return cx.respond(tx, why.refusal(prack)),
+                None => return cx.respond(tx, Outgoing::response(prack, 488, None)),
+            },
+            (Said::Reliably, None) | (Said::Nothing | Said::Unreliably(_), _) => None,
+        };
+        cx.respond(tx, ok);
+        if let Some(agreed) = agreed {
+            cx.media(self.media.agree(agreed));
+            cx.say(Output::EarlyMediaAgreed);
+        }
+        cx.say(Output::MayBeAnswered);
+    }
+}

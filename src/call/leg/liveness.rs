@@ -1,0 +1,68 @@
+//! What is known of the liveness of a leg's peer.
+
+use super::uac::Watch;
+use crate::event::SeatReason;
+use crate::sip::{Flow, Inside, Way};
+use crate::time::Mono;
+
+/// How a peer proved to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// A 2xx of ours was never acknowledged.
+    Unacknowledged,
+    /// Requests of ours get no answer, or the path is lost.
+    Unresponsive,
+    /// The phone knows no such dialog.
+    Forgotten,
+}
+
+impl From<Loss> for SeatReason {
+    fn from(loss: Loss) -> SeatReason {
+        match loss {
+            Loss::Unacknowledged => SeatReason::NotAcknowledged,
+            Loss::Unresponsive => SeatReason::PhoneSilent,
+            Loss::Forgotten => SeatReason::CallUnknown,
+        }
+    }
+}
+
+/// What is known of a peer's liveness.
+#[derive(Debug)]
+pub(super) struct PeerLiveness {
+    pub(super) way: Way,
+    pub(super) watch: Watch,
+    /// How it is reached inside a dialog.
+    pub(super) inside: Inside,
+    pub(super) path: Path,
+    /// When its media was last told to be silent.
+    pub(super) quiet: Option<Mono>,
+    /// A probe is out; its answer is awaited until then.
+    pub(super) probe: Option<Mono>,
+}
+
+/// The path to a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Path {
+    /// As far as is known it is there.
+    Open,
+    /// It is lost.
+    Lost,
+}
+
+impl PeerLiveness {
+    pub(super) fn new(way: Way, watch: Watch, inside: Inside) -> PeerLiveness {
+        PeerLiveness { way, watch, inside, path: Path::Open, quiet: None, probe: None }
+    }
+
+    /// The peer was heard by this path: where it is reached by the path it is heard by, its liveness is that of this one.
+    pub(super) fn heard_by(&mut self, flow: Flow) {
+        if self.inside == Inside::ByFlow && self.way.flow != flow {
+            self.way = Way { flow, behind: None };
+            self.path = Path::Open;
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
+        self.probe
+    }
+}

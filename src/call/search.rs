@@ -1,0 +1,181 @@
+//! A search: asking another party into a call. Another seat is rung at all its phones at once, a department by its numbers,
+//! one after the other.
+
+use super::ringing::{Phone, Ringing};
+use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
+use crate::time::{Duration, Mono};
+use std::sync::Arc;
+
+/// How long a party may ring while an operator listens: the longest an INVITE may wait (RFC 3261 section 16.6, timer C).
+const LISTENING_LIMIT: Duration = Duration::from_secs(180);
+
+/// The least each number of a department rings while a caller waits: a second of setting up, and two rings. Eight numbers,
+/// the most a department has, take forty seconds.
+const LEAST_RING: Duration = Duration::from_secs(5);
+
+/// A party to be asked in, and how to reach it.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// As events name it: a department, a seat, a number.
+    pub name: Arc<str>,
+    /// The seat, if it is one.
+    pub seat: Option<SeatId>,
+    /// The person there.
+    pub operator: Option<OperatorId>,
+    /// The trunk it is reached through.
+    pub trunk: Option<TrunkId>,
+    /// The number it sees; without one it sees who asks for it.
+    pub shown: Option<String>,
+    /// What to ring: a department's numbers, in order, or a seat's phones, all at once. Each may have several ways to it.
+    pub phones: Vec<Phone>,
+    /// How long each but the last may ring; less while a caller waits and there are many.
+    pub ring: Duration,
+    /// How long all may ring together while a caller waits, if that gives each [`LEAST_RING`].
+    pub recall: Duration,
+}
+
+/// A party that is being asked in, or was.
+#[derive(Debug)]
+pub struct Search {
+    /// The party.
+    pub to: Destination,
+    /// Which of its phones is rung next.
+    next: usize,
+    /// How far it has come.
+    pub reach: Reach,
+    /// When the number that rings has rung long enough.
+    hop: Option<Mono>,
+    /// When all of it has rung long enough.
+    limit: Mono,
+}
+
+/// How far a search has come.
+#[derive(Debug)]
+pub enum Reach {
+    /// Nothing rings: it begins, or is between two numbers.
+    Between,
+    /// All the phones of a seat, or one number of a department, ring.
+    Ringing(Ringing),
+    /// The party answered on this leg.
+    Up(LegId),
+}
+
+/// What has rung long enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silent {
+    /// One number.
+    Hop,
+    /// All.
+    All,
+}
+
+impl Search {
+    /// While an operator listens.
+    pub fn listened_to(to: Destination, now: Mono) -> Search {
+        Search { to, next: 0, reach: Reach::Between, hop: None, limit: now + LISTENING_LIMIT }
+    }
+
+    /// While a caller waits.
+    pub fn waited_for(to: Destination, now: Mono) -> Search {
+        let mut search = Search::listened_to(to, now);
+        search.hurry(now);
+        search
+    }
+
+    /// From here on a caller waits for it: every number that is left has its share of the recall, so that the last is rung
+    /// too.
+    pub fn hurry(&mut self, now: Mono) {
+        let left = match self.to.seat {
+            Some(_) => 1,
+            None => self.to.phones.len() - self.next.saturating_sub(1).min(self.to.phones.len()),
+        };
+        let left = u32::try_from(left).unwrap_or(u32::MAX).max(1);
+        let share = (self.to.recall / left).max(LEAST_RING.min(self.to.recall));
+        self.to.ring = self.to.ring.min(share);
+        self.limit = now + self.to.recall.max(self.to.ring * left);
+        if self.hop.is_some() {
+            self.hop = Some(now + self.to.ring);
+        }
+    }
+
+    /// All the phones of a seat, or the next number of a department, which ring from here on by `presentation`. `None` when
+    /// none is left.
+    pub fn ring_next(&mut self, presentation: PresentationId, now: Mono) -> Option<Vec<Phone>> {
+        self.hop = None;
+        self.reach = Reach::Between;
+        let left = self.to.phones.get(self.next..).unwrap_or_default();
+        let at_once = if self.to.seat.is_some() { left.len() } else { 1 };
+        let phones: Vec<Phone> = left.iter().take(at_once).cloned().collect();
+        if phones.is_empty() {
+            return None;
+        }
+        self.next += phones.len();
+        let is_last = self.next >= self.to.phones.len();
+        self.hop = (!is_last).then(|| now + self.to.ring);
+        let limit = if is_last { LISTENING_LIMIT } else { self.to.ring };
+        self.reach = Reach::Ringing(Ringing::new(presentation, self.to.seat.clone(), limit));
+        Some(phones)
+    }
+
+    /// The party answered on `leg`; gives how it rang.
+    pub fn answered(&mut self, leg: LegId) -> Option<Ringing> {
+        self.hop = None;
+        match std::mem::replace(&mut self.reach, Reach::Up(leg)) {
+            Reach::Ringing(ringing) => Some(ringing),
+            Reach::Between | Reach::Up(_) => None,
+        }
+    }
+
+    /// What rings no more; told once.
+    pub fn take_ringing(&mut self) -> Option<Ringing> {
+        match std::mem::replace(&mut self.reach, Reach::Between) {
+            Reach::Ringing(ringing) => Some(ringing),
+            other @ (Reach::Between | Reach::Up(_)) => {
+                self.reach = other;
+                None
+            }
+        }
+    }
+
+    /// What rings.
+    pub fn ringing(&self) -> Option<&Ringing> {
+        match &self.reach {
+            Reach::Ringing(ringing) => Some(ringing),
+            Reach::Between | Reach::Up(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn ringing_mut(&mut self) -> Option<&mut Ringing> {
+        match &mut self.reach {
+            Reach::Ringing(ringing) => Some(ringing),
+            Reach::Between | Reach::Up(_) => None,
+        }
+    }
+
+    /// The leg the party answered on.
+    pub fn up(&self) -> Option<LegId> {
+        match self.reach {
+            Reach::Up(leg) => Some(leg),
+            Reach::Between | Reach::Ringing(_) => None,
+        }
+    }
+
+    /// The leg of the party that can be heard: it answered, or has early media.
+    pub fn heard(&self) -> Option<LegId> {
+        match &self.reach {
+            Reach::Up(leg) => Some(*leg),
+            Reach::Ringing(ringing) => ringing.early_media,
+            Reach::Between => None,
+        }
+    }
+
+    /// The next deadline.
+    pub fn poll_timeout(&self) -> Option<(Mono, Silent)> {
+        if matches!(self.reach, Reach::Up(_)) {
+            return None;
+        }
+        let hop = self.hop.map(|at| (at, Silent::Hop));
+        [hop, Some((self.limit, Silent::All))].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}

@@ -1,0 +1,762 @@
+//! Parties beside the caller: the search for one, the consultation, the transfer, the talk itself, and how a call ends.
+
+use super::call::{Call, Published, Wait};
+use super::inputs::{Output, Referred, SeatAsked};
+use super::leg::{Answering, Arriving as ArrivingLeg, Leg, Loss, Party, Purpose, Reliably, Ring};
+use super::legs::MAX_LEGS;
+use super::origin::Origin;
+use super::outcome::{Ending, cause_of, exit_of, owes_callback, q850};
+use super::ringing::Failed;
+use super::rules::RETRY_AFTER;
+use super::search::{Destination, Search, Silent};
+use super::stage::{Leaving, Queued, Stage};
+use super::story::Cx;
+use super::talk::{Consultation, Hold, Line, Refer, Talk, Transfer};
+use crate::acd;
+use crate::event::{
+    CallEnded, CallState, CallbackState, EndReason, EndedBy, PresentationResult, SeatChoice, SeatPresented,
+    TransferKind, TransferResult, What,
+};
+use crate::id::{LegId, PresentationId, SeatId};
+use crate::sdp::Direction;
+use crate::sip::{Cause, Message, Outgoing, ServerTx, quoted};
+use crate::time::Duration;
+
+/// A callback is due within a day: the promise a hotline makes for an abandoned call.
+const CALLBACK_DUE_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+impl Call {
+    /// Begins to ring the party of the search. The queue offers a seat that is rung nothing meanwhile.
+    pub(super) fn begin_search(&mut self, cx: &mut Cx<'_>) {
+        let Some(search) = self.stage.search() else { return };
+        if let Some(seat) = search.to.seat.clone() {
+            let occupied = acd::Input::Occupy { seat, call: self.id, role: acd::OwnRole::Rung };
+            cx.out.push(Output::Acd(occupied));
+        }
+        self.ring_next(None, cx);
+    }
+
+    /// Rings all the phones of a seat, or the next number of a department. `status` is what became of the one before; with
+    /// none left it is what became of all.
+    fn ring_next(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
+        let is_full = self.legs.is_full();
+        let presentation = PresentationId::new(cx.now.wall, cx.random);
+        let why = self.why_asked().into();
+        let Some(search) = self.stage.search_mut() else { return };
+        let Some(phones) = search.ring_next(presentation, cx.now.mono).filter(|_| !is_full) else {
+            return self.search_failed(status, cx);
+        };
+        let leg = LegId::new(cx.now.wall, cx.random);
+        let Destination { name, seat, operator, trunk, .. } = search.to.clone();
+        let party = match (seat, trunk) {
+            (Some(seat), _) => {
+                let (attempt, waited) = (1, Duration::ZERO);
+                let (seat, operator) = (seat, operator);
+                let party = Party::Seat { seat: seat.clone(), operator: operator.clone() };
+                let presented = SeatPresented { presentation, attempt, seat, operator, leg, waited, why };
+                self.story.tell(cx, What::SeatPresented(presented));
+                party
+            }
+            (None, Some(trunk)) => Party::Outside { trunk, name },
+            (None, None) => return self.search_failed(status, cx),
+        };
+        self.ring_phones(leg, phones, (&party, Purpose::Sought(presentation)), cx);
+    }
+
+    /// Why a seat is rung that no queue chose.
+    fn why_asked(&self) -> SeatChoice {
+        let by = self.asking_seat().cloned().unwrap_or_else(|| SeatId::from(""));
+        match &self.stage {
+            Stage::Talk(_) => SeatChoice::Consulted { by },
+            Stage::Transferring(_) => SeatChoice::Transferred { by },
+            _ => SeatChoice::Called { by },
+        }
+    }
+
+    /// The seat that asks another party in.
+    pub(super) fn asking_seat(&self) -> Option<&SeatId> {
+        match &self.stage {
+            Stage::Talk(talk) => talk.serving.as_ref(),
+            Stage::Transferring(transfer) => Some(&transfer.by),
+            _ => self.origin.seat(),
+        }
+    }
+
+    /// The party rings, or is heard before it answers.
+    pub(super) fn search_progressed(&mut self, leg: LegId, early_media: bool, cx: &mut Cx<'_>) {
+        let Some(ringing) = self.stage.ringing_mut(leg) else { return };
+        // Which of a seat's phones will answer is not known: what one says before that is not passed on.
+        let early_media = early_media && ringing.seat.is_none();
+        let first = ringing.begins_to_ring(cx.now.mono);
+        if early_media {
+            ringing.early_media = Some(leg);
+        }
+        if !first && !early_media {
+            return;
+        }
+        let asker = match &self.stage {
+            Stage::Outbound(_) => Some(self.caller),
+            Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| consultation.asker),
+            _ => None,
+        };
+        if let Some(asker) = asker {
+            let ring = Ring { early_media, reliably: Reliably::Never };
+            self.on(asker, cx, |leg, lcx| leg.ring(ring, lcx));
+        }
+    }
+
+    /// The party answered.
+    pub(super) fn search_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        let Some(search) = self.stage.search_mut() else { return };
+        let (name, seat) = (search.to.name.clone(), search.to.seat.clone());
+        let Some(ringing) = search.answered(leg) else { return };
+        self.hush(ringing.presentation, Some(leg), Cause::ELSEWHERE, cx);
+        let answered = Failed { result: PresentationResult::Answered, status: Some(200) };
+        self.tell_rung(ringing, answered, cx);
+        let call = self.id;
+        cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Joined { seat, call })));
+        self.story.tell_joined(leg, name, cx);
+        let asker = match &self.stage {
+            Stage::Outbound(_) => return self.outbound_answered(leg, cx),
+            Stage::Transferring(_) => return self.join(cx),
+            Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| consultation.asker),
+            _ => None,
+        };
+        let Some(asker) = asker else { return };
+        if self.answer_seat(asker, cx) != Answering::Done {
+            self.on(asker, cx, |leg, lcx| leg.reject(488, lcx));
+            self.end_consultation(cx);
+        }
+    }
+
+    /// 200 OK to the INVITE of a seat that asked for another party.
+    fn answer_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) -> Answering {
+        let headers = vec![("X-Hotline-Call-Id", self.id.to_string())];
+        self.on(leg, cx, |leg, lcx| leg.answer(headers, lcx))
+    }
+
+    /// The party that a seat called answered: so do we.
+    fn outbound_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        if self.answer_seat(self.caller, cx) != Answering::Done {
+            return self.outbound_failed(488, cx);
+        }
+        self.stage = Stage::Talk(Talk::new(&[self.caller, leg], None));
+        let delay = cx.now.mono.since(self.story.began());
+        self.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
+        self.longest = Some(cx.now.mono + cx.rules.call_length);
+        self.hold_again(leg, cx);
+        self.watch(&[self.caller, leg], cx);
+    }
+
+    /// The party that a seat called cannot be had.
+    pub(super) fn outbound_failed(&mut self, status: u16, cx: &mut Cx<'_>) {
+        self.on(self.caller, cx, |leg, lcx| leg.reject(status, lcx));
+        self.end(EndedBy::ThirdParty, EndReason::Unanswered, Some(status), cx);
+    }
+
+    /// All the phones of a seat have failed, or one number and every way to it (RFC 3263 section 4.3): the next number.
+    pub(super) fn number_failed(&mut self, failed: Failed, cx: &mut Cx<'_>) {
+        self.search_ends(failed, cx);
+        self.ring_next(failed.status, cx);
+    }
+
+    /// One number, or all of the search, has rung long enough.
+    pub(super) fn searched_in_vain(&mut self, silent: Silent, cx: &mut Cx<'_>) {
+        if let Some(presentation) =
+            self.stage.search().and_then(|search| Some(search.ringing()?.presentation))
+        {
+            self.hush(presentation, None, Cause::NORMAL, cx);
+        }
+        match silent {
+            Silent::Hop => self.ring_next(Some(408), cx),
+            Silent::All => self.search_failed(Some(408), cx),
+        }
+    }
+
+    /// Tells how a seat that rings by the search took it; told once.
+    fn search_ends(&mut self, failed: Failed, cx: &mut Cx<'_>) {
+        if let Some(ringing) = self.stage.search_mut().and_then(Search::take_ringing) {
+            self.tell_rung(ringing, failed, cx);
+        }
+    }
+
+    /// No phone answered anywhere.
+    fn search_failed(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
+        self.search_ends(Failed { result: PresentationResult::NoAnswer, status: None }, cx);
+        let status = match status {
+            Some(status @ (480 | 486 | 600 | 603)) => status,
+            Some(404 | 410 | 484 | 604) => 404,
+            _ => 480,
+        };
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Transferring(transfer) => self.transfer_failed(*transfer, status, cx),
+            Stage::Talk(mut talk) => {
+                let consultation = talk.consultation.take();
+                self.stage = Stage::Talk(talk);
+                if let Some(Consultation { asker, .. }) = consultation {
+                    self.on(asker, cx, |leg, lcx| leg.reject(status, lcx));
+                }
+            }
+            outbound => {
+                self.stage = outbound;
+                self.outbound_failed(status, cx);
+            }
+        }
+    }
+
+    /// A seat that is in the call dials another party: only the one that serves the caller may.
+    pub(super) fn consult(&mut self, by: SeatId, asked: SeatAsked, to: Destination, cx: &mut Cx<'_>) {
+        let SeatAsked { leg, tx, flow, invite, offer, watch, inside } = asked;
+        let may =
+            self.stage.talk().is_some_and(|t| t.serving.as_ref() == Some(&by) && t.consultation.is_none());
+        let has_room = self.legs.iter().count() + 2 <= MAX_LEGS;
+        if !may || !has_room {
+            let status = if may { 503 } else { 486 };
+            let mut response = Outgoing::response(&invite, status, Some(&leg.to_string()));
+            if may {
+                response = response.with("Retry-After", RETRY_AFTER);
+            }
+            return cx.out.push(Output::Respond { tx, response });
+        }
+        let party = Party::Seat { seat: by, operator: self.story.summary.operator.clone() };
+        let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };
+        let peer = cx.rules.seat.clone();
+        let line = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, arriving, lcx));
+        self.legs.push(line);
+        if let Stage::Talk(talk) = &mut self.stage {
+            let search = Search::listened_to(to, cx.now.mono);
+            talk.consultation = Some(Consultation { asker: leg, search });
+        }
+        self.begin_search(cx);
+    }
+
+    /// Ends the consultation on both its legs; the caller stays on hold or in the talk.
+    pub(super) fn end_consultation(&mut self, cx: &mut Cx<'_>) {
+        let Stage::Talk(talk) = &self.stage else { return };
+        let Some(Consultation { asker, search }) = &talk.consultation else { return };
+        let (asker, up, presentation) = (*asker, search.up(), search.ringing().map(|r| r.presentation));
+        if let Some(leg) = up {
+            self.story.tell_left(leg, cx);
+        }
+        self.search_ends(Failed { result: PresentationResult::Withdrawn, status: None }, cx);
+        if let Stage::Talk(talk) = &mut self.stage {
+            talk.consultation = None;
+        }
+        let sought = presentation.map(Purpose::Sought);
+        for leg in self.legs.ids(|leg| leg.id == asker || Some(leg.id) == up || Some(leg.purpose) == sought) {
+            self.on(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+        }
+    }
+
+    /// A REFER inside a dialog (RFC 3515).
+    pub(super) fn referred(
+        &mut self,
+        leg: LegId,
+        tx: ServerTx,
+        refer: &Message,
+        to: Referred,
+        cx: &mut Cx<'_>,
+    ) {
+        let respond = |status| Outgoing::response(refer, status, None);
+        let taken = self.legs.get_mut(leg).map_or(Err(481), |leg| leg.take_refer(refer));
+        if leg == self.caller && matches!(to, Referred::To(_)) && taken.is_ok() {
+            self.trade_places(cx);
+        }
+        let consultation = self.stage.talk().and_then(|talk| talk.consultation.as_ref());
+        let talks = self.stage.talk().and_then(|talk| talk.other(self.caller));
+        let refusal = match (taken, &to, &self.stage) {
+            (Err(status), _, _) => Some(respond(status)),
+            (Ok(()), Referred::Nowhere { status, why }, _) => {
+                Some(respond(*status).with("Warning", format!("399 hotline {}", quoted(why))))
+            }
+            // With Replaces the REFER names the other line of the same seat (RFC 3891).
+            (Ok(()), Referred::InPlaceOf(other), _) => {
+                let lines = consultation.map(|consultation| consultation.asker).zip(talks);
+                let names_both = lines.is_some_and(|(asker, talks)| {
+                    (leg, *other) == (talks, asker) || (leg, *other) == (asker, talks)
+                });
+                (!names_both).then(|| respond(481))
+            }
+            (Ok(()), Referred::To(_), Stage::Talk(Talk { serving: Some(_), .. })) => {
+                (talks != Some(leg) || consultation.is_some()).then(|| respond(491))
+            }
+            (Ok(()), Referred::To(_), Stage::Transferring(_)) => Some(respond(491)),
+            (Ok(()), Referred::To(_), _) => Some(respond(403)),
+        };
+        if let Some(response) = refusal {
+            return cx.out.push(Output::Respond { tx, response });
+        }
+        let id = self.on(leg, cx, |leg, lcx| leg.accept_refer(tx, refer, lcx));
+        let refer = id.map(|id| Refer { leg, id });
+        match to {
+            Referred::To(to) => self.transfer(leg, refer, *to, cx),
+            Referred::InPlaceOf(_) | Referred::Nowhere { .. } => self.hand_over(refer, cx),
+        }
+    }
+
+    /// Blind transfer: the caller hears music while the target rings.
+    fn transfer(&mut self, leg: LegId, refer: Option<Refer>, to: Destination, cx: &mut Cx<'_>) {
+        let Stage::Talk(Talk { serving: Some(by), .. }) = &self.stage else { return };
+        let by = by.clone();
+        self.notify(refer, 100, cx);
+        self.tell_resumed_by_transfer(cx);
+        self.story.tell_transfer(TransferKind::Blind, &by, &to.name, TransferResult::Started, cx);
+        let (kind, line) = (TransferKind::Blind, Some(Line { leg, refer }));
+        let search = Search::waited_for(to, cx.now.mono);
+        self.stage = Stage::Transferring(Box::new(Transfer { by, kind, line, search }));
+        self.begin_search(cx);
+    }
+
+    /// The consultation becomes a transfer: at once when the party has answered, else as soon as it does.
+    fn hand_over(&mut self, refer: Option<Refer>, cx: &mut Cx<'_>) {
+        let Stage::Talk(talk) = &mut self.stage else { return };
+        let (Some(leg), Some(by)) = (talk.other(self.caller), talk.serving.clone()) else { return };
+        let Some(Consultation { asker, mut search }) = talk.consultation.take() else { return };
+        let is_up = self.legs.is_up(leg);
+        let is_answered = search.up().is_some();
+        if !is_answered {
+            search.hurry(cx.now.mono);
+            self.notify(refer, 100, cx);
+        }
+        self.tell_resumed_by_transfer(cx);
+        let kind = TransferKind::Attended;
+        self.story.tell_transfer(kind, &by, &search.to.name, TransferResult::Started, cx);
+        let line = is_up.then_some(Line { leg, refer });
+        self.stage = Stage::Transferring(Box::new(Transfer { by: by.clone(), kind, line, search }));
+        let is_told = refer.is_some_and(|refer| refer.leg == asker);
+        self.on(asker, cx, |leg, lcx| {
+            leg.reject(487, lcx);
+            if !is_told {
+                leg.hang_up(Cause::NORMAL, lcx);
+            }
+        });
+        if !is_up {
+            self.story.tell_left(leg, cx);
+            self.finish_seat(by, cx);
+        }
+        if is_answered {
+            self.join(cx);
+        }
+    }
+
+    /// A hold ends because the talk does.
+    pub(super) fn tell_resumed(&mut self, cx: &mut Cx<'_>) {
+        if let Some((leg, since)) = self.stage.talk().and_then(Talk::holder) {
+            let held = cx.now.mono.since(since);
+            self.story.tell(cx, What::CallResumed { leg, held });
+        }
+    }
+
+    /// Caller and seat hear each other no more; the caller hears music.
+    fn tell_resumed_by_transfer(&mut self, cx: &mut Cx<'_>) {
+        self.tell_resumed(cx);
+        let Stage::Talk(talk) = &self.stage else { return };
+        let other = talk.other(self.caller);
+        let holds = talk.holder().is_some_and(|(leg, _)| Some(leg) == other);
+        if let Some(seat) = talk.serving.clone().filter(|_| holds) {
+            cx.out.push(Output::Acd(acd::Input::Resumed { seat, call: self.id }));
+        }
+        if let Some(leg) = other.and_then(|other| self.legs.get_mut(other)) {
+            leg.forget_probe();
+        }
+        self.story.summary.state = CallState::Held;
+    }
+
+    /// Tells the phone what became of its REFER.
+    fn notify(&mut self, refer: Option<Refer>, status: u16, cx: &mut Cx<'_>) {
+        if let Some(Refer { leg, id }) = refer {
+            self.on(leg, cx, |leg, lcx| leg.notify(id, status, lcx));
+        }
+    }
+
+    /// The target has answered and the caller is there: they hear each other, and the seat is let go.
+    fn join(&mut self, cx: &mut Cx<'_>) {
+        let transfer = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Transferring(transfer) => *transfer,
+            other => return self.stage = other,
+        };
+        let Some(leg) = transfer.search.up().filter(|leg| self.legs.is_up(*leg)) else {
+            // The target is gone since it answered.
+            return self.transfer_failed(transfer, 480, cx);
+        };
+        let Destination { name, seat, operator, .. } = transfer.search.to.clone();
+        self.stage = Stage::Talk(Talk::new(&[self.caller, leg], seat.clone()));
+        self.story.summary.state = CallState::Connected;
+        self.story.tell_transfer(transfer.kind, &transfer.by, &name, TransferResult::Completed, cx);
+        if let Some(line) = transfer.line {
+            self.story.tell_left(line.leg, cx);
+            self.notify(line.refer, 200, cx);
+            // Our BYE must not overtake the NOTIFY: the line that is told goes when it has confirmed.
+            if line.refer.is_none_or(|refer| refer.leg != line.leg) {
+                self.on(line.leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+            }
+            self.finish_seat(transfer.by, cx);
+        }
+        if let (Some(seat), Some(presentation)) = (seat, self.serves_from_here(leg)) {
+            self.story.summary.seat = Some(seat.clone());
+            self.story.summary.operator = operator.clone();
+            let waited = Duration::ZERO;
+            let connected = What::SeatConnected { presentation, seat: seat.clone(), operator, waited, leg };
+            self.story.tell(cx, connected);
+            if let Some(queue) = self.origin.queue() {
+                cx.out.push(Output::Acd(acd::Input::TakeOver { seat, call: self.id, queue }));
+            }
+            self.watch(&[leg], cx);
+        }
+        self.hold_again(leg, cx);
+    }
+
+    /// The seat on `leg` is the one that serves the caller from here on.
+    fn serves_from_here(&mut self, leg: LegId) -> Option<PresentationId> {
+        let leg = self.legs.get_mut(leg)?;
+        let presentation = leg.purpose.presentation()?;
+        leg.purpose = Purpose::Serves(presentation);
+        Some(presentation)
+    }
+
+    /// No phone of the target answered: the caller comes back, to the seat's line if that is still there, else to the seat as
+    /// a new presentation with `[Recall]` on its screen, else to the head of the queue.
+    fn transfer_failed(&mut self, transfer: Transfer, status: u16, cx: &mut Cx<'_>) {
+        let Transfer { by, kind, line, search } = transfer;
+        self.story.tell_transfer(kind, &by, &search.to.name, TransferResult::Failed, cx);
+        let Some(Line { leg, refer }) = line.filter(|line| self.legs.is_up(line.leg)) else {
+            return self.recall(by, line, cx);
+        };
+        self.notify(refer, status, cx);
+        let mut talk = Talk::new(&[self.caller, leg], Some(by));
+        if let Some(refer) = refer {
+            talk.returned(cx.now.mono);
+            if refer.leg != leg {
+                self.on(refer.leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+            }
+        }
+        self.stage = Stage::Talk(talk);
+        self.story.summary.state = CallState::Connected;
+        self.watch(&[leg], cx);
+        self.hold_again(leg, cx);
+    }
+
+    /// The seat is gone: the caller waits again, first of all, and is presented to that seat first.
+    fn recall(&mut self, by: SeatId, line: Option<Line>, cx: &mut Cx<'_>) {
+        // The party that a seat called is in no queue to be brought back to.
+        let Some(queue) = self.origin.queue() else {
+            self.stage = Stage::Talk(Talk::new(&[self.caller], None));
+            return self.end(EndedBy::Gateway, EndReason::Unanswered, None, cx);
+        };
+        if let Some(line) = line {
+            self.story.tell_left(line.leg, cx);
+            self.finish_seat(by.clone(), cx);
+        }
+        self.stage = Stage::Queued(Queued { notice: None, ringing: None, recalled: true });
+        self.wait = Wait::Since(cx.now.mono);
+        self.story.summary.seat = None;
+        self.story.summary.operator = None;
+        cx.out.push(Output::Acd(acd::Input::Recall { call: self.id, queue, seat: Some(by) }));
+    }
+
+    /// A seat transfers the party that it called: that party is the caller from here on, and the seat's leg is a line beside
+    /// the caller's, as it is in a citizen's call.
+    fn trade_places(&mut self, cx: &mut Cx<'_>) {
+        let Origin::Outbound { seat, line, .. } = &self.origin else { return };
+        let (seat, line) = (seat.clone(), *line);
+        let Stage::Talk(talk) = &mut self.stage else { return };
+        let Some(called) = talk.other(line).filter(|leg| self.legs.is_up(*leg)) else { return };
+        if line == self.caller && self.legs.is_up(line) {
+            self.caller = called;
+            talk.serving = Some(seat);
+            if let Some(line) = self.legs.get_mut(line) {
+                line.purpose = Purpose::Serves(PresentationId::new(cx.now.wall, cx.random));
+            }
+        }
+    }
+
+    /// A NOTIFY has its final response: a line that is of no more use is hung up. A phone that does not want it is told
+    /// nothing more (RFC 6665 section 4.2.2).
+    pub(super) fn notify_answered(&mut self, leg: LegId, status: u16, cx: &mut Cx<'_>) {
+        let is_used = match &mut self.stage {
+            Stage::Transferring(transfer) => {
+                if let Some(line) = transfer.line.as_mut().filter(|_| status >= 300) {
+                    line.refer.take_if(|refer| refer.leg == leg);
+                }
+                transfer.line.is_some_and(|l| l.leg == leg || l.refer.is_some_and(|refer| refer.leg == leg))
+            }
+            Stage::Talk(talk) => talk.has(leg) || is_consulting(talk, leg),
+            _ => false,
+        };
+        if !is_used && leg != self.caller {
+            self.on(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+        }
+    }
+
+    /// The peer of `leg` hung up.
+    pub(super) fn hung_up(&mut self, leg: LegId, cause: Cause, cx: &mut Cx<'_>) {
+        if leg == self.caller {
+            let reason = match &self.stage {
+                Stage::Talk(_) | Stage::Transferring(_) => EndReason::Completed,
+                Stage::LastMessage(message) => message.reason,
+                _ => EndReason::Abandoned,
+            };
+            let by = match &self.origin {
+                Origin::Inbound { .. } => EndedBy::Caller,
+                Origin::Outbound { line, .. } if *line == leg => EndedBy::Seat,
+                Origin::Outbound { .. } => EndedBy::ThirdParty,
+            };
+            return self.end_because(by, reason, cause, cx);
+        }
+        let Some(talk) = self.stage.talk().filter(|talk| talk.has(leg)) else {
+            return self.beside_gone(leg, cx);
+        };
+        // A desk phone without a transfer key joins the two by hanging up.
+        if talk.consultation.is_some() {
+            return self.hand_over(None, cx);
+        }
+        let serving = talk.serving.clone();
+        if let Some(by) = serving.clone().filter(|_| talk.hangs_up_unasked(cx.now.mono)) {
+            self.tell_resumed_by_transfer(cx);
+            return self.recall(by, Some(Line { leg, refer: None }), cx);
+        }
+        let by = if serving.is_some() { EndedBy::Seat } else { EndedBy::ThirdParty };
+        self.end_because(by, EndReason::Completed, cause, cx);
+    }
+
+    /// A leg beside the talk is gone: the consultation's, or the line of a seat that transfers the caller.
+    fn beside_gone(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        match &mut self.stage {
+            Stage::Talk(talk) if is_consulting(talk, leg) => self.end_consultation(cx),
+            Stage::Transferring(transfer) => {
+                let seat = transfer.by.clone();
+                if transfer.line.take_if(|line| line.leg == leg).is_some() {
+                    self.story.tell_left(leg, cx);
+                    self.finish_seat(seat, cx);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A leg beside the caller's has proved to be dead. Its loss is the call's only when the talk was with a party outside.
+    pub(super) fn leg_lost(&mut self, leg: LegId, loss: Loss, cx: &mut Cx<'_>) {
+        if self.stage.talk().is_some_and(|talk| talk.has(leg)) {
+            return self.return_to_queue(leg, loss, cx);
+        }
+        self.beside_gone(leg, cx);
+        self.on(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+    }
+
+    /// One sign that a seat is gone. With the silence of its media it is enough.
+    pub(super) fn missing(&mut self, leg: LegId, loss: Loss, cx: &mut Cx<'_>) {
+        let Some(talk) = self.stage.talk() else { return };
+        let is_quiet = self.legs.get(leg).is_some_and(|leg| leg.is_quiet(cx.now.mono));
+        if self.watched().contains(&leg) && (is_quiet || talk.holder().is_some()) {
+            self.return_to_queue(leg, loss, cx);
+        }
+    }
+
+    /// The legs that talk and may be judged.
+    pub(super) fn watched(&self) -> Vec<LegId> {
+        let is_watched = |leg: &LegId| self.legs.get(*leg).is_some_and(Leg::is_watched);
+        self.stage.talk().map(Talk::legs).unwrap_or_default().into_iter().filter(is_watched).collect()
+    }
+
+    /// These have answered: their media is watched from here on, where they may be judged.
+    pub(super) fn watch(&mut self, legs: &[LegId], cx: &mut Cx<'_>) {
+        let watched = self.watched();
+        for leg in legs.iter().filter(|leg| watched.contains(leg)) {
+            self.on(*leg, cx, |leg, lcx| leg.watch(lcx));
+            if let Stage::Talk(talk) = &mut self.stage {
+                talk.watch(cx.now.mono);
+            }
+        }
+    }
+
+    /// While a party is on hold the seats owe no sound, and are probed.
+    pub(super) fn probe_on_hold(&mut self, cx: &mut Cx<'_>) {
+        let watched = self.watched();
+        let Stage::Talk(talk) = &mut self.stage else { return };
+        talk.probe_at = None;
+        if !watched.is_empty() {
+            talk.watch(cx.now.mono);
+        }
+        if talk.holder().is_some() {
+            for leg in watched {
+                self.on(leg, cx, Leg::probe);
+            }
+        }
+    }
+
+    /// Follows what `leg` and the caller had agreed before they were connected: either may hold the other, or have answered
+    /// so.
+    pub(super) fn hold_again(&mut self, leg: LegId, cx: &mut Cx<'_>) {
+        for side in [leg, self.caller] {
+            if let Some(direction) = self.legs.get(side).and_then(Leg::direction) {
+                self.follow_direction(side, direction, cx);
+            }
+        }
+    }
+
+    /// A party that stops listening holds the others.
+    pub(super) fn follow_direction(&mut self, leg: LegId, direction: Direction, cx: &mut Cx<'_>) {
+        let (call, caller) = (self.id, self.caller);
+        let Stage::Talk(talk) = &mut self.stage else { return };
+        let Some(hold) = talk.follow(leg, direction, cx.now.mono) else { return };
+        let (seat, other) = (talk.serving.clone().filter(|_| leg != caller), talk.other(leg));
+        match hold {
+            Hold::Held => {
+                self.story.tell_as(cx, CallState::Held, What::CallHeld { leg });
+                cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Held { seat, call })));
+            }
+            Hold::Resumed(held) => {
+                self.story.tell_as(cx, CallState::Connected, What::CallResumed { leg, held });
+                cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Resumed { seat, call })));
+                // Both had put the other on hold: now it is the other's turn.
+                let still = other.and_then(|other| Some((other, self.legs.get(other)?.direction()?)));
+                if let Some((other, direction)) = still.filter(|(_, direction)| !direction.sends()) {
+                    self.follow_direction(other, direction, cx);
+                }
+            }
+        }
+    }
+
+    /// Ends the call, whatever it is doing. A second end is ignored: exactly one outcome.
+    pub(super) fn end(&mut self, by: EndedBy, reason: EndReason, sip_code: Option<u16>, cx: &mut Cx<'_>) {
+        self.end_because(by, reason, Cause { sip: sip_code, q850: None, text: "" }, cx);
+    }
+
+    /// As [`Call::end`], with what a peer's Reason header said.
+    pub(super) fn end_because(&mut self, by: EndedBy, reason: EndReason, cause: Cause, cx: &mut Cx<'_>) {
+        let ending = Ending { by, reason, cause };
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            ended @ (Stage::Over | Stage::Leaving(_)) => self.stage = ended,
+            Stage::Queued(queued) => {
+                let exit = exit_of(&ending);
+                self.stage = Stage::Leaving(Leaving { ending, ringing: queued.ringing });
+                // The caller's leg goes first: nothing the queue says may delay its BYE.
+                self.hang_up_caller(reason, cx);
+                cx.out.push(Output::Acd(acd::Input::Leave { call: self.id, exit }));
+            }
+            stage @ (Stage::Arriving(_)
+            | Stage::Outbound(_)
+            | Stage::Talk(_)
+            | Stage::Transferring(_)
+            | Stage::LastMessage(_)) => {
+                self.stage = stage;
+                self.finish(&ending, cx);
+            }
+        }
+    }
+
+    /// Ends the caller's leg, if it is not ending already.
+    fn hang_up_caller(&mut self, reason: EndReason, cx: &mut Cx<'_>) {
+        self.on(self.caller, cx, |leg, lcx| {
+            leg.reject(503, lcx);
+            leg.hang_up(cause_of(reason), lcx);
+        });
+    }
+
+    /// Everything an end means, in the order a reader of the events expects.
+    pub(super) fn finish(&mut self, ending: &Ending, cx: &mut Cx<'_>) {
+        let seat = self.leave_search(ending, cx);
+        let hold = self.stage.talk().and_then(Talk::holder);
+        // A caller whose operator was lost in mid-call, and who got no other, is as good as unanswered.
+        let is_served = match &self.stage {
+            Stage::Talk(_) | Stage::Transferring(_) => true,
+            Stage::LastMessage(message) => message.reason == EndReason::LengthLimit,
+            Stage::Arriving(_) | Stage::Queued(_) | Stage::Outbound(_) | Stage::Leaving(_) | Stage::Over => {
+                false
+            }
+        };
+        self.stage = Stage::Over;
+        self.longest = None;
+        let caller = self.caller;
+        for leg in self.legs.ids(|leg| leg.id != caller) {
+            self.on(leg, cx, |leg, lcx| leg.hang_up(cause_of(ending.reason), lcx));
+        }
+        self.hang_up_caller(ending.reason, cx);
+        if let Some((leg, since)) = hold {
+            let held = cx.now.mono.since(since);
+            self.story.tell(cx, What::CallResumed { leg, held });
+        }
+        let answered_by_operator = self.story.record().is_some_and(|r| r.connected_at.is_some());
+        // A call that a seat placed and that came to nothing is owed to no citizen.
+        let callback_due =
+            self.origin.seat().is_none() && owes_callback(ending.reason, answered_by_operator && is_served);
+        let ended = CallEnded {
+            by: ending.by,
+            reason: ending.reason,
+            sip_code: ending.cause.sip,
+            q850: ending.cause.q850.unwrap_or_else(|| q850(ending.reason)),
+            answered_by_operator,
+            callback_due,
+        };
+        self.story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
+        if callback_due && !self.identity.withheld {
+            let due_at = cx.now.wall + CALLBACK_DUE_WITHIN;
+            let (state, attempts, reason) = (CallbackState::Due, 0, ending.reason.into());
+            self.story.tell(cx, What::CallbackChanged { state, reason, attempts, due_at });
+        }
+        if let Some(seat) = seat {
+            self.finish_seat(seat, cx);
+        }
+    }
+
+    /// The call ends with a search on. Gives the seat that has the caller in hand.
+    fn leave_search(&mut self, ending: &Ending, cx: &mut Cx<'_>) -> Option<SeatId> {
+        let result = match ending.by {
+            EndedBy::Caller | EndedBy::Seat => PresentationResult::CallerGone,
+            EndedBy::Gateway | EndedBy::ThirdParty => PresentationResult::Withdrawn,
+        };
+        self.search_ends(Failed { result, status: None }, cx);
+        match &self.stage {
+            Stage::Talk(talk) => {
+                let consulted = talk.consultation.as_ref().and_then(|consultation| consultation.search.up());
+                let serving = talk.serving.clone();
+                if let Some(leg) = consulted {
+                    self.story.tell_left(leg, cx);
+                }
+                serving
+            }
+            Stage::Transferring(transfer) => {
+                let Transfer { by, kind, line, search } = &**transfer;
+                let result = TransferResult::Cancelled;
+                self.story.tell_transfer(*kind, by, &search.to.name, result, cx);
+                line.map(|_| by.clone())
+            }
+            Stage::Arriving(_)
+            | Stage::Queued(_)
+            | Stage::Outbound(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => None,
+        }
+    }
+
+    /// The seat has nothing more to do with the caller. It may be presented another call once its phone has heard so: at
+    /// once where the phone itself hung up, else with the end of its last leg.
+    pub(super) fn finish_seat(&self, seat: SeatId, cx: &mut Cx<'_>) {
+        let call = self.id;
+        let is_theirs = |leg: &&Leg| leg.party.seat() == Some(&seat);
+        let has_heard = self.legs.iter().filter(is_theirs).all(Leg::is_terminated);
+        cx.out.push(Output::Acd(acd::Input::Finished { seat: seat.clone(), call }));
+        if has_heard {
+            cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke: true }));
+        }
+    }
+
+    /// Waits for nothing any more: a leg that does not confirm its end, a wrap-up. The record is final as it stands.
+    pub(super) fn stop(&mut self, cx: &mut Cx<'_>) {
+        self.end(EndedBy::Gateway, EndReason::Shutdown, None, cx);
+        for leg in self.legs.ids(|_| true) {
+            self.on(leg, cx, |leg, _| leg.abandon());
+        }
+        self.afterwork.wrapping.clear();
+        if self.afterwork.published == Published::Ended {
+            self.afterwork.published = Published::No;
+        }
+    }
+}
+
+/// Whether `leg` belongs to the consultation that is on: the seat's second line, or the other end.
+fn is_consulting(talk: &Talk, leg: LegId) -> bool {
+    let is_its = |c: &Consultation| c.asker == leg || c.search.up() == Some(leg);
+    talk.consultation.as_ref().is_some_and(is_its)
+}
