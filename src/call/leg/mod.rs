@@ -23,8 +23,6 @@ mod reoffered;
 mod requests;
 mod responses;
 mod state;
-#[cfg(test)]
-mod tests;
 mod timers;
 mod uac;
 mod uas;

@@ -21,10 +21,6 @@ pub struct Cx<'a> {
 }
 /// What a leg says, in order.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once, within a step; a box would cost every message an allocation"
-)]
 pub enum Output {
     /// To be carried out.
     Send(Send),
