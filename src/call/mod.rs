@@ -15,6 +15,7 @@ mod arrival;
 mod audio;
 #[allow(clippy::module_inception, reason = "the call itself")]
 mod call;
+mod ending;
 mod inputs;
 mod leg;
 mod legs;
