@@ -30,6 +30,7 @@ mod stage;
 mod story;
 mod talk;
 mod talking;
+mod transferring;
 
 pub use arrival::{Arrival, Refusal, read_arrival, read_scheme, received};
 pub use call::Call;
