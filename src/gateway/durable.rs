@@ -16,7 +16,7 @@ use crate::time::{Duration, Mono, Now};
 use std::collections::VecDeque;
 
 /// How long an answer waits for the disk.
-pub const HANG: Duration = Duration::from_millis(20);
+pub(super) const HANG: Duration = Duration::from_millis(20);
 
 /// What is owed once an event is on disk.
 #[derive(Debug)]

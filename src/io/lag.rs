@@ -11,7 +11,7 @@ const CAUGHT_UP: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Lag {
+pub(super) struct Lag {
     state: State,
 }
 
@@ -29,7 +29,7 @@ enum State {
 
 impl Lag {
     /// After a turn: whether more waits already. Says when overload begins (`true`) and when it is over.
-    pub fn turned(&mut self, now: Mono, more_waits: bool) -> Option<bool> {
+    pub(super) fn turned(&mut self, now: Mono, more_waits: bool) -> Option<bool> {
         let (next, told) = match (self.state, more_waits) {
             (State::Easy, true) => (State::Behind(now), None),
             (State::Behind(since), true) if now.since(since) >= BEHIND => (State::Overloaded, Some(true)),

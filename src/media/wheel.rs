@@ -6,7 +6,7 @@ use crate::time::{Duration, Mono};
 
 const STEPS: usize = 8;
 /// Between two packets of a prompt.
-pub const BEAT: Duration = Duration::from_millis(20);
+pub(super) const BEAT: Duration = Duration::from_millis(20);
 const STEP: u64 = BEAT.as_nanos() as u64 / STEPS as u64;
 /// How far the beat may fall behind and still catch up packet by packet; past it the missed packets are left out.
 const BEHIND: Duration = Duration::from_millis(60);

@@ -11,11 +11,11 @@ use std::hash::Hash;
 
 /// The map is full of younger entries; the caller says what that means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
+pub(crate) struct Full;
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     turned: Mono,
@@ -25,17 +25,17 @@ pub struct Recent<K, V> {
 
 impl<K: Hash + Eq, V: Default> Recent<K, V> {
     /// A map that keeps an entry for at least `period`, and at most `limit` entries in each generation.
-    pub fn new(period: Duration, limit: usize) -> Recent<K, V> {
+    pub(crate) fn new(period: Duration, limit: usize) -> Recent<K, V> {
         Recent { young: HashMap::new(), old: HashMap::new(), turned: Mono(0), period, limit }
     }
 
     /// The value of `key`, not touched.
-    pub fn peek(&self, key: &K) -> Option<&V> {
+    pub(crate) fn peek(&self, key: &K) -> Option<&V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
     /// The value of `key`, touched; a new one when there was none and there is room.
-    pub fn touch(&mut self, now: Mono, key: K) -> Result<&mut V, Full> {
+    pub(crate) fn touch(&mut self, now: Mono, key: K) -> Result<&mut V, Full> {
         self.turn(now);
         let room = self.young.len() < self.limit;
         match self.young.entry(key) {
@@ -49,7 +49,7 @@ impl<K: Hash + Eq, V: Default> Recent<K, V> {
     }
 
     /// As [`Recent::touch`]; where there is no room, the older generation is forgotten before its time.
-    pub fn touch_or_turn(&mut self, now: Mono, key: K) -> &mut V {
+    pub(crate) fn touch_or_turn(&mut self, now: Mono, key: K) -> &mut V {
         self.turn(now);
         if self.young.len() >= self.limit && !self.young.contains_key(&key) {
             self.turn_early(now);
@@ -64,19 +64,19 @@ impl<K: Hash + Eq, V: Default> Recent<K, V> {
     }
 
     /// Forgets `key`.
-    pub fn remove(&mut self, key: &K) {
+    pub(crate) fn remove(&mut self, key: &K) {
         self.young.remove(key);
         self.old.remove(key);
     }
 
     /// Forgets the older generation before its time, to make room.
-    pub fn turn_early(&mut self, now: Mono) {
+    pub(crate) fn turn_early(&mut self, now: Mono) {
         self.old = std::mem::take(&mut self.young);
         self.turned = now;
     }
 
     /// How many entries are kept.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 

@@ -11,7 +11,7 @@ const NEWEST: usize = 200;
 
 /// Seats, calls, newest events.
 #[derive(Debug, Default)]
-pub struct Board {
+pub(super) struct Board {
     /// Each seat's state, and since when.
     pub seats: BTreeMap<String, (SeatState, Wall)>,
     /// The newest events, the newest last.
@@ -23,7 +23,7 @@ pub struct Board {
 
 /// One call that is not over.
 #[derive(Debug)]
-pub struct Row {
+pub(super) struct Row {
     /// The caller's number as the gateway shows it.
     pub caller: String,
     /// Where the call stands.
@@ -35,7 +35,7 @@ pub struct Row {
 
 /// Calls by their end, and what the silent seat did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub(super) struct Tally {
     /// Calls that came.
     pub calls: u32,
     /// A human spoke with the caller.
@@ -52,7 +52,7 @@ pub struct Tally {
 
 impl Board {
     /// Something happened. Gives the line to print, where it is news.
-    pub fn event(&mut self, event: &CallEvent) -> Option<&str> {
+    pub(super) fn event(&mut self, event: &CallEvent) -> Option<&str> {
         self.count(&event.what);
         if let What::SeatStateChanged { seat, to, .. } = &event.what {
             self.seats.insert(seat.to_string(), (*to, event.at));
@@ -111,18 +111,18 @@ impl Board {
     }
 
     /// Calls that wait and ring nowhere, the oldest first.
-    pub fn waiting(&self) -> impl Iterator<Item = &Row> {
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Row> {
         // Identifiers begin with the time they were made at.
         self.calls.values().filter(|row| row.state == CallState::Waiting)
     }
 
     /// Whether the queue is empty and a seat could take the next call.
-    pub fn is_drained(&self) -> bool {
+    pub(super) fn is_drained(&self) -> bool {
         self.waiting().next().is_none() && self.seats.values().any(|(state, _)| *state == SeatState::Ready)
     }
 
     /// The call a seat has or is offered.
-    pub fn call_of(&self, seat: &str) -> Option<&Row> {
+    pub(super) fn call_of(&self, seat: &str) -> Option<&Row> {
         let at_a_seat =
             |row: &&Row| !matches!(row.state, CallState::Waiting | CallState::Received | CallState::Answered);
         self.calls.values().filter(at_a_seat).find(|row| row.seat.as_deref() == Some(seat))

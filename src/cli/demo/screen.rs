@@ -17,7 +17,7 @@ static DRAWN: AtomicBool = AtomicBool::new(false);
 
 /// Where the demo is shown.
 #[derive(Debug)]
-pub enum Screen {
+pub(super) enum Screen {
     /// A line an event.
     Lines,
     /// A table, drawn again and again.
@@ -31,7 +31,7 @@ pub enum Screen {
 
 /// A window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
+pub(super) struct Size {
     pub rows: usize,
     pub columns: usize,
 }
@@ -55,13 +55,13 @@ type Line = Vec<(Paint, String)>;
 
 impl Screen {
     /// Whether stdout is a terminal a table can be drawn on.
-    pub fn is_terminal() -> bool {
+    pub(super) fn is_terminal() -> bool {
         let can_draw = std::env::var("TERM").is_ok_and(|term| !term.is_empty() && term != "dumb");
         std::io::stdout().is_terminal() && can_draw
     }
 
     /// The table takes the terminal. Colour is left out where `NO_COLOR` says so.
-    pub fn take(hint: String) -> Screen {
+    pub(super) fn take(hint: String) -> Screen {
         let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         // The other screen, so that what stood in the window is there again afterwards, without a cursor.
         DRAWN.store(print("\x1b[?1049h\x1b[?25l"), Ordering::Relaxed);
@@ -69,14 +69,14 @@ impl Screen {
     }
 
     /// The terminal is given back, if the table has it.
-    pub fn give_back() {
+    pub(super) fn give_back() {
         if DRAWN.swap(false, Ordering::Relaxed) {
             print("\x1b[?25h\x1b[?1049l");
         }
     }
 
     /// Draws the table, as long as it has the terminal. `false` once the terminal is gone.
-    pub fn draw(&self, board: &Board, now: Wall) -> bool {
+    pub(super) fn draw(&self, board: &Board, now: Wall) -> bool {
         let Screen::Table { colour, hint } = self else { return true };
         if !DRAWN.load(Ordering::Relaxed) {
             return true;
@@ -85,13 +85,13 @@ impl Screen {
     }
 
     /// Prints a line, where there is no table. `false` once the reader is gone.
-    pub fn line(&self, text: &str) -> bool {
+    pub(super) fn line(&self, text: &str) -> bool {
         matches!(self, Screen::Table { .. }) || print(&format!("{text}\n"))
     }
 }
 
 /// Prints to stdout. `false` when its reader went away.
-pub fn print(text: &str) -> bool {
+pub(super) fn print(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }

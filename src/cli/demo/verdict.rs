@@ -6,7 +6,7 @@ use std::fmt;
 
 /// What a citizen means to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(super) enum Part {
     /// Waits until a human has spoken.
     IsServed,
     /// Waits, and not for long.
@@ -17,7 +17,7 @@ pub enum Part {
 
 /// How a citizen's call ended at that end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Saw {
+pub(super) enum Saw {
     Refused,
     HungUp,
     WasHungUpOn,
@@ -26,7 +26,7 @@ pub enum Saw {
 
 /// One citizen's call as it was seen.
 #[derive(Debug)]
-pub struct Seen {
+pub(super) struct Seen {
     /// What the citizen meant to do.
     pub part: Part,
     /// How it ended there; `None` when it has not.
@@ -39,7 +39,7 @@ pub struct Seen {
 
 /// What a call became, by the word of both sides.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     Served,
     GaveUp,
     Refused,
@@ -51,7 +51,7 @@ pub enum Outcome {
 
 impl Seen {
     /// What became of the call.
-    pub fn outcome(&self, record: Option<&CallRecord>) -> Outcome {
+    pub(super) fn outcome(&self, record: Option<&CallRecord>) -> Outcome {
         use EndReason::{Abandoned, Cancelled, Completed};
         let recorded =
             record.map(|r| (r.state, r.ended.as_ref().map(|e| e.reason), r.connected_at.is_some()));
@@ -79,7 +79,7 @@ impl Seen {
 
 /// What became of all calls.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub(super) struct Verdict {
     served: u32,
     gave_up: u32,
     refused: u32,
@@ -93,7 +93,7 @@ pub struct Verdict {
 impl Verdict {
     /// Counts the outcomes. `complete`: no end was asked for before the last citizen was done, so that every part that was
     /// played must have been seen. `silent`: enough called for the silent seat to be offered a call.
-    pub fn of(outcomes: Vec<(Part, Outcome)>, tally: Tally, complete: bool, silent: bool) -> Verdict {
+    pub(super) fn of(outcomes: Vec<(Part, Outcome)>, tally: Tally, complete: bool, silent: bool) -> Verdict {
         let mut verdict = Verdict { tally, ..Verdict::default() };
         let mut played = Vec::new();
         for (part, outcome) in outcomes {
@@ -118,7 +118,7 @@ impl Verdict {
     }
 
     /// The error says what went wrong.
-    pub fn result(&self) -> Result<(), String> {
+    pub(super) fn result(&self) -> Result<(), String> {
         let unseen = self.unseen.iter().map(|what| format!("not seen: {what}"));
         let wrong: Vec<String> = self.wrong.iter().cloned().chain(unseen).collect();
         if wrong.is_empty() { Ok(()) } else { Err(format!("the demo went wrong: {}", wrong.join("; "))) }

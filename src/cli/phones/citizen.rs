@@ -7,7 +7,7 @@ use crate::time::Now;
 
 /// One citizen's call.
 #[derive(Debug)]
-pub struct Citizen {
+pub(super) struct Citizen {
     plan: CitizenPlan,
     tag: String,
     /// Every transaction of this call, to forget at its end.

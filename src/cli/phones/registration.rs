@@ -10,7 +10,7 @@ use crate::time::Now;
 const EXPIRES: &str = "3600";
 
 /// One seat's registration.
-pub struct Registration {
+pub(super) struct Registration {
     password: Secret<String>,
     call_id: String,
     tag: String,

@@ -7,7 +7,7 @@ use crate::time::Now;
 
 /// One call at a seat.
 #[derive(Debug)]
-pub struct SeatCall {
+pub(super) struct SeatCall {
     seat: String,
     plan: SeatPlan,
     tag: String,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 const PAYLOAD: usize = 65_507;
 
 /// The head of the file: microseconds, Ethernet.
-pub fn head() -> [u8; 24] {
+pub(super) fn head() -> [u8; 24] {
     let mut out = [0; 24];
     out[..4].copy_from_slice(&0xa1b2_c3d4_u32.to_le_bytes());
     out[4..6].copy_from_slice(&2u16.to_le_bytes());
@@ -19,7 +19,7 @@ pub fn head() -> [u8; 24] {
 }
 
 /// One message at a time in microseconds since 1970.
-pub fn packet(at_micros: u64, from: SocketAddr, to: SocketAddr, message: &[u8]) -> Vec<u8> {
+pub(super) fn packet(at_micros: u64, from: SocketAddr, to: SocketAddr, message: &[u8]) -> Vec<u8> {
     let message = &message[..message.len().min(PAYLOAD)];
     let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
     match (from.ip().to_canonical(), to.ip().to_canonical()) {

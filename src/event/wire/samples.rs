@@ -6,7 +6,7 @@ use crate::time::{Duration, Wall};
 use std::sync::Arc;
 
 /// 2026-03-01T08:00:00.123456789Z.
-pub const AT: Wall = Wall(1_772_352_000_123_456_789);
+pub(crate) const AT: Wall = Wall(1_772_352_000_123_456_789);
 
 fn uuid(kind: u8, n: u64) -> [u8; 16] {
     let mut b = [kind; 16];
@@ -16,20 +16,20 @@ fn uuid(kind: u8, n: u64) -> [u8; 16] {
     b
 }
 
-pub fn call_id(n: u64) -> CallId {
+pub(crate) fn call_id(n: u64) -> CallId {
     CallId::from_bytes(uuid(1, n))
 }
 
-pub fn leg_id(n: u64) -> LegId {
+pub(crate) fn leg_id(n: u64) -> LegId {
     LegId::from_bytes(uuid(2, n))
 }
 
-pub fn presentation_id(n: u64) -> PresentationId {
+pub(crate) fn presentation_id(n: u64) -> PresentationId {
     PresentationId::from_bytes(uuid(3, n))
 }
 
 /// A filled call part.
-pub fn part(call: u64, seq: u32, state: CallState) -> CallPart {
+pub(crate) fn part(call: u64, seq: u32, state: CallState) -> CallPart {
     CallPart {
         id: call_id(call),
         seq,
@@ -47,11 +47,11 @@ pub fn part(call: u64, seq: u32, state: CallState) -> CallPart {
     }
 }
 
-pub fn event(position: u64, at: Wall, call: Option<CallPart>, what: What) -> CallEvent {
+pub(crate) fn event(position: u64, at: Wall, call: Option<CallPart>, what: What) -> CallEvent {
     CallEvent { id: EventId::from_bytes(uuid(9, position)), position, at, call, what }
 }
 
-pub fn received() -> CallReceived {
+pub(crate) fn received() -> CallReceived {
     CallReceived {
         direction: Direction::Inbound,
         trunk: "city".into(),
@@ -71,7 +71,7 @@ pub fn received() -> CallReceived {
     }
 }
 
-pub fn identified() -> CallerIdentified {
+pub(crate) fn identified() -> CallerIdentified {
     CallerIdentified {
         source: LookUpSource::History,
         calls_24h: 1,
@@ -85,7 +85,7 @@ pub fn identified() -> CallerIdentified {
     }
 }
 
-pub fn quality() -> MediaQuality {
+pub(crate) fn quality() -> MediaQuality {
     MediaQuality {
         leg: Some(leg_id(1)),
         codec: "PCMA".into(),
@@ -98,7 +98,7 @@ pub fn quality() -> MediaQuality {
     }
 }
 
-pub fn ended() -> CallEnded {
+pub(crate) fn ended() -> CallEnded {
     CallEnded {
         by: EndedBy::Caller,
         reason: EndReason::Completed,
@@ -111,7 +111,7 @@ pub fn ended() -> CallEnded {
 
 /// One of every kind, with every field filled. A new kind is missing here until it is added: the match below
 /// does not compile without it.
-pub fn every_kind() -> Vec<CallEvent> {
+pub(crate) fn every_kind() -> Vec<CallEvent> {
     let of_call = |what: What| (Some(part(1, 2, CallState::Waiting)), what);
     let of_node = |what: What| (None, what);
     let record = CallRecord::from_events(&whole_call(1, 1)).expect("a record");
@@ -272,7 +272,7 @@ fn connected() -> What {
 }
 
 /// The events of a call that went well, from `position` on, its last one the final record.
-pub fn whole_call(call: u64, position: u64) -> Vec<CallEvent> {
+pub(crate) fn whole_call(call: u64, position: u64) -> Vec<CallEvent> {
     let mut events = started_call(call, position);
     let mut push = |what: What, state: CallState| {
         let n = events.len() as u64;
@@ -305,7 +305,7 @@ pub fn whole_call(call: u64, position: u64) -> Vec<CallEvent> {
 }
 
 /// The events of a call that has only begun.
-pub fn started_call(call: u64, position: u64) -> Vec<CallEvent> {
+pub(crate) fn started_call(call: u64, position: u64) -> Vec<CallEvent> {
     let answered = What::CallAnswered { delay: Duration::from_millis(12) };
     vec![
         event(position, AT, Some(part(call, 1, CallState::Received)), What::CallReceived(received())),

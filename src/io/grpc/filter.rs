@@ -45,7 +45,7 @@ struct Facets {
 }
 
 impl Filter {
-    pub fn new(from: &v1::EventFilter) -> Result<Filter, Status> {
+    pub(super) fn new(from: &v1::EventFilter) -> Result<Filter, Status> {
         let lists = [&from.types, &from.queues, &from.service_numbers, &from.call_ids, &from.seats];
         if lists.iter().map(|l| l.len()).sum::<usize>() > VALUES {
             return Err(Status::invalid_argument("a filter holds at most 1,000 values"));
@@ -68,13 +68,13 @@ impl Filter {
     }
 
     /// The filter of a stored subscription.
-    pub fn stored(bytes: &[u8]) -> Result<Filter, Status> {
+    pub(super) fn stored(bytes: &[u8]) -> Result<Filter, Status> {
         let filter = v1::EventFilter::decode(bytes)
             .map_err(|_| Status::data_loss("the subscription's filter is unreadable: make it anew"))?;
         Filter::new(&filter)
     }
 
-    pub fn wants(&self, event: &Stored) -> bool {
+    pub(super) fn wants(&self, event: &Stored) -> bool {
         if !self.types.is_empty() && !self.types.contains(event.kind.as_ref()) {
             return false;
         }

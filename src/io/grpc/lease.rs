@@ -49,7 +49,7 @@ pub(super) struct Lease {
 
 impl Leases {
     /// Leases of this length.
-    pub fn of(lease: Duration) -> Leases {
+    pub(super) fn of(lease: Duration) -> Leases {
         Leases(Arc::new(Mutex::new(Slots { lease, by_name: HashMap::new(), next: 0 })))
     }
 
@@ -58,7 +58,7 @@ impl Leases {
     }
 
     /// Takes the subscription, after waiting for the lease of another consumer to end.
-    pub async fn take(&self, name: &Arc<str>, consumer: &str) -> Result<Lease, Status> {
+    pub(super) async fn take(&self, name: &Arc<str>, consumer: &str) -> Result<Lease, Status> {
         let serial = {
             let mut slots = self.lock();
             slots.next += 1;
@@ -109,12 +109,12 @@ impl Leases {
     }
 
     /// Who consumes the subscription now.
-    pub fn consumer(&self, name: &str) -> Option<String> {
+    pub(super) fn consumer(&self, name: &str) -> Option<String> {
         self.lock().by_name.get(name)?.holder.as_ref().map(|h| h.consumer.clone())
     }
 
     /// Ends the stream of the subscription, if there is one.
-    pub fn end(&self, name: &str, why: &str) {
+    pub(super) fn end(&self, name: &str, why: &str) {
         if let Some(slot) = self.lock().by_name.get_mut(name)
             && let Some(holder) = slot.holder.take()
         {
@@ -124,7 +124,7 @@ impl Leases {
     }
 
     /// There is something to re-drive.
-    pub fn wake(&self, name: &str) {
+    pub(super) fn wake(&self, name: &str) {
         if let Some(holder) = self.lock().by_name.get(name).and_then(|s| s.holder.as_ref()) {
             holder.wake.notify_one();
         }
@@ -169,7 +169,7 @@ impl Drop for Wait {
 
 impl Lease {
     /// The consumer said something: the lease begins anew, unless another one waits for it.
-    pub fn renew(&self) {
+    pub(super) fn renew(&self) {
         let mut slots = self.leases.lock();
         let until = Instant::now() + slots.lease;
         if let Some(slot) = slots.by_name.get_mut(&self.name)
@@ -183,7 +183,7 @@ impl Lease {
 
 impl Lease {
     /// Does `act` while no other consumer can take over.
-    pub fn if_held(&self, act: impl FnOnce()) {
+    pub(super) fn if_held(&self, act: impl FnOnce()) {
         let slots = self.leases.lock();
         let holder = slots.by_name.get(&self.name).and_then(|s| s.holder.as_ref());
         if holder.is_some_and(|h| h.serial == self.serial) {

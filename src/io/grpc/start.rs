@@ -29,7 +29,11 @@ pub(super) struct Log {
 
 impl Log {
     /// Where `asked` begins; `stored` is the ack of a named subscription, for `resume`. Blocks on the disk.
-    pub fn begin(&self, asked: Option<&v1::StartPosition>, stored: Option<u64>) -> Result<Begin, StoreError> {
+    pub(super) fn begin(
+        &self,
+        asked: Option<&v1::StartPosition>,
+        stored: Option<u64>,
+    ) -> Result<Begin, StoreError> {
         let position = asked.and_then(|a| a.position.as_ref());
         match position {
             None | Some(Position::Resume(())) => Ok(match stored {
@@ -44,7 +48,7 @@ impl Log {
     }
 
     /// After a cursor a consumer held. One without a `log_id` means this journal, whichever it is.
-    pub fn after_cursor(&self, cursor: &v1::Cursor) -> Result<Begin, StoreError> {
+    pub(super) fn after_cursor(&self, cursor: &v1::Cursor) -> Result<Begin, StoreError> {
         if cursor.log_id.is_empty() || cursor.log_id.parse() == Ok(self.id) {
             return Ok(self.after(cursor.position));
         }
@@ -74,7 +78,7 @@ impl Log {
     }
 
     /// The gap between `after` and `first`, the next event there is.
-    pub fn missing(&self, after: u64, first: u64, earliest: u64) -> v1::Gap {
+    pub(super) fn missing(&self, after: u64, first: u64, earliest: u64) -> v1::Gap {
         let reason = if first == earliest { v1::GapReason::Retention } else { v1::GapReason::Lost };
         let id = self.id.to_string();
         v1::Gap {

@@ -95,7 +95,7 @@ impl From<Status> for End {
 
 impl Stream {
     /// Runs until the consumer goes, loses its lease, errs, or the gateway stops.
-    pub async fn run(mut self, mut said: Streaming<v1::SubscribeRequest>, out: Out) {
+    pub(super) async fn run(mut self, mut said: Streaming<v1::SubscribeRequest>, out: Out) {
         if let Err(End::Told(status)) = self.serve(&mut said, &out).await {
             let _ = out.send(Err(status)).await;
         }

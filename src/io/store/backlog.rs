@@ -66,7 +66,7 @@ impl Waiting {
 
 impl Batch {
     /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty() && self.acks.is_empty() && self.jobs.is_empty()
     }
 }
@@ -90,7 +90,7 @@ impl Backlog {
         self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub fn push(&self, events: Vec<Append>) -> Pressure {
+    pub(super) fn push(&self, events: Vec<Append>) -> Pressure {
         let mut w = self.lock();
         if w.closed || w.held() + events.len() > LIMIT {
             let (Some(first), Some(last)) = (events.first(), events.last()) else { return Pressure::Easy };
@@ -109,13 +109,13 @@ impl Backlog {
         pressure
     }
 
-    pub fn ack(&self, subscription: Arc<str>, position: u64) {
+    pub(super) fn ack(&self, subscription: Arc<str>, position: u64) {
         let mut w = self.lock();
         w.acks.insert(subscription, position);
         self.wake(w);
     }
 
-    pub fn job(&self, job: Job) -> Result<(), Job> {
+    pub(super) fn job(&self, job: Job) -> Result<(), Job> {
         let mut w = self.lock();
         if w.closed || w.jobs.len() >= JOBS {
             return Err(job);
@@ -125,7 +125,7 @@ impl Backlog {
         Ok(())
     }
 
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         let mut w = self.lock();
         w.closed = true;
         self.notice.notify_all();
@@ -133,7 +133,7 @@ impl Backlog {
         self.wake(w);
     }
 
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
@@ -147,7 +147,7 @@ impl Backlog {
     }
 
     /// Waits for something to write, at most `patience`; whether the journal is being closed.
-    pub fn wait(&self, patience: Duration) -> bool {
+    pub(super) fn wait(&self, patience: Duration) -> bool {
         let mut w = self.lock();
         if w.events.is_empty() && w.acks.is_empty() && w.jobs.is_empty() && !w.closed {
             w.writer_sleeps = true;
@@ -158,7 +158,7 @@ impl Backlog {
     }
 
     /// Takes all there is, up to [`BATCH`] events.
-    pub fn take(&self) -> Batch {
+    pub(super) fn take(&self) -> Batch {
         let mut w = self.lock();
         let n = w.events.len().min(BATCH);
         w.writing = n;
@@ -171,7 +171,7 @@ impl Backlog {
     }
 
     /// What was taken last is on disk.
-    pub fn written(&self) {
+    pub(super) fn written(&self) {
         let mut w = self.lock();
         w.writing = 0;
         if w.backed_up && w.held() <= CAUGHT_UP {
@@ -180,13 +180,13 @@ impl Backlog {
         }
     }
 
-    pub fn failed(&self, failure: Failure) {
+    pub(super) fn failed(&self, failure: Failure) {
         self.lock().fail(failure);
         self.notice.notify_one();
     }
 
     /// Waits for something to tell; `None` when closed.
-    pub fn notice(&self) -> Option<Notice> {
+    pub(super) fn notice(&self) -> Option<Notice> {
         let mut w = self.lock();
         loop {
             if let Some(failure) = w.failures.pop_front() {

@@ -64,7 +64,7 @@ pub(super) fn feed(head: u64, reader: Reader) -> (Publisher, Feed) {
 
 impl Publisher {
     /// These events are on disk.
-    pub fn publish(&self, events: Vec<Stored>) {
+    pub(super) fn publish(&self, events: Vec<Stored>) {
         let Some(last) = events.last().map(|e| e.position) else { return };
         {
             let mut ring = self.ring.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

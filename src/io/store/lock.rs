@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Lock {
-    pub fn take(store: &Path) -> Result<Lock, StoreError> {
+    pub(super) fn take(store: &Path) -> Result<Lock, StoreError> {
         let unusable = |e: std::io::Error| StoreError::Unusable(store.to_owned(), e.to_string());
         let file = OpenOptions::new()
             .create(true)

@@ -15,17 +15,17 @@ pub(super) struct Rest {
 
 impl Rest {
     /// Something was written.
-    pub fn worked(&mut self, now: Instant) {
+    pub(super) fn worked(&mut self, now: Instant) {
         self.due = Some(now + REST);
     }
 
     /// How long the writer may sleep, at most `patience`.
-    pub fn patience(&self, now: Instant, patience: Duration) -> Duration {
+    pub(super) fn patience(&self, now: Instant, patience: Duration) -> Duration {
         self.due.map_or(patience, |due| patience.min(due.saturating_duration_since(now)))
     }
 
     /// Whether it is time; once after each work.
-    pub fn is_due(&mut self, now: Instant) -> bool {
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
         self.due.take_if(|due| *due <= now).is_some()
     }
 }

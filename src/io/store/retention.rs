@@ -22,17 +22,17 @@ pub(super) struct Retention {
 
 impl Retention {
     /// Keeps events and records for `keep`; zero keeps them for ever.
-    pub fn new(keep: Duration) -> Retention {
+    pub(super) fn new(keep: Duration) -> Retention {
         Retention { keep, next: Instant::now() }
     }
 
     /// How long until the next step.
-    pub fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         self.next.saturating_duration_since(Instant::now())
     }
 
     /// Does one step when it is time.
-    pub fn step(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
+    pub(super) fn step(&mut self, conn: &Connection) -> Result<(), rusqlite::Error> {
         if Instant::now() < self.next {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The version this program writes. A store with a higher one is refused.
-pub const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 3;
 
 /// `HLGW`: marks the file as ours for `file` and against mistakes.
 const APPLICATION: i64 = 0x484c_4757;
@@ -153,7 +153,11 @@ pub fn examine(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Opens the store for writing, makes it if need be and brings it to [`VERSION`].
-pub fn open_for_writing(path: &Path, now: Wall, random: &mut Random) -> Result<Connection, StoreError> {
+pub(super) fn open_for_writing(
+    path: &Path,
+    now: Wall,
+    random: &mut Random,
+) -> Result<Connection, StoreError> {
     let unusable = |e: rusqlite::Error| StoreError::Unusable(path.to_owned(), e.to_string());
     // SQLite gives its own files beside the store the same mode.
     std::fs::OpenOptions::new()
@@ -196,7 +200,7 @@ pub fn open_for_writing(path: &Path, now: Wall, random: &mut Random) -> Result<C
 }
 
 /// Opens the store for reading beside the writer.
-pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(Duration::from_secs(5))?;
@@ -206,19 +210,19 @@ pub fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// The journal's identity.
-pub fn log_id(conn: &Connection) -> Result<LogId, StoreError> {
+pub(super) fn log_id(conn: &Connection) -> Result<LogId, StoreError> {
     let text: Option<String> = conn.query_row("SELECT log_id FROM log", [], |r| r.get(0)).optional()?;
     text.and_then(|t| t.parse().ok()).ok_or_else(|| StoreError::Damaged("it has no log_id".into()))
 }
 
 /// Position of the newest event, 0 for none.
-pub fn head(conn: &Connection) -> Result<u64, StoreError> {
+pub(super) fn head(conn: &Connection) -> Result<u64, StoreError> {
     let head: i64 = conn.query_row("SELECT coalesce(max(position), 0) FROM event", [], |r| r.get(0))?;
     Ok(head.unsigned_abs())
 }
 
 /// Gives back the cached pages that are not used: those of every connection, for they have one pool.
-pub fn give_back(conn: &Connection) -> Result<(), rusqlite::Error> {
+pub(super) fn give_back(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.execute_batch("PRAGMA shrink_memory;")
 }
 

@@ -59,7 +59,7 @@ struct Encoded {
 }
 
 impl Writer {
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         let mut begun: Option<Instant> = None;
         let mut gather = GATHER;
         loop {

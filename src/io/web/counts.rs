@@ -26,14 +26,14 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub const HTTP: Names = Names {
+    pub(super) const HTTP: Names = Names {
         open: "http_connections",
         full: "http_connections_full_total",
         source_full: "http_connections_source_full_total",
         not_taken: "http_connections_no_descriptor_total",
         silent: "http_connections_silent_total",
     };
-    pub const GRPC: Names = Names {
+    pub(super) const GRPC: Names = Names {
         open: "grpc_connections",
         full: "grpc_connections_full_total",
         source_full: "grpc_connections_source_full_total",
@@ -52,7 +52,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub fn of(names: Names) -> Counts {
+    pub(super) fn of(names: Names) -> Counts {
         let none = || AtomicU64::new(0);
         Counts { names, full: none(), source_full: none(), not_taken: none(), silent: none() }
     }
@@ -67,19 +67,19 @@ impl Counts {
     }
 
     /// One more; gives how many there were before.
-    pub fn count(&self, why: Ended) -> u64 {
+    pub(super) fn count(&self, why: Ended) -> u64 {
         self.counter(why).fetch_add(1, Ordering::Relaxed)
     }
 
-    pub fn ended(&self, why: Ended) -> u64 {
+    pub(super) fn ended(&self, why: Ended) -> u64 {
         self.counter(why).load(Ordering::Relaxed)
     }
 
-    pub fn open(&self, open: usize) -> (&'static str, u64, &'static str) {
+    pub(super) fn open(&self, open: usize) -> (&'static str, u64, &'static str) {
         (self.names.open, open as u64, "Connections of this listener that are open")
     }
 
-    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
+    pub(super) fn counters(&self) -> impl Iterator<Item = (&'static str, u64, &'static str)> {
         let Names { full, source_full, not_taken, silent, .. } = self.names;
         [
             (full, Ended::Full, "Connections not taken: too many at once"),

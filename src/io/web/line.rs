@@ -38,21 +38,21 @@ impl Line {
     }
 
     /// Where its client is.
-    pub fn origin(&self) -> RateLimitKey {
+    pub(crate) fn origin(&self) -> RateLimitKey {
         self.place.origin()
     }
 
     /// Its client has shown the token.
-    pub fn prove(&self) {
+    pub(crate) fn prove(&self) {
         self.place.prove();
     }
 
-    pub fn is_proved(&self) -> bool {
+    pub(crate) fn is_proved(&self) -> bool {
         self.place.is_proved()
     }
 
     /// From here on one more stream on it may be silent.
-    pub fn watch(self: &Arc<Self>) -> Watched {
+    pub(crate) fn watch(self: &Arc<Self>) -> Watched {
         self.watched.fetch_add(1, Ordering::Relaxed);
         Watched(self.clone())
     }

@@ -42,7 +42,7 @@ enum Holder {
 }
 
 impl Places {
-    pub fn of(all: usize, per_source: usize) -> Places {
+    pub(crate) fn of(all: usize, per_source: usize) -> Places {
         Places { all, per_source, taken: Mutex::default() }
     }
 
@@ -51,12 +51,12 @@ impl Places {
     }
 
     /// How many are taken.
-    pub fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.lock().all
     }
 
     /// A place for a client at `origin` that has not shown the token yet.
-    pub fn take(self: &Arc<Self>, origin: RateLimitKey) -> Result<Place, Refused> {
+    pub(crate) fn take(self: &Arc<Self>, origin: RateLimitKey) -> Result<Place, Refused> {
         let mut taken = self.lock();
         if taken.all >= self.all {
             return Err(Refused::Full);
@@ -86,19 +86,19 @@ impl Place {
     }
 
     /// Where its client is.
-    pub fn origin(&self) -> RateLimitKey {
+    pub(crate) fn origin(&self) -> RateLimitKey {
         self.origin
     }
 
     /// Its client has shown the token: it no longer counts for its source.
-    pub fn prove(&self) {
+    pub(crate) fn prove(&self) {
         let before = std::mem::replace(&mut *self.holder(), Holder::Proved);
         if before == Holder::Unproved {
             Places::forget_source(&mut self.places.lock(), self.origin);
         }
     }
 
-    pub fn is_proved(&self) -> bool {
+    pub(crate) fn is_proved(&self) -> bool {
         *self.holder() == Holder::Proved
     }
 }

@@ -15,7 +15,7 @@ pub const FACTOR: usize = 3;
 
 /// The most that is saved up for one source, in bytes: one answer of the largest size. No source collects an
 /// allowance slowly to spend it at once.
-pub const SAVED: usize = 64 * 1024;
+pub(super) const SAVED: usize = 64 * 1024;
 
 /// How long an allowance is kept: longer than the longest delayed answer (64*T1 = 32 s).
 const KEPT: Duration = Duration::from_secs(60);

@@ -17,7 +17,7 @@ pub const UNKNOWN_SOURCES: Rate = Rate { per_second: 20, burst: 200 };
 /// What the seats at one address may begin: a hundred phones behind one address that all register in the same second
 /// get in, and a phone gone mad, or a sender that writes its address on datagrams, is cut to what costs little.
 /// What belongs to calls already in is not counted.
-pub const SEATS: Rate = Rate { per_second: 100, burst: 400 };
+pub(super) const SEATS: Rate = Rate { per_second: 100, burst: 400 };
 
 /// Token buckets by source; a source not in the table has a full one.
 #[derive(Debug, Clone)]

@@ -33,12 +33,12 @@ impl Default for Certificates {
 
 impl Certificates {
     /// As many connections as the shell keeps open, so that no name is ever missed.
-    pub fn bound(&mut self, most: usize) {
+    pub(super) fn bound(&mut self, most: usize) {
         self.most = most;
     }
 
     /// A connection was made. Names past a limit are not kept: a peer that relies on one of them stays unknown.
-    pub fn connected(&mut self, flow: Flow, names: Vec<String>) {
+    pub(super) fn connected(&mut self, flow: Flow, names: Vec<String>) {
         if names.is_empty() || flow.connection.is_none() || self.of.len() >= self.most {
             return;
         }
@@ -47,7 +47,7 @@ impl Certificates {
     }
 
     /// A connection is gone.
-    pub fn closed(&mut self, flow: &Flow) {
+    pub(super) fn closed(&mut self, flow: &Flow) {
         let Some(names) = self.of.remove(flow) else { return };
         if self.lost.len() >= LOST {
             self.lost.pop_front();
@@ -56,13 +56,13 @@ impl Certificates {
     }
 
     /// The names the peer of a connection has or had, whether it is open or lost.
-    pub fn proved(&self, flow: &Flow) -> &[String] {
+    pub(super) fn proved(&self, flow: &Flow) -> &[String] {
         let lost = || self.lost.iter().find(|(lost, _)| lost == flow).map(|(_, names)| names);
         self.of.get(flow).or_else(lost).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The names of the peer at the other end; none for a peer without a certificate.
-    pub fn names(&self, flow: &Flow) -> &[String] {
+    pub(super) fn names(&self, flow: &Flow) -> &[String] {
         self.of.get(flow).map(Vec::as_slice).unwrap_or_default()
     }
 }

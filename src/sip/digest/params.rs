@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 /// Most parameters in one value. The richest real answer has 13.
-pub const PARAMS: usize = 32;
+pub(super) const PARAMS: usize = 32;
 
 /// The parameters of one `Digest …` value. Names in lower case; values octet by octet, without their
 /// quotes, escapes as they stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params<'a>(BTreeMap<String, &'a [u8]>);
+pub(super) struct Params<'a>(BTreeMap<String, &'a [u8]>);
 
 /// Why a value is not parameters of the Digest scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum NotDigest {
 impl<'a> Params<'a> {
     /// Reads one value of `Authorization`, `WWW-Authenticate` or their proxy kin. A parameter that stands
     /// twice is an error: two readers must not see two things.
-    pub fn parse(value: &'a [u8]) -> Result<Params<'a>, NotDigest> {
+    pub(super) fn parse(value: &'a [u8]) -> Result<Params<'a>, NotDigest> {
         let mut rest = Cursor(value);
         rest.blank();
         if !rest.token().eq_ignore_ascii_case(b"Digest") {
@@ -45,13 +45,13 @@ impl<'a> Params<'a> {
     }
 
     /// The value of `name` (lower case), if it is there.
-    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.0.get(name).copied()
     }
 }
 
 /// A quoted value with its escapes resolved (RFC 3261 section 25.1, quoted-pair).
-pub fn unescaped(value: &[u8]) -> Vec<u8> {
+pub(super) fn unescaped(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut octets = value.iter();
     while let Some(&octet) = octets.next() {
@@ -65,7 +65,7 @@ pub fn unescaped(value: &[u8]) -> Vec<u8> {
 
 /// Whether `value`, its escapes kept, may stand between quotes: no control, no quote that is not escaped, and no
 /// backslash at its end that would escape the closing one.
-pub fn is_quotable(value: &[u8]) -> bool {
+pub(super) fn is_quotable(value: &[u8]) -> bool {
     let mut octets = value.iter();
     while let Some(octet) = octets.next() {
         let after = if *octet == b'\\' { octets.next() } else { Some(octet) };

@@ -16,7 +16,7 @@ const KEPT: Duration = Duration::from_secs(7_200);
 /// When each user was first challenged at a source without an answer since, at most [`STRUCK`] in each of two
 /// generations. Past it the older are forgotten early, and a challenge left unanswered is noticed one REGISTER later.
 #[derive(Debug, Clone)]
-pub struct Unanswered(Recent<Pair, Option<Mono>>);
+pub(super) struct Unanswered(Recent<Pair, Option<Mono>>);
 
 impl Default for Unanswered {
     fn default() -> Unanswered {
@@ -26,7 +26,7 @@ impl Default for Unanswered {
 
 impl Unanswered {
     /// A REGISTER came without an answer. Gives whether a challenge before it was never answered.
-    pub fn asked(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) -> bool {
+    pub(super) fn asked(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) -> bool {
         let first = self.0.touch_or_turn(now, pair(key, user));
         let left = first.is_some_and(|at| now.since(at) >= UNANSWERED);
         if left || first.is_none() {
@@ -36,7 +36,7 @@ impl Unanswered {
     }
 
     /// A challenge was answered.
-    pub fn answered(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) {
+    pub(super) fn answered(&mut self, now: Mono, key: RateLimitKey, user: &[u8]) {
         *self.0.touch_or_turn(now, pair(key, user)) = None;
     }
 }

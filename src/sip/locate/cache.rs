@@ -60,7 +60,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub fn learn(&mut self, now: Mono, query: Query, answer: Answer) {
+    pub(super) fn learn(&mut self, now: Mono, query: Query, answer: Answer) {
         let kept = match (answer, self.kept.remove(&query)) {
             (Answer::Records(mut records, life), _) => {
                 records.truncate(RECORDS);
@@ -81,7 +81,7 @@ impl Cache {
     }
 
     /// What is known; `None` when that must be asked.
-    pub fn get(&self, now: Mono, query: &Query, wanted: Use) -> Option<Known<'_>> {
+    pub(super) fn get(&self, now: Mono, query: &Query, wanted: Use) -> Option<Known<'_>> {
         let kept = self.kept.get(query)?;
         let end = if wanted == Use::Fresh { kept.until } else { kept.at_most };
         let known = match &kept.records {
@@ -91,7 +91,7 @@ impl Cache {
         (end > now).then_some(known)
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.kept.len()
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// RFC 3263 section 4.
-    pub fn through(
+    pub(super) fn through(
         cache: &'a Cache,
         reach: &'a [Reach],
         (now, wanted): (Mono, Use),

@@ -39,27 +39,27 @@ pub(super) struct Cause<'a> {
 pub(super) struct Bindings(Vec<Binding>);
 
 impl Bindings {
-    pub fn all(&self) -> &[Binding] {
+    pub(super) fn all(&self) -> &[Binding] {
         &self.0
     }
 
     /// When the next contact lapses.
-    pub fn next_expiry(&self) -> Option<Mono> {
+    pub(super) fn next_expiry(&self) -> Option<Mono> {
         self.0.iter().map(|b| b.expires).min()
     }
 
     /// Removes what has lapsed.
-    pub fn lapse(&mut self, now: Mono) {
+    pub(super) fn lapse(&mut self, now: Mono) {
         self.0.retain(|b| b.expires > now);
     }
 
     /// Removes what was registered on `flow`.
-    pub fn lose(&mut self, flow: Flow) {
+    pub(super) fn lose(&mut self, flow: Flow) {
         self.0.retain(|b| b.flow != flow);
     }
 
     /// Grants a wish whole, or refuses it and changes nothing.
-    pub fn grant(&mut self, now: Mono, wish: &Wish, cause: &Cause<'_>) -> Result<(), Refusal> {
+    pub(super) fn grant(&mut self, now: Mono, wish: &Wish, cause: &Cause<'_>) -> Result<(), Refusal> {
         match wish {
             Wish::Tell => {}
             Wish::RemoveAll => {

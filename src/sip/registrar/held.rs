@@ -9,7 +9,7 @@ pub const HELD: usize = 1024;
 
 /// The longest answer that is held, in octets: the challenge to a real phone's REGISTER has a fifth of it. A source that sends
 /// headers that make it longer, and a wrong password, gets none.
-pub const LONGEST: usize = 4_096;
+pub(super) const LONGEST: usize = 4_096;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -32,7 +32,7 @@ pub(super) enum Keeping {
 
 impl Route {
     /// Reads how a REGISTER came.
-    pub fn read(request: &Message, flow: Flow, wish: &Wish) -> Result<Route, Refusal> {
+    pub(super) fn read(request: &Message, flow: Flow, wish: &Wish) -> Result<Route, Refusal> {
         let path = path(request, flow)?;
         let Wish::Update(wanted) = wish else { return Ok(Route { path, keeping: Keeping::Unsaid }) };
         let numbered = wanted.iter().filter(|w| w.place.is_numbered() && !w.lasts.is_zero()).count();

@@ -22,7 +22,7 @@ const USER_AGENT_CHARS: usize = 64;
 
 /// Why a REGISTER is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// 400: it cannot be read or contradicts itself.
     Bad(&'static str),
     /// 439: it asks for outbound through a proxy that does not know it (RFC 5626 section 6).
@@ -37,7 +37,7 @@ pub enum Refusal {
 
 /// What is asked of the bindings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
+pub(super) enum Wish {
     /// No Contact: tell them.
     Tell,
     /// `Contact: *` with `Expires: 0`: remove all.
@@ -48,7 +48,7 @@ pub enum Wish {
 
 /// One contact of a REGISTER.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// The URI as it came.
     pub contact: String,
     /// What makes two contacts the same.
@@ -62,7 +62,7 @@ pub struct Wanted {
 /// What two contact URIs share when they are the same contact: RFC 3261 section 19.1.4 without the
 /// parameters phones do not vary, so that a phone which changes an idle one replaces its old contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContactKey {
+pub(super) struct ContactKey {
     user: Option<String>,
     host: String,
     port: Option<u16>,
@@ -92,7 +92,7 @@ impl ContactKey {
     }
 
     /// The phone, if it names itself (`+sip.instance`): the same on each of its flows.
-    pub fn phone(&self) -> Option<&str> {
+    pub(super) fn phone(&self) -> Option<&str> {
         self.instance.as_ref().map(|(phone, _)| phone.as_str())
     }
 
@@ -102,7 +102,7 @@ impl ContactKey {
     }
 
     /// Whether a registration of `self` replaces one of `other`.
-    pub fn replaces(&self, other: &ContactKey) -> bool {
+    pub(super) fn replaces(&self, other: &ContactKey) -> bool {
         if self.instance.is_some() && self.instance == other.instance {
             return true;
         }
@@ -118,7 +118,7 @@ impl ContactKey {
 
 impl Wish {
     /// Reads the wish of a REGISTER.
-    pub fn read(request: &Message) -> Result<Wish, Refusal> {
+    pub(super) fn read(request: &Message) -> Result<Wish, Refusal> {
         let listed = request.list("Contact");
         let general = request.header("Expires").map(seconds);
         if listed.iter().any(|c| c.trim_ascii() == b"*") {
