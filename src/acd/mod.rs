@@ -52,7 +52,7 @@ pub const POSITION_EVERY: Duration = Duration::from_secs(5);
 pub const POSITIONS: usize = 8;
 
 /// How long a seat is offered nothing after a presentation was taken back, unless `Ended` comes sooner: its
-/// phone may still be ringing and would say busy. Half a second covers one lost message and its repeat.
+/// phone may still be ringing and would say busy. Half a second covers one lost message and its retransmission.
 pub const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long a seat that has nothing else to do is offered nothing because its phone has not confirmed the end of its last

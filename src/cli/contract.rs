@@ -13,7 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 /// A gateway that cannot be reached in this time is not there.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which gateway, and how to be let in.
 #[derive(Debug, Clone, clap::Args)]
@@ -60,7 +60,7 @@ impl Gateway {
         let token = Token(self.token()?);
         let channel = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|e| format!("{address}: {e}"))?
-            .connect_timeout(PATIENCE)
+            .connect_timeout(CONNECT_TIMEOUT)
             .connect()
             .await
             .map_err(|_| format!("{address}: no gateway answers: is `hotline serve` running?"))?;

@@ -6,7 +6,7 @@ use crate::acd;
 use crate::call::{self, Phone, Target, Watch};
 use crate::config::Config;
 use crate::id::SeatId;
-use crate::sip::liveness::{self, Question, WatchedContact};
+use crate::sip::liveness::{self, Probe, WatchedContact};
 use crate::sip::{Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, Transport, keep_alive};
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
@@ -22,8 +22,8 @@ pub struct Phones {
     /// Seats with contacts, none of which answers.
     lost: HashSet<SeatId>,
     /// The OPTIONS that are out. At most one a way.
-    questions: HashMap<ClientTx, Question>,
-    sent: HashMap<Question, ClientTx>,
+    probes: HashMap<ClientTx, Probe>,
+    sent: HashMap<Probe, ClientTx>,
     said: Vec<liveness::Output>,
 }
 
@@ -35,7 +35,7 @@ impl Phones {
             liveness: Liveness::new(config.sip.seat_ping),
             left_alone: config.seats.iter().filter(|s| !s.ping).map(|s| s.id.clone()).collect(),
             lost: HashSet::new(),
-            questions: HashMap::new(),
+            probes: HashMap::new(),
             sent: HashMap::new(),
             said: Vec::new(),
         }
@@ -55,7 +55,7 @@ impl Phones {
 
     /// Whether this request of ours asked a phone if it is there.
     pub fn asked(&self, tx: ClientTx) -> bool {
-        self.questions.contains_key(&tx)
+        self.probes.contains_key(&tx)
     }
 
     /// When something is due.
@@ -166,9 +166,9 @@ impl Gateway {
         if status.is_some_and(|s| s < 200) {
             return;
         }
-        let Some(question) = self.phones.questions.remove(&tx) else { return };
-        self.phones.sent.remove(&question);
-        self.phones.liveness.answered(now.mono, question, status.map(Into::into), &mut self.phones.said);
+        let Some(probe) = self.phones.probes.remove(&tx) else { return };
+        self.phones.sent.remove(&probe);
+        self.phones.liveness.answered(now.mono, probe, status.map(Into::into), &mut self.phones.said);
         self.phones_said(now, out);
     }
 
@@ -182,10 +182,10 @@ impl Gateway {
         while !self.phones.said.is_empty() {
             for said in std::mem::take(&mut self.phones.said) {
                 match said {
-                    liveness::Output::Ask { question, place } => self.ask(now, question, &place),
-                    liveness::Output::Forget { question } => {
-                        if let Some(tx) = self.phones.sent.remove(&question) {
-                            self.phones.questions.remove(&tx);
+                    liveness::Output::Send { probe, place } => self.ask(now, probe, &place),
+                    liveness::Output::Forget { probe } => {
+                        if let Some(tx) = self.phones.sent.remove(&probe) {
+                            self.phones.probes.remove(&tx);
                             self.signalling.give_up(tx);
                         }
                     }
@@ -206,7 +206,7 @@ impl Gateway {
         }
     }
 
-    fn ask(&mut self, now: Now, question: Question, place: &WatchedContact) {
+    fn ask(&mut self, now: Now, probe: Probe, place: &WatchedContact) {
         let flow = place.way.flow;
         let host = &self.context.rules.domain;
         let advertised = self.context.rules.advertised.as_ref();
@@ -223,8 +223,8 @@ impl Gateway {
             request = request.with("Route", route.as_bytes());
         }
         let tx = self.signalling.request(now, flow, request);
-        self.phones.questions.insert(tx, question);
-        self.phones.sent.insert(question, tx);
+        self.phones.probes.insert(tx, probe);
+        self.phones.sent.insert(probe, tx);
     }
 
     /// Tells the queue when a seat with contacts came to have none that answers, or has one again.

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 /// A server that has not answered by then is silent.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Rounds through all servers before a question counts as failed. Two of them over three servers last as long as
 /// the core waits.
@@ -67,7 +67,7 @@ impl Resolver {
         let mut failed = Answer::Failed;
         for _ in 0..ROUNDS {
             for server in servers.iter().take(SERVERS) {
-                match timeout(PATIENCE, ask_one(*server, query)).await {
+                match timeout(ANSWER_TIMEOUT, ask_one(*server, query)).await {
                     Ok(Some(answer @ Answer::Records(..))) => return answer,
                     Ok(Some(answer)) => failed = answer,
                     Ok(None) | Err(_) => {}

@@ -3,7 +3,7 @@
 use crate::time::{Duration, Mono};
 
 /// Behind without a pause for this long means overload: longer than the burst of a thousand calls, and shorter than
-/// T1 (500 ms), after which peers repeat what was not answered and make everything worse.
+/// T1 (500 ms), after which peers retransmit what was not answered and make everything worse.
 const BEHIND: Duration = Duration::from_millis(250);
 
 /// Overload is over when there was a pause at least this often for a second: no flapping.

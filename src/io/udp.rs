@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_s_register_comes_before_what_a_stranger_calls_a_bye() {
+    fn a_seat_s_register_comes_before_a_bye_of_an_unknown_source() {
         let flow = |port| Flow {
             transport: Transport::Udp,
             local: "192.0.2.1:5060".parse().unwrap(),

@@ -233,12 +233,12 @@ fn received_is_read_as_ipv6_with_and_without_brackets() {
 #[test]
 fn rport_without_a_value_is_filled_in_and_goes_back_in_the_response() {
     let mut message = read(text(&invite_with("")).replace("z9hG4bKa", "z9hG4bKa;rport;x"));
-    assert_eq!(message.via().rport(), Rport::Asked);
+    assert_eq!(message.via().rport(), Rport::Requested);
     let shared = message.clone();
     message.note_source(source());
     assert_eq!(message.via().rport(), Rport::Filled(40000));
     assert_eq!(message.via().received(), Some(source().ip()));
-    assert_eq!(shared.via().rport(), Rport::Asked, "a clone is not changed");
+    assert_eq!(shared.via().rport(), Rport::Requested, "a clone is not changed");
     let noted = "SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKa;x;received=198.51.100.9;rport=40000";
     let response = read(Outgoing::response(&message, 200, Some("t")).encode().to_vec());
     assert_eq!(response.headers("Via").collect::<Vec<_>>(), [noted.as_bytes()]);

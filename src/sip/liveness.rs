@@ -1,7 +1,7 @@
 //! Whether the phones of seats are still there: who is asked when, and what silence means.
 //!
 //! A phone that has said nothing for a while is sent an OPTIONS; any answer will do, and so will anything else that
-//! comes by its flow. Two questions in a row without an answer and the way to it is lost, until something comes
+//! comes by its flow. Two probes in a row without an answer and the way to it is lost, until something comes
 //! again: a lost way goes on being asked. Knows no transaction and no seat's state: it says whom to ask, its owner
 //! asks. RFC 5626 section 4.2 leaves the means to the server; OPTIONS is what every phone answers.
 
@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, HashMap};
 
 /// How long the response to one OPTIONS is waited for: it is sent three times by UDP in this time, at 0, 0.5 and
 /// 1.5 s, and the answer to the last still has a second.
-pub const PATIENCE: Duration = Duration::from_millis(2_500);
+pub const PROBE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Questions in a row without an answer that mean a lost way. With [`PATIENCE`] and an interval of 4 s a phone that
+/// Probes in a row without an answer that mean a lost way. With [`PROBE_TIMEOUT`] and an interval of 4 s a phone that
 /// dies is known to be gone after 9 s at the latest.
 pub const MISSES: u32 = 2;
 
@@ -43,16 +43,16 @@ pub struct WatchedContact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Send an OPTIONS there, and bring what came of it.
-    Ask {
-        /// Names the question.
-        question: Question,
+    Send {
+        /// Names the probe.
+        probe: Probe,
         /// Where to.
         place: WatchedContact,
     },
-    /// The answer to this question is waited for no longer.
+    /// The answer to this probe is waited for no longer.
     Forget {
-        /// The question.
-        question: Question,
+        /// The probe.
+        probe: Probe,
     },
     /// The way is lost.
     Lost {
@@ -70,9 +70,9 @@ pub enum Output {
     },
 }
 
-/// One question to one phone: the phone's number here, and which question it is.
+/// One probe to one phone: the phone's number here, and which probe it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Question {
+pub struct Probe {
     phone: u64,
     nth: u64,
 }
@@ -87,14 +87,14 @@ struct Phone {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It was heard then.
-    Heard(Mono),
-    /// It was asked; so many questions before had no answer.
-    Asked { question: Question, missed: u32 },
-    /// Lost, and to be asked again.
+    /// Heard from then.
+    Reachable(Mono),
+    /// A probe is out; so many probes before had no answer.
+    Probed { probe: Probe, missed: u32 },
+    /// Lost, and to be probed again.
     Lost,
-    /// Lost, and asked again.
-    LostAsked { question: Question },
+    /// Lost, and probed again.
+    LostProbed { probe: Probe },
 }
 
 /// Every phone that is watched. Bounded by its seats and their contacts.
@@ -143,7 +143,7 @@ impl Liveness {
         self.last += 1;
         self.by_way.insert(place.way.clone(), self.last);
         self.timers.set(self.last, now + self.every);
-        self.phones.insert(self.last, Phone { place, seats: vec![seat.clone()], state: State::Heard(now) });
+        self.phones.insert(self.last, Phone { place, seats: vec![seat.clone()], state: State::Reachable(now) });
     }
 
     fn leave(&mut self, id: u64, seat: &SeatId, out: &mut Vec<Output>) {
@@ -152,8 +152,8 @@ impl Liveness {
         if !phone.seats.is_empty() {
             return;
         }
-        if let State::Asked { question, .. } | State::LostAsked { question } = phone.state {
-            out.push(Output::Forget { question });
+        if let State::Probed { probe, .. } | State::LostProbed { probe } = phone.state {
+            out.push(Output::Forget { probe });
         }
         if let Some(phone) = self.phones.remove(&id) {
             self.by_way.remove(&phone.place.way);
@@ -178,34 +178,34 @@ impl Liveness {
         }
     }
 
-    /// What came of a question: a status, or `None` when it could not be put.
-    pub fn answered(&mut self, now: Mono, question: Question, status: Option<Status>, out: &mut Vec<Output>) {
-        let Some(phone) = self.phones.get(&question.phone) else { return };
+    /// What came of a probe: a status, or `None` when it could not be sent.
+    pub fn answered(&mut self, now: Mono, probe: Probe, status: Option<Status>, out: &mut Vec<Output>) {
+        let Some(phone) = self.phones.get(&probe.phone) else { return };
         let asked = match phone.state {
-            State::Asked { question, .. } | State::LostAsked { question } => Some(question),
-            State::Heard(_) | State::Lost => None,
+            State::Probed { probe, .. } | State::LostProbed { probe } => Some(probe),
+            State::Reachable(_) | State::Lost => None,
         };
         let by_proxy = phone.place.way.behind.is_some();
         match status.map(Status::code) {
             // A proxy that cannot reach the phone says so (RFC 3261 section 16.7, RFC 5626 section 5.3); from the
             // phone itself every answer is a sign of life.
             Some(404 | 408 | 410 | 430 | 480 | 500..=599) if by_proxy => {}
-            Some(_) => return self.alive(now, question.phone, out),
+            Some(_) => return self.alive(now, probe.phone, out),
             None => {}
         }
-        if asked == Some(question) {
-            self.missed(now, question.phone, out);
+        if asked == Some(probe) {
+            self.missed(now, probe.phone, out);
         }
     }
 
-    /// The network says that no phone is there. Forged as easily as sent, so it only takes the place of the patience
-    /// with one question: the next is asked at once.
+    /// The network says that no phone is there. Forged as easily as sent, so it only ends the wait
+    /// for one response: the next is asked at once.
     pub fn refused(&mut self, now: Mono, flow: Flow, out: &mut Vec<Output>) {
         let Some(id) = self.by_way.get(&ContactPath { flow, behind: None }).copied() else { return };
         match self.phones.get(&id).map(|p| p.state) {
-            Some(State::Heard(_)) => self.ask(now, id, 0, out),
-            Some(State::Asked { question, .. }) => {
-                out.push(Output::Forget { question });
+            Some(State::Reachable(_)) => self.ask(now, id, 0, out),
+            Some(State::Probed { probe, .. }) => {
+                out.push(Output::Forget { probe });
                 self.missed(now, id, out);
             }
             _ => {}
@@ -215,16 +215,16 @@ impl Liveness {
     /// Whether the way is known to be lost.
     pub fn is_lost(&self, way: &ContactPath) -> bool {
         let phone = self.by_way.get(way).and_then(|id| self.phones.get(id));
-        phone.is_some_and(|p| matches!(p.state, State::Lost | State::LostAsked { .. }))
+        phone.is_some_and(|p| matches!(p.state, State::Lost | State::LostProbed { .. }))
     }
 
     /// How many phones are watched, and how many of them are lost.
     pub fn counts(&self) -> (usize, usize) {
-        let lost = |p: &&Phone| matches!(p.state, State::Lost | State::LostAsked { .. });
+        let lost = |p: &&Phone| matches!(p.state, State::Lost | State::LostProbed { .. });
         (self.phones.len(), self.phones.values().filter(lost).count())
     }
 
-    /// When the next question, or the end of the patience with one, is due.
+    /// When the next probe, or the end of waiting for its response, is due.
     pub fn poll_timeout(&self) -> Option<Mono> {
         self.timers.next().map(|(at, _)| at)
     }
@@ -234,10 +234,10 @@ impl Liveness {
         while let Some(id) = self.timers.pop_due(now) {
             match self.phones.get(&id).map(|p| p.state) {
                 // What was heard since the alarm was set moves it; nothing else is done for every packet.
-                Some(State::Heard(at)) if at + self.every > now => self.timers.set(id, at + self.every),
-                Some(State::Heard(_)) => self.ask(now, id, 0, out),
-                Some(State::Asked { question, .. } | State::LostAsked { question }) => {
-                    out.push(Output::Forget { question });
+                Some(State::Reachable(at)) if at + self.every > now => self.timers.set(id, at + self.every),
+                Some(State::Reachable(_)) => self.ask(now, id, 0, out),
+                Some(State::Probed { probe, .. } | State::LostProbed { probe }) => {
+                    out.push(Output::Forget { probe });
                     self.missed(now, id, out);
                 }
                 Some(State::Lost) => self.ask(now, id, MISSES, out),
@@ -249,46 +249,46 @@ impl Liveness {
     fn ask(&mut self, now: Mono, id: u64, missed: u32, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
         self.last += 1;
-        let question = Question { phone: id, nth: self.last };
+        let probe = Probe { phone: id, nth: self.last };
         phone.state = match missed {
-            ..MISSES => State::Asked { question, missed },
-            _ => State::LostAsked { question },
+            ..MISSES => State::Probed { probe, missed },
+            _ => State::LostProbed { probe },
         };
-        self.timers.set(id, now + PATIENCE);
-        out.push(Output::Ask { question, place: phone.place.clone() });
+        self.timers.set(id, now + PROBE_TIMEOUT);
+        out.push(Output::Send { probe, place: phone.place.clone() });
     }
 
     fn missed(&mut self, now: Mono, id: u64, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
         match phone.state {
-            State::Asked { missed, .. } if missed + 1 < MISSES => self.ask(now, id, missed + 1, out),
-            State::Asked { .. } => {
+            State::Probed { missed, .. } if missed + 1 < MISSES => self.ask(now, id, missed + 1, out),
+            State::Probed { .. } => {
                 phone.state = State::Lost;
                 let (way, seats) = (phone.place.way.clone(), phone.seats.clone());
                 self.timers.set(id, now + self.every);
                 out.push(Output::Lost { way, seats });
             }
-            State::LostAsked { .. } => {
+            State::LostProbed { .. } => {
                 phone.state = State::Lost;
                 self.timers.set(id, now + self.every);
             }
-            State::Heard(_) | State::Lost => {}
+            State::Reachable(_) | State::Lost => {}
         }
     }
 
     fn alive(&mut self, now: Mono, id: u64, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
-        let was = std::mem::replace(&mut phone.state, State::Heard(now));
+        let was = std::mem::replace(&mut phone.state, State::Reachable(now));
         match was {
             // The alarm that is set comes no later than it should; it moves itself.
-            State::Heard(_) => {}
-            State::Asked { question, .. } => {
-                out.push(Output::Forget { question });
+            State::Reachable(_) => {}
+            State::Probed { probe, .. } => {
+                out.push(Output::Forget { probe });
                 self.timers.set(id, now + self.every);
             }
-            State::Lost | State::LostAsked { .. } => {
-                if let State::LostAsked { question } = was {
-                    out.push(Output::Forget { question });
+            State::Lost | State::LostProbed { .. } => {
+                if let State::LostProbed { probe } = was {
+                    out.push(Output::Forget { probe });
                 }
                 let (way, seats) = (phone.place.way.clone(), phone.seats.clone());
                 self.timers.set(id, now + self.every);
@@ -308,7 +308,7 @@ mod tests {
     struct Desk {
         liveness: Liveness,
         now: Mono,
-        asked: Option<Question>,
+        asked: Option<Probe>,
     }
 
     fn flow(port: u16) -> Flow {
@@ -345,8 +345,8 @@ mod tests {
             let mut out = Vec::new();
             what(&mut self.liveness, self.now, &mut out);
             let letter = |s: &Output| match s {
-                Output::Ask { question, .. } => {
-                    self.asked = Some(*question);
+                Output::Send { probe, .. } => {
+                    self.asked = Some(*probe);
                     'A'
                 }
                 Output::Forget { .. } => 'F',
@@ -357,8 +357,8 @@ mod tests {
         }
 
         fn answers(&mut self, status: Option<u16>) -> String {
-            let question = self.asked.expect("a question");
-            self.does(|l, now, out| l.answered(now, question, status.map(Status::from), out))
+            let probe = self.asked.expect("a probe");
+            self.does(|l, now, out| l.answered(now, probe, status.map(Status::from), out))
         }
     }
 

@@ -1,4 +1,4 @@
-//! Reliable provisional responses (RFC 3262), both sides of them: [`Provisionals`] repeats ours until the peer's
+//! Reliable provisional responses (RFC 3262), both sides of them: [`Provisionals`] retransmits ours until the peer's
 //! PRACK comes, [`Heard`] puts the peer's in order. Knows numbers and deadlines; what a response says is its
 //! owner's matter.
 
@@ -47,7 +47,7 @@ struct Pending {
     cseq: u32,
     response: Outgoing,
     carries: Carries,
-    repeat: Option<(Mono, Duration)>,
+    retransmission: Option<(Mono, Duration)>,
     until: Mono,
 }
 
@@ -68,9 +68,9 @@ impl Provisionals {
         let rseq = self.next_rseq;
         self.next_rseq += 1;
         let response = response.with("Require", "100rel").with("RSeq", rseq.to_string());
-        let repeat = Some((now + self.times.t1, self.times.t1));
+        let retransmission = Some((now + self.times.t1, self.times.t1));
         let until = now + self.times.t1.saturating_mul(64);
-        self.pending = Some(Pending { rseq, cseq, response: response.clone(), carries, repeat, until });
+        self.pending = Some(Pending { rseq, cseq, response: response.clone(), carries, retransmission, until });
         Some(response)
     }
 
@@ -90,24 +90,24 @@ impl Provisionals {
             || self.waiting.as_ref().is_some_and(|w| w.1 == Carries::Description)
     }
 
-    /// A final response goes out: nothing is repeated any more, but a PRACK on its way is still taken.
+    /// A final response goes out: nothing is retransmitted any more, but a PRACK on its way is still taken.
     pub fn finish(&mut self) {
         self.waiting = None;
         if let Some(pending) = &mut self.pending {
-            pending.repeat = None;
+            pending.retransmission = None;
         }
     }
 
     /// The next deadline.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let pending = self.pending.as_ref()?;
-        pending.repeat.map(|(at, _)| at.min(pending.until))
+        pending.retransmission.map(|(at, _)| at.min(pending.until))
     }
 
     /// What is due now.
     pub fn handle_timeout(&mut self, now: Mono) -> Option<Due> {
         let pending = self.pending.as_mut()?;
-        let (at, interval) = pending.repeat?;
+        let (at, interval) = pending.retransmission?;
         if pending.until <= now {
             self.pending = None;
             self.waiting = None;
@@ -118,7 +118,7 @@ impl Provisionals {
         }
         // Doubling without a cap, as for an INVITE (section 3).
         let interval = interval.saturating_mul(2);
-        pending.repeat = Some((now + interval, interval));
+        pending.retransmission = Some((now + interval, interval));
         Some(Due::Again(pending.response.clone()))
     }
 }
@@ -138,7 +138,7 @@ pub enum Order {
     Unreliable,
     /// The next in order: to be acknowledged with this RAck.
     Next(String),
-    /// A repetition, or one that came before its predecessor: to be ignored until it comes again (section 4).
+    /// A retransmission, or one that came before its predecessor: to be ignored until it comes again (section 4).
     Ignored,
 }
 

@@ -14,7 +14,7 @@ pub enum Rport {
     /// Nothing: responses go to the sent-by port.
     Absent,
     /// `;rport`: please answer to the port this came from.
-    Asked,
+    Requested,
     /// `;rport=5070`: filled in by the hop that received it.
     Filled(u16),
 }
@@ -70,7 +70,7 @@ impl Via {
         } else if name.eq_ignore_ascii_case(b"received") {
             self.received = text.map(|v| Span::within(raw, v));
         } else if name.eq_ignore_ascii_case(b"rport") {
-            self.rport = value.and_then(port).map_or(Rport::Asked, Rport::Filled);
+            self.rport = value.and_then(port).map_or(Rport::Requested, Rport::Filled);
         }
         Ok(())
     }

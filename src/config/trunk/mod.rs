@@ -73,7 +73,7 @@ pub struct Trunk {
     pub targets: Vec<TrunkTarget>,
     /// The listening address its pings, registrations and calls leave by; `None`: the first that fits.
     pub local: Option<IpAddr>,
-    /// How often each target is asked whether it lives (OPTIONS); zero: never.
+    /// How often the health of each target is checked (OPTIONS); zero: never.
     pub ping: Duration,
     /// The registrar we sign in at, for carriers that want that.
     pub register: Option<TrunkTarget>,

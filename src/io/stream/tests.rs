@@ -25,7 +25,7 @@ fn flow(transport: Transport, remote: &str, connection: Option<u64>) -> Flow {
 }
 
 #[tokio::test]
-async fn silence_closes_no_trunk_and_nobody_in_a_call_but_seats_without_keep_alives_and_strangers() {
+async fn silence_closes_idle_seats_without_keep_alives_and_unknown_sources() {
     let (inbox, _kept) = mpsc::channel(64);
     let mut c = connections(inbox);
     let long_ago = Instant::now().checked_sub(Duration::from_secs(200)).unwrap();

@@ -1,6 +1,6 @@
 //! One connection as its requests see it: whether its client has shown the token, and how long it may still be silent.
 
-use super::{Patience, Place};
+use super::{Timeouts, Place};
 use crate::sip::RateLimitKey;
 use axum::Router;
 use axum::extract::Request;
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 #[derive(Debug)]
 pub(in crate::io) struct Line {
     place: Place,
-    patience: Patience,
+    timeouts: Timeouts,
     began: Instant,
     /// When the last whole request came, in milliseconds after the beginning and one more; 0 before the first.
     asked: AtomicU64,
@@ -33,8 +33,8 @@ pub(in crate::io) struct Line {
 pub(in crate::io) struct Watched(Arc<Line>);
 
 impl Line {
-    pub(super) fn new(place: Place, patience: Patience, now: Instant) -> Line {
-        Line { place, patience, began: now, asked: AtomicU64::new(0), watched: AtomicUsize::new(0) }
+    pub(super) fn new(place: Place, timeouts: Timeouts, now: Instant) -> Line {
+        Line { place, timeouts, began: now, asked: AtomicU64::new(0), watched: AtomicUsize::new(0) }
     }
 
     /// Where its client is.
@@ -65,11 +65,11 @@ impl Line {
     /// How long its client may still bring nothing before one has to look again: zero when the connection is to be cut.
     pub(super) fn patience_left(&self, now: Instant) -> Duration {
         if self.is_proved() || self.watched.load(Ordering::Relaxed) > 0 {
-            return self.patience.silence;
+            return self.timeouts.silence;
         }
         let until = match self.asked.load(Ordering::Relaxed) {
-            0 => self.began + self.patience.request,
-            asked => self.began + Duration::from_millis(asked - 1) + self.patience.silence,
+            0 => self.began + self.timeouts.request,
+            asked => self.began + Duration::from_millis(asked - 1) + self.timeouts.silence,
         };
         until.saturating_duration_since(now)
     }
@@ -101,7 +101,7 @@ impl Line {
         answer: impl Future<Output = Result<Response, Infallible>>,
     ) -> io::Result<Response> {
         let mut answer = pin!(answer);
-        let Ok(response) = match timeout(self.patience.request, answer.as_mut()).await {
+        let Ok(response) = match timeout(self.timeouts.request, answer.as_mut()).await {
             Ok(response) => response,
             Err(_) if self.is_proved() => answer.await,
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),

@@ -1,7 +1,7 @@
 //! Connections of HTTP: taken within limits, served, and cut when they bring no request. HTTP/1 carries the health page and the
 //! metrics, HTTP/2 carries gRPC. What is asked and answered on them is not known here.
 //!
-//! A client that has shown the API token may be silent: HTTP/2 asks it whether it lives. Any other one brings a whole
+//! A client that has shown the API token may be silent: HTTP/2 probes it. Any other one brings a whole
 //! request within `limits.message_time` of connecting and within `limits.unknown_source_silence` of the one before.
 
 mod counts;
@@ -38,7 +38,7 @@ const HEADER_BYTES: u32 = 16 * 1024;
 const WINDOW: u32 = 128 * 1024;
 /// Octets of one response that wait for a client that does not read: with 256 streams, 4 MiB.
 const UNSENT: usize = 16 * 1024;
-/// An HTTP/2 client that is silent this long is asked whether it lives, and loses its connection when it does not answer in the
+/// An HTTP/2 client that is silent this long is probed, and loses its connection when it does not answer in the
 /// same time.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// When the gateway stops, connections get this long to take what is left.
@@ -57,7 +57,7 @@ enum Protocol {
 
 /// How long a client that has shown no token may take.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::io) struct Patience {
+pub(in crate::io) struct Timeouts {
     /// From connecting to the first whole request, and from the head of any request to its answer.
     pub request: Duration,
     /// From one request to the next.
@@ -68,7 +68,7 @@ pub(in crate::io) struct Patience {
 #[derive(Debug)]
 pub struct Web {
     protocol: Protocol,
-    patience: Patience,
+    timeouts: Timeouts,
     places: Arc<Places>,
     counts: Counts,
 }
@@ -87,10 +87,10 @@ impl Web {
     }
 
     fn of(protocol: Protocol, (all, per_source): (u32, u32), counts: Counts, config: &Config) -> Arc<Web> {
-        let patience =
-            Patience { request: config.limits.message_time, silence: config.limits.unknown_source_silence };
+        let timeouts =
+            Timeouts { request: config.limits.message_time, silence: config.limits.unknown_source_silence };
         let places = Arc::new(Places::of(all as usize, per_source as usize));
-        Arc::new(Web { protocol, patience, places, counts })
+        Arc::new(Web { protocol, timeouts, places, counts })
     }
 
     /// Connections open at present: the figure's name, its value and its meaning.
@@ -113,7 +113,7 @@ impl Web {
         match self.places.take(peer.ip().into()) {
             Ok(place) => {
                 stream::small_messages_leave_at_once(stream);
-                Some(Arc::new(Line::new(place, self.patience, Instant::now())))
+                Some(Arc::new(Line::new(place, self.timeouts, Instant::now())))
             }
             Err(Refused::Full) => {
                 self.counts.count(Ended::Full);

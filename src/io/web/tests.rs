@@ -20,8 +20,8 @@ async fn listening(protocol: Protocol) -> Listening {
         Protocol::Http1 => (Names::HTTP, Places::of(4, 2)),
         Protocol::Http2 => (Names::GRPC, Places::of(4, 2)),
     };
-    let patience = Patience { request: REQUEST, silence: SILENCE };
-    let web = Arc::new(Web { protocol, patience, places: Arc::new(places), counts: Counts::of(names) });
+    let timeouts = Timeouts { request: REQUEST, silence: SILENCE };
+    let web = Arc::new(Web { protocol, timeouts, places: Arc::new(places), counts: Counts::of(names) });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let router = Router::new().route("/", axum::routing::get(async || "here"));
@@ -124,10 +124,10 @@ async fn a_stop_ends_the_listener_and_its_connections() {
 fn a_client_with_the_token_and_one_that_watches_may_be_silent() {
     let places = Arc::new(Places::of(2, 2));
     let take = || places.take(std::net::IpAddr::from([192, 0, 2, 1]).into()).unwrap();
-    let patience = Patience { request: Duration::from_secs(10), silence: Duration::from_secs(20) };
+    let timeouts = Timeouts { request: Duration::from_secs(10), silence: Duration::from_secs(20) };
     let began = Instant::now();
     let after = |secs| began + Duration::from_secs(secs);
-    let line = Arc::new(Line::new(take(), patience, began));
+    let line = Arc::new(Line::new(take(), timeouts, began));
     assert_eq!(line.patience_left(after(4)), Duration::from_secs(6), "for its first request");
     assert!(line.patience_left(after(10)).is_zero());
     let watched = line.watch();

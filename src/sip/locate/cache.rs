@@ -48,7 +48,7 @@ pub(super) enum Use {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known<'a> {
     /// This, until then; and until when it may stand in.
-    Said(&'a [Record], Mono, Mono),
+    Records(&'a [Record], Mono, Mono),
     /// It was asked a moment ago, and no server would say.
     Failed(Mono),
 }
@@ -85,7 +85,7 @@ impl Cache {
         let kept = self.kept.get(query)?;
         let end = if wanted == Use::Fresh { kept.until } else { kept.at_most };
         let known = match &kept.records {
-            Some(records) => Known::Said(records, kept.until, kept.at_most),
+            Some(records) => Known::Records(records, kept.until, kept.at_most),
             None => Known::Failed(kept.until),
         };
         (end > now).then_some(known)

@@ -31,7 +31,7 @@ pub const SEARCHES: usize = 256;
 
 /// A search that has not come to an end by then ends with what was known before, or with what is known of it: a name
 /// server that is silent costs this long.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is asked of the domain name system.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,7 +151,7 @@ pub struct Locator {
     cache: Cache,
     searches: BTreeMap<Seeker, TargetAddress>,
     asked: HashSet<Query>,
-    patience: Timers<Seeker>,
+    timeouts: Timers<Seeker>,
 }
 
 impl Locator {
@@ -163,7 +163,7 @@ impl Locator {
             cache: Cache::default(),
             searches: BTreeMap::new(),
             asked: HashSet::new(),
-            patience: Timers::default(),
+            timeouts: Timers::default(),
         }
     }
 
@@ -176,7 +176,7 @@ impl Locator {
             return;
         }
         self.searches.insert(seeker, place);
-        self.patience.set(seeker, now + PATIENCE);
+        self.timeouts.set(seeker, now + SEARCH_TIMEOUT);
         self.go_on(now, seeker, out);
     }
 
@@ -195,12 +195,12 @@ impl Locator {
 
     /// When a silent name server is no longer waited for.
     pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
-        self.patience.next().map(|(at, _)| (at, Reason::NameServerSilent))
+        self.timeouts.next().map(|(at, _)| (at, Reason::NameServerSilent))
     }
 
     /// Ends the searches that have waited too long, with what was known before.
     pub fn handle_timeout(&mut self, now: Mono, out: &mut Vec<Output>) {
-        while let Some(seeker) = self.patience.pop_due(now) {
+        while let Some(seeker) = self.timeouts.pop_due(now) {
             let Some(place) = self.searches.remove(&seeker) else { continue };
             let walk = |wanted, random: &mut Random| {
                 Walk::through(&self.cache, &self.reach, (now, wanted), &place, random)
@@ -231,7 +231,7 @@ impl Locator {
         let walk = Walk::through(&self.cache, &self.reach, (now, Use::Fresh), place, &mut self.random);
         if walk.missing.is_empty() {
             self.searches.remove(&seeker);
-            self.patience.cancel(seeker);
+            self.timeouts.cancel(seeker);
             let extent = if walk.has_gaps { Extent::Part } else { Extent::Whole(walk.stands_in) };
             let found = Found { hops: walk.hops, until: walk.until, extent };
             out.push(Output::Found { seeker, found });

@@ -194,10 +194,10 @@ fn a_silent_name_server_costs_ten_seconds_and_no_more() {
     let mut out = Vec::new();
     let place = TargetAddress { host: "a.example.org".into(), port: Some(5060), transport: None };
     net.locator.find(T0, 1, place, &mut out);
-    assert_eq!(net.locator.poll_timeout(), Some((T0 + PATIENCE, Reason::NameServerSilent)));
+    assert_eq!(net.locator.poll_timeout(), Some((T0 + SEARCH_TIMEOUT, Reason::NameServerSilent)));
     out.clear();
-    net.locator.handle_timeout(T0 + PATIENCE, &mut out);
-    let found = Found { hops: Vec::new(), until: Some(T0 + PATIENCE + SHORTEST), extent: Extent::Part };
+    net.locator.handle_timeout(T0 + SEARCH_TIMEOUT, &mut out);
+    let found = Found { hops: Vec::new(), until: Some(T0 + SEARCH_TIMEOUT + SHORTEST), extent: Extent::Part };
     assert_eq!(out, [Output::Found { seeker: 1, found }]);
     assert_eq!((net.locator.poll_timeout(), net.locator.remembered()), (None, (0, 0)));
 }
@@ -207,7 +207,7 @@ fn in_silence(net: &mut Net, host: &str) -> Found {
     let place = TargetAddress { host: host.into(), port: None, transport: None };
     let mut out = Vec::new();
     net.locator.find(net.now, 9, place, &mut out);
-    net.now = net.now + PATIENCE;
+    net.now = net.now + SEARCH_TIMEOUT;
     net.locator.handle_timeout(net.now, &mut out);
     match out.pop() {
         Some(Output::Found { seeker: 9, found }) => found,
@@ -276,7 +276,7 @@ fn neither_searches_nor_answers_nor_hops_grow_without_end() {
         net.locator.find(T0, n, place, &mut out);
     }
     assert_eq!(net.locator.remembered().0, SEARCHES);
-    net.locator.handle_timeout(T0 + PATIENCE, &mut out);
+    net.locator.handle_timeout(T0 + SEARCH_TIMEOUT, &mut out);
     assert_eq!(net.locator.remembered().0, 0);
     for n in 0..2 * KNOWN {
         net.zone.clear();

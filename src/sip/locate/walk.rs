@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
     fn records(&mut self, name: &str, kind: Kind) -> Option<Vec<Record>> {
         let query = Query { name: plain(name), kind };
         match self.cache.get(self.now, &query, self.wanted) {
-            Some(Known::Said(records, until, at_most)) => {
+            Some(Known::Records(records, until, at_most)) => {
                 self.until = earlier(self.until, until);
                 self.stands_in = earlier(self.stands_in, at_most);
                 Some(records.to_vec())

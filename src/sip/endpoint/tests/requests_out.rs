@@ -99,7 +99,7 @@ fn our_via_names_where_we_are_reached_and_asks_for_rport() {
     s.asks(udp(), outgoing(Method::Options));
     let via = s.sent_one().via().clone();
     assert_eq!((via.host(), via.port(), via.transport()), ("192.0.2.1", Some(5060), "UDP"));
-    assert_eq!(via.rport(), crate::sip::Rport::Asked);
+    assert_eq!(via.rport(), crate::sip::Rport::Requested);
     let advertised = Some(Advertised { host: "2001:db8::5".into(), port: Some(5070) });
     let mut s = side_with(EndpointConfig { advertised, ..EndpointConfig::default() });
     let (local, remote) = ("[2001:db8::1]:5060".parse().unwrap(), "[2001:db8::9]:40000".parse().unwrap());
