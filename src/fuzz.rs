@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 /// One parser.
 pub struct FuzzTarget {
-    /// Its name: of its corpus under `tests/corpus`, and of its fuzz target.
+    /// The name: of its corpus under `tests/corpus`, and of its fuzz target.
     pub name: &'static str,
     /// Feeds it.
     pub feed: fn(&[u8]),

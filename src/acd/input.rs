@@ -153,13 +153,13 @@ pub enum Input {
         /// Whether the parties spoke. A seat that was merely rung, or whose call was not answered, keeps its turn.
         spoke: bool,
     },
-    /// That call was transferred to the seat: it counts as one of the queue from here on, wrap-up included.
+    /// The call was transferred to the seat: it counts as one of the queue from here on, wrap-up included.
     TakeOver {
         /// The seat.
         seat: SeatId,
         /// The call.
         call: CallId,
-        /// Its queue.
+        /// The queue.
         queue: QueueId,
     },
     /// The operator picks up a waiting call; see [`super::Acd::to_pick_up`].

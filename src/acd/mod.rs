@@ -83,7 +83,7 @@ pub enum Reason {
     Position,
 }
 
-/// Whose deadline it is. A seat has one at a time, that of its state. At the same instant seats come first.
+/// The owner of a deadline. A seat has one at a time, that of its state. At the same instant seats come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Timer {
     Seat(SeatIndex),

@@ -13,7 +13,7 @@ pub enum Output {
     Entered {
         /// The call.
         call: CallId,
-        /// Its place and what it can expect.
+        /// The place and what it can expect.
         entered: QueueEntered,
     },
     /// The call has no place; nothing is kept of it.

@@ -32,7 +32,7 @@ pub(super) struct Own {
 pub enum OwnRole {
     /// A colleague rings it.
     Rung,
-    /// It made the call, or has answered.
+    /// The seat made the call, or has answered.
     Talks,
 }
 
@@ -45,7 +45,7 @@ pub enum Denied {
     SignedOut,
     /// Another operator is signed in there and has a call.
     InUse,
-    /// It has a call.
+    /// The seat has a call.
     Busy,
     /// No call waits.
     NobodyWaits,
@@ -79,7 +79,7 @@ impl Acd {
         }
     }
 
-    /// Who is signed in at a seat.
+    /// The operator at a seat.
     pub fn operator(&self, id: &SeatId) -> Option<OperatorId> {
         self.seats.get(self.seat_index(id)? as usize)?.operator.clone()
     }
@@ -227,7 +227,7 @@ impl Acd {
         }
     }
 
-    /// Its phones have nothing more to do with that call. When the parties did not speak the seat has been idle meanwhile.
+    /// The phones have nothing more to do with that call. When the parties did not speak the seat has been idle meanwhile.
     pub(super) fn vacate(
         &mut self,
         now: Now,

@@ -30,9 +30,9 @@ pub(super) struct Queue {
     pub(super) rules: QueueRules,
     /// Everyone in it, in order. At most `rules.capacity`.
     line: VecDeque<Key>,
-    /// Those of them that are not being presented.
+    /// The calls among them that are not being presented.
     unoffered: BTreeMap<Key, CallId>,
-    /// Its ready seats, the longest idle first.
+    /// The ready seats, the longest idle first.
     pub(super) idle: BTreeSet<(Mono, SeatIndex)>,
     estimate: Estimate,
     /// The caller whose position was looked at last: the next ones have their turn.

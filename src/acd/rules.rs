@@ -18,7 +18,7 @@ pub struct AcdConfig {
 /// The limits of one queue, and who serves it.
 #[derive(Debug, Clone)]
 pub struct QueueRules {
-    /// Its name.
+    /// The name.
     pub name: QueueId,
     /// Most calls in it at once, those being presented included. The next one is refused.
     pub capacity: usize,

@@ -83,14 +83,14 @@ pub(super) enum State {
         phone: Closed,
         until: Mono,
     },
-    /// It has nothing to do, but its phone has not confirmed the end of its last call. Shown as what it was before.
+    /// The seat has nothing to do, but its phone has not confirmed the end of its last call. Shown as what it was before.
     Closing {
         call: CallId,
         shown: SeatState,
         reason: SeatReason,
         until: Mono,
     },
-    /// It failed to take a call and is left alone for a while.
+    /// The seat failed to take a call and is left alone for a while.
     NotReady {
         until: Mono,
     },
@@ -160,7 +160,7 @@ impl State {
         }
     }
 
-    /// Its deadline, and why it has one.
+    /// The deadline, and why it has one.
     pub(super) fn deadline(&self) -> Option<(Mono, Reason)> {
         match *self {
             State::Reserved { until, .. } | State::Ringing { until, .. } => {

@@ -1,4 +1,4 @@
-//! Who gets whom: the head of the line, and the seat that has been idle longest.
+//! Assignment: the head of the line, and the seat that has been idle longest.
 //!
 //! Before a step no call waits beside a ready seat that may take it, and a step frees one seat or adds one
 //! waiting call; so looking from that one side is enough to hold the promise after the step.
@@ -21,15 +21,15 @@ pub(super) struct Choice {
 /// Why a seat was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Why {
-    /// It has been idle longest.
+    /// The seat has been idle longest.
     LongestIdle,
     /// As above, among those that did not fail this caller before.
     LongestIdleUntried,
-    /// It failed this caller before, but no other seat is ready.
+    /// The seat failed this caller before, but no other seat is ready.
     NoOtherReady,
-    /// Its operator took the call.
+    /// The operator took the call.
     PickUp,
-    /// It transferred the caller, and the target did not answer.
+    /// The seat transferred the caller, and the target did not answer.
     Recall,
 }
 

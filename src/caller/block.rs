@@ -43,7 +43,7 @@ pub enum BlockAction {
 }
 
 impl BlockAction {
-    /// Its name in events, on the command line and on disk.
+    /// The name in events, on the command line and on disk.
     pub fn name(self) -> &'static str {
         match self {
             BlockAction::Warn => "warn",
@@ -81,7 +81,7 @@ pub struct BlockEntry {
     pub until: Wall,
     /// Why.
     pub reason: BlockReason,
-    /// Who decided it; `automatic` for the gateway itself.
+    /// The one who decided it; `automatic` for the gateway itself.
     pub by: Arc<str>,
     /// When.
     pub added_at: Wall,

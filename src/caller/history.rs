@@ -66,7 +66,7 @@ impl HistoryKey {
         HistoryKey(bytes)
     }
 
-    /// Its 16 bytes, to be stored.
+    /// The 16 bytes, to be stored.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Who calls, as the signalling says: P-Asserted-Identity before Remote-Party-ID before From. The first two count
+//! The caller, as the signalling says: P-Asserted-Identity before Remote-Party-ID before From. The first two count
 //! only on a trunk that is trusted, because anyone can write them. Does not look anything up.
 
 use super::display::capped;
@@ -45,7 +45,7 @@ impl Default for TrunkIdentity {
     }
 }
 
-/// Who calls, from the headers of an INVITE.
+/// The caller, from the headers of an INVITE.
 ///
 /// A caller who asked not to be shown (RFC 3323 and 3325: `Privacy: id`, `user` or `header`; an anonymous From; a
 /// Remote-Party-ID with `privacy=full`) is `withheld`: `raw` keeps what came, `e164` and `name` are empty.

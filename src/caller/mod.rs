@@ -1,4 +1,4 @@
-//! Who is calling, before anyone answers: identity from the signalling, the number's normal form, the key of its
+//! The caller, before an answer: identity from the signalling, the number's normal form, the key of its
 //! history, and how a seat's telephone shows it. Reads SIP messages; knows nothing of calls and queues.
 
 mod block;

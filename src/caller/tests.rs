@@ -1,4 +1,4 @@
-//! Who calls, read from INVITEs as trunks send them.
+//! The caller, read from INVITEs as trunks send them.
 
 use super::*;
 use crate::event::{Caller, IdentitySource};

@@ -44,7 +44,7 @@ struct Add {
     /// Why, without personal data.
     #[arg(long)]
     reason: String,
-    /// Who decides it; the user of this machine when absent.
+    /// The one who decides it; the user of this machine when absent.
     #[arg(long)]
     by: Option<String>,
 }
@@ -55,7 +55,7 @@ struct Remove {
     gateway: Gateway,
     /// The number in any of its spellings.
     number: String,
-    /// Who decides it; the user of this machine when absent.
+    /// The one who decides it; the user of this machine when absent.
     #[arg(long)]
     by: Option<String>,
 }

@@ -19,7 +19,7 @@ pub(super) struct Named {
 pub(super) enum NoConfig {
     /// The file cannot be read: one line.
     Unreadable(String),
-    /// It was read, and this is wrong.
+    /// The file was read, and something is wrong.
     Wrong(ConfigErrors),
 }
 

@@ -96,7 +96,7 @@ impl Args {
 
 /// How printing ends before the events do.
 enum Stop {
-    /// Who read the lines went away: a good end.
+    /// The reader of the lines went away: a good end.
     Unread,
     /// The connection is lost; with `--follow` there will be another.
     Lost,

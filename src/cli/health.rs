@@ -8,7 +8,7 @@ use std::time::Duration;
 /// A gateway that cannot say so within this time is not healthy.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whom to ask.
+/// The gateway to ask.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `hotline load`: a load of calls from simulated citizens to simulated seats, and what became of each.
 //!
-//! It knows nothing of the system under test but its address. Every call has two ends here, matched by the caller's
+//! The driver knows nothing of the system under test but its address. Every call has two ends here, matched by the caller's
 //! number, so that what callers and seats saw can be compared call by call. It only talks to loopback.
 
 use super::handsets::{Handsets, IDLE};

@@ -17,7 +17,7 @@ use v1::trace_response::Frame;
 use v1::trace_service_client::TraceServiceClient;
 use v1::{TraceEnd, TracedMessage};
 
-/// Whose messages, for how long, and in what form.
+/// The peer whose messages are shown, for how long, and in what form.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Args {
@@ -42,7 +42,7 @@ pub struct Args {
     mask_numbers: bool,
 }
 
-/// Whose messages; exactly one.
+/// The peer whose messages are shown; exactly one.
 #[derive(Debug, Clone, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Whose {

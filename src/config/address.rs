@@ -29,7 +29,7 @@ impl Transport {
         ("wss", Transport::Wss),
     ];
 
-    /// Its name, in lower case.
+    /// The name, in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Transport::Udp => "udp",

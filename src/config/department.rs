@@ -23,7 +23,7 @@ pub struct Department {
     pub name: Arc<str>,
     /// What is dialled for it at a seat.
     pub code: String,
-    /// Its numbers: the main one, then the deputies. Not empty.
+    /// The numbers: the main one, then the deputies. Not empty.
     pub numbers: Vec<String>,
     /// The number outside its hours; without one the deputies ring, or the main number where there are none.
     pub night: Option<String>,
@@ -34,7 +34,7 @@ pub struct Department {
 }
 
 impl Department {
-    /// Whom to ring, in order, while it is open or not.
+    /// The targets to ring, in order, while it is open or not.
     pub fn numbers_at(&self, open: bool) -> Vec<&str> {
         let all = || self.numbers.iter().map(String::as_str);
         match (&self.night, open) {

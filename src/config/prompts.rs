@@ -21,7 +21,7 @@ const KEYS: &[(&str, &str, &str)] = &[
 /// One prompt where it is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedPrompt {
-    /// Its name.
+    /// The name.
     pub name: Arc<str>,
     /// The built-in prompt that is played when its file cannot be.
     pub built_in: &'static str,

@@ -26,7 +26,7 @@ pub(super) const KEYS: &[&str] = &[
 /// Where callers wait, and how seats are offered them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Its name in events and records.
+    /// The name in events and records.
     pub name: QueueId,
     /// Callers who may wait at one time.
     pub capacity: u32,

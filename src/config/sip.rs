@@ -53,7 +53,7 @@ pub struct Sip {
 /// The files TLS goes by, all PEM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// Our certificate, the ones that lead from it to its authority after it, and the file of its key.
+    /// The gateway's certificate, the ones that lead from it to its authority after it, and the file of its key.
     pub identity: Option<Identity>,
     /// The authorities of peers that show a certificate when they connect: mutual TLS.
     pub client_ca: Option<PathBuf>,

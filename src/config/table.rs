@@ -38,7 +38,7 @@ impl<'a> Table<'a> {
         Table { section, entries, at }
     }
 
-    /// Its section's name.
+    /// The section's name.
     pub(super) fn section(&self) -> &'static str {
         self.section
     }

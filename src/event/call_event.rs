@@ -67,7 +67,7 @@ pub struct Summary {
 pub enum CallState {
     /// The INVITE is here, not yet answered.
     Received,
-    /// We answered; no queue yet.
+    /// The gateway answered; no queue yet.
     Answered,
     /// In a queue.
     Waiting,
@@ -88,9 +88,9 @@ pub enum CallState {
 pub enum What {
     /// A well-formed new INVITE came from a known trunk.
     CallReceived(CallReceived),
-    /// It was turned away before an answer.
+    /// The call was turned away before an answer.
     CallRefused(CallRefused),
-    /// We sent 200 OK.
+    /// The gateway sent 200 OK.
     CallAnswered {
         /// From the INVITE to the 200 OK.
         delay: Duration,
@@ -106,7 +106,7 @@ pub enum What {
     CallerIdentified(CallerIdentified),
     /// The call took a place in a queue.
     QueueEntered(QueueEntered),
-    /// Its place changed. Sent at changes of the own place only, at most once in five seconds a call.
+    /// The place changed. Sent at changes of the own place only, at most once in five seconds a call.
     QueuePositionChanged {
         /// The queue.
         queue: QueueId,
@@ -119,7 +119,7 @@ pub enum What {
     },
     /// The call was offered to a seat.
     SeatPresented(SeatPresented),
-    /// That offer ended.
+    /// The presentation ended.
     SeatPresentationEnded(SeatPresentationEnded),
     /// A human answered: caller and seat hear each other.
     SeatConnected {
@@ -296,7 +296,7 @@ pub enum What {
     },
 }
 
-/// Who began a call.
+/// The side that began a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Direction {
     /// A party outside, over a trunk.
@@ -344,11 +344,11 @@ pub enum TransferResult {
 /// Fields of [`What::CallReceived`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallReceived {
-    /// Who began it.
+    /// The side that began it.
     pub direction: Direction,
     /// The trunk it came over.
     pub trunk: TrunkId,
-    /// Who calls, as signalled.
+    /// The caller, as signalled.
     pub caller: Caller,
     /// What was dialled.
     pub service_number: ServiceNumber,
@@ -362,7 +362,7 @@ pub struct CallReceived {
     pub headers: Vec<(Arc<str>, Pii<String>)>,
 }
 
-/// Who calls, as the signalling says.
+/// The caller, as the signalling says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Caller {
     /// The number exactly as it came.
@@ -427,7 +427,7 @@ pub enum RefusalReason {
     Blocked,
     /// More than we can carry.
     Overload,
-    /// We are stopping.
+    /// The gateway is stopping.
     Draining,
     /// No such service number.
     UnknownService,
@@ -484,7 +484,7 @@ pub struct QueueEntered {
 /// Fields of [`What::SeatPresented`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeatPresented {
-    /// This offer.
+    /// The presentation.
     pub presentation: PresentationId,
     /// 1 for the first offer of this call.
     pub attempt: u32,
@@ -579,7 +579,7 @@ pub struct MediaQuality {
 /// Fields of [`What::CallEnded`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallEnded {
-    /// Who ended it.
+    /// The side that ended it.
     pub by: EndedBy,
     /// Why.
     pub reason: EndReason,

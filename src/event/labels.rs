@@ -12,7 +12,7 @@ macro_rules! labels {
             /// Every one.
             pub const ALL: [$name; $count] = [$($name::$variant),+];
 
-            /// Its word.
+            /// The word.
             pub fn word(self) -> &'static str {
                 match self {
                     $($name::$variant => $word,)+

@@ -138,14 +138,14 @@ pub enum SeatChoice {
         /// How long, in seconds.
         idle: u64,
     },
-    /// It failed this caller before, but no other seat is ready.
+    /// The seat failed this caller before, but no other seat is ready.
     NoOtherReady {
         /// How long it has been idle, in seconds.
         idle: u64,
     },
-    /// Its operator picked the call up.
+    /// The operator picked the call up.
     PickUp,
-    /// It transferred the caller, and the other did not answer.
+    /// The seat transferred the caller, and the target did not answer.
     Recall,
     /// Another seat consults it.
     Consulted {
@@ -178,45 +178,45 @@ texts!(SeatChoice:
 /// Why a seat changed state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeatReason {
-    /// Its phone registered.
+    /// The phone registered.
     PhoneRegistered,
-    /// Its phone answers again.
+    /// The phone answers again.
     PhoneAnswers,
     /// No phone is registered.
     NotRegistered,
-    /// Its phone does not answer.
+    /// The phone does not answer.
     PhoneSilent,
-    /// Its phone does not know its call any more.
+    /// The phone does not know its call any more.
     CallUnknown,
-    /// Its phone acknowledges none of the gateway's answers.
+    /// The phone acknowledges none of the gateway's answers.
     NotAcknowledged,
-    /// It was chosen for a call.
+    /// The seat was chosen for a call.
     Chosen,
-    /// Its phone rings.
+    /// The phone rings.
     PhoneRings,
-    /// It answered.
+    /// The seat answered.
     Answered,
-    /// Its phone did not respond to the INVITE, or could not be reached.
+    /// The phone did not respond to the INVITE, or could not be reached.
     Unreachable,
-    /// It rejected the call.
+    /// The seat rejected the call.
     Rejected,
-    /// Its phone was busy.
+    /// The phone was busy.
     Busy,
     /// The ring timeout ran out.
     NoAnswer,
     /// The presentation was withdrawn.
     Withdrawn,
-    /// Its cool-down is over.
+    /// The cool-down is over.
     CooledDown,
-    /// Its call is over.
+    /// The call is over.
     CallOver,
-    /// Its operator ended the wrap-up.
+    /// The operator ended the wrap-up.
     WrapUpDone,
     /// The wrap-up had its time.
     WrapUpLimit,
-    /// It put the caller on hold.
+    /// The seat put the caller on hold.
     CallerOnHold,
-    /// It took the caller off hold.
+    /// The seat took the caller off hold.
     HoldOver,
     /// An operator signed in.
     SignedIn,
@@ -226,13 +226,13 @@ pub enum SeatReason {
     Ready,
     /// Another seat rings it.
     RungByColleague,
-    /// It made a call.
+    /// The seat made a call.
     OwnCall,
-    /// It answered another seat.
+    /// The seat answered another seat.
     AnsweredColleague,
     /// The call it made, or was called by, is over.
     OwnCallOver,
-    /// It took over a call of another seat.
+    /// The seat took over a call of another seat.
     TookOver,
     /// The operator takes no calls.
     Away {
@@ -346,9 +346,9 @@ texts!(NotRegistered:
 /// Why the gateway changed state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeReason {
-    /// It started.
+    /// The gateway started.
     Started,
-    /// It started after a crash.
+    /// The gateway started after a crash.
     ClosedCalls {
         /// Calls that were open, now closed.
         calls: u64,
@@ -369,11 +369,11 @@ texts!(NodeReason:
 /// Why a number stands on the block list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BlockReason {
-    /// It called more often than configured; decided by the gateway.
+    /// The number called more often than configured; decided by the gateway.
     CalledTooOften,
     /// What the person who put it there wrote, without personal data.
     Given {
-        /// Their words.
+        /// The words.
         words: Arc<str>,
     },
 }
@@ -396,7 +396,7 @@ pub enum LookUpSource {
     History,
     /// A backend that was asked.
     Backend {
-        /// Its name.
+        /// The name.
         name: Arc<str>,
     },
 }

@@ -25,11 +25,11 @@ pub struct CallRecord {
     pub is_final: bool,
     /// Where the call stands.
     pub state: CallState,
-    /// Who began it.
+    /// The side that began it.
     pub direction: Direction,
     /// The trunk it came over or goes out by; empty between seats.
     pub trunk: TrunkId,
-    /// Who called.
+    /// The caller.
     pub caller: Caller,
     /// What was dialled.
     pub service_number: ServiceNumber,
@@ -71,7 +71,7 @@ pub struct CallRecord {
     pub callback: Option<(CallbackState, Listed<EndReason>)>,
     /// Notices the caller heard, and whether to their end; at most 8.
     pub notices: Vec<(Arc<str>, bool)>,
-    /// Its transfers, in order; at most 16.
+    /// The transfers, in order; at most 16.
     pub transfers: Vec<(Wall, CallTransferred)>,
     /// When the current talk, hold or wrap-up began: bookkeeping of the fold.
     pub(crate) since: Marks,

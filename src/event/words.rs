@@ -1,6 +1,6 @@
 //! The closed lists of words events end with: who and why, and the states of a callback, a seat, the gateway.
 
-/// Who ended a call.
+/// The side that ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndedBy {
     /// The caller.
@@ -38,7 +38,7 @@ pub enum EndReason {
     Crashed,
     /// A fault of our own.
     Internal,
-    /// Who was called was busy, did not answer or cannot be reached.
+    /// The called party was busy, did not answer or cannot be reached.
     Unanswered,
     /// The time the caller's INVITE gave itself (Expires) ran out before we answered.
     Expired,
@@ -49,15 +49,15 @@ pub enum EndReason {
 pub enum CallbackState {
     /// The caller asked for it.
     Requested,
-    /// It is owed.
+    /// The callback is owed.
     Due,
-    /// It is being dialled.
+    /// The citizen is being dialled.
     Dialling,
     /// The citizen was reached.
     Done,
     /// Every attempt failed.
     Failed,
-    /// It is no longer owed.
+    /// The callback is no longer owed.
     Cancelled,
 }
 
@@ -70,7 +70,7 @@ pub enum SeatState {
     Ready,
     /// Chosen for a call; its phone has not rung yet.
     Reserved,
-    /// Its phone rings.
+    /// The phone rings.
     Ringing,
     /// Speaks with a caller.
     Talking,
@@ -80,7 +80,7 @@ pub enum SeatState {
     WrapUp,
     /// Not to be offered a call for now.
     NotReady,
-    /// Its phone does not answer us.
+    /// The phone does not answer us.
     Unreachable,
 }
 
@@ -121,34 +121,34 @@ impl AwayReason {
 /// What was decided about a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockListChange {
-    /// Its operator is warned.
+    /// The operator is warned.
     Warn,
-    /// Its calls ring longer before they are answered.
+    /// The calls ring longer before they are answered.
     Slow,
-    /// Its calls are refused.
+    /// The calls are refused.
     Block,
-    /// It was taken off the list.
+    /// The number was taken off the list.
     Removed,
 }
 
 /// Why a seat's phone could not register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RegistrationFailure {
-    /// Its password is wrong.
+    /// The password is wrong.
     WrongPassword,
-    /// It answered with a digest algorithm it was not asked for.
+    /// The phone answered with a digest algorithm it was not asked for.
     Algorithm,
-    /// It leaves our challenges unanswered: it has no password, does not know the algorithm, or does not hear us.
+    /// The phone leaves challenges unanswered: it has no password, does not know the algorithm, or does not hear us.
     Unanswered,
     /// The `uri` of its answer names another host than its request.
     DigestUri,
-    /// Its request cannot be read, or asks for what cannot be.
+    /// The request cannot be read, or asks for what cannot be.
     Unreadable,
     /// There were too many wrong passwords: it is not answered for five minutes.
     Silenced,
-    /// It names a host that is not ours.
+    /// The request names a host that is not the gateway's.
     UnknownDomain,
-    /// It proved to be another seat, or wants too many contacts.
+    /// The phone proved to be another seat, or wants too many contacts.
     Forbidden,
 }
 
@@ -165,7 +165,7 @@ impl RegistrationFailure {
         RegistrationFailure::Forbidden,
     ];
 
-    /// Its name in metrics.
+    /// The name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             RegistrationFailure::WrongPassword => "wrong_password",

@@ -66,7 +66,7 @@ pub fn refer(lines: &[u8]) {
     let _ = ReferTo::is_unwatched(&request);
 }
 
-/// Who calls, and the headers kept of a call: withheld is withheld, a number is one, and nothing is longer than it may be.
+/// The caller, and the headers kept of a call: withheld is withheld, a number is one, and nothing is longer than it may be.
 pub fn caller(lines: &[u8]) {
     let Some(invite) = request("INVITE", lines, b"") else { return };
     for trusted in [false, true] {

@@ -66,7 +66,7 @@ pub struct Driver {
     pub counts: watch::Sender<Counts>,
     /// Told once, when a drain is complete.
     pub drained: watch::Sender<bool>,
-    /// Who reads traces.
+    /// The readers of traces.
     pub traces: Arc<Traces>,
 }
 

@@ -273,7 +273,7 @@ impl Running {
         &self.web[0]
     }
 
-    /// Those of gRPC.
+    /// The connections of gRPC.
     pub fn grpc_connections(&self) -> &Web {
         &self.web[1]
     }

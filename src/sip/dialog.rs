@@ -154,7 +154,7 @@ impl Dialog {
         &self.call_id
     }
 
-    /// Our tag.
+    /// The tag of the gateway.
     pub fn local_tag(&self) -> &str {
         &self.local_tag
     }

@@ -64,7 +64,7 @@ impl fmt::Display for Transport {
 pub struct Flow {
     /// How.
     pub transport: Transport,
-    /// Our address on this path.
+    /// The local address of this path.
     pub local: SocketAddr,
     /// The peer's address.
     pub remote: SocketAddr,

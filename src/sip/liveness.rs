@@ -143,7 +143,8 @@ impl Liveness {
         self.last += 1;
         self.by_way.insert(place.way.clone(), self.last);
         self.timers.set(self.last, now + self.every);
-        self.phones.insert(self.last, Phone { place, seats: vec![seat.clone()], state: State::Reachable(now) });
+        self.phones
+            .insert(self.last, Phone { place, seats: vec![seat.clone()], state: State::Reachable(now) });
     }
 
     fn leave(&mut self, id: u64, seat: &SeatId, out: &mut Vec<Output>) {

@@ -17,7 +17,7 @@ pub struct ReferTo {
 /// The dialog a call takes the place of, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaces {
-    /// Its Call-ID.
+    /// The Call-ID.
     pub call_id: String,
     /// The tag of the one who is asked: ours.
     pub to_tag: String,

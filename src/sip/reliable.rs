@@ -35,9 +35,9 @@ pub struct Provisionals {
 /// Whether a response carries a session description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carries {
-    /// It does: no 2xx may go out before its PRACK (section 3).
+    /// The response carries one: no 2xx may go out before its PRACK (section 3).
     Description,
-    /// It does not.
+    /// The response carries none.
     Nothing,
 }
 
@@ -70,7 +70,8 @@ impl Provisionals {
         let response = response.with("Require", "100rel").with("RSeq", rseq.to_string());
         let retransmission = Some((now + self.times.t1, self.times.t1));
         let until = now + self.times.t1.saturating_mul(64);
-        self.pending = Some(Pending { rseq, cseq, response: response.clone(), carries, retransmission, until });
+        self.pending =
+            Some(Pending { rseq, cseq, response: response.clone(), carries, retransmission, until });
         Some(response)
     }
 

@@ -19,10 +19,10 @@ const BEFORE_END: Duration = Duration::from_secs(32);
 /// The shortest time to the next try when a refresh was refused for a reason that passes.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
-/// Who sends the refreshes.
+/// The side that sends the refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresher {
-    /// We do.
+    /// The gateway.
     Us,
     /// The peer does.
     Peer,
@@ -42,7 +42,7 @@ pub enum Due {
 pub enum Failed {
     /// The peer is gone.
     Gone,
-    /// It will be tried again.
+    /// The refresh is tried again.
     Later,
 }
 
@@ -51,7 +51,7 @@ pub enum Failed {
 pub struct SessionTimer {
     /// What we ask for; `None`: only what the peer asks for.
     wish: Option<Duration>,
-    /// Our lower bound, raised by a peer's 422.
+    /// The lower bound asked for, raised by a peer's 422.
     least: Duration,
     running: Option<Running>,
 }
@@ -127,7 +127,7 @@ impl SessionTimer {
         (self.least > LEAST).then(|| ("Min-SE", self.least.as_secs().to_string()))
     }
 
-    /// Our 2xx to `request` goes out: the timer begins, or begins anew, or ends. Gives the headers of that 2xx.
+    /// A 2xx to `request` goes out: the timer begins, or begins anew, or ends. Gives the headers of that 2xx.
     pub fn answer(&mut self, now: Mono, request: &Message) -> Vec<(&'static str, String)> {
         let knows = option_tag::supports(request, "timer");
         let asked = SessionExpires::of(request);
@@ -200,7 +200,7 @@ impl SessionTimer {
         }
     }
 
-    /// Who refreshes how often, while the timer runs.
+    /// The refreshing side and the interval, while the timer runs.
     pub fn running(&self) -> Option<(Duration, Refresher)> {
         self.running.map(|r| (r.interval, r.refresher))
     }

@@ -100,7 +100,7 @@ impl Status {
         if code >= 100 && code < 700 { Some(Status(code)) } else { None }
     }
 
-    /// Its number.
+    /// The number.
     pub const fn code(self) -> u16 {
         self.0
     }

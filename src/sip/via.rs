@@ -130,7 +130,7 @@ impl Via {
         &self.raw
     }
 
-    /// This Via as the receiving hop notes it: with `received` where the sender's own idea of its address is
+    /// The Via as the receiving hop notes it: with `received` where the sender's own idea of its address is
     /// not `source`'s or where it asked for `rport` (RFC 3261 section 18.2.1, RFC 3581 section 4). What the
     /// peer itself wrote there is not believed.
     pub(crate) fn stamped(&self, source: SocketAddr) -> Vec<u8> {

@@ -45,9 +45,9 @@ struct Desk {
     own: Option<CallId>,
     /// A colleague rings it.
     rung: bool,
-    /// Its phone has not confirmed the end of the caller's call.
+    /// The phone has not confirmed the end of the caller's call.
     unheard: bool,
-    /// It waits for that alone.
+    /// The seat waits for that alone.
     closing: bool,
     /// About to talk with a caller that was transferred.
     taken: Option<CallId>,
@@ -607,7 +607,7 @@ impl Desk {
         self.phone == Telephone::Here && self.signed_in && !self.away && self.own.is_none()
     }
 
-    /// It is free, but for its phone.
+    /// The seat is free, but for its phone.
     fn close(&mut self, now: Now) {
         (self.closing, self.unheard) = (true, false);
         self.idle_since = now.mono;

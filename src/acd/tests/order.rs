@@ -1,4 +1,4 @@
-//! Who is offered to whom.
+//! The order of presentations.
 
 use super::*;
 use crate::event::SeatChoice;

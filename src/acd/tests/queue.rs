@@ -162,10 +162,10 @@ fn when_all_calls_are_gone_nothing_is_left_of_them() {
 #[test]
 fn what_does_not_fit_is_ignored() {
     let mut w = World::with(&["1001"]);
-    let stranger = PresentationId::new(w.now.wall, &mut w.ids);
+    let unknown = PresentationId::new(w.now.wall, &mut w.ids);
     let call = CallId::new(w.now.wall, &mut w.ids);
-    assert_eq!(w.answers(stranger), []);
-    assert_eq!(w.ends(stranger, PresentationResult::Busy), []);
+    assert_eq!(w.answers(unknown), []);
+    assert_eq!(w.ends(unknown, PresentationResult::Busy), []);
     assert_eq!(w.hangs_up(call), []);
     assert_eq!(w.finishes("1001"), []);
     for s in ["1001", "9999"] {

@@ -23,7 +23,7 @@ enum State {
 }
 
 impl Citizen {
-    /// Their dialog, once it is answered.
+    /// The dialog, once it is answered.
     pub(super) fn dialog(&mut self) -> Option<&mut Dialog> {
         match &mut self.state {
             State::Talking { dialog } => Some(dialog),

@@ -1,6 +1,6 @@
 //! Simulated phones: citizens who call and seats that answer, as many as wanted behind one address.
 //!
-//! They are the demo's actors, the load driver's generator and the peers of the tests. They speak SIP and SDP with
+//! Phones are the demo's actors, the load driver's generator and the peers of the tests. They speak SIP and SDP with
 //! the same parts as the gateway, are as free of clocks and sockets as it is, and know nothing of it but its
 //! address. Not a softphone: no sound comes out of it, and it does just what it was told to.
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 pub struct CitizenPlan {
     /// The number they dial.
     pub dials: String,
-    /// Their own number.
+    /// The number they call from.
     pub number: String,
     /// Where they take RTP.
     pub media: SocketAddr,
@@ -20,11 +20,11 @@ pub struct CitizenPlan {
 /// When a citizen hangs up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HangUp {
-    /// This long after the gateway answered.
+    /// So long after the gateway answered.
     AfterAnswer(Duration),
-    /// This long after dialling, answered or not.
+    /// So long after dialling, answered or not.
     AfterDialling(Duration),
-    /// They wait for the other side.
+    /// The other side hangs up.
     Never,
 }
 
@@ -69,14 +69,14 @@ pub enum PhoneEvent {
     },
     /// A citizen's call was answered; they take and send sound now.
     Answered {
-        /// Their call.
+        /// The call.
         line: Line,
         /// Where the gateway takes RTP.
         media: Option<SocketAddr>,
     },
     /// A citizen's call was refused.
     Refused {
-        /// Their call.
+        /// The call.
         line: Line,
         /// The final status.
         status: u16,
@@ -91,7 +91,7 @@ pub enum PhoneEvent {
         /// The call.
         line: Line,
     },
-    /// This side ended the call, and the other confirmed.
+    /// The phone ended the call, and the other side confirmed.
     HungUp {
         /// The call.
         line: Line,

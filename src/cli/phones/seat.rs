@@ -29,7 +29,7 @@ impl SeatCall {
         self.plan.media
     }
 
-    /// Its dialog, once it is answered.
+    /// The dialog, once it is answered.
     pub(super) fn dialog(&mut self) -> Option<&mut Dialog> {
         match &mut self.state {
             State::Answered { dialog, .. } | State::Talking { dialog } => Some(dialog),

@@ -50,10 +50,10 @@ pub(super) const KEYS: &[&str] = &[
     "symmetric_rtp",
 ];
 
-/// Who brings calls, and how it behaves.
+/// A peer that brings calls, and how it behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trunk {
-    /// Its name in events and records.
+    /// The name in events and records.
     pub name: TrunkId,
     /// Where its calls come from. At least one, unless a certificate tells who it is.
     pub sources: Vec<TrunkSource>,

@@ -39,7 +39,7 @@ pub enum Timing {
 /// What stands above the figures of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
-    /// Its name in the metrics, without the program's.
+    /// The name in the metrics, without the program's.
     pub name: &'static str,
     /// What it says.
     pub help: &'static str,
@@ -60,7 +60,7 @@ impl Counter {
         Counter::RtpLost,
     ];
 
-    /// Its family.
+    /// The family.
     pub fn family(self) -> Family {
         let (name, help, labels): (_, _, &[&str]) = match self {
             Counter::Received => (
@@ -110,7 +110,7 @@ impl Timing {
     /// Every timing.
     pub const ALL: [Timing; 5] = [Timing::Answer, Timing::Wait, Timing::Ring, Timing::Talk, Timing::Jitter];
 
-    /// Its family.
+    /// The family.
     pub fn family(self) -> Family {
         let (name, help, labels): (_, _, &[&str]) = match self {
             Timing::Answer => {
@@ -136,7 +136,7 @@ impl Timing {
         Family { name, help, labels }
     }
 
-    /// Its bounds in milliseconds.
+    /// The bounds in milliseconds.
     pub(super) fn bounds(self) -> &'static [u64] {
         const S: u64 = 1000;
         match self {

@@ -74,7 +74,7 @@ type Labels = Vec<Label>;
 /// An alarm that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
-    /// Its name.
+    /// The name.
     pub name: Arc<str>,
     /// The trunk it is about; empty where it is about the whole gateway.
     pub subject: Arc<str>,

@@ -32,7 +32,7 @@ struct Holder {
     wake: Arc<Notify>,
 }
 
-/// Who consumes which subscription. Bounded by the streams there may be.
+/// The consumer of each subscription. Bounded by the streams there may be.
 #[derive(Clone)]
 pub(super) struct Leases(Arc<Mutex<Slots>>);
 
@@ -108,7 +108,7 @@ impl Leases {
         Ok(Try::Taken(lost, wake))
     }
 
-    /// Who consumes the subscription now.
+    /// The consumer of the subscription now.
     pub(super) fn consumer(&self, name: &str) -> Option<String> {
         self.lock().by_name.get(name)?.holder.as_ref().map(|h| h.consumer.clone())
     }

@@ -47,11 +47,11 @@ const REQUEST_BYTES: usize = 128 * 1024;
 /// Whether the gateway goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It does.
+    /// The gateway goes on.
     Serving,
-    /// It stops within this time: streams are told and go on.
+    /// The gateway stops within this time: streams are told and go on.
     Draining(Duration),
-    /// It stops now: streams send what is left and end.
+    /// The gateway stops now: streams send what is left and end.
     Stopping,
 }
 

@@ -15,8 +15,8 @@ use v1::call_record_service_client::CallRecordServiceClient;
 use v1::start_position::Position;
 use v1::subscription_service_client::SubscriptionServiceClient;
 
-type Door = Box<dyn Fn(Request<()>) -> Result<Request<()>, Status> + Send + Sync>;
-type Client<C> = fn(InterceptedService<Channel, Door>) -> C;
+type Auth = Box<dyn Fn(Request<()>) -> Result<Request<()>, Status> + Send + Sync>;
+type Client<C> = fn(InterceptedService<Channel, Auth>) -> C;
 
 /// A gateway's contract served over a journal.
 struct Served {
@@ -28,7 +28,7 @@ struct Served {
     server: JoinHandle<()>,
 }
 
-fn bearer(token: &'static str) -> Door {
+fn bearer(token: &'static str) -> Auth {
     Box::new(move |mut request| {
         let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
         request.metadata_mut().insert("authorization", value);
@@ -59,11 +59,11 @@ impl Served {
         make(InterceptedService::new(self.channel.clone(), bearer("secret")))
     }
 
-    fn events(&self) -> CallEventServiceClient<InterceptedService<Channel, Door>> {
+    fn events(&self) -> CallEventServiceClient<InterceptedService<Channel, Auth>> {
         self.client(CallEventServiceClient::new)
     }
 
-    fn subscriptions(&self) -> SubscriptionServiceClient<InterceptedService<Channel, Door>> {
+    fn subscriptions(&self) -> SubscriptionServiceClient<InterceptedService<Channel, Auth>> {
         self.client(SubscriptionServiceClient::new)
     }
 
@@ -304,8 +304,8 @@ async fn one_bad_event_is_parked_at_the_eighth_nack_and_comes_back_when_redriven
 #[tokio::test]
 async fn without_the_token_nothing_but_health_answers() {
     let s = served().await;
-    for door in [bearer("wrong"), bearer("secre"), bearer(""), Box::new(Ok) as Door] {
-        let mut calls = CallRecordServiceClient::new(InterceptedService::new(s.channel.clone(), door));
+    for auth in [bearer("wrong"), bearer("secre"), bearer(""), Box::new(Ok) as Auth] {
+        let mut calls = CallRecordServiceClient::new(InterceptedService::new(s.channel.clone(), auth));
         let status = calls.list_call_records(v1::ListCallRecordsRequest::default()).await.unwrap_err();
         assert_eq!(status.code(), Code::Unauthenticated);
         assert!(!status.message().contains("secret"));
@@ -323,8 +323,8 @@ async fn without_the_token_nothing_but_health_answers() {
         };
         tokio_stream::once(asked)
     };
-    let stranger = ServerReflectionClient::new(s.channel.clone()).server_reflection_info(ask()).await;
-    assert_eq!(stranger.unwrap_err().code(), Code::Unauthenticated);
+    let unknown = ServerReflectionClient::new(s.channel.clone()).server_reflection_info(ask()).await;
+    assert_eq!(unknown.unwrap_err().code(), Code::Unauthenticated);
     let mut known = s.client(ServerReflectionClient::new);
     let answer = known.server_reflection_info(ask()).await.unwrap().into_inner().message().await.unwrap();
     assert!(format!("{answer:?}").contains("hotline.v1.CallEventService"));

@@ -18,9 +18,9 @@ const RING_BYTES: usize = 8 * 1024 * 1024;
 /// One event as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Its place.
+    /// The place.
     pub position: u64,
-    /// Its kind, see [`crate::event::wire::kind`].
+    /// The kind, see [`crate::event::wire::kind`].
     pub kind: Kind,
     /// The encoded `hotline.v1.CallEvent`.
     pub body: Bytes,
@@ -63,7 +63,7 @@ pub(super) fn feed(head: u64, reader: Reader) -> (Publisher, Feed) {
 }
 
 impl Publisher {
-    /// These events are on disk.
+    /// The events are on disk.
     pub(super) fn publish(&self, events: Vec<Stored>) {
         let Some(last) = events.last().map(|e| e.position) else { return };
         {

@@ -121,7 +121,7 @@ CREATE INDEX record_by_raw ON call_record (caller_raw);
 /// format, section 1.3), so that a gateway that has it open is not disturbed.
 ///
 /// # Errors
-/// It cannot be read and written, or is not a store this program knows.
+/// The file cannot be read and written, or is not a store this program knows.
 pub fn examine(path: &Path) -> Result<(), StoreError> {
     let unusable = |why: String| StoreError::Unusable(path.to_owned(), why);
     let mut file = match std::fs::OpenOptions::new().read(true).write(true).open(path) {

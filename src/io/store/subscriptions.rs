@@ -19,7 +19,7 @@ pub const PARKED: usize = 10_000;
 /// One named subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// When it was made.
     pub created_at: Wall,
@@ -36,13 +36,13 @@ pub struct Subscription {
 /// An event that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// Its place in the journal.
+    /// The place in the journal.
     pub position: u64,
     /// When it was set aside.
     pub at: Wall,
     /// What the consumer said.
     pub reason: String,
-    /// It is to be sent again.
+    /// The event is to be sent again.
     pub redriving: bool,
     /// The encoded `hotline.v1.CallEvent`.
     pub body: Bytes,

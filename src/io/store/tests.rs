@@ -214,8 +214,8 @@ fn the_history_counts_calls_before_this_one_and_knows_who_spoke_last() {
     assert_eq!(history.last_seat.unwrap().as_str(), "1001");
     assert_eq!(look_up(now + Duration::from_secs(1)).calls_24h, 1);
     let (tell, told) = mpsc::channel();
-    let stranger = HistoryKey::from_bytes([8; 16]);
-    journal.history(stranger, now, Box::new(move |h| tell.send(h).unwrap()));
+    let unknown = HistoryKey::from_bytes([8; 16]);
+    journal.history(unknown, now, Box::new(move |h| tell.send(h).unwrap()));
     assert_eq!(told.recv().unwrap(), History::default());
 }
 

@@ -29,7 +29,7 @@ pub enum Ended {
     Broken,
     /// The peer does not take what is sent to it.
     SlowReader,
-    /// We could not open it.
+    /// The gateway could not open it.
     Unreachable,
 }
 

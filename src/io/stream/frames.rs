@@ -23,7 +23,7 @@ enum Frame {
     Between,
     /// Some octets of its header are there.
     Header { begun: Instant, octets: [u8; HEADER], have: usize },
-    /// Its header is there, and so many octets of it are to come.
+    /// The header is there, and so many octets of it are to come.
     Body { begun: Instant, first: u8, left: u64 },
 }
 
@@ -37,7 +37,7 @@ impl Frames {
         self.fragments.or(frame)
     }
 
-    /// These octets came at `now`.
+    /// Octets came at `now`.
     pub(super) fn read(&mut self, now: Instant, mut bytes: &[u8]) {
         while let Some((first, rest)) = bytes.split_first() {
             match &mut self.frame {

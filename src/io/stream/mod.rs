@@ -51,7 +51,7 @@ const ASKED: usize = 8;
 pub struct Setting {
     /// How many, how long.
     pub limits: Limits,
-    /// Our certificate, and whom we believe.
+    /// The gateway's certificate, and the authorities it trusts.
     pub tls: Tls,
     /// The pages whose scripts may open a WebSocket.
     pub origins: Vec<String>,
@@ -290,7 +290,7 @@ impl Drop for Connections {
 struct Wanted {
     transport: Transport,
     remote: SocketAddr,
-    /// Its peer must prove to be one of these (RFC 5922 section 7.2). Empty where nothing is proved.
+    /// The peer must prove to be one of these (RFC 5922 section 7.2). Empty where nothing is proved.
     hosts: Vec<String>,
 }
 

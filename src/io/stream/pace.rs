@@ -29,7 +29,7 @@ pub(super) enum May {
     Now,
     /// Then, and nothing further is to be read before.
     At(Instant),
-    /// It has sent too much.
+    /// The source has sent too much.
     Never,
 }
 

@@ -35,8 +35,8 @@ async fn silence_closes_idle_seats_without_keep_alives_and_unknown_sources() {
         c.open.get_mut(&c.last).unwrap().heard = Arc::new(LastHeard::since(long_ago, false));
         flow
     };
-    let (trunk, seat, stranger) = (silent(1), silent(2), silent(3));
-    let (calling_seat, calling_stranger) = (silent(4), silent(5));
+    let (trunk, seat, unknown) = (silent(1), silent(2), silent(3));
+    let (calling_seat, calling_unknown) = (silent(4), silent(5));
     let dialled = flow(Transport::Tcp, "192.0.2.1:6", Some(c.last + 1));
     let asked = Flow { connection: None, ..dialled };
     c.start(dialled, true, Some((asked, Vec::new())), |_| pending());
@@ -46,11 +46,11 @@ async fn silence_closes_idle_seats_without_keep_alives_and_unknown_sources() {
         2 | 4 => Tie::KeepAlive,
         _ => Tie::Nobody,
     };
-    let closed = c.sweep(tie, || HashSet::from([calling_seat, calling_stranger, asked]));
-    assert_eq!(closed, [seat, stranger]);
+    let closed = c.sweep(tie, || HashSet::from([calling_seat, calling_unknown, asked]));
+    assert_eq!(closed, [seat, unknown]);
     assert_eq!(c.setting.counts.of(Ended::Silent), 2);
     let closed = c.sweep(tie, HashSet::new);
-    assert_eq!(closed, [calling_seat, calling_stranger, dialled, asked], "their calls are over");
+    assert_eq!(closed, [calling_seat, calling_unknown, dialled, asked], "their calls are over");
     assert!(c.open.values().all(|open| open.flow == trunk));
 }
 

@@ -1,6 +1,6 @@
 //! One connection as its requests see it: whether its client has shown the token, and how long it may still be silent.
 
-use super::{Timeouts, Place};
+use super::{Place, Timeouts};
 use crate::sip::RateLimitKey;
 use axum::Router;
 use axum::extract::Request;
@@ -42,7 +42,7 @@ impl Line {
         self.place.origin()
     }
 
-    /// Its client has shown the token.
+    /// The client has shown the token.
     pub(crate) fn prove(&self) {
         self.place.prove();
     }

@@ -34,7 +34,7 @@ pub(in crate::io) struct Place {
     holder: Mutex<Holder>,
 }
 
-/// Who has a place.
+/// The holder of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
     Unproved,
@@ -90,7 +90,7 @@ impl Place {
         self.origin
     }
 
-    /// Its client has shown the token: it no longer counts for its source.
+    /// The client has shown the token: it no longer counts for its source.
     pub(crate) fn prove(&self) {
         let before = std::mem::replace(&mut *self.holder(), Holder::Proved);
         if before == Holder::Unproved {

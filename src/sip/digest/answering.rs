@@ -35,7 +35,7 @@ struct Known {
     used: u32,
 }
 
-/// Who asks: it decides the headers.
+/// The asking side, which decides the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asker {
     /// 401: the peer itself.

@@ -7,7 +7,7 @@ use crate::redact::Secret;
 /// One value of `WWW-Authenticate` or `Proxy-Authenticate`. Its texts keep their escapes: they go back octet by octet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
-    /// Whose passwords are asked for.
+    /// The side whose passwords are asked for.
     pub realm: String,
     /// What to answer.
     pub nonce: String,
@@ -47,11 +47,11 @@ pub enum Qop {
 /// The request an answer is computed over.
 #[derive(Debug, Clone, Copy)]
 pub struct Proved<'a> {
-    /// Its method.
+    /// The method.
     pub method: &'a str,
-    /// Its Request-URI.
+    /// The Request-URI.
     pub uri: &'a str,
-    /// Its body.
+    /// The body.
     pub body: &'a [u8],
 }
 

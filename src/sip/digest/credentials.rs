@@ -7,7 +7,7 @@ use super::params::{NotDigest, Params, unescaped};
 /// One answer, its parts octet by octet as they stand in the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials<'a> {
-    /// Whom the peer claims to be, escapes resolved.
+    /// The user the peer claims to be, escapes resolved.
     pub username: Vec<u8>,
     /// The realm it answers for.
     pub realm: &'a [u8],
@@ -15,7 +15,7 @@ pub struct Credentials<'a> {
     pub nonce: &'a [u8],
     /// The request it answers for; hashed as it stands, never re-written.
     pub uri: &'a [u8],
-    /// Its answer, in hex of any case.
+    /// The answer, in hex of any case.
     pub response: &'a [u8],
     /// Which hash function; `None` when it names one we do not know. MD5 when it names none.
     pub algorithm: Option<Algorithm>,

@@ -1,4 +1,4 @@
-//! Who a request comes from, proved by digest (RFC 7616, RFC 8760; RFC 3261 section 22).
+//! The user a request comes from, proved by digest (RFC 7616, RFC 8760; RFC 3261 section 22).
 //!
 //! A user that does not exist is treated as one whose password no peer knows: it is challenged with the
 //! algorithms of some real seat, always the same one, its answers are hashed and compared like any other,
@@ -30,7 +30,7 @@ const ANSWERS: usize = 8;
 pub struct SeatAccount {
     /// The seat; its name is the user name of the digest.
     pub seat: SeatId,
-    /// Its password.
+    /// The password.
     pub password: Secret<String>,
     /// The algorithms it is challenged with; empty stands for all. The strongest comes first whatever the order.
     pub algorithms: Vec<Algorithm>,
@@ -39,13 +39,13 @@ pub struct SeatAccount {
 /// What a request proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// It comes from this seat.
+    /// The request comes from this seat.
     Seat(SeatId),
     /// Nothing yet: to be answered with these challenges, strongest first (RFC 8760 section 2.4).
     Challenge(Vec<Challenge>),
     /// Nothing, and its password was wrong once too often: the challenges are due at that instant, not before.
     Late(Mono, Vec<Challenge>),
-    /// Its answer cannot be read: 400, with this reason.
+    /// The answer cannot be read: 400, with this reason.
     Malformed(&'static str),
     /// No answer at all.
     Silence,
@@ -58,7 +58,7 @@ pub enum Fault {
     WrongPassword,
     /// The answer uses an algorithm that was not asked for.
     Algorithm,
-    /// The challenges are not answered: the phone has no password, does not know the algorithm, or does not hear us.
+    /// The challenges are not answered: the phone has no password, does not know the algorithm, or does not hear the gateway.
     Unanswered,
     /// The `uri` of the answer names another host than the request.
     Uri,
@@ -84,7 +84,7 @@ pub struct Claim<'a> {
     pub source: IpAddr,
     /// Whether the `uri` of an answer, as it stands there, names what the request asks for (RFC 7616 section 3.4.6).
     pub names_it: &'a dyn Fn(&[u8]) -> bool,
-    /// Its method, in capitals.
+    /// The method, in capitals.
     pub method: &'a [u8],
     /// The user it speaks of (To in a REGISTER, From elsewhere), who is challenged when no proof comes.
     pub named: &'a [u8],
@@ -107,7 +107,7 @@ pub struct Guard {
     realm: String,
     accounts: Vec<Account>,
     by_user: HashMap<SeatId, usize>,
-    /// Whom those who do not exist are mistaken for: keyed by the accounts themselves, so that the choice
+    /// The accounts that users who do not exist are mistaken for: keyed by the accounts themselves, so that the choice
     /// survives a restart.
     decoy_key: [u8; 32],
     /// The account of no seat.

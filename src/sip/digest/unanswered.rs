@@ -1,4 +1,4 @@
-//! Challenges that are left unanswered: the phone has no password, does not know the algorithms, or does not hear us. Kept for
+//! Challenges that are left unanswered: the phone has no password, does not know the algorithms, or does not hear the gateway. Kept for
 //! users that exist and that do not alike.
 
 use super::strikes::{Pair, STRUCK, pair};

@@ -13,7 +13,7 @@ pub const SHORTEST: Duration = Duration::from_secs(5);
 /// An answer holds at most this long, so that a mistake at a domain does not outlive a working day here.
 pub const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-/// That there is nothing holds at most this long (RFC 2308 section 5 asks for a limit).
+/// A negative answer holds at most this long (RFC 2308 section 5 asks for a limit).
 pub const NOTHING: Duration = Duration::from_secs(300);
 
 /// When no server answers, what was known stays good for this long, again and again, up to [`STALE`].
@@ -38,9 +38,9 @@ struct Kept {
 /// Which answers a walk may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Those that hold.
+    /// Answers that hold.
     Fresh,
-    /// Those that may stand in for servers that fail as well.
+    /// Answers that may stand in for servers that fail as well.
     Old,
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Use {
 pub(super) enum Known<'a> {
     /// This, until then; and until when it may stand in.
     Records(&'a [Record], Mono, Mono),
-    /// It was asked a moment ago, and no server would say.
+    /// The question was asked a moment ago, and no server answered.
     Failed(Mono),
 }
 

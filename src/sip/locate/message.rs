@@ -14,15 +14,15 @@ const RECORDS: usize = 128;
 /// Most steps a name may take through a message, labels and jumps together.
 const STEPS: usize = 128;
 
-/// That there is nothing holds this long where the server does not say.
+/// A negative answer holds this long where the server does not say.
 const NOTHING: Duration = Duration::from_secs(60);
 
 /// Why a message is no answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// It answers something else, or cannot be read: to be passed over.
+    /// The answer is to another question, or cannot be read: to be passed over.
     Other,
-    /// It was cut: to be asked again over TCP.
+    /// The answer was cut: to be asked for again over TCP.
     Cut,
 }
 

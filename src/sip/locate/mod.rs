@@ -1,7 +1,7 @@
 //! Where to send a request for a name (RFC 3263): the transport by NAPTR, the order of hosts by SRV (RFC 2782), their
 //! addresses by A and AAAA.
 //!
-//! It asks no server: what it must know comes out as [`Output::Ask`] and back as [`Locator::answered`], so that
+//! The locator asks no server: what it must know comes out as [`Output::Ask`] and back as [`Locator::answered`], so that
 //! nothing ever waits for a name server. A search is a walk through what is known; where something is missing it is
 //! asked for, and the walk begins anew when it has come. Does not know what is sent, nor whether a host lives.
 
@@ -58,7 +58,7 @@ pub enum Kind {
 /// What the domain name system says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// These records, good for so long. None: there are none, or no such name.
+    /// Records, good for so long. None: there are none, or no such name.
     Records(Vec<Record>, Duration),
     /// No server answered, or only with a failure. What was known before stays good for a while.
     Failed,
@@ -97,7 +97,7 @@ pub enum Record {
     Address(IpAddr),
 }
 
-/// Who searches, as a number of its own choice.
+/// The searching party, as a number of its own choice.
 pub type Seeker = u64;
 
 /// What the locator says.

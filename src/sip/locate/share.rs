@@ -1,4 +1,4 @@
-//! Who gets which share of what is sent: hosts by priority, by lot within one (RFC 2782).
+//! Shares of what is sent: hosts by priority, by lot within one (RFC 2782).
 //!
 //! The lot is drawn anew whenever something is to be sent, not once for all that is sent while an answer of the
 //! domain name system holds.
@@ -22,7 +22,7 @@ pub struct Share {
 pub struct Located {
     /// The address.
     pub hop: Hop,
-    /// Its place among the others.
+    /// The place among the others.
     pub share: Share,
 }
 

@@ -8,7 +8,7 @@ use crate::time::Mono;
 /// One registered contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// Its URI as it came; see [`Binding::target`] for what calls to it are sent to.
+    /// The URI as it came; see [`Binding::target`] for what calls to it are sent to.
     pub contact: String,
     /// The path its REGISTER came on, and requests to it take: through NAT there is no other.
     pub flow: Flow,

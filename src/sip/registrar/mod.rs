@@ -32,9 +32,9 @@ use wish::{Refusal, Wish};
 /// A seat came to have a phone, or has none left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Its first contact was registered.
+    /// The first contact was registered.
     Bound,
-    /// Its last contact is gone: removed by the phone, lapsed, or its connection closed.
+    /// The last contact is gone: removed by the phone, lapsed, or its connection closed.
     Unbound,
 }
 

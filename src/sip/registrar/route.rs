@@ -21,7 +21,7 @@ pub(super) struct Route {
     pub keeping: Keeping,
 }
 
-/// Who keeps the flow open.
+/// The side that keeps the flow open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keeping {
     /// The phone, as RFC 5626 says: told so, and how often.

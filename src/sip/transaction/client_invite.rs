@@ -1,7 +1,7 @@
 //! The INVITE client transaction (RFC 3261 section 17.1.1, RFC 6026 section 7.2), timers A to D and M, and the
 //! CANCEL that belongs to it (RFC 3261 section 9.1).
 //!
-//! It builds no messages: the endpoint gives it the bytes of ACK and CANCEL when it asks for them.
+//! The machine builds no messages: the endpoint gives it the bytes of ACK and CANCEL when it asks for them.
 
 use super::client_other::ClientOther;
 use super::{Durations, Expiry, Output, Reason, Retransmission, Verdict, earlier};
@@ -24,23 +24,23 @@ enum State {
         timer_b: Mono,
         cancel_wanted: bool,
     },
-    /// It rings.
+    /// The callee rings.
     Proceeding {
         invite: Bytes,
         timer_c: Mono,
     },
-    /// It rang, and is being cancelled: a final response may come yet.
+    /// The INVITE is being cancelled: a final response may come yet.
     Cancelling {
         invite: Bytes,
         cancel: ClientOther,
         until: Mono,
     },
-    /// It failed, and retransmissions of the failure are acknowledged.
+    /// The INVITE failed, and retransmissions of the failure are acknowledged.
     Completed {
         ack: Bytes,
         timer_d: Mono,
     },
-    /// It was answered; further 2xx, retransmissions or those of other branches, are for the transaction's user.
+    /// The INVITE was answered; further 2xx, retransmissions or those of other branches, are for the transaction's user.
     Accepted {
         timer_m: Mono,
     },

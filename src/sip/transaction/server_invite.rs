@@ -47,9 +47,9 @@ enum Cancelled {
 /// What an ACK means to the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledged {
-    /// It acknowledges a refusal: of no interest to the transaction's user.
+    /// The ACK is for a refusal: of no interest to the transaction's user.
     Failure,
-    /// It is the first for the 2xx.
+    /// The ACK is the first for the 2xx.
     Answer,
     /// A retransmission, or one that acknowledges nothing.
     Nothing,
