@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 /// What is known of the phones beside their registrations.
 #[derive(Debug)]
-pub struct Phones {
+pub(super) struct Phones {
     /// The phones of seats that do not register.
     fixed: HashMap<SeatId, Target>,
     liveness: Liveness,
@@ -29,7 +29,7 @@ pub struct Phones {
 
 impl Phones {
     /// No phone is registered yet.
-    pub fn new(config: &Config) -> Phones {
+    pub(super) fn new(config: &Config) -> Phones {
         Phones {
             fixed: fixed(config),
             liveness: Liveness::new(config.sip.seat_ping),
@@ -42,34 +42,34 @@ impl Phones {
     }
 
     /// Whether a seat has its phone at a configured address.
-    pub fn is_fixed(&self, seat: &SeatId) -> bool {
+    pub(super) fn is_fixed(&self, seat: &SeatId) -> bool {
         self.fixed.contains_key(seat)
     }
 
     /// The seats with a phone at a configured address, in the order of their names.
-    pub fn fixed(&self) -> Vec<SeatId> {
+    pub(super) fn fixed(&self) -> Vec<SeatId> {
         let mut seats: Vec<SeatId> = self.fixed.keys().cloned().collect();
         seats.sort();
         seats
     }
 
     /// Whether this request of ours asked a phone if it is there.
-    pub fn asked(&self, tx: ClientTx) -> bool {
+    pub(super) fn asked(&self, tx: ClientTx) -> bool {
         self.probes.contains_key(&tx)
     }
 
     /// When something is due.
-    pub fn poll_timeout(&self) -> Option<Mono> {
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
         self.liveness.poll_timeout()
     }
 
     /// What was known of a seat is not so any more.
-    pub fn forget(&mut self, seat: &SeatId) {
+    pub(super) fn forget(&mut self, seat: &SeatId) {
         self.lost.remove(seat);
     }
 
     /// Ways to phones that are watched, and those of them that are lost.
-    pub fn counts(&self) -> (usize, usize) {
+    pub(super) fn counts(&self) -> (usize, usize) {
         self.liveness.counts()
     }
 }

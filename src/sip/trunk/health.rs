@@ -66,22 +66,22 @@ pub(super) struct HopHealth {
 
 impl HopHealth {
     /// An address that is asked for the first time at `first`, then every `interval`; never with an interval of zero.
-    pub fn new(hop: Hop, interval: Duration, first: Mono) -> HopHealth {
+    pub(super) fn new(hop: Hop, interval: Duration, first: Mono) -> HopHealth {
         let ping = if interval == Duration::ZERO { Ping::Never } else { Ping::Due(first) };
         let share = Share::default();
         HopHealth { hop, share, reachability: Reachability::Unknown, missed: 0, ping, interval }
     }
 
-    pub fn reachability(&self) -> Reachability {
+    pub(super) fn reachability(&self) -> Reachability {
         self.reachability
     }
 
-    pub fn is_unreachable(&self) -> bool {
+    pub(super) fn is_unreachable(&self) -> bool {
         self.reachability == Reachability::Unreachable
     }
 
     /// A response came: 503 and 408 say that the peer cannot serve, any other one that it is reachable.
-    pub fn answered(&mut self, now: Mono, status: u16) {
+    pub(super) fn answered(&mut self, now: Mono, status: u16) {
         if matches!(status, 408 | 503) {
             return self.missed(now);
         }
@@ -95,7 +95,7 @@ impl HopHealth {
     }
 
     /// The ping that is out is lost; one that is not out cannot be.
-    pub fn missed(&mut self, now: Mono) {
+    pub(super) fn missed(&mut self, now: Mono) {
         let Ping::Out(sent) = self.ping else { return };
         self.missed += 1;
         // The second chance comes soon, so that an unreachable peer is known within seconds.
@@ -109,7 +109,7 @@ impl HopHealth {
     }
 
     /// A call to it failed (RFC 3263 section 4.3).
-    pub fn failed(&mut self, now: Mono) {
+    pub(super) fn failed(&mut self, now: Mono) {
         self.reachability = Reachability::Unreachable;
         self.missed = MISSES;
         if matches!(self.ping, Ping::Never | Ping::Resting(_)) {
@@ -117,7 +117,7 @@ impl HopHealth {
         }
     }
 
-    pub fn poll_timeout(&self) -> Option<Mono> {
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
         match self.ping {
             Ping::Never => None,
             Ping::Out(sent) => Some(sent + self.interval.min(PING_TIMEOUT)),
@@ -126,7 +126,7 @@ impl HopHealth {
     }
 
     /// The deadline has come.
-    pub fn handle_timeout(&mut self, now: Mono) -> Due {
+    pub(super) fn handle_timeout(&mut self, now: Mono) -> Due {
         match self.ping {
             Ping::Due(_) => {
                 self.ping = Ping::Out(now);

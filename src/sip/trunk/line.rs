@@ -67,7 +67,7 @@ pub(super) fn seeker_of(seeker: Seeker) -> (usize, usize) {
 
 impl Line {
     /// `reach` are all our sockets.
-    pub fn new(profile: Profile, reach: &[Reach], now: Mono, random: &mut Random) -> Line {
+    pub(super) fn new(profile: Profile, reach: &[Reach], now: Mono, random: &mut Random) -> Line {
         let Profile {
             name,
             targets,
@@ -100,18 +100,18 @@ impl Line {
     }
 
     /// The path to one of its addresses.
-    pub fn flow(&self, hop: Hop) -> Option<Flow> {
+    pub(super) fn flow(&self, hop: Hop) -> Option<Flow> {
         flow(&self.reach, hop)
     }
 
     /// A number as the trunk wants it.
-    pub fn user(&self, number: &str) -> String {
+    pub(super) fn user(&self, number: &str) -> String {
         user(&format!("{}{number}", self.dial_prefix))
     }
 
     /// Every address once: those not unreachable before those that are, by the order of the targets, and within a
     /// target in an order drawn for this choice alone (RFC 2782).
-    pub fn choices(&self, random: &mut Random) -> Vec<(&Target, Hop)> {
+    pub(super) fn choices(&self, random: &mut Random) -> Vec<(&Target, Hop)> {
         let mut chosen: Vec<(&Target, Hop)> = Vec::new();
         for dead in [false, true] {
             for target in &self.targets {
@@ -126,28 +126,28 @@ impl Line {
     }
 
     /// The names of the hosts that are configured.
-    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
         let places = self.targets.iter().map(|t| &t.place).chain(self.registration.iter().map(|r| &r.place));
         places.map(|place| place.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err())
     }
 
     /// Whether one of the targets leads to an address that is not known to be unreachable.
-    pub fn is_reachable(&self, hop: Hop) -> bool {
+    pub(super) fn is_reachable(&self, hop: Hop) -> bool {
         self.targets.iter().flat_map(|t| &t.hops).any(|health| health.hop == hop && !health.is_unreachable())
     }
 
     /// Every address we send to.
-    pub fn hops(&self) -> impl Iterator<Item = Hop> {
+    pub(super) fn hops(&self) -> impl Iterator<Item = Hop> {
         let of_targets = self.targets.iter().flat_map(|t| t.hops.iter().map(|health| health.hop));
         of_targets.chain(self.registration.iter().flat_map(|r| r.hops().iter().copied()))
     }
 
-    pub fn poll_timeout(&self) -> Option<Mono> {
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
         let registration = self.registration.as_ref().and_then(|r| r.poll_timeout());
         self.targets.iter().filter_map(Target::poll_timeout).chain(registration).min()
     }
 
-    pub fn due(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn due(&mut self, cx: &mut Cx<'_>) {
         for n in 0..self.targets.len() {
             self.target_due(n, cx);
         }
@@ -186,7 +186,7 @@ impl Line {
         }
     }
 
-    pub fn found(&mut self, nth: usize, mut found: Found, cx: &mut Cx<'_>) {
+    pub(super) fn found(&mut self, nth: usize, mut found: Found, cx: &mut Cx<'_>) {
         found.hops.retain(|located| self.flow(located.hop).is_some());
         if nth == REGISTRAR {
             return self.registering(cx, |registration, around| registration.found(found, around));
@@ -198,7 +198,7 @@ impl Line {
         }
     }
 
-    pub fn answered(&mut self, about: About, response: &Message, cx: &mut Cx<'_>) {
+    pub(super) fn answered(&mut self, about: About, response: &Message, cx: &mut Cx<'_>) {
         let status = response.status().unwrap_or_default();
         match about {
             About::Registration => self.registering(cx, |r, around| r.answered(response, around)),
@@ -209,7 +209,7 @@ impl Line {
         }
     }
 
-    pub fn failed(&mut self, about: About, cx: &mut Cx<'_>) {
+    pub(super) fn failed(&mut self, about: About, cx: &mut Cx<'_>) {
         match about {
             About::Registration => self.registering(cx, |r, around| r.failed(around)),
             About::Ping(hop) => self.missed(hop, cx.now),
@@ -217,32 +217,32 @@ impl Line {
     }
 
     /// There was no room for a request. A ping times out; a registration is tried again.
-    pub fn not_sent(&mut self, about: About, cx: &mut Cx<'_>) {
+    pub(super) fn not_sent(&mut self, about: About, cx: &mut Cx<'_>) {
         match about {
             About::Registration => self.registering(cx, Registration::not_sent),
             About::Ping(_) => {}
         }
     }
 
-    pub fn call_failed(&mut self, hop: Hop, cx: &mut Cx<'_>) {
+    pub(super) fn call_failed(&mut self, hop: Hop, cx: &mut Cx<'_>) {
         self.health_at(hop).for_each(|health| health.failed(cx.now));
     }
 
-    pub fn call_answered(&mut self, hop: Hop, cx: &mut Cx<'_>) {
+    pub(super) fn call_answered(&mut self, hop: Hop, cx: &mut Cx<'_>) {
         self.health_at(hop).for_each(|health| health.answered(cx.now, 200));
     }
 
-    pub fn path_lost(&mut self, flow: &Flow, cx: &mut Cx<'_>) {
+    pub(super) fn path_lost(&mut self, flow: &Flow, cx: &mut Cx<'_>) {
         if let Some(registration) = &mut self.registration {
             registration.path_lost(flow, cx.now);
         }
     }
 
-    pub fn leave(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn leave(&mut self, cx: &mut Cx<'_>) {
         self.registering(cx, Registration::leave);
     }
 
-    pub fn status(&self) -> TrunkStatus {
+    pub(super) fn status(&self) -> TrunkStatus {
         let registered = self.registration.as_ref().map(Registration::is_registered);
         let hops =
             self.targets.iter().flat_map(|t| t.hops.iter().map(|health| (health.hop, health.reachability())));
@@ -250,7 +250,7 @@ impl Line {
     }
 
     /// Says whether the trunk is reachable, when that is news.
-    pub fn tell(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn tell(&mut self, cx: &mut Cx<'_>) {
         let Some((reachable, reason)) = self.judged() else { return };
         if self.told != Some(reachable) {
             self.told = Some(reachable);

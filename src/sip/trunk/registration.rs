@@ -15,7 +15,7 @@ pub const FIRST_PAUSE: Duration = Duration::from_secs(30);
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(1800);
 
 /// The longest registration a registrar may press on us by Min-Expires. More is a mistake or malice.
-pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A registration is refreshed this long before its end where it is long enough, so that a lost registrar is noticed
 /// and tried again while the old one still holds.
@@ -90,7 +90,7 @@ pub(super) enum RegistrationState {
 }
 
 impl Registration {
-    pub fn new(
+    pub(super) fn new(
         place: TargetAddress,
         username: &str,
         asked: Duration,
@@ -113,20 +113,20 @@ impl Registration {
         }
     }
 
-    pub fn step(&self) -> &Step {
+    pub(super) fn step(&self) -> &Step {
         &self.step
     }
 
     /// Where the registrar is.
-    pub fn hops(&self) -> &[Hop] {
+    pub(super) fn hops(&self) -> &[Hop] {
         &self.hops
     }
 
-    pub fn is_registered(&self) -> bool {
+    pub(super) fn is_registered(&self) -> bool {
         self.granted.is_some()
     }
 
-    pub fn state(&self) -> RegistrationState {
+    pub(super) fn state(&self) -> RegistrationState {
         match (self.granted, self.why) {
             (Some(_), _) => RegistrationState::Registered,
             (None, Some(why)) => RegistrationState::Refused(why),
@@ -134,13 +134,13 @@ impl Registration {
         }
     }
 
-    pub fn poll_timeout(&self) -> Option<Mono> {
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
         let due = if let Step::Due(at) = self.step { Some(at) } else { None };
         due.into_iter().chain(self.granted).min()
     }
 
     /// Ends a registration that was not renewed.
-    pub fn lapse(&mut self, now: Mono) {
+    pub(super) fn lapse(&mut self, now: Mono) {
         if self.granted.is_some_and(|until| until <= now) {
             self.granted = None;
             self.why.get_or_insert(NotRegistered::RanOut);
@@ -148,7 +148,7 @@ impl Registration {
     }
 
     /// The moment has come to search for the registrar.
-    pub fn locate(&mut self, now: Mono) -> bool {
+    pub(super) fn locate(&mut self, now: Mono) -> bool {
         let due = matches!(self.step, Step::Due(at) if at <= now);
         if due {
             self.step = Step::Locating;
@@ -157,7 +157,7 @@ impl Registration {
     }
 
     /// The search for the registrar ended. One that came to no end leaves the addresses that were known.
-    pub fn found(&mut self, found: Found, around: &mut Around<'_>) -> Next {
+    pub(super) fn found(&mut self, found: Found, around: &mut Around<'_>) -> Next {
         if !matches!(self.step, Step::Locating) {
             return Next::Wait;
         }
@@ -174,7 +174,7 @@ impl Registration {
     }
 
     /// A response to what was asked.
-    pub fn answered(&mut self, response: &Message, around: &mut Around<'_>) -> Next {
+    pub(super) fn answered(&mut self, response: &Message, around: &mut Around<'_>) -> Next {
         let status = response.status().unwrap_or_default();
         if status < 200 {
             return Next::Wait;
@@ -240,7 +240,7 @@ impl Registration {
     }
 
     /// Nothing came, or the path is gone.
-    pub fn failed(&mut self, around: &mut Around<'_>) -> Next {
+    pub(super) fn failed(&mut self, around: &mut Around<'_>) -> Next {
         match self.step {
             Step::Asking { hop, .. } => self.ask_next(hop, NotRegistered::NoAnswer, None, around),
             Step::Leaving { .. } => {
@@ -252,7 +252,7 @@ impl Registration {
     }
 
     /// The gateway had no room for the request: the same registrar is asked after a pause.
-    pub fn not_sent(&mut self, around: &mut Around<'_>) -> Next {
+    pub(super) fn not_sent(&mut self, around: &mut Around<'_>) -> Next {
         match self.step {
             Step::Asking { .. } => self.refused(NotRegistered::NoRoom, None, around),
             Step::Leaving { .. } => {
@@ -265,7 +265,7 @@ impl Registration {
 
     /// A connection is gone. When we are registered over it the carrier has no way to us any more (RFC 5626 section
     /// 4.4): it is asked again soon, not when the registration ends.
-    pub fn path_lost(&mut self, flow: &Flow, now: Mono) {
+    pub(super) fn path_lost(&mut self, flow: &Flow, now: Mono) {
         let ours =
             self.hops.first().is_some_and(|h| h.transport == flow.transport && h.remote == flow.remote);
         if ours && flow.connection.is_some() && self.granted.is_some() && matches!(self.step, Step::Due(_)) {
@@ -274,7 +274,7 @@ impl Registration {
     }
 
     /// Signs out: the carrier is to send no calls here any more.
-    pub fn leave(&mut self, around: &mut Around<'_>) -> Next {
+    pub(super) fn leave(&mut self, around: &mut Around<'_>) -> Next {
         let registered = self.granted.is_some();
         let flow = self.hops.first().and_then(|hop| (around.flow)(*hop));
         let was_asking = matches!(self.step, Step::Asking { .. });

@@ -28,7 +28,7 @@ pub(super) enum SearchValidity {
 
 impl SearchValidity {
     /// A search ended: whether what it found replaces what was known, if anything was.
-    pub fn yields(&mut self, now: Mono, extent: Extent, anything: bool) -> bool {
+    pub(super) fn yields(&mut self, now: Mono, extent: Extent, anything: bool) -> bool {
         match (extent, *self) {
             (Extent::Part, SearchValidity::Until(end)) if end > now && anything => return false,
             (Extent::Part, _) => *self = SearchValidity::Weak,
@@ -64,13 +64,13 @@ pub(super) enum TargetState {
 }
 
 impl Target {
-    pub fn new(place: TargetAddress, now: Mono) -> Target {
+    pub(super) fn new(place: TargetAddress, now: Mono) -> Target {
         let validity = SearchValidity::default();
         Target { place, search: Search::Due(now), searched: false, hops: Vec::new(), validity }
     }
 
     /// A search ended. An address that stays keeps what is known of it; a search that came to no end takes none away.
-    pub fn found(&mut self, now: Mono, found: &Found, interval: Duration, first: Mono) {
+    pub(super) fn found(&mut self, now: Mono, found: &Found, interval: Duration, first: Mono) {
         self.search = found.until.map_or(Search::Done, Search::Due);
         self.searched = true;
         if !self.validity.yields(now, found.extent, !self.hops.is_empty()) {
@@ -87,16 +87,16 @@ impl Target {
     }
 
     /// The addresses that are unreachable, or those that are not, in an order drawn now (RFC 2782).
-    pub fn choice(&self, dead: bool, random: &mut Random) -> Vec<Hop> {
+    pub(super) fn choice(&self, dead: bool, random: &mut Random) -> Vec<Hop> {
         let hops = self.hops.iter().filter(|health| health.is_unreachable() == dead);
         by_lot(hops.map(|health| (health.share, health.hop)), random)
     }
 
-    pub fn health(&mut self, hop: Hop) -> Option<&mut HopHealth> {
+    pub(super) fn health(&mut self, hop: Hop) -> Option<&mut HopHealth> {
         self.hops.iter_mut().find(|health| health.hop == hop)
     }
 
-    pub fn state(&self) -> TargetState {
+    pub(super) fn state(&self) -> TargetState {
         let any = |is: fn(Reachability) -> bool| self.hops.iter().any(|health| is(health.reachability()));
         if any(|a| matches!(a, Reachability::Reachable { .. })) {
             TargetState::Reachable
@@ -111,7 +111,7 @@ impl Target {
         }
     }
 
-    pub fn poll_timeout(&self) -> Option<Mono> {
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
         let search = match self.search {
             Search::Due(at) => Some(at),
             Search::Out | Search::Done => None,
@@ -120,7 +120,7 @@ impl Target {
     }
 
     /// As it stands in a Request-URI, for this user.
-    pub fn uri(&self, user: Option<&str>) -> String {
+    pub(super) fn uri(&self, user: Option<&str>) -> String {
         uri(&self.place, user)
     }
 }
