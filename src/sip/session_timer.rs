@@ -68,14 +68,14 @@ struct Running {
 
 /// A Session-Expires header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct SessionExpires {
+struct RefreshInterval {
     interval: Duration,
     /// `Some(true)`: the sender of the request refreshes.
     uac: Option<bool>,
 }
 
-impl SessionExpires {
-    fn of(message: &Message) -> Option<SessionExpires> {
+impl RefreshInterval {
+    fn of(message: &Message) -> Option<RefreshInterval> {
         let value = message.header("Session-Expires")?;
         let end = value.iter().position(|&b| b == b';').unwrap_or(value.len());
         let (seconds, params) = value.split_at(end);
@@ -85,7 +85,7 @@ impl SessionExpires {
             v if v.eq_ignore_ascii_case(b"uas") => Some(false),
             _ => None,
         });
-        Some(SessionExpires { interval: Duration::from_secs(decimal(trim(seconds))?.into()), uac })
+        Some(RefreshInterval { interval: Duration::from_secs(decimal(trim(seconds))?.into()), uac })
     }
 }
 
@@ -98,7 +98,7 @@ fn min_se(message: &Message) -> Option<Duration> {
 /// Whether a request asks for an interval below [`LEAST`] and its sender can be told so by 422 with Min-SE
 /// (section 9). One that does not know the extension is not told: its proxies asked, and it could not obey.
 pub fn is_too_small(request: &Message) -> bool {
-    SessionExpires::of(request).is_some_and(|a| a.interval < LEAST) && option_tag::supports(request, "timer")
+    RefreshInterval::of(request).is_some_and(|a| a.interval < LEAST) && option_tag::supports(request, "timer")
 }
 
 impl SessionTimer {
@@ -130,7 +130,7 @@ impl SessionTimer {
     /// A 2xx to `request` goes out: the timer begins, or begins anew, or ends. Gives the headers of that 2xx.
     pub fn answer(&mut self, now: Mono, request: &Message) -> Vec<(&'static str, String)> {
         let knows = option_tag::supports(request, "timer");
-        let asked = SessionExpires::of(request);
+        let asked = RefreshInterval::of(request);
         let interval = match (asked, self.wish) {
             (None, None) => {
                 self.running = None;
@@ -154,8 +154,8 @@ impl SessionTimer {
 
     /// A 2xx to our INVITE or refresh came.
     pub fn answered(&mut self, now: Mono, response: &Message) {
-        match (SessionExpires::of(response), self.wish) {
-            (Some(SessionExpires { interval, uac }), _) => {
+        match (RefreshInterval::of(response), self.wish) {
+            (Some(RefreshInterval { interval, uac }), _) => {
                 let refresher = if uac == Some(false) { Refresher::Peer } else { Refresher::Us };
                 self.run(now, interval.clamp(LEAST, MOST), refresher, true);
             }
