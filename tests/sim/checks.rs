@@ -12,6 +12,7 @@ pub fn promises(events: &[CallEvent]) {
     seats_have_one_call(events);
     presentations_end_once(events);
     seat_states_join(events);
+    calls_go_from_state_to_state(events);
 }
 
 fn positions_have_no_gap(events: &[CallEvent]) {
@@ -114,6 +115,12 @@ fn seat_states_join(events: &[CallEvent]) {
             What::NodeStateChanged { state: NodeState::Started | NodeState::Recovered, .. } => states.clear(),
             _ => {}
         }
+    }
+}
+
+fn calls_go_from_state_to_state(events: &[CallEvent]) {
+    for events in by_call(events).values() {
+        crate::states::check(events).unwrap_or_else(|broken| panic!("{broken}"));
     }
 }
 

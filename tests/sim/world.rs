@@ -1,6 +1,8 @@
 //! A whole world in virtual time: the real control plane, simulated phones that speak real SIP, and a network, a
 //! disk and a media plane that can be slow, lossy or dead. Nothing here sleeps; a seed gives the same run again.
 
+use crate::hearing::Hearing;
+use crate::offers::Offers;
 use bytes::Bytes;
 use hotline_gateway::caller::HistorySecret;
 use hotline_gateway::cli::phones::{
@@ -82,6 +84,10 @@ pub struct World {
     pub peers: BTreeMap<SocketAddr, Option<u16>>,
     /// What came to them.
     pub to_peers: Vec<(Mono, SocketAddr, Bytes)>,
+    pub hearing: Hearing,
+    /// The command to hear that a broken gateway would forget, counted from 0.
+    pub loses: Option<usize>,
+    pub offers: Offers,
     config: Config,
     queue: BTreeMap<(Mono, u64), Delivery>,
     next: u64,
@@ -138,6 +144,9 @@ impl World {
             no_ports: None,
             peers: BTreeMap::new(),
             to_peers: Vec::new(),
+            hearing: Hearing::new(&config),
+            loses: None,
+            offers: Offers::new(&config),
             config,
             queue: BTreeMap::new(),
             next: 0,
@@ -186,6 +195,8 @@ impl World {
         self.gateway = None;
         self.unconfirmed.clear();
         self.open_ports.clear();
+        self.hearing.forget();
+        self.offers = self.offers.anew();
         self.queue
             .retain(|_, d| !matches!(d, Delivery::Media(_) | Delivery::Disk(_) | Delivery::ToGateway(..)));
     }
@@ -328,6 +339,17 @@ impl World {
         self.phones_said(std::mem::take(&mut said), address(CITIZENS));
         self.seats.handle_timeout(now, &mut said);
         self.phones_said(said, address(SEATS));
+        self.keeps_its_promises();
+    }
+
+    /// What holds at the end of every step.
+    fn keeps_its_promises(&self) {
+        let kept = self.hearing.check().and_then(|()| self.offers.check());
+        kept.unwrap_or_else(|broken| {
+            let events: Vec<&CallEvent> = self.journal.iter().chain(&self.unconfirmed).collect();
+            let last = &events[events.len().saturating_sub(30)..];
+            panic!("{broken}{}", crate::checks::story(last));
+        });
     }
 
     fn deliver(&mut self, delivery: Delivery) {
@@ -355,7 +377,12 @@ impl World {
                 // An answer to what is no message echoes what could be read of it, and may be none itself.
                 Err(e) => assert!(bytes.starts_with(b"SIP/2.0 "), "the gateway sends what can be read: {e}"),
             },
-            Delivery::Media(event) => self.input(Input::Media(event)),
+            Delivery::Media(event) => {
+                if let media::Event::Played { leg, play, .. } = event {
+                    self.hearing.played(leg, play);
+                }
+                self.input(Input::Media(event));
+            }
             Delivery::Disk(position) => {
                 let confirmed = self.unconfirmed.partition_point(|e| e.position <= position);
                 self.journal.extend(self.unconfirmed.drain(..confirmed));
@@ -369,6 +396,7 @@ impl World {
             match output {
                 Output::Send { flow, bytes } => {
                     let to = flow.remote;
+                    self.hearing.sent(&bytes);
                     if self.to_be_overheard(to) {
                         self.overhear(&bytes);
                     }
@@ -391,6 +419,8 @@ impl World {
                 Output::Media(command) => self.media(command),
                 Output::Append { event, .. } => {
                     let position = event.position;
+                    self.hearing.happened(&event);
+                    self.offers.happened(&event).unwrap_or_else(|broken| panic!("{broken}"));
                     self.unconfirmed.push(event);
                     self.after(self.disk_delay, Delivery::Disk(position));
                 }
@@ -437,6 +467,12 @@ impl World {
 
     /// A media plane that always has a port and plays every prompt in three seconds.
     fn media(&mut self, command: media::Command) {
+        let of_hearing = |c: &&media::Command| matches!(c, media::Command::Hear { .. });
+        let is_lost =
+            of_hearing(&&command) && self.loses == Some(self.commands.iter().filter(of_hearing).count());
+        if !is_lost {
+            self.hearing.told(&command);
+        }
         self.commands.push(command.clone());
         let soon = Duration::from_micros(100);
         match command {
