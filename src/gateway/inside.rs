@@ -81,7 +81,7 @@ impl Gateway {
                 false
             }
             None => {
-                // Nothing is kept of what is not proved: a copy is asked anew.
+                // Nothing is kept of what is not proved: a retransmission is challenged anew.
                 if is_asked {
                     self.signalling.forget(tx);
                 }

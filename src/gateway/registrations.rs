@@ -81,7 +81,7 @@ impl Gateway {
                 let status = response.status().unwrap_or_default();
                 self.signalling.respond(now, tx, response);
                 if status >= 300 {
-                    // A sender that has proved nothing has no room here: a copy is answered anew.
+                    // A sender that has proved nothing has no room here: a retransmission is answered anew.
                     let cause = if status == 401 { Cause::Challenge } else { Cause::Registration };
                     self.access.refusals.count(PeerClass::Unknown, cause);
                     self.signalling.forget(tx);

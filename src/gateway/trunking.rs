@@ -345,7 +345,7 @@ impl Gateway {
             return self.signalling.respond_late(due, tx, answer);
         }
         self.signalling.respond(now, tx, answer);
-        // A source that has proved nothing yet has no room here: a copy is challenged anew.
+        // A source that has proved nothing yet has no room here: a retransmission is challenged anew.
         self.signalling.forget(tx);
     }
 

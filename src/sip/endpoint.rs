@@ -96,7 +96,7 @@ pub enum TransactionEvent {
         /// The ACK.
         request: Message,
     },
-    /// A response to a request of ours. A 2xx to INVITE comes again as often as the peer repeats it, and from
+    /// A response to a request of ours. A 2xx to INVITE comes again as often as the peer retransmits it, and from
     /// every branch of a fork: the user acknowledges each.
     Response {
         /// The request.
@@ -113,7 +113,7 @@ pub enum TransactionEvent {
         /// Why.
         cause: Failure,
     },
-    /// A 2xx of ours was repeated for 64*T1 and never acknowledged: its user ends the dialog.
+    /// A 2xx of ours was retransmitted for 64*T1 and never acknowledged: its user ends the dialog.
     Unacknowledged {
         /// The INVITE.
         tx: ServerTx,
@@ -142,8 +142,8 @@ pub struct EndpointCounts {
     pub timers: usize,
     /// Packets that were no SIP message.
     pub malformed: u64,
-    /// Repeated requests, responses and ACKs that were absorbed.
-    pub repeated: u64,
+    /// Retransmitted requests, responses and ACKs that were absorbed.
+    pub retransmissions: u64,
     /// Responses, ACKs and CANCELs that belonged to nothing.
     pub stray: u64,
     /// Requests that came a second time by another path and were answered 482.
@@ -246,7 +246,7 @@ impl Endpoint {
         let cx = Sending { now, durations: &self.config.durations, out };
         match self.servers.ack(cx, &ack) {
             AckFor::Answer(tx) => return Some(TransactionEvent::Ack { tx, flow, request: ack }),
-            AckFor::Absorbed => self.counts.repeated += 1,
+            AckFor::Absorbed => self.counts.retransmissions += 1,
             AckFor::Stray => self.counts.stray += 1,
         }
         None
@@ -262,7 +262,7 @@ impl Endpoint {
         let cx = Sending { now, durations: &self.config.durations, out };
         match self.clients.response(cx, &response) {
             Found::Deliver(tx) => return Some(TransactionEvent::Response { tx, flow, response }),
-            Found::Absorbed => self.counts.repeated += 1,
+            Found::Absorbed => self.counts.retransmissions += 1,
             Found::Stray => self.counts.stray += 1,
         }
         None
@@ -270,14 +270,14 @@ impl Endpoint {
 
     /// Answers a request that came in. A second final response is ignored, and so is what RFC 4320 forbids for
     /// requests other than INVITE: an early 100, any other provisional response, a 408. A 2xx to INVITE is
-    /// repeated until its ACK comes (RFC 3261 section 13.3.1.4).
+    /// retransmitted until its ACK comes (RFC 3261 section 13.3.1.4).
     pub fn respond(&mut self, now: Now, tx: ServerTx, response: Outgoing, out: &mut Vec<Output>) {
         let cx = Sending { now, durations: &self.config.durations, out };
         self.servers.respond(cx, tx, &response);
     }
 
     /// Leaves a request unanswered on purpose, or ends what is kept of an answered one: for peers that deserve
-    /// no room here. A copy of it will be new.
+    /// no room here. A retransmission of it will be new.
     pub fn forget(&mut self, tx: ServerTx) {
         self.servers.remove(tx);
     }
@@ -360,7 +360,7 @@ impl Endpoint {
         out.push(stateless_way(flow, request, &self.stateless(request, status)));
     }
 
-    /// An answer of which nothing is kept. Copies of a request get the same tag (RFC 3261 section 8.2.7).
+    /// An answer of which nothing is kept. Retransmissions of a request get the same tag (RFC 3261 section 8.2.7).
     fn stateless(&self, request: &Message, status: u16) -> Outgoing {
         let mut hasher = DefaultHasher::new();
         (self.salt, request.call_id(), request.from_tag(), request.cseq().0).hash(&mut hasher);

@@ -52,7 +52,7 @@ pub enum RequestKind {
 /// Why and how a request is not admitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// It is answered at once with this status and these headers, and nothing is kept of it: each copy of it is rejected
+    /// It is answered at once with this status and these headers, and nothing is kept of it: each retransmission is rejected
     /// and answered alone, so that one datagram never brings two answers.
     Answer(u16, Vec<(&'static str, Cow<'static, str>)>),
     /// There is too much to do: an INVITE gets 503 with Retry-After and the user hears that it was shed; of any
@@ -142,8 +142,8 @@ impl Endpoint {
                 None => return self.cancel_received(now, flow, request, names, out).map(Received::Event),
             },
             Known::New(names) => names,
-            Known::Repeated => {
-                self.counts.repeated += 1;
+            Known::Retransmission => {
+                self.counts.retransmissions += 1;
                 return None;
             }
             Known::Merged => {
@@ -236,20 +236,20 @@ pub(super) fn begins_a_call(request: &Message, method: &Method) -> bool {
     *method == Method::Invite && request.to_tag().is_none()
 }
 
-/// How long a copy of a shed INVITE may still come: 64*T1, until timer B of its sender.
-const COPIES: Duration = Duration::from_secs(32);
+/// How long a retransmission of a shed INVITE may still come: 64*T1, until timer B of its sender.
+const RETRANSMITTED: Duration = Duration::from_secs(32);
 
 /// Most shed INVITEs remembered, in each of two generations, at about 10 bytes each. Past it the older ones are
-/// forgotten early: a late copy of one of them would count as a new call.
+/// forgotten early: a late retransmission of one of them would count as a new call.
 const REMEMBERED: usize = 131_072;
 
-/// Which INVITEs were shed lately: a copy gets the same answer and is not told again.
+/// Which INVITEs were shed lately: a retransmission gets the same answer and is not told again.
 #[derive(Debug)]
 pub(super) struct ShedLately(Recent<u64, ()>);
 
 impl Default for ShedLately {
     fn default() -> ShedLately {
-        ShedLately(Recent::new(COPIES, REMEMBERED))
+        ShedLately(Recent::new(RETRANSMITTED, REMEMBERED))
     }
 }
 

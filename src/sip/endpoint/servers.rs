@@ -23,7 +23,7 @@ pub(super) struct Servers {
     /// By what names the transaction itself.
     by_key: HashMap<Arc<[u8]>, ServerTx>,
     /// By what the request keeps on every path: every INVITE, and other requests outside a dialog.
-    by_origin: HashMap<Arc<[u8]>, ServerTx>,
+    by_merge_key: HashMap<Arc<[u8]>, ServerTx>,
     /// By the connection that is answered on, for the moment it closes: among thousands it may have none or one.
     by_connection: BTreeSet<(u64, ServerTx)>,
     timers: Timers<ServerTx>,
@@ -37,7 +37,7 @@ pub(super) struct Servers {
 struct Server {
     machine: Machine,
     key: Arc<[u8]>,
-    origin: Option<Arc<[u8]>>,
+    merge_key: Option<Arc<[u8]>>,
     /// The To tag of our last response to an INVITE: its ACK must carry it.
     tag: Option<Box<str>>,
     /// The To tag our answer to its CANCEL had, when no response to the INVITE had told one before: its failure has the
@@ -79,7 +79,7 @@ impl Machine {
 #[derive(Debug)]
 pub(super) struct Names {
     key: Arc<[u8]>,
-    origin: Option<Arc<[u8]>>,
+    merge_key: Option<Arc<[u8]>>,
 }
 
 impl Names {
@@ -94,8 +94,8 @@ impl Names {
 /// What a request turned out to be.
 #[derive(Debug)]
 pub(super) enum Known {
-    /// A copy; what was answered went out again.
-    Repeated,
+    /// A retransmission; what was answered went out again.
+    Retransmission,
     /// It came already by another path.
     Merged,
     /// Never seen.
@@ -107,7 +107,7 @@ pub(super) enum Known {
 pub(super) enum AckFor {
     /// It acknowledges nothing we sent.
     Stray,
-    /// A copy, or the acknowledgement of a failure.
+    /// A retransmission, or the acknowledgement of a failure.
     Absorbed,
     /// The first for this 2xx.
     Answer(ServerTx),
@@ -130,7 +130,7 @@ impl Servers {
     /// Whether the maps are as empty as the transactions.
     #[cfg(test)]
     pub(super) fn is_forgotten(&self) -> bool {
-        let named = self.by_key.len() + self.by_origin.len() + self.by_connection.len();
+        let named = self.by_key.len() + self.by_merge_key.len() + self.by_connection.len();
         self.live.is_empty() && named == 0 && self.timers.is_empty() && self.holdings.is_empty()
     }
 
@@ -144,18 +144,18 @@ impl Servers {
                     Machine::Other(machine) => machine.request(out),
                 };
             }
-            return Known::Repeated;
+            return Known::Retransmission;
         }
         let key = Arc::from(self.wanted.as_slice());
         let outside = request.to_tag().is_none();
         if *method == Method::Cancel || !(outside || *method == Method::Invite) {
-            return Known::New(Names { key, origin: None });
+            return Known::New(Names { key, merge_key: None });
         }
-        key::origin(request, method, &mut self.wanted);
-        if outside && self.by_origin.contains_key(self.wanted.as_slice()) {
+        key::merge_key(request, method, &mut self.wanted);
+        if outside && self.by_merge_key.contains_key(self.wanted.as_slice()) {
             return Known::Merged;
         }
-        Known::New(Names { key, origin: Some(Arc::from(self.wanted.as_slice())) })
+        Known::New(Names { key, merge_key: Some(Arc::from(self.wanted.as_slice())) })
     }
 
     /// Begins a transaction for a request that is new. An INVITE is answered 100 at once: it stops the peer's
@@ -203,19 +203,19 @@ impl Servers {
         (flow, request): (&Flow, &Message),
         connection: Option<u64>,
     ) -> ServerTx {
-        let Names { key, origin } = names;
+        let Names { key, merge_key } = names;
         let held = (RateLimitKey::from(flow.remote.ip()), request.bytes().len());
         self.holdings.take(held.0, held.1);
         let listens_on = sent_by_port(request);
         self.last += 1;
         let tx = ServerTx(self.last);
         self.by_key.insert(key.clone(), tx);
-        if let Some(origin) = &origin {
-            self.by_origin.insert(origin.clone(), tx);
+        if let Some(merge_key) = &merge_key {
+            self.by_merge_key.insert(merge_key.clone(), tx);
         }
         self.by_connection.extend(connection.map(|connection| (connection, tx)));
         let (tag, cancelled, armed) = (None, None, None);
-        let server = Server { machine, key, origin, tag, cancelled, listens_on, held, connection, armed };
+        let server = Server { machine, key, merge_key, tag, cancelled, listens_on, held, connection, armed };
         self.live.insert(tx, server);
         self.settle(tx);
         tx
@@ -279,8 +279,8 @@ impl Servers {
         let mut found = self.by_key.get(self.wanted.as_slice()).copied();
         let has_branch = found.is_some();
         if !has_branch {
-            key::origin(ack, &Method::Invite, &mut self.wanted);
-            found = self.by_origin.get(self.wanted.as_slice()).copied();
+            key::merge_key(ack, &Method::Invite, &mut self.wanted);
+            found = self.by_merge_key.get(self.wanted.as_slice()).copied();
         }
         let Some((tx, server)) = found.and_then(|tx| Some((tx, self.live.get_mut(&tx)?))) else {
             return AckFor::Stray;
@@ -407,10 +407,10 @@ impl Servers {
         let Some(server) = self.live.remove(&tx) else { return };
         self.by_key.remove(&server.key);
         self.holdings.release(server.held.0, server.held.1);
-        if let Some(origin) = &server.origin
-            && self.by_origin.get(origin) == Some(&tx)
+        if let Some(merge_key) = &server.merge_key
+            && self.by_merge_key.get(merge_key) == Some(&tx)
         {
-            self.by_origin.remove(origin);
+            self.by_merge_key.remove(merge_key);
         }
         if let Some(connection) = server.connection {
             self.by_connection.remove(&(connection, tx));
@@ -418,7 +418,7 @@ impl Servers {
         self.timers.cancel(tx);
         give_back(&mut self.live);
         give_back(&mut self.by_key);
-        give_back(&mut self.by_origin);
+        give_back(&mut self.by_merge_key);
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn transaction(request: &Message, method: &Method, key: &mut Vec<u8>)
             key.extend_from_slice(b"2543\0");
             key.extend_from_slice(request.uri());
             key.push(0);
-            write_origin(request, key);
+            write_merge_key(request, key);
             key.extend_from_slice(via.raw());
         }
     }
@@ -33,13 +33,13 @@ pub(crate) fn transaction(request: &Message, method: &Method, key: &mut Vec<u8>)
 
 /// Writes what a request keeps whatever path it takes: Call-ID, From tag, CSeq number and method. A request that
 /// came by another path too has it in common with the first (merged requests), the ACK of a 2xx with its INVITE.
-pub(crate) fn origin(request: &Message, method: &Method, key: &mut Vec<u8>) {
+pub(crate) fn merge_key(request: &Message, method: &Method, key: &mut Vec<u8>) {
     key.clear();
-    write_origin(request, key);
+    write_merge_key(request, key);
     key.extend_from_slice(method.as_str().as_bytes());
 }
 
-fn write_origin(request: &Message, key: &mut Vec<u8>) {
+fn write_merge_key(request: &Message, key: &mut Vec<u8>) {
     key.extend_from_slice(request.call_id().as_bytes());
     key.push(0);
     key.extend_from_slice(request.from_tag().unwrap_or_default().as_bytes());

@@ -10,7 +10,7 @@ fn an_invite_is_answered_100_at_once_and_reported_once() {
     assert_eq!((trying.status(), trying.to_tag()), (Some(100), None));
     assert!(s.hears(udp(), invite("a", "call")).is_none());
     assert_eq!(s.sent_statuses(), [100]);
-    assert_eq!(s.endpoint.counts().repeated, 1);
+    assert_eq!(s.endpoint.counts().retransmissions, 1);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_ack_of_a_200_is_reported_once_and_its_copies_are_absorbed() {
     assert!(s.hears(udp(), ack("of-200", "call")).is_some());
     assert!(s.hears(udp(), ack("of-200", "call")).is_none());
     assert!(s.hears(udp(), ack("a", "call")).is_none());
-    assert_eq!(s.endpoint.counts().repeated, 2);
+    assert_eq!(s.endpoint.counts().retransmissions, 2);
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn a_request_that_waits_for_admission_is_answered_by_nothing_yet() {
     s.endpoint.admit(s.now, new, &mut s.out);
     assert_eq!((s.sent_statuses(), s.live().0), (vec![100], 1), "100 Trying follows admission");
     assert!(s.hears(udp(), invite("a", "call")).is_none(), "a retransmission asks for no admission");
-    assert_eq!((s.sent_statuses(), s.endpoint.counts().repeated), (vec![100], 1));
+    assert_eq!((s.sent_statuses(), s.endpoint.counts().retransmissions), (vec![100], 1));
 }
 
 #[test]

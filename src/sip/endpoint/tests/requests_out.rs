@@ -46,7 +46,7 @@ fn a_final_response_is_reported_once_and_its_copies_absorbed_until_timer_k() {
     let got = s.hears(udp(), answer(&sent, 200, "t"));
     assert!(matches!(got, Some(TransactionEvent::Response { tx: got, .. }) if got == tx));
     assert!(s.hears(udp(), answer(&sent, 200, "t")).is_none());
-    assert_eq!(s.endpoint.counts().repeated, 1);
+    assert_eq!(s.endpoint.counts().retransmissions, 1);
     let seen = s.waits(5_000);
     assert_eq!(seen.reasons, [Reason::K]);
     assert!(seen.sent.is_empty());
