@@ -1,96 +1,58 @@
 //! The call: what it owns, what each input and each word of a leg means, and when it is over.
 
 use super::arrival::Arrival;
-use super::audio::Audio;
+use super::common::{Common, LookUp};
 use super::inputs::{Input, Output, Reason, SeatAsked};
 use super::leg::{self, Arriving as ArrivingLeg, Leg, Party, Purpose, Watch};
 use super::legs::Legs;
 use super::origin::{Dialled, Origin, placed};
+use super::outcome::{Ending, exit_of};
 use super::ringing::Failed;
-use super::rules::{PeerRules, ServiceRules};
-use super::search::{Search, Silent};
-use super::stage::{Arriving, EarlyMedia, Outbound, Queued, Stage};
-use super::story::{Cx, Story};
+use super::rules::ServiceRules;
+use super::search::{Asks, Search, Silent};
+use super::stage::{Arriving, Leaving, Outbound, Stage};
+use super::story::Cx;
+use super::waiting::EarlyMedia;
 use crate::acd;
 use crate::caller::History;
-use crate::event::{
-    self, CallState, CallerIdentified, EndReason, EndedBy, LookUpSource, RefusalReason, Summary, What,
-};
-use crate::id::{CallId, LegId, SeatId, ServiceNumber, TrunkId};
+use crate::event::{CallState, EndReason, EndedBy, QueueExit, RefusalReason, What};
+use crate::id::{LegId, SeatId, ServiceNumber, TrunkId};
 use crate::media;
-use crate::redact::Pii;
-use crate::sip::{Inside, KeyPress};
-use crate::time::{Duration, Mono, Now};
+use crate::sip::{Cause, Inside, KeyPress};
+use crate::time::{Duration, Mono};
 use std::sync::Arc;
 
 /// One citizen's request, or one call that a seat placed.
 #[derive(Debug)]
 pub struct Call {
-    pub(super) id: CallId,
-    pub(super) story: Story,
-    pub(super) origin: Origin,
-    pub(super) identity: event::Caller,
-    pub(super) look_up: LookUp,
-    pub(super) legs: Legs,
-    /// The leg of the party that is served: only its end ends the call whatever the others do.
-    pub(super) caller: LegId,
+    pub(super) common: Common,
     pub(super) stage: Stage,
-    pub(super) wait: Wait,
-    /// The longest the call may last, from its 200 OK.
-    pub(super) longest: Option<Mono>,
     pub(super) afterwork: Afterwork,
-    pub(super) audio: Audio,
-}
-
-/// The look-up in the own store.
-#[derive(Debug)]
-pub(super) enum LookUp {
-    /// Not answered yet.
-    Asked {
-        /// What is known without it.
-        marks: Vec<(Arc<str>, Pii<String>)>,
-        /// The call goes on without it then.
-        until: Mono,
-    },
-    /// Answered, given up, or never asked.
-    Settled(Option<History>),
-}
-
-/// The wait for an operator: that of the newest visit to the queue, as the visit's events have it. It ends with the first
-/// word an operator speaks, and a caller who comes back waits anew.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Wait {
-    /// None yet, or never.
-    Not,
-    /// It goes on since then.
-    Since(Mono),
-    /// It took so long.
-    Over(Duration),
-}
-
-impl Wait {
-    /// The time in the queue, so far or in all.
-    pub(super) fn until(self, now: Now) -> Duration {
-        match self {
-            Wait::Not => Duration::ZERO,
-            Wait::Since(entered) => now.mono.since(entered),
-            Wait::Over(took) => took,
-        }
-    }
 }
 
 /// What the record of a call that is over still waits for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Afterwork {
     /// The seats whose wrap-up it waits for.
     pub(super) wrapping: Vec<SeatId>,
     pub(super) published: Published,
 }
 
+impl Afterwork {
+    /// Waits for nothing any more: the record is final as it stands.
+    fn abandon(&mut self) {
+        self.wrapping.clear();
+        if self.published == Published::Ended {
+            self.published = Published::No;
+        }
+    }
+}
+
 /// How far the record has been put out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Published {
     /// Not since the end.
+    #[default]
     No,
     /// The call is over; the wrap-up may still add to it.
     Ended,
@@ -119,7 +81,11 @@ impl Call {
         let arriving = ArrivingLeg { tx, flow, invite, offer, watch, inside };
         let origin = Origin::Inbound { service, queue };
         let party = Party::Caller { trunk };
-        let mut begun = Call::with((call, received), (origin, stage, look_up), (party, peer, arriving), cx);
+        let mut begun = Call {
+            common: Common::begin((call, received), (origin, look_up), (party, peer, arriving), cx),
+            stage,
+            afterwork: Afterwork::default(),
+        };
         begun.ring_caller(cx);
         begun
     }
@@ -136,82 +102,48 @@ impl Call {
         let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };
         let dialled = received.service_number.clone();
         let origin = Origin::Outbound { seat: seat.clone(), line: leg, dialled };
-        let search = Search::listened_to(to, cx.now.mono);
+        let search = Search::new(to, seat.clone(), Asks::Talk, cx.now.mono);
         let stage = Stage::Outbound(Outbound { durable: false, search });
         let look_up = LookUp::Settled(None);
-        let mut begun = Call::with((call, received), (origin, stage, look_up), (party, peer, arriving), cx);
+        let mut begun = Call {
+            common: Common::begin((call, received), (origin, look_up), (party, peer, arriving), cx),
+            stage,
+            afterwork: Afterwork::default(),
+        };
         let role = acd::OwnRole::Talks;
         cx.out.push(Output::Acd(acd::Input::Occupy { seat, call, role }));
-        begun.begin_search(cx);
+        if let Stage::Outbound(outbound) = &mut begun.stage
+            && !begun.common.begin_search(&mut outbound.search, cx)
+        {
+            begun.search_failed(None, cx);
+        }
         begun.settle(cx);
         begun
     }
 
-    fn with(
-        (id, received): (CallId, event::CallReceived),
-        (origin, stage, look_up): (Origin, Stage, LookUp),
-        (party, peer, arriving): (Party, Arc<PeerRules>, ArrivingLeg),
-        cx: &mut Cx<'_>,
-    ) -> Call {
-        let caller = received.leg;
-        let identity = received.caller.clone();
-        let summary = Summary {
-            state: CallState::Received,
-            caller: identity.shown(),
-            service_number: received.service_number.clone(),
-            queue: None,
-            seat: origin.seat().cloned(),
-            operator: party.operator().cloned(),
-            received_at: cx.now.wall,
-            ticket: None,
-        };
-        let mut story = Story::new(id, cx.now, summary);
-        story.tell(cx, What::CallReceived(received));
-        let first = cx.leg(caller, |lcx| Leg::arriving(caller, party, peer, arriving, lcx));
-        Call {
-            id,
-            story,
-            origin,
-            identity,
-            look_up,
-            caller,
-            legs: Legs::new(first),
-            stage,
-            wait: Wait::Not,
-            longest: None,
-            afterwork: Afterwork { wrapping: Vec::new(), published: Published::No },
-            audio: Audio::default(),
-        }
-    }
-
-    /// The call's id.
-    pub fn id(&self) -> CallId {
-        self.id
-    }
-
     /// What the citizen dialled; `None` for a call a seat places.
     pub fn service_dialled(&self) -> Option<&ServiceNumber> {
-        self.origin.seat().is_none().then(|| self.origin.dialled())
+        self.common.origin.seat().is_none().then(|| self.common.origin.dialled())
     }
 
     /// Whether `leg` is the caller's.
     pub fn is_caller(&self, leg: LegId) -> bool {
-        self.caller == leg
+        self.common.caller == leg
     }
 
     /// Its legs.
     pub fn legs(&self) -> &Legs {
-        &self.legs
+        &self.common.legs
     }
 
     /// One of its legs, to be changed.
     pub fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
-        self.legs.get_mut(leg)
+        self.common.legs.get_mut(leg)
     }
 
     /// Whether nothing is left to do or to tell.
     pub fn is_finished(&self) -> bool {
-        self.afterwork.published == Published::Final && self.legs.is_empty()
+        self.afterwork.published == Published::Final && self.common.legs.is_empty()
     }
 
     /// The next deadline and its reason.
@@ -227,20 +159,24 @@ impl Call {
             Silent::Hop => (at, Reason::Hop),
             Silent::All => (at, Reason::Recall),
         });
-        let look_up = match &self.look_up {
+        let look_up = match &self.common.look_up {
             LookUp::Asked { until, .. } => Some((*until, Reason::LookUpDeadline)),
             LookUp::Settled(_) => None,
         };
-        let longest = self.longest.map(|at| (at, Reason::CallLength));
-        let legs = self.legs.iter().filter_map(|leg| Some((leg.poll_timeout()?, Reason::Leg(leg.id))));
+        let longest = self.common.longest.map(|at| (at, Reason::CallLength));
+        let legs = self.common.legs.iter().filter_map(|leg| Some((leg.poll_timeout()?, Reason::Leg(leg.id))));
         [stage, search, look_up, longest].into_iter().flatten().chain(legs).min()
     }
 
     /// Takes one input.
     pub fn handle(&mut self, input: Input, cx: &mut Cx<'_>) {
         match input {
-            Input::Durable => self.durable(cx),
-            Input::History(history) => self.look_up_settled(Some(history), cx),
+            Input::Durable => {
+                self.stage.is_durable();
+                self.try_answer(cx);
+                self.invite_prepared(cx);
+            }
+            Input::History(history) => self.identified(Some(history), cx),
             Input::Media(event) => self.media_event(event, cx),
             Input::Cancelled { leg, cause } => self.on(leg, cx, |leg, lcx| leg.cancelled(cause, lcx)),
             Input::Acked { leg, ack } => self.on(leg, cx, |leg, lcx| leg.acked(&ack, lcx)),
@@ -257,43 +193,61 @@ impl Call {
             Input::Refer { leg, tx, request, to } => self.referred(leg, tx, &request, to, cx),
             Input::Consult { seat, asked, to } => self.consult(seat, *asked, *to, cx),
             Input::Entered(entered) => {
-                self.story.summary.queue = Some(entered.queue.clone());
-                self.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
+                self.common.story.summary.queue = Some(entered.queue.clone());
+                self.common.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
             }
             Input::QueueFull => {
-                let prompt = self.origin.voice(cx.rules).and_then(|voice| voice.full.clone());
+                let prompt = self.common.origin.voice(cx.rules).and_then(|voice| voice.full.clone());
                 self.last_message(EndReason::QueueFull, prompt, cx);
             }
             Input::Present { .. } => self.present(input, cx),
             Input::Withdraw { presentation, result } => self.withdraw(presentation, result, cx),
             Input::Position { queue, position, depth, estimated_wait } => {
-                self.story.tell(cx, What::QueuePositionChanged { queue, position, depth, estimated_wait });
+                self.common
+                    .story
+                    .tell(cx, What::QueuePositionChanged { queue, position, depth, estimated_wait });
             }
             Input::Left { queue, exit, position, waited } => {
-                self.story.tell(cx, What::QueueLeft { queue, exit, position, waited });
-                self.left(exit, cx);
+                self.common.story.tell(cx, What::QueueLeft { queue, exit, position, waited });
+                match &self.stage {
+                    Stage::Leaving(leaving) => {
+                        let ending = leaving.ending.clone();
+                        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+                        self.common.finish(&ending, stage, cx);
+                    }
+                    _ if exit == QueueExit::Timeout => {
+                        let prompt =
+                            self.common.origin.voice(cx.rules).and_then(|voice| voice.timeout.clone());
+                        self.last_message(EndReason::WaitLimit, prompt, cx);
+                    }
+                    _ => {}
+                }
             }
             Input::WrapUpStarted { seat, limit } => {
                 self.afterwork.wrapping.push(seat.clone());
-                self.story.tell(cx, What::WrapUpStarted { seat, limit });
+                self.common.story.tell(cx, What::WrapUpStarted { seat, limit });
             }
             Input::WrapUpCompleted { seat, timed_out } => {
                 self.afterwork.wrapping.retain(|s| *s != seat);
-                self.story.tell(cx, What::WrapUpCompleted { seat, timed_out });
+                self.common.story.tell(cx, What::WrapUpCompleted { seat, timed_out });
                 self.afterwork.published = Published::No;
             }
             Input::WayLost(way) => {
-                for leg in self.watched() {
+                for leg in self.stage.watched(&self.common) {
                     self.on(leg, cx, |leg, lcx| leg.way_lost(&way, lcx));
                 }
             }
             Input::WayBack(way) => {
-                for leg in self.watched() {
+                for leg in self.stage.watched(&self.common) {
                     self.on(leg, cx, |leg, _| leg.way_back(&way));
                 }
             }
-            Input::Shutdown => self.end(EndedBy::Gateway, EndReason::Shutdown, None, cx),
-            Input::Stop => self.stop(cx),
+            Input::Shutdown => self.end(Ending::new(EndedBy::Gateway, EndReason::Shutdown), cx),
+            Input::Stop => {
+                self.end(Ending::new(EndedBy::Gateway, EndReason::Shutdown), cx);
+                self.common.abandon(cx);
+                self.afterwork.abandon();
+            }
         }
         self.settle(cx);
     }
@@ -308,13 +262,17 @@ impl Call {
                     }
                     self.try_answer(cx);
                 }
-                Reason::LookUpDeadline => self.look_up_settled(None, cx),
+                Reason::LookUpDeadline => self.identified(None, cx),
                 Reason::CallLength => self.too_long(cx),
                 Reason::LastMessage => self.last_message_over(cx),
-                Reason::Hop => self.searched_in_vain(Silent::Hop, cx),
-                Reason::Recall => self.searched_in_vain(Silent::All, cx),
+                Reason::Hop => self.number_failed(Failed::from(Some(408)), cx),
+                Reason::Recall => self.search_failed(Some(408), cx),
                 Reason::Leg(leg) => self.on(leg, cx, Leg::handle_timeout),
-                Reason::HoldProbe => self.probe_on_hold(cx),
+                Reason::HoldProbe => {
+                    if let Stage::Talk(talk) = &mut self.stage {
+                        talk.probe_on_hold(&mut self.common, cx);
+                    }
+                }
             }
         }
         self.settle(cx);
@@ -327,7 +285,7 @@ impl Call {
         cx: &mut Cx<'_>,
         does: impl FnOnce(&mut Leg, &mut leg::Cx<'_>) -> T,
     ) -> T {
-        let Some(leg) = self.legs.get_mut(id) else { return T::default() };
+        let Some(leg) = self.common.legs.get_mut(id) else { return T::default() };
         let mut said = Vec::new();
         let mut lcx = leg::Cx { now: cx.now, random: cx.random, rules: cx.rules, out: &mut said };
         let done = does(leg, &mut lcx);
@@ -337,87 +295,76 @@ impl Call {
         done
     }
 
+    /// What is known of the caller is known: it is told, and what waited for it goes on.
+    fn identified(&mut self, history: Option<History>, cx: &mut Cx<'_>) {
+        if matches!(self.stage, Stage::Over) {
+            self.common.look_up = LookUp::Settled(history);
+        } else {
+            self.common.look_up_settled(history, cx);
+            self.invite_prepared(cx);
+        }
+    }
+
     fn leg_says(&mut self, leg: LegId, output: leg::Output, cx: &mut Cx<'_>) {
         match output {
             leg::Output::Send(send) => cx.out.push(Output::of(leg, send)),
             leg::Output::Progress { rings, early_media } => self.progressed(leg, rings, early_media, cx),
             leg::Output::Answered { rang } => self.phone_answered(leg, rang, cx),
             leg::Output::AnsweredUnusably => {
-                let status = self.is_sought(leg).then_some(488);
-                self.phone_has_its_say(leg, Failed::from(status), cx);
+                let status = self.common.is_sought(leg).then_some(488);
+                self.stage.was_reached(leg);
+                self.phone_failed(leg, Failed::from(status), cx);
             }
-            leg::Output::Rejected { status, rang } if rang && self.is_sought(leg) => {
-                self.phone_has_its_say(leg, Failed::from(status), cx);
+            leg::Output::Rejected { status, rang } if rang && self.common.is_sought(leg) => {
+                self.stage.was_reached(leg);
+                self.phone_failed(leg, Failed::from(status), cx);
             }
             leg::Output::Rejected { status, .. } => self.phone_failed(leg, Failed::from(status), cx),
             leg::Output::HungUpEarly { was_ringing } => self.hung_up_early(leg, was_ringing, cx),
-            leg::Output::Released => self.phone_released(leg, cx),
+            // When it was the last the seat may be offered another call.
+            leg::Output::Released => {
+                if let Some(Purpose::Serves(presentation)) = self.common.purpose(leg) {
+                    self.common.release(presentation, cx);
+                }
+            }
             leg::Output::GivenUp { how, cause } => self.given_up(leg, how, cause, cx),
-            leg::Output::EarlyMediaAgreed => self.begin_early_media(leg),
+            leg::Output::EarlyMediaAgreed => self.stage.begin_early_media(leg, &mut self.common),
             leg::Output::MayBeAnswered => self.try_answer(cx),
             leg::Output::Unanswerable => self.refuse(RefusalReason::BadMedia, 488, cx),
             leg::Output::HungUp { cause } => self.hung_up(leg, cause, cx),
-            leg::Output::Lost { status, .. } if leg == self.caller => {
-                self.end(EndedBy::Gateway, EndReason::SignallingLost, status, cx);
+            leg::Output::Lost { status, .. } if leg == self.common.caller => {
+                self.end(Ending::new(EndedBy::Gateway, EndReason::SignallingLost).with_sip(status), cx);
             }
             leg::Output::Lost { loss, .. } => self.leg_lost(leg, loss, cx),
-            leg::Output::Missing(loss) => self.missing(leg, loss, cx),
-            leg::Output::DirectionChanged(direction) => self.follow_direction(leg, direction, cx),
+            leg::Output::Missing(loss) => {
+                if self.stage.talk().is_some_and(|talk| talk.is_gone(leg, &self.common, cx.now.mono)) {
+                    self.return_to_queue(leg, loss, cx);
+                }
+            }
+            leg::Output::DirectionChanged(direction) => {
+                if let Stage::Talk(talk) = &mut self.stage {
+                    talk.follow_direction(leg, direction, &mut self.common, cx);
+                }
+            }
             leg::Output::KeyByInfo { key, held } => {
                 // The media plane hears what comes in the audio, and tells one press from two.
-                if self.audio.hearers(leg).next().is_some() {
+                if self.common.audio.hearers(leg).next().is_some() {
                     cx.out.push(Output::Media(media::Command::Pressed { leg, key, held }));
                 }
             }
-            leg::Output::NotifyAnswered { status } => self.notify_answered(leg, status, cx),
-        }
-    }
-
-    fn durable(&mut self, cx: &mut Cx<'_>) {
-        match &mut self.stage {
-            Stage::Arriving(arriving) => {
-                arriving.durable = true;
-                self.try_answer(cx);
+            leg::Output::NotifyAnswered { status } => {
+                // A line that is of no more use is hung up.
+                if !self.stage.uses_after_notify(leg, status) && leg != self.common.caller {
+                    self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+                }
             }
-            Stage::Outbound(outbound) => {
-                outbound.durable = true;
-                self.invite_prepared(cx);
-            }
-            Stage::Queued(_)
-            | Stage::Talk(_)
-            | Stage::Transferring(_)
-            | Stage::LastMessage(_)
-            | Stage::Leaving(_)
-            | Stage::Over => {}
-        }
-    }
-
-    fn look_up_settled(&mut self, history: Option<History>, cx: &mut Cx<'_>) {
-        let LookUp::Asked { marks, .. } = &mut self.look_up else { return };
-        let attributes = std::mem::take(marks);
-        let known = history.clone().unwrap_or_default();
-        let identified = CallerIdentified {
-            source: LookUpSource::History,
-            calls_24h: known.calls_24h,
-            calls_7d: known.calls_7d,
-            calls_30d: known.calls_30d,
-            last_seat: known.last_seat,
-            last_operator: known.last_operator,
-            attributes,
-            took: cx.now.mono.since(self.story.began()),
-            timed_out: history.is_none(),
-        };
-        self.look_up = LookUp::Settled(history);
-        if !matches!(self.stage, Stage::Over) {
-            self.story.tell(cx, What::CallerIdentified(identified));
-            self.invite_prepared(cx);
         }
     }
 
     fn media_event(&mut self, event: media::Event, cx: &mut Cx<'_>) {
         match event {
             media::Event::Opened { leg, local: media::LocalMedia::Plain { rtp, .. } } => {
-                if let Some(opened) = self.legs.get_mut(leg) {
+                if let Some(opened) = self.common.legs.get_mut(leg) {
                     opened.media_opened(rtp);
                 }
                 self.ring_caller(cx);
@@ -429,31 +376,37 @@ impl Call {
                 self.on(leg, cx, Leg::media_failed);
                 self.without_media(leg, cx);
             }
-            media::Event::Played { play, complete, .. } => self.played(play, complete, cx),
+            media::Event::Played { play, complete, .. } => {
+                if matches!(&self.stage, Stage::LastMessage(message) if message.notice.play == play) {
+                    self.last_message_over(cx);
+                } else if let Some(notice) = self.stage.played(play) {
+                    self.common.story.tell(cx, What::NoticePlayed { prompt: notice.prompt, complete });
+                }
+            }
             media::Event::Silent { a, b } => {
-                let of_caller = [a, b].contains(&self.caller);
+                let of_caller = [a, b].contains(&self.common.caller);
                 if of_caller && self.stage.talk().is_some_and(|talk| talk.holder().is_none()) {
-                    self.end(EndedBy::Gateway, EndReason::MediaSilent, None, cx);
+                    self.end(Ending::new(EndedBy::Gateway, EndReason::MediaSilent), cx);
                 }
             }
             media::Event::Closed { leg, quality } => {
-                if let Some(closed) = self.legs.get_mut(leg) {
+                if let Some(closed) = self.common.legs.get_mut(leg) {
                     closed.media_closed();
                 }
                 if quality.sent > 0 || quality.received > 0 {
-                    self.story.tell(cx, What::MediaQuality(quality));
+                    self.common.story.tell(cx, What::MediaQuality(quality));
                 }
             }
             media::Event::Digit { leg, digit, held } => {
                 let usual = KeyPress::of(digit);
                 let press = KeyPress { held: held.unwrap_or(usual.held), ..usual };
-                let hearers: Vec<LegId> = self.audio.hearers(leg).collect();
+                let hearers: Vec<LegId> = self.common.audio.hearers(leg).collect();
                 for hearer in hearers {
                     self.on(hearer, cx, |leg, lcx| leg.press(press, lcx));
                 }
             }
             media::Event::Quiet { leg } => {
-                if self.watched().contains(&leg) {
+                if self.stage.watched(&self.common).contains(&leg) {
                     self.on(leg, cx, Leg::quieted);
                 }
             }
@@ -461,68 +414,63 @@ impl Call {
         }
     }
 
-    fn played(&mut self, play: u32, complete: bool, cx: &mut Cx<'_>) {
-        let ended = match &mut self.stage {
-            Stage::Queued(Queued { notice, .. }) => notice.take_if(|notice| notice.play == play),
-            Stage::Arriving(Arriving { early_media, .. }) => match early_media {
-                EarlyMedia::Welcome(notice) if notice.play == play => {
-                    let notice = notice.clone();
-                    *early_media = EarlyMedia::Music;
-                    Some(notice)
-                }
-                EarlyMedia::None | EarlyMedia::Welcome(_) | EarlyMedia::Music => None,
-            },
-            Stage::LastMessage(message) if message.notice.play == play => {
-                return self.last_message_over(cx);
+    /// Ends the call, whatever it is doing. A second end is ignored: exactly one outcome.
+    pub(super) fn end(&mut self, ending: Ending, cx: &mut Cx<'_>) {
+        let reason = ending.reason;
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            ended @ (Stage::Over | Stage::Leaving(_)) => self.stage = ended,
+            Stage::Queued(queued) => {
+                let exit = exit_of(&ending);
+                self.stage = Stage::Leaving(Leaving { ending, ringing: queued.ringing });
+                // The caller's leg goes first: nothing the queue says may delay its BYE.
+                self.common.hang_up_caller(reason, cx);
+                cx.out.push(Output::Acd(acd::Input::Leave { call: self.common.id, exit }));
             }
-            Stage::LastMessage(_)
+            stage @ (Stage::Arriving(_)
             | Stage::Outbound(_)
             | Stage::Talk(_)
             | Stage::Transferring(_)
-            | Stage::Leaving(_)
-            | Stage::Over => None,
-        };
-        if let Some(notice) = ended {
-            self.story.tell(cx, What::NoticePlayed { prompt: notice.prompt, complete });
+            | Stage::LastMessage(_)) => {
+                self.common.finish(&ending, stage, cx);
+            }
         }
     }
 
     /// Drops legs that are gone, says what each party hears, and puts the record out when nothing more is to come.
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
-        let (call, caller, is_over) = (self.id, self.caller, matches!(self.stage, Stage::Over));
-        let on_caller = self.legs.get(caller).filter(|leg| is_over && leg.is_terminated());
+        let (call, caller, is_over) = (self.common.id, self.common.caller, matches!(self.stage, Stage::Over));
+        let on_caller = self.common.legs.get(caller).filter(|leg| is_over && leg.is_terminated());
         let vacated = on_caller.and_then(|leg| leg.party.seat()).cloned();
-        let gone = self.legs.take(|leg| leg.is_gone() && (leg.id != caller || is_over));
+        let gone = self.common.legs.take(|leg| leg.is_gone() && (leg.id != caller || is_over));
         gone.iter().for_each(|leg| cx.out.push(Output::LegDown(leg.id)));
         // The phone has let go, whatever its port still waits for. Said again until that is closed, which changes nothing.
         if let Some(seat) = vacated {
-            let spoke = self.story.record().is_some_and(|record| record.connected_at.is_some());
+            let spoke = self.common.story.record().is_some_and(|record| record.connected_at.is_some());
             cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
         }
         // A seat may have several phones here: it is free when the last of them is.
         for leg in gone.iter().filter(|leg| leg.id != caller) {
-            if let Some(seat) = leg.party.seat().filter(|seat| !self.legs.has(seat)).cloned() {
+            if let Some(seat) = leg.party.seat().filter(|seat| !self.common.legs.has(seat)).cloned() {
                 let answered =
-                    |presentation| self.story.record().is_some_and(|r| r.was_answered(presentation));
-                let spoke =
-                    self.origin.seat() == Some(&seat) || leg.purpose.presentation().is_some_and(answered);
+                    |presentation| self.common.story.record().is_some_and(|r| r.was_answered(presentation));
+                let spoke = self.common.origin.seat() == Some(&seat)
+                    || leg.purpose.presentation().is_some_and(answered);
                 cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
             }
         }
-        let changes = self.audio.changes(self.stage.hears(caller), self.origin.voice(cx.rules), &self.legs);
+        let changes = self.common.audio.changes(
+            self.stage.hears(caller),
+            self.common.origin.voice(cx.rules),
+            &self.common.legs,
+        );
         cx.out.extend(changes.into_iter().map(Output::Media));
-        if !is_over || !self.legs.is_empty() {
+        if !is_over || !self.common.legs.is_empty() {
             return;
         }
         let next = if self.afterwork.wrapping.is_empty() { Published::Final } else { Published::Ended };
         if self.afterwork.published == Published::No {
             self.afterwork.published = next;
-            self.story.publish_record(cx, next == Published::Final);
+            self.common.story.publish_record(cx, next == Published::Final);
         }
-    }
-
-    /// Whether `leg` rings for a party that is asked in.
-    pub(super) fn is_sought(&self, leg: LegId) -> bool {
-        self.legs.get(leg).is_some_and(|leg| matches!(leg.purpose, Purpose::Sought(_)))
     }
 }

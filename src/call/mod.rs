@@ -15,6 +15,7 @@ mod arrival;
 mod audio;
 #[allow(clippy::module_inception, reason = "the call itself")]
 mod call;
+mod common;
 mod ending;
 mod inputs;
 mod leg;
@@ -30,7 +31,8 @@ mod stage;
 mod story;
 mod talk;
 mod talking;
-mod transferring;
+mod transfer;
+mod waiting;
 
 pub use arrival::{Arrival, Refusal, read_arrival, read_scheme, received};
 pub use call::Call;

@@ -14,6 +14,20 @@ pub struct Ending {
     pub cause: Cause,
 }
 
+impl Ending {
+    /// An end that no peer gave a reason for.
+    pub fn new(by: EndedBy, reason: EndReason) -> Ending {
+        Ending { by, reason, cause: Cause { sip: None, q850: None, text: "" } }
+    }
+
+    /// The same, shown by a SIP status.
+    #[must_use]
+    pub fn with_sip(mut self, status: Option<u16>) -> Ending {
+        self.cause.sip = status;
+        self
+    }
+}
+
 /// What our BYE says of this end.
 pub fn cause_of(reason: EndReason) -> Cause {
     Cause::q850(q850(reason), "")

@@ -1,7 +1,9 @@
 //! A search: asking another party into a call. Another seat is rung at all its phones at once, a department by its numbers,
 //! one after the other.
 
+use super::leg::Party;
 use super::ringing::{Phone, Ringing};
+use crate::event::SeatChoice;
 use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
 use crate::time::{Duration, Mono};
 use std::sync::Arc;
@@ -34,11 +36,26 @@ pub struct Destination {
     pub recall: Duration,
 }
 
+/// What a party is asked in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// A seat calls it.
+    Talk,
+    /// A seat consults it while the caller waits.
+    Consult,
+    /// The caller is transferred to it.
+    Transfer,
+}
+
 /// A party that is being asked in, or was.
 #[derive(Debug)]
 pub struct Search {
     /// The party.
     pub to: Destination,
+    /// The seat that asks for it.
+    pub by: SeatId,
+    /// What for.
+    pub asks: Asks,
     /// Which of its phones is rung next.
     next: usize,
     /// How far it has come.
@@ -60,6 +77,13 @@ pub enum Reach {
     Up(LegId),
 }
 
+/// What the party that listens hears of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Early media, not ringing alone.
+    pub early_media: bool,
+}
+
 /// What has rung long enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silent {
@@ -70,21 +94,60 @@ pub enum Silent {
 }
 
 impl Search {
-    /// While an operator listens.
-    pub fn listened_to(to: Destination, now: Mono) -> Search {
-        Search { to, next: 0, reach: Reach::Between, hop: None, limit: now + LISTENING_LIMIT }
+    /// Begins.
+    pub fn new(to: Destination, by: SeatId, asks: Asks, now: Mono) -> Search {
+        let limit = now + LISTENING_LIMIT;
+        let mut search = Search { to, by, asks, next: 0, reach: Reach::Between, hop: None, limit };
+        if asks == Asks::Transfer {
+            search.hurry(now);
+        }
+        search
     }
 
-    /// While a caller waits.
-    pub fn waited_for(to: Destination, now: Mono) -> Search {
-        let mut search = Search::listened_to(to, now);
-        search.hurry(now);
-        search
+    /// Why a seat is rung that no queue chose.
+    pub fn why(&self) -> SeatChoice {
+        let by = self.by.clone();
+        match self.asks {
+            Asks::Talk => SeatChoice::Called { by },
+            Asks::Consult => SeatChoice::Consulted { by },
+            Asks::Transfer => SeatChoice::Transferred { by },
+        }
+    }
+
+    /// The party as a leg has it; `None` when it has neither seat nor trunk.
+    pub fn party(&self) -> Option<Party> {
+        let Destination { name, seat, operator, trunk, .. } = &self.to;
+        match (seat.clone(), trunk.clone()) {
+            (Some(seat), _) => Some(Party::Seat { seat, operator: operator.clone() }),
+            (None, Some(trunk)) => Some(Party::Outside { trunk, name: name.clone() }),
+            (None, None) => None,
+        }
+    }
+
+    /// The consultation becomes a transfer.
+    pub fn becomes_transfer(&mut self, now: Mono) {
+        self.asks = Asks::Transfer;
+        if self.up().is_none() {
+            self.hurry(now);
+        }
+    }
+
+    /// The party rings on `leg`, or is heard before it answers: whether that is to be told to the party that listens, and
+    /// whether early media is heard. Which of a seat's phones will answer is not known: what one says before that is not
+    /// passed on.
+    pub fn progressed(&mut self, leg: LegId, early_media: bool, now: Mono) -> Option<Heard> {
+        let ringing = self.ringing_mut().filter(|ringing| ringing.has(leg))?;
+        let early_media = early_media && ringing.seat.is_none();
+        let first = ringing.begins_to_ring(now);
+        if early_media {
+            ringing.early_media = Some(leg);
+        }
+        (first || early_media).then_some(Heard { early_media })
     }
 
     /// From here on a caller waits for it: every number that is left has its share of the recall, so that the last is rung
     /// too.
-    pub fn hurry(&mut self, now: Mono) {
+    fn hurry(&mut self, now: Mono) {
         let left = match self.to.seat {
             Some(_) => 1,
             None => self.to.phones.len() - self.next.saturating_sub(1).min(self.to.phones.len()),

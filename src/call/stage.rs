@@ -1,10 +1,14 @@
 //! Where a call stands. Each stage carries what is only known in it.
 
 use super::audio::{Hears, Notice};
+use super::common::Common;
+use super::origin::Origin;
 use super::outcome::Ending;
 use super::ringing::Ringing;
 use super::search::Search;
-use super::talk::{Talk, Transfer};
+use super::talk::Talk;
+use super::transfer::Transfer;
+use super::waiting::{EarlyMedia, Queued};
 use crate::event::EndReason;
 use crate::id::LegId;
 use crate::time::Mono;
@@ -39,28 +43,6 @@ pub struct Arriving {
     pub answer_at: Option<Mono>,
     /// What the caller hears already.
     pub early_media: EarlyMedia,
-}
-
-/// What a caller hears before our answer.
-#[derive(Debug)]
-pub enum EarlyMedia {
-    /// What the caller's own network plays.
-    None,
-    /// The welcome.
-    Welcome(Notice),
-    /// The queue's music.
-    Music,
-}
-
-/// A call in the queue.
-#[derive(Debug)]
-pub struct Queued {
-    /// The welcome or the apology that still plays.
-    pub notice: Option<Notice>,
-    /// The presentation that runs.
-    pub ringing: Option<Ringing>,
-    /// The caller comes back from a transfer that failed.
-    pub recalled: bool,
 }
 
 /// A call that a seat placed, before its answer.
@@ -196,6 +178,87 @@ impl Stage {
             | Stage::LastMessage(_)
             | Stage::Leaving(_)
             | Stage::Over => None,
+        }
+    }
+
+    /// The legs that talk and may be judged.
+    pub(super) fn watched(&self, common: &Common) -> Vec<LegId> {
+        self.talk().map(|talk| talk.watched(common)).unwrap_or_default()
+    }
+
+    /// A prompt is over: the notice it was, unless the call ends with it.
+    pub fn played(&mut self, play: u32) -> Option<Notice> {
+        match self {
+            Stage::Queued(Queued { notice, .. }) => notice.take_if(|notice| notice.play == play),
+            Stage::Arriving(Arriving { early_media, .. }) => match early_media {
+                EarlyMedia::Welcome(notice) if notice.play == play => {
+                    let notice = notice.clone();
+                    *early_media = EarlyMedia::Music;
+                    Some(notice)
+                }
+                EarlyMedia::None | EarlyMedia::Welcome(_) | EarlyMedia::Music => None,
+            },
+            Stage::Outbound(_)
+            | Stage::Talk(_)
+            | Stage::Transferring(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => None,
+        }
+    }
+
+    /// The beginning of the call is on disk.
+    pub fn is_durable(&mut self) {
+        match self {
+            Stage::Arriving(arriving) => arriving.durable = true,
+            Stage::Outbound(outbound) => outbound.durable = true,
+            Stage::Queued(_)
+            | Stage::Talk(_)
+            | Stage::Transferring(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => {}
+        }
+    }
+
+    /// The person at the phone of `leg` was reached: no other way to it is tried.
+    pub fn was_reached(&mut self, leg: LegId) {
+        if let Some(ringing) = self.ringing_mut(leg) {
+            ringing.was_reached(leg);
+        }
+    }
+
+    /// A NOTIFY on `leg` has its final response; whether the leg is of further use. A phone that does not want to be told is
+    /// told nothing more (RFC 6665 section 4.2.2).
+    pub fn uses_after_notify(&mut self, leg: LegId, status: u16) -> bool {
+        match self {
+            Stage::Transferring(transfer) => {
+                if let Some(line) = transfer.line.as_mut().filter(|_| status >= 300) {
+                    line.refer.take_if(|refer| refer.leg == leg);
+                }
+                transfer.uses(leg)
+            }
+            Stage::Talk(talk) => talk.has(leg) || talk.is_consulting(leg),
+            Stage::Arriving(_)
+            | Stage::Queued(_)
+            | Stage::Outbound(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => false,
+        }
+    }
+
+    /// Early media is agreed: the caller hears the welcome, or the music, where the trunk's profile says so.
+    pub(super) fn begin_early_media(&mut self, leg: LegId, common: &mut Common) {
+        let Origin::Inbound { service, .. } = &common.origin else { return };
+        let wanted = common.legs.get(leg).is_some_and(|leg| leg.peer_rules().early_media);
+        if let Stage::Arriving(Arriving { early_media: early_media @ EarlyMedia::None, .. }) = self
+            && wanted
+        {
+            *early_media = match service.welcome.clone() {
+                Some(prompt) => EarlyMedia::Welcome(common.audio.notice(prompt)),
+                None => EarlyMedia::Music,
+            };
         }
     }
 }

@@ -30,16 +30,21 @@ pub struct Cx<'a> {
 impl Cx<'_> {
     /// Begins a leg, with what that sends.
     pub fn leg(&mut self, id: LegId, begins: impl FnOnce(&mut leg::Cx<'_>) -> Leg) -> Leg {
+        self.out.push(Output::LegUp(id));
+        self.with_leg(id, begins)
+    }
+
+    /// Lets a leg do something, and sends what it sends.
+    pub fn with_leg<T>(&mut self, id: LegId, does: impl FnOnce(&mut leg::Cx<'_>) -> T) -> T {
         let mut said = Vec::new();
         let mut cx = leg::Cx { now: self.now, random: self.random, rules: self.rules, out: &mut said };
-        let leg = begins(&mut cx);
-        self.out.push(Output::LegUp(id));
-        let sends = said.into_iter().filter_map(|output| match output {
-            leg::Output::Send(send) => Some(Output::of(id, send)),
-            _ => None,
-        });
-        self.out.extend(sends);
-        leg
+        let done = does(&mut cx);
+        for output in said {
+            if let leg::Output::Send(send) = output {
+                self.out.push(Output::of(id, send));
+            }
+        }
+        done
     }
 }
 
@@ -111,6 +116,13 @@ impl Story {
     ) {
         let ended = SeatPresentationEnded { presentation, seat, result, rang, sip_code };
         self.tell(cx, What::SeatPresentationEnded(ended));
+    }
+
+    /// The call is presented no more, and waits.
+    pub fn back_to_waiting(&mut self) {
+        self.summary.state = CallState::Waiting;
+        self.summary.seat = None;
+        self.summary.operator = None;
     }
 
     /// Tells how a transfer stands.

@@ -1,11 +1,17 @@
 //! A talk: the parties that hear each other, who of them holds the others, and the consultation beside it.
 
 use super::audio::Hears;
-use super::leg::ReferId;
+use super::common::Common;
+use super::inputs::Output;
+use super::leg::{Leg, Purpose};
+use super::origin::Origin;
 use super::search::Search;
-use crate::event::TransferKind;
-use crate::id::{LegId, SeatId};
+use super::story::Cx;
+use crate::acd;
+use crate::event::{CallState, PresentationResult, What};
+use crate::id::{LegId, PresentationId, SeatId};
 use crate::sdp::Direction;
+use crate::sip::Cause;
 use crate::time::{Duration, Mono};
 
 /// A phone that hangs up so soon after it was told that a transfer had failed was not told to by the operator: baresip does
@@ -112,11 +118,6 @@ impl Talk {
         self.returned_until.is_some_and(|until| now < until)
     }
 
-    /// Seats are probed while one is on hold.
-    pub fn watch(&mut self, now: Mono) {
-        self.probe_at = Some(now + ON_HOLD);
-    }
-
     /// What each party hears: the others, or music while one of them holds it.
     pub fn hears(&self) -> Vec<(LegId, Hears)> {
         let mut all: Vec<(LegId, Hears)> = self.parties.iter().map(|p| (p.leg, self.heard_by(p))).collect();
@@ -144,33 +145,130 @@ impl Talk {
     }
 }
 
-/// A caller on the way to another party; music plays meanwhile.
-#[derive(Debug)]
-pub struct Transfer {
-    /// The seat that transfers (the transferor).
-    pub by: SeatId,
-    /// How.
-    pub kind: TransferKind,
-    /// The line of that seat, while it is up.
-    pub line: Option<Line>,
-    /// The transfer target.
-    pub search: Search,
-}
+/// What a talk does with the legs of the call.
+impl Talk {
+    /// Parties that hear each other from here on. Their media is watched where they may be judged, and a hold that was agreed
+    /// before they were connected is followed.
+    pub(super) fn begin(&mut self, legs: &[LegId], common: &mut Common, cx: &mut Cx<'_>) {
+        let watched = self.watched(common);
+        for leg in legs.iter().filter(|leg| watched.contains(leg)) {
+            common.command(*leg, cx, |leg, lcx| leg.watch(lcx));
+            self.probe_at = Some(cx.now.mono + ON_HOLD);
+        }
+        for side in self.legs() {
+            if let Some(direction) = common.legs.get(side).and_then(Leg::direction) {
+                self.follow_direction(side, direction, common, cx);
+            }
+        }
+    }
 
-/// The line of a seat that transfers a caller.
-#[derive(Debug, Clone, Copy)]
-pub struct Line {
-    /// Its leg.
-    pub leg: LegId,
-    /// The subscription its REFER began; `None` when the phone wants to be told nothing.
-    pub refer: Option<Refer>,
-}
+    /// The legs that may be judged.
+    pub(super) fn watched(&self, common: &Common) -> Vec<LegId> {
+        let is_watched = |leg: &LegId| common.legs.get(*leg).is_some_and(Leg::is_watched);
+        self.legs().into_iter().filter(is_watched).collect()
+    }
 
-/// The subscription of a REFER.
-#[derive(Debug, Clone, Copy)]
-pub struct Refer {
-    /// The leg it came on.
-    pub leg: LegId,
-    /// Its name.
-    pub id: ReferId,
+    /// While a party is on hold the seats owe no sound, and are probed.
+    pub(super) fn probe_on_hold(&mut self, common: &mut Common, cx: &mut Cx<'_>) {
+        let watched = self.watched(common);
+        self.probe_at = Some(cx.now.mono + ON_HOLD).filter(|_| !watched.is_empty());
+        if self.holder().is_some() {
+            for leg in watched {
+                common.command(leg, cx, Leg::probe);
+            }
+        }
+    }
+
+    /// A party that stops listening holds the others.
+    pub(super) fn follow_direction(
+        &mut self,
+        leg: LegId,
+        direction: Direction,
+        common: &mut Common,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(hold) = self.follow(leg, direction, cx.now.mono) else { return };
+        let call = common.id;
+        let seat = self.serving.clone().filter(|_| leg != common.caller);
+        match hold {
+            Hold::Held => {
+                common.story.tell_as(cx, CallState::Held, What::CallHeld { leg });
+                cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Held { seat, call })));
+            }
+            Hold::Resumed(held) => {
+                common.story.tell_as(cx, CallState::Connected, What::CallResumed { leg, held });
+                cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Resumed { seat, call })));
+                // Both had put the other on hold: now it is the other's turn.
+                let still =
+                    self.other(leg).and_then(|other| Some((other, common.legs.get(other)?.direction()?)));
+                if let Some((other, direction)) = still.filter(|(_, direction)| !direction.sends()) {
+                    self.follow_direction(other, direction, common, cx);
+                }
+            }
+        }
+    }
+
+    /// Whether `leg` belongs to the consultation that is on: the seat's second line, or the other end.
+    pub(super) fn is_consulting(&self, leg: LegId) -> bool {
+        let is_its = |c: &Consultation| c.asker == leg || c.search.up() == Some(leg);
+        self.consultation.as_ref().is_some_and(is_its)
+    }
+
+    /// Ends the consultation on both its legs; the caller stays on hold or in the talk.
+    pub(super) fn end_consultation(&mut self, common: &mut Common, cx: &mut Cx<'_>) {
+        let Some(Consultation { asker, mut search }) = self.consultation.take() else { return };
+        let (up, presentation) = (search.up(), search.ringing().map(|ringing| ringing.presentation));
+        if let Some(leg) = up {
+            common.story.tell_left(leg, cx);
+        }
+        common.search_ends(&mut search, PresentationResult::Withdrawn, cx);
+        let sought = presentation.map(Purpose::Sought);
+        let ends = |leg: &Leg| leg.id == asker || Some(leg.id) == up || Some(leg.purpose) == sought;
+        for leg in common.legs.ids(ends) {
+            common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+        }
+    }
+
+    /// A hold ends because the talk does.
+    pub(super) fn tell_resumed(&self, common: &mut Common, cx: &mut Cx<'_>) {
+        if let Some((leg, since)) = self.holder() {
+            let held = cx.now.mono.since(since);
+            common.story.tell(cx, What::CallResumed { leg, held });
+        }
+    }
+
+    /// Caller and seat hear each other no more, because the seat transfers the caller.
+    pub(super) fn part(&self, common: &mut Common, cx: &mut Cx<'_>) {
+        self.tell_resumed(common, cx);
+        let other = self.other(common.caller);
+        let holds = self.holder().is_some_and(|(leg, _)| Some(leg) == other);
+        if let Some(seat) = self.serving.clone().filter(|_| holds) {
+            cx.out.push(Output::Acd(acd::Input::Resumed { seat, call: common.id }));
+        }
+        if let Some(leg) = other.and_then(|other| common.legs.get_mut(other)) {
+            leg.forget_probe();
+        }
+        common.story.summary.state = CallState::Held;
+    }
+
+    /// A seat transfers the party that it called: that party is the caller from here on, and the seat's leg is a line beside
+    /// the caller's, as it is in a citizen's call.
+    pub(super) fn trade_places(&mut self, common: &mut Common, cx: &mut Cx<'_>) {
+        let Origin::Outbound { seat, line, .. } = &common.origin else { return };
+        let (seat, line) = (seat.clone(), *line);
+        let Some(called) = self.other(line).filter(|leg| common.legs.is_up(*leg)) else { return };
+        if line == common.caller && common.legs.is_up(line) {
+            common.caller = called;
+            self.serving = Some(seat);
+            if let Some(line) = common.legs.get_mut(line) {
+                line.purpose = Purpose::Serves(PresentationId::new(cx.now.wall, cx.random));
+            }
+        }
+    }
+
+    /// Whether the peer of `leg` is gone, now that one sign says so: with the silence of its media, or on hold, it is enough.
+    pub(super) fn is_gone(&self, leg: LegId, common: &Common, now: Mono) -> bool {
+        let is_quiet = common.legs.get(leg).is_some_and(|leg| leg.is_quiet(now));
+        self.watched(common).contains(&leg) && (is_quiet || self.holder().is_some())
+    }
 }

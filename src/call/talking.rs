@@ -1,114 +1,39 @@
-//! Parties beside the caller: the search for one, the consultation, the transfer, the talk itself, and how a call ends.
+//! Parties beside the caller: the search for one, the consultation, the transfer (REFER, RFC 3515; Replaces, RFC 3891), and
+//! what the loss of a party means.
 
 use super::call::Call;
-use super::inputs::{Output, SeatAsked};
-use super::leg::{Answering, Arriving as ArrivingLeg, Leg, Loss, Party, Purpose, Reliably, Ring};
+use super::common::Wait;
+use super::inputs::{Output, Referred, SeatAsked};
+use super::leg::{Answering, Arriving as ArrivingLeg, Leg, Loss, Party};
 use super::legs::MAX_LEGS;
 use super::origin::Origin;
+use super::outcome::Ending;
 use super::ringing::Failed;
 use super::rules::RETRY_AFTER;
-use super::search::{Destination, Search, Silent};
+use super::search::{Asks, Destination, Search};
 use super::stage::Stage;
 use super::story::Cx;
-use super::talk::{Consultation, Hold, Line, Talk};
+use super::talk::{Consultation, Talk};
+use super::transfer::{Line, Refer, Transfer};
+use super::waiting::Queued;
 use crate::acd;
-use crate::event::{CallState, EndReason, EndedBy, PresentationResult, SeatChoice, SeatPresented, What};
-use crate::id::{LegId, PresentationId, SeatId};
-use crate::sdp::Direction;
-use crate::sip::{Cause, Outgoing};
+use crate::event::{CallState, EndReason, EndedBy, PresentationResult, TransferKind, TransferResult, What};
+use crate::id::{LegId, SeatId};
+use crate::sip::{Cause, Message, Outgoing, ServerTx, quoted};
 use crate::time::Duration;
 
 impl Call {
-    /// Begins to ring the party of the search. The queue offers a seat that is rung nothing meanwhile.
-    pub(super) fn begin_search(&mut self, cx: &mut Cx<'_>) {
-        let Some(search) = self.stage.search() else { return };
-        if let Some(seat) = search.to.seat.clone() {
-            let occupied = acd::Input::Occupy { seat, call: self.id, role: acd::OwnRole::Rung };
-            cx.out.push(Output::Acd(occupied));
-        }
-        self.ring_next(None, cx);
-    }
-
-    /// Rings all the phones of a seat, or the next number of a department. `status` is what became of the one before; with
-    /// none left it is what became of all.
-    pub(super) fn ring_next(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
-        let is_full = self.legs.is_full();
-        let presentation = PresentationId::new(cx.now.wall, cx.random);
-        let why = self.why_asked().into();
-        let Some(search) = self.stage.search_mut() else { return };
-        let Some(phones) = search.ring_next(presentation, cx.now.mono).filter(|_| !is_full) else {
-            return self.search_failed(status, cx);
-        };
-        let leg = LegId::new(cx.now.wall, cx.random);
-        let Destination { name, seat, operator, trunk, .. } = search.to.clone();
-        let party = match (seat, trunk) {
-            (Some(seat), _) => {
-                let (attempt, waited) = (1, Duration::ZERO);
-                let (seat, operator) = (seat, operator);
-                let party = Party::Seat { seat: seat.clone(), operator: operator.clone() };
-                let presented = SeatPresented { presentation, attempt, seat, operator, leg, waited, why };
-                self.story.tell(cx, What::SeatPresented(presented));
-                party
-            }
-            (None, Some(trunk)) => Party::Outside { trunk, name },
-            (None, None) => return self.search_failed(status, cx),
-        };
-        self.ring_phones(leg, phones, (&party, Purpose::Sought(presentation)), cx);
-    }
-
-    /// Why a seat is rung that no queue chose.
-    pub(super) fn why_asked(&self) -> SeatChoice {
-        let by = self.asking_seat().cloned().unwrap_or_else(|| SeatId::from(""));
-        match &self.stage {
-            Stage::Talk(_) => SeatChoice::Consulted { by },
-            Stage::Transferring(_) => SeatChoice::Transferred { by },
-            _ => SeatChoice::Called { by },
-        }
-    }
-
-    /// The seat that asks another party in.
-    pub(super) fn asking_seat(&self) -> Option<&SeatId> {
-        match &self.stage {
-            Stage::Talk(talk) => talk.serving.as_ref(),
-            Stage::Transferring(transfer) => Some(&transfer.by),
-            _ => self.origin.seat(),
-        }
-    }
-
-    /// The party rings, or is heard before it answers.
-    pub(super) fn search_progressed(&mut self, leg: LegId, early_media: bool, cx: &mut Cx<'_>) {
-        let Some(ringing) = self.stage.ringing_mut(leg) else { return };
-        // Which of a seat's phones will answer is not known: what one says before that is not passed on.
-        let early_media = early_media && ringing.seat.is_none();
-        let first = ringing.begins_to_ring(cx.now.mono);
-        if early_media {
-            ringing.early_media = Some(leg);
-        }
-        if !first && !early_media {
-            return;
-        }
-        let asker = match &self.stage {
-            Stage::Outbound(_) => Some(self.caller),
-            Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| consultation.asker),
-            _ => None,
-        };
-        if let Some(asker) = asker {
-            let ring = Ring { early_media, reliably: Reliably::Never };
-            self.on(asker, cx, |leg, lcx| leg.ring(ring, lcx));
-        }
-    }
-
     /// The party answered.
     pub(super) fn search_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         let Some(search) = self.stage.search_mut() else { return };
         let (name, seat) = (search.to.name.clone(), search.to.seat.clone());
         let Some(ringing) = search.answered(leg) else { return };
-        self.hush(ringing.presentation, Some(leg), Cause::ELSEWHERE, cx);
+        self.common.hush(ringing.presentation, Some(leg), Cause::ELSEWHERE, cx);
         let answered = Failed { result: PresentationResult::Answered, status: Some(200) };
-        self.tell_rung(ringing, answered, cx);
-        let call = self.id;
+        self.common.tell_rung(ringing, answered, cx);
+        let call = self.common.id;
         cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Joined { seat, call })));
-        self.story.tell_joined(leg, name, cx);
+        self.common.story.tell_joined(leg, name, cx);
         let asker = match &self.stage {
             Stage::Outbound(_) => return self.outbound_answered(leg, cx),
             Stage::Transferring(_) => return self.join(cx),
@@ -116,66 +41,54 @@ impl Call {
             _ => None,
         };
         let Some(asker) = asker else { return };
-        if self.answer_seat(asker, cx) != Answering::Done {
-            self.on(asker, cx, |leg, lcx| leg.reject(488, lcx));
-            self.end_consultation(cx);
+        if self.common.answer_seat(asker, cx) != Answering::Done {
+            self.common.command(asker, cx, |leg, lcx| leg.reject(488, lcx));
+            if let Stage::Talk(talk) = &mut self.stage {
+                talk.end_consultation(&mut self.common, cx);
+            }
         }
-    }
-
-    /// 200 OK to the INVITE of a seat that asked for another party.
-    pub(super) fn answer_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) -> Answering {
-        let headers = vec![("X-Hotline-Call-Id", self.id.to_string())];
-        self.on(leg, cx, |leg, lcx| leg.answer(headers, lcx))
     }
 
     /// The party that a seat called answered: so do we.
     pub(super) fn outbound_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
-        if self.answer_seat(self.caller, cx) != Answering::Done {
+        if self.common.answer_seat(self.common.caller, cx) != Answering::Done {
             return self.outbound_failed(488, cx);
         }
-        self.stage = Stage::Talk(Talk::new(&[self.caller, leg], None));
-        let delay = cx.now.mono.since(self.story.began());
-        self.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
-        self.longest = Some(cx.now.mono + cx.rules.call_length);
-        self.hold_again(leg, cx);
-        self.watch(&[self.caller, leg], cx);
+        let delay = cx.now.mono.since(self.common.story.began());
+        self.common.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
+        self.common.longest = Some(cx.now.mono + cx.rules.call_length);
+        let mut talk = Talk::new(&[self.common.caller, leg], None);
+        talk.begin(&[self.common.caller, leg], &mut self.common, cx);
+        self.stage = Stage::Talk(talk);
     }
 
     /// The party that a seat called cannot be had.
     pub(super) fn outbound_failed(&mut self, status: u16, cx: &mut Cx<'_>) {
-        self.on(self.caller, cx, |leg, lcx| leg.reject(status, lcx));
-        self.end(EndedBy::ThirdParty, EndReason::Unanswered, Some(status), cx);
+        self.common.command(self.common.caller, cx, |leg, lcx| leg.reject(status, lcx));
+        self.end(Ending::new(EndedBy::ThirdParty, EndReason::Unanswered).with_sip(Some(status)), cx);
     }
 
-    /// All the phones of a seat have failed, or one number and every way to it (RFC 3263 section 4.3): the next number.
+    /// All the phones of a seat have failed, or one number and every way to it (RFC 3263 section 4.3), or it has rung long
+    /// enough: the next number.
     pub(super) fn number_failed(&mut self, failed: Failed, cx: &mut Cx<'_>) {
-        self.search_ends(failed, cx);
-        self.ring_next(failed.status, cx);
-    }
-
-    /// One number, or all of the search, has rung long enough.
-    pub(super) fn searched_in_vain(&mut self, silent: Silent, cx: &mut Cx<'_>) {
-        if let Some(presentation) =
-            self.stage.search().and_then(|search| Some(search.ringing()?.presentation))
-        {
-            self.hush(presentation, None, Cause::NORMAL, cx);
+        let Some(search) = self.stage.search_mut() else { return };
+        if let Some(ringing) = search.take_ringing() {
+            self.common.hush(ringing.presentation, None, Cause::NORMAL, cx);
+            self.common.tell_rung(ringing, failed, cx);
         }
-        match silent {
-            Silent::Hop => self.ring_next(Some(408), cx),
-            Silent::All => self.search_failed(Some(408), cx),
-        }
-    }
-
-    /// Tells how a seat that rings by the search took it; told once.
-    pub(super) fn search_ends(&mut self, failed: Failed, cx: &mut Cx<'_>) {
-        if let Some(ringing) = self.stage.search_mut().and_then(Search::take_ringing) {
-            self.tell_rung(ringing, failed, cx);
+        if !self.common.ring_next(search, cx) {
+            self.search_failed(failed.status, cx);
         }
     }
 
     /// No phone answered anywhere.
     pub(super) fn search_failed(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
-        self.search_ends(Failed { result: PresentationResult::NoAnswer, status: None }, cx);
+        if let Some(search) = self.stage.search_mut() {
+            if let Some(presentation) = search.ringing().map(|ringing| ringing.presentation) {
+                self.common.hush(presentation, None, Cause::NORMAL, cx);
+            }
+            self.common.search_ends(search, PresentationResult::NoAnswer, cx);
+        }
         let status = match status {
             Some(status @ (480 | 486 | 600 | 603)) => status,
             Some(404 | 410 | 484 | 604) => 404,
@@ -187,7 +100,7 @@ impl Call {
                 let consultation = talk.consultation.take();
                 self.stage = Stage::Talk(talk);
                 if let Some(Consultation { asker, .. }) = consultation {
-                    self.on(asker, cx, |leg, lcx| leg.reject(status, lcx));
+                    self.common.command(asker, cx, |leg, lcx| leg.reject(status, lcx));
                 }
             }
             outbound => {
@@ -202,7 +115,7 @@ impl Call {
         let SeatAsked { leg, tx, flow, invite, offer, watch, inside } = asked;
         let may =
             self.stage.talk().is_some_and(|t| t.serving.as_ref() == Some(&by) && t.consultation.is_none());
-        let has_room = self.legs.iter().count() + 2 <= MAX_LEGS;
+        let has_room = self.common.legs.iter().count() + 2 <= MAX_LEGS;
         if !may || !has_room {
             let status = if may { 503 } else { 486 };
             let mut response = Outgoing::response(&invite, status, Some(&leg.to_string()));
@@ -211,50 +124,35 @@ impl Call {
             }
             return cx.out.push(Output::Respond { tx, response });
         }
-        let party = Party::Seat { seat: by, operator: self.story.summary.operator.clone() };
+        let party = Party::Seat { seat: by.clone(), operator: self.common.story.summary.operator.clone() };
         let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };
         let peer = cx.rules.seat.clone();
         let line = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, arriving, lcx));
-        self.legs.push(line);
+        self.common.legs.push(line);
+        let mut search = Search::new(to, by, Asks::Consult, cx.now.mono);
+        let rings = self.common.begin_search(&mut search, cx);
         if let Stage::Talk(talk) = &mut self.stage {
-            let search = Search::listened_to(to, cx.now.mono);
             talk.consultation = Some(Consultation { asker: leg, search });
         }
-        self.begin_search(cx);
-    }
-
-    /// Ends the consultation on both its legs; the caller stays on hold or in the talk.
-    pub(super) fn end_consultation(&mut self, cx: &mut Cx<'_>) {
-        let Stage::Talk(talk) = &self.stage else { return };
-        let Some(Consultation { asker, search }) = &talk.consultation else { return };
-        let (asker, up, presentation) = (*asker, search.up(), search.ringing().map(|r| r.presentation));
-        if let Some(leg) = up {
-            self.story.tell_left(leg, cx);
-        }
-        self.search_ends(Failed { result: PresentationResult::Withdrawn, status: None }, cx);
-        if let Stage::Talk(talk) = &mut self.stage {
-            talk.consultation = None;
-        }
-        let sought = presentation.map(Purpose::Sought);
-        for leg in self.legs.ids(|leg| leg.id == asker || Some(leg.id) == up || Some(leg.purpose) == sought) {
-            self.on(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+        if !rings {
+            self.search_failed(None, cx);
         }
     }
 
     /// The peer of `leg` hung up.
     pub(super) fn hung_up(&mut self, leg: LegId, cause: Cause, cx: &mut Cx<'_>) {
-        if leg == self.caller {
+        if leg == self.common.caller {
             let reason = match &self.stage {
                 Stage::Talk(_) | Stage::Transferring(_) => EndReason::Completed,
                 Stage::LastMessage(message) => message.reason,
                 _ => EndReason::Abandoned,
             };
-            let by = match &self.origin {
+            let by = match &self.common.origin {
                 Origin::Inbound { .. } => EndedBy::Caller,
                 Origin::Outbound { line, .. } if *line == leg => EndedBy::Seat,
                 Origin::Outbound { .. } => EndedBy::ThirdParty,
             };
-            return self.end_because(by, reason, cause, cx);
+            return self.end(Ending { by, reason, cause }, cx);
         }
         let Some(talk) = self.stage.talk().filter(|talk| talk.has(leg)) else {
             return self.beside_gone(leg, cx);
@@ -265,22 +163,22 @@ impl Call {
         }
         let serving = talk.serving.clone();
         if let Some(by) = serving.clone().filter(|_| talk.hangs_up_unasked(cx.now.mono)) {
-            self.tell_resumed_by_transfer(cx);
+            talk.part(&mut self.common, cx);
             return self.recall(by, Some(Line { leg, refer: None }), cx);
         }
         let by = if serving.is_some() { EndedBy::Seat } else { EndedBy::ThirdParty };
-        self.end_because(by, EndReason::Completed, cause, cx);
+        self.end(Ending { by, reason: EndReason::Completed, cause }, cx);
     }
 
     /// A leg beside the talk is gone: the consultation's, or the line of a seat that transfers the caller.
     pub(super) fn beside_gone(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         match &mut self.stage {
-            Stage::Talk(talk) if is_consulting(talk, leg) => self.end_consultation(cx),
+            Stage::Talk(talk) if talk.is_consulting(leg) => talk.end_consultation(&mut self.common, cx),
             Stage::Transferring(transfer) => {
                 let seat = transfer.by.clone();
                 if transfer.line.take_if(|line| line.leg == leg).is_some() {
-                    self.story.tell_left(leg, cx);
-                    self.finish_seat(seat, cx);
+                    self.common.story.tell_left(leg, cx);
+                    self.common.finish_seat(seat, cx);
                 }
             }
             _ => {}
@@ -293,86 +191,180 @@ impl Call {
             return self.return_to_queue(leg, loss, cx);
         }
         self.beside_gone(leg, cx);
-        self.on(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+        self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
     }
 
-    /// One sign that a seat is gone. With the silence of its media it is enough.
-    pub(super) fn missing(&mut self, leg: LegId, loss: Loss, cx: &mut Cx<'_>) {
-        let Some(talk) = self.stage.talk() else { return };
-        let is_quiet = self.legs.get(leg).is_some_and(|leg| leg.is_quiet(cx.now.mono));
-        if self.watched().contains(&leg) && (is_quiet || talk.holder().is_some()) {
-            self.return_to_queue(leg, loss, cx);
+    /// A REFER inside a dialog (RFC 3515).
+    pub(super) fn referred(
+        &mut self,
+        leg: LegId,
+        tx: ServerTx,
+        refer: &Message,
+        to: Referred,
+        cx: &mut Cx<'_>,
+    ) {
+        let respond = |status| Outgoing::response(refer, status, None);
+        let taken = self.common.legs.get_mut(leg).map_or(Err(481), |leg| leg.take_refer(refer));
+        if let Stage::Talk(talk) = &mut self.stage
+            && leg == self.common.caller
+            && matches!(to, Referred::To(_))
+            && taken.is_ok()
+        {
+            talk.trade_places(&mut self.common, cx);
         }
-    }
-
-    /// The legs that talk and may be judged.
-    pub(super) fn watched(&self) -> Vec<LegId> {
-        let is_watched = |leg: &LegId| self.legs.get(*leg).is_some_and(Leg::is_watched);
-        self.stage.talk().map(Talk::legs).unwrap_or_default().into_iter().filter(is_watched).collect()
-    }
-
-    /// These have answered: their media is watched from here on, where they may be judged.
-    pub(super) fn watch(&mut self, legs: &[LegId], cx: &mut Cx<'_>) {
-        let watched = self.watched();
-        for leg in legs.iter().filter(|leg| watched.contains(leg)) {
-            self.on(*leg, cx, |leg, lcx| leg.watch(lcx));
-            if let Stage::Talk(talk) = &mut self.stage {
-                talk.watch(cx.now.mono);
+        let consultation = self.stage.talk().and_then(|talk| talk.consultation.as_ref());
+        let talks = self.stage.talk().and_then(|talk| talk.other(self.common.caller));
+        let refusal = match (taken, &to, &self.stage) {
+            (Err(status), _, _) => Some(respond(status)),
+            (Ok(()), Referred::Nowhere { status, why }, _) => {
+                Some(respond(*status).with("Warning", format!("399 hotline {}", quoted(why))))
             }
+            // With Replaces the REFER names the other line of the same seat (RFC 3891).
+            (Ok(()), Referred::InPlaceOf(other), _) => {
+                let lines = consultation.map(|consultation| consultation.asker).zip(talks);
+                let names_both = lines.is_some_and(|(asker, talks)| {
+                    (leg, *other) == (talks, asker) || (leg, *other) == (asker, talks)
+                });
+                (!names_both).then(|| respond(481))
+            }
+            (Ok(()), Referred::To(_), Stage::Talk(Talk { serving: Some(_), .. })) => {
+                (talks != Some(leg) || consultation.is_some()).then(|| respond(491))
+            }
+            (Ok(()), Referred::To(_), Stage::Transferring(_)) => Some(respond(491)),
+            (Ok(()), Referred::To(_), _) => Some(respond(403)),
+        };
+        if let Some(response) = refusal {
+            return cx.out.push(Output::Respond { tx, response });
+        }
+        let id = self.common.command(leg, cx, |leg, lcx| leg.accept_refer(tx, refer, lcx));
+        let refer = id.map(|id| Refer { leg, id });
+        match to {
+            Referred::To(to) => self.transfer(leg, refer, *to, cx),
+            Referred::InPlaceOf(_) | Referred::Nowhere { .. } => self.hand_over(refer, cx),
         }
     }
 
-    /// While a party is on hold the seats owe no sound, and are probed.
-    pub(super) fn probe_on_hold(&mut self, cx: &mut Cx<'_>) {
-        let watched = self.watched();
+    /// Blind transfer: the caller hears music while the target rings.
+    pub(super) fn transfer(&mut self, leg: LegId, refer: Option<Refer>, to: Destination, cx: &mut Cx<'_>) {
+        let Stage::Talk(talk) = &self.stage else { return };
+        let Some(by) = talk.serving.clone() else { return };
+        self.common.notify(refer, 100, cx);
+        talk.part(&mut self.common, cx);
+        self.common.story.tell_transfer(TransferKind::Blind, &by, &to.name, TransferResult::Started, cx);
+        let (kind, line) = (TransferKind::Blind, Some(Line { leg, refer }));
+        let mut search = Search::new(to, by.clone(), Asks::Transfer, cx.now.mono);
+        let rings = self.common.begin_search(&mut search, cx);
+        self.stage = Stage::Transferring(Box::new(Transfer { by, kind, line, search }));
+        if !rings {
+            self.search_failed(None, cx);
+        }
+    }
+
+    /// The consultation becomes a transfer: at once when the party has answered, else as soon as it does.
+    pub(super) fn hand_over(&mut self, refer: Option<Refer>, cx: &mut Cx<'_>) {
         let Stage::Talk(talk) = &mut self.stage else { return };
-        talk.probe_at = None;
-        if !watched.is_empty() {
-            talk.watch(cx.now.mono);
+        let (Some(leg), Some(by)) = (talk.other(self.common.caller), talk.serving.clone()) else { return };
+        let Some(Consultation { asker, mut search }) = talk.consultation.take() else { return };
+        let is_up = self.common.legs.is_up(leg);
+        let is_answered = search.up().is_some();
+        search.becomes_transfer(cx.now.mono);
+        if !is_answered {
+            self.common.notify(refer, 100, cx);
         }
-        if talk.holder().is_some() {
-            for leg in watched {
-                self.on(leg, cx, Leg::probe);
+        talk.part(&mut self.common, cx);
+        let kind = TransferKind::Attended;
+        self.common.story.tell_transfer(kind, &by, &search.to.name, TransferResult::Started, cx);
+        let line = is_up.then_some(Line { leg, refer });
+        self.stage = Stage::Transferring(Box::new(Transfer { by: by.clone(), kind, line, search }));
+        let is_told = refer.is_some_and(|refer| refer.leg == asker);
+        self.common.command(asker, cx, |leg, lcx| {
+            leg.reject(487, lcx);
+            if !is_told {
+                leg.hang_up(Cause::NORMAL, lcx);
             }
+        });
+        if !is_up {
+            self.common.story.tell_left(leg, cx);
+            self.common.finish_seat(by, cx);
+        }
+        if is_answered {
+            self.join(cx);
         }
     }
 
-    /// Follows what `leg` and the caller had agreed before they were connected: either may hold the other, or have answered
-    /// so.
-    pub(super) fn hold_again(&mut self, leg: LegId, cx: &mut Cx<'_>) {
-        for side in [leg, self.caller] {
-            if let Some(direction) = self.legs.get(side).and_then(Leg::direction) {
-                self.follow_direction(side, direction, cx);
+    /// The target has answered and the caller is there: they hear each other, and the seat is let go.
+    pub(super) fn join(&mut self, cx: &mut Cx<'_>) {
+        let transfer = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Transferring(transfer) => *transfer,
+            other => return self.stage = other,
+        };
+        let Some(leg) = transfer.search.up().filter(|leg| self.common.legs.is_up(*leg)) else {
+            // The target is gone since it answered.
+            return self.transfer_failed(transfer, 480, cx);
+        };
+        let Destination { name, seat, operator, .. } = transfer.search.to.clone();
+        let mut talk = Talk::new(&[self.common.caller, leg], seat.clone());
+        self.common.story.summary.state = CallState::Connected;
+        self.common.story.tell_transfer(transfer.kind, &transfer.by, &name, TransferResult::Completed, cx);
+        if let Some(line) = transfer.line {
+            self.common.story.tell_left(line.leg, cx);
+            self.common.notify(line.refer, 200, cx);
+            // Our BYE must not overtake the NOTIFY: the line that is told goes when it has confirmed.
+            if line.refer.is_none_or(|refer| refer.leg != line.leg) {
+                self.common.command(line.leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+            }
+            self.common.finish_seat(transfer.by, cx);
+        }
+        if let (Some(seat), Some(presentation)) = (seat, self.common.serves_from_here(leg)) {
+            self.common.story.summary.seat = Some(seat.clone());
+            self.common.story.summary.operator = operator.clone();
+            let waited = Duration::ZERO;
+            let connected = What::SeatConnected { presentation, seat: seat.clone(), operator, waited, leg };
+            self.common.story.tell(cx, connected);
+            if let Some(queue) = self.common.origin.queue() {
+                cx.out.push(Output::Acd(acd::Input::TakeOver { seat, call: self.common.id, queue }));
             }
         }
+        talk.begin(&[leg], &mut self.common, cx);
+        self.stage = Stage::Talk(talk);
     }
 
-    /// A party that stops listening holds the others.
-    pub(super) fn follow_direction(&mut self, leg: LegId, direction: Direction, cx: &mut Cx<'_>) {
-        let (call, caller) = (self.id, self.caller);
-        let Stage::Talk(talk) = &mut self.stage else { return };
-        let Some(hold) = talk.follow(leg, direction, cx.now.mono) else { return };
-        let (seat, other) = (talk.serving.clone().filter(|_| leg != caller), talk.other(leg));
-        match hold {
-            Hold::Held => {
-                self.story.tell_as(cx, CallState::Held, What::CallHeld { leg });
-                cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Held { seat, call })));
-            }
-            Hold::Resumed(held) => {
-                self.story.tell_as(cx, CallState::Connected, What::CallResumed { leg, held });
-                cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Resumed { seat, call })));
-                // Both had put the other on hold: now it is the other's turn.
-                let still = other.and_then(|other| Some((other, self.legs.get(other)?.direction()?)));
-                if let Some((other, direction)) = still.filter(|(_, direction)| !direction.sends()) {
-                    self.follow_direction(other, direction, cx);
-                }
+    /// No phone of the target answered: the caller comes back, to the seat's line if that is still there, else to the seat as
+    /// a new presentation with `[Recall]` on its screen, else to the head of the queue.
+    pub(super) fn transfer_failed(&mut self, transfer: Transfer, status: u16, cx: &mut Cx<'_>) {
+        let Transfer { by, kind, line, search } = transfer;
+        self.common.story.tell_transfer(kind, &by, &search.to.name, TransferResult::Failed, cx);
+        let Some(Line { leg, refer }) = line.filter(|line| self.common.legs.is_up(line.leg)) else {
+            return self.recall(by, line, cx);
+        };
+        self.common.notify(refer, status, cx);
+        let mut talk = Talk::new(&[self.common.caller, leg], Some(by));
+        if let Some(refer) = refer {
+            talk.returned(cx.now.mono);
+            if refer.leg != leg {
+                self.common.command(refer.leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
             }
         }
+        self.common.story.summary.state = CallState::Connected;
+        talk.begin(&[leg], &mut self.common, cx);
+        self.stage = Stage::Talk(talk);
     }
-}
 
-/// Whether `leg` belongs to the consultation that is on: the seat's second line, or the other end.
-pub(super) fn is_consulting(talk: &Talk, leg: LegId) -> bool {
-    let is_its = |c: &Consultation| c.asker == leg || c.search.up() == Some(leg);
-    talk.consultation.as_ref().is_some_and(is_its)
+    /// The seat is gone: the caller waits again, first of all, and is presented to that seat first.
+    pub(super) fn recall(&mut self, by: SeatId, line: Option<Line>, cx: &mut Cx<'_>) {
+        // The party that a seat called is in no queue to be brought back to.
+        let Some(queue) = self.common.origin.queue() else {
+            self.stage = Stage::Talk(Talk::new(&[self.common.caller], None));
+            return self.end(Ending::new(EndedBy::Gateway, EndReason::Unanswered), cx);
+        };
+        if let Some(line) = line {
+            self.common.story.tell_left(line.leg, cx);
+            self.common.finish_seat(by.clone(), cx);
+        }
+        self.stage = Stage::Queued(Queued { notice: None, ringing: None, recalled: true });
+        self.common.wait = Wait::Since(cx.now.mono);
+        self.common.story.summary.seat = None;
+        self.common.story.summary.operator = None;
+        cx.out.push(Output::Acd(acd::Input::Recall { call: self.common.id, queue, seat: Some(by) }));
+    }
 }
