@@ -1,5 +1,7 @@
 //! The seats' phones, each at an address of its own: several for one seat, and phones that die.
 
+use crate::hearing::Hearing;
+use crate::offers::Offers;
 use bytes::Bytes;
 use hotline_gateway::caller::HistorySecret;
 use hotline_gateway::cli::phones::{
@@ -43,6 +45,8 @@ pub struct Office {
     pub events: Vec<(Mono, What)>,
     /// The legs that are watched, and when each is looked at next.
     watched: BTreeMap<LegId, Mono>,
+    hearing: Hearing,
+    offers: Offers,
     next: u64,
 }
 
@@ -92,6 +96,8 @@ pub fn office_with(sections: &str) -> Office {
         invites: Vec::new(),
         events: Vec::new(),
         watched: BTreeMap::new(),
+        hearing: Hearing::new(&config),
+        offers: Offers::new(&config),
         next: 0,
     };
     office.carry_out(out);
@@ -161,6 +167,7 @@ impl Office {
         for output in out {
             match output {
                 Output::Send { flow, bytes } => {
+                    self.hearing.sent(&bytes);
                     if bytes.starts_with(b"INVITE") {
                         self.invites.push(bytes.clone());
                     }
@@ -168,6 +175,8 @@ impl Office {
                 }
                 Output::Media(command) => self.media(command),
                 Output::Append { event, .. } => {
+                    self.hearing.happened(&event);
+                    self.offers.happened(&event).unwrap_or_else(|broken| panic!("{broken}"));
                     self.events.push((self.now.mono, event.what));
                     self.after(MS(1), Delivery::Input(Input::Durable { position: event.position }));
                 }
@@ -180,6 +189,7 @@ impl Office {
     }
 
     fn media(&mut self, command: Command) {
+        self.hearing.told(&command);
         let event = match command {
             Command::Open { leg, .. } => Event::Opened { leg, local: LocalMedia::plain(20_000) },
             Command::Play { leg, play, repeat: false, .. }
@@ -232,7 +242,12 @@ impl Office {
                     }
                     self.phone_said(to, said);
                 }
-                Delivery::Input(input) => self.input(input),
+                Delivery::Input(input) => {
+                    if let Input::Media(Event::Played { leg, play, .. }) = input {
+                        self.hearing.played(leg, play);
+                    }
+                    self.input(input);
+                }
                 _ => {}
             }
         }
@@ -254,6 +269,8 @@ impl Office {
             self.phones.get_mut(&from).unwrap().handle_timeout(self.now, &mut said);
             self.phone_said(from, said);
         }
+        let kept = self.hearing.check().and_then(|()| self.offers.check());
+        kept.unwrap_or_else(|broken| panic!("{broken}"));
     }
 
     pub fn input(&mut self, input: Input) {
