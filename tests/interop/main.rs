@@ -17,7 +17,7 @@ mod matrix;
 mod operator_phone;
 mod outgoing;
 mod plain_proxy;
-mod strangers;
+mod scanners;
 mod twinkle;
 
 mod baresip;

@@ -1,6 +1,6 @@
 //! Phones that register, and those that cannot: what is told of them, and that no flood keeps them out.
 
-use crate::admission::{House, OTHER_TRUNK, PHONE, STRANGER, flow};
+use crate::house::{House, OTHER_TRUNK, PHONE, STRANGER, flow};
 use hotline_gateway::event::{RegistrationFailure, What, wire};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::digest::{Algorithm, Challenge, UNANSWERED};

@@ -1,7 +1,7 @@
 //! What a request asks for, and what it is told: schemes, telephone numbers, extensions, methods (RFC 3261 sections 8.2
 //! and 11.2).
 
-use crate::admission::{House, OTHER_TRUNK, PHONE, STRANGER, TRUNK, flow};
+use crate::house::{House, OTHER_TRUNK, PHONE, STRANGER, TRUNK, flow};
 use crate::peer::{Peer, header, sdp, settle, world};
 use hotline_gateway::event::RefusalReason;
 use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
@@ -234,7 +234,7 @@ fn a_long_request_that_finds_no_connection_goes_by_udp_once_and_one_that_was_hea
     );
     assert_ne!(second.via().branch(), first.via().branch());
     house.hears(*flow, Outgoing::response(second, 486, Some("busy")).encode());
-    let next = dials_department(&mut house, crate::admission::flow(Transport::Tcp, PHONE));
+    let next = dials_department(&mut house, crate::house::flow(Transport::Tcp, PHONE));
     assert_eq!(next.iter().map(|(f, _)| f.transport).collect::<Vec<_>>(), [Transport::Udp], "it has learnt");
 
     let (mut house, sent) = calls_out(BOTH, true);

@@ -1,6 +1,6 @@
 //! Requests inside a dialog: from its peer, from elsewhere, and from a phone that has changed its network.
 
-use crate::admission::{House, OTHER_TRUNK, PHONE, STRANGER, TRUNK, flow};
+use crate::house::{House, OTHER_TRUNK, PHONE, STRANGER, TRUNK, flow};
 use hotline_gateway::event::What;
 use hotline_gateway::gateway::Cause;
 use hotline_gateway::sip::access::PeerClass;

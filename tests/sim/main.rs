@@ -4,7 +4,6 @@
 #![allow(clippy::wildcard_enum_match_arm, clippy::unwrap_used, unreachable_pub)]
 
 mod access;
-mod admission;
 mod again;
 mod asked;
 mod asking;
@@ -14,6 +13,7 @@ mod desk;
 mod desks;
 mod early;
 mod hearing;
+mod house;
 mod inside;
 mod keys;
 mod legs;
@@ -22,11 +22,13 @@ mod media_access;
 mod nuisance;
 mod offers;
 mod outward;
+mod passwords;
 mod peer;
 mod phones;
 mod scenarios;
 mod seeds;
 mod several;
+mod shedding;
 mod soak;
 mod sounds;
 mod states;
@@ -34,4 +36,5 @@ mod timers;
 mod town;
 mod transfers;
 mod trunks;
+mod unauthenticated;
 mod world;

@@ -1,6 +1,6 @@
 //! The block list and what slows a number by itself, in the whole control plane, one sentence each.
 
-use crate::admission::*;
+use crate::house::*;
 use hotline_gateway::caller::{BlockAction, BlockEntry, HistoryKey, HistorySecret};
 use hotline_gateway::event::{RefusalReason, What};
 use hotline_gateway::gateway::{BlockChange, Cause, Input};
