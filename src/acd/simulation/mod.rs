@@ -1,4 +1,4 @@
-//! A million random inputs against a small reference model that only ever scans lists.
+//! Four hundred thousand random inputs against a small reference model that only ever scans lists.
 //!
 //! The model believes nothing but the outputs and checks each one: who was offered to whom and why not
 //! somebody else, every place, every edge between states, every deadline. A failure prints its seed;
@@ -14,9 +14,9 @@ use crate::time::Wall;
 use model::{Model, SIGNS_IN, Tally};
 use std::ops::Range;
 
-/// Worlds, and inputs in each: a million together.
+/// Worlds, and inputs in each.
 const SEEDS: Range<u64> = 0..40;
-const INPUTS: u32 = 25_000;
+const INPUTS: u32 = 10_000;
 
 const QUEUES: usize = 3;
 const SEATS: usize = 8;
@@ -274,7 +274,7 @@ fn run(seeds: Range<u64>) {
         sum.closing += t.closing;
     }
     // The run must have been where it is dangerous, or it proves nothing.
-    assert!(sum.inputs >= 500_000, "{}", sum.inputs);
+    assert!(sum.inputs >= 200_000, "{}", sum.inputs);
     let rare = [
         sum.presented,
         sum.connected,
@@ -287,15 +287,15 @@ fn run(seeds: Range<u64>) {
         sum.returned,
         sum.closing,
     ];
-    assert!(rare.iter().all(|n| *n > 500), "{rare:?}");
+    assert!(rare.iter().all(|n| *n > 200), "{rare:?}");
 }
 
 #[test]
-fn every_promise_holds_in_the_first_half_of_a_million_random_inputs() {
+fn every_promise_holds_in_the_first_200_000_random_inputs() {
     run(SEEDS.start..SEEDS.end / 2);
 }
 
 #[test]
-fn every_promise_holds_in_the_second_half_of_a_million_random_inputs() {
+fn every_promise_holds_in_the_second_200_000_random_inputs() {
     run(SEEDS.end / 2..SEEDS.end);
 }

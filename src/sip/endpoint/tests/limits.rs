@@ -93,9 +93,9 @@ fn past_its_limit_a_request_of_ours_is_reported_failed_and_never_sent() {
 }
 
 #[test]
-fn after_10_000_calls_in_and_out_nothing_is_left_once_the_timers_ran_out() {
+fn after_2_000_calls_in_and_out_nothing_is_left_once_the_timers_ran_out() {
     let mut s = side();
-    for n in 0..10_000u32 {
+    for n in 0..2_000u32 {
         let (branch, call) = (format!("i{n}"), format!("call{n}"));
         let asked = s.asked(udp(), invite(&branch, &call));
         let tx = s.asks(udp(), outgoing(Method::Invite));
@@ -128,7 +128,7 @@ fn after_10_000_calls_in_and_out_nothing_is_left_once_the_timers_ran_out() {
             s.waits(100);
         }
     }
-    assert!(s.endpoint.counts().transactions() > 10_000);
+    assert!(s.endpoint.counts().transactions() > 2_000);
     s.waits(300_000);
     assert!(s.is_empty(), "{:?}", s.endpoint.counts());
 }
