@@ -1,4 +1,4 @@
-//! baresip as an operator's phone: registers, answers by itself, speaks a tone and keeps what it hears.
+//! baresip as an operator's phone: registers, answers automatically, speaks a tone and keeps what it hears.
 
 use crate::place::{Place, Process, free_port, poll};
 use crate::tone;
@@ -135,7 +135,7 @@ impl Baresip {
 }
 
 impl Desk {
-    /// Registers a phone, as [`Baresip::register`], that answers by itself and takes keys.
+    /// Registers a phone, as [`Baresip::register`], that answers automatically and takes keys.
     pub fn register(place: &Place, gateway: SocketAddr, account: (&str, &str), frequency: u32) -> Desk {
         let port = free_port();
         let control = format!("module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{port}\n");

@@ -42,7 +42,7 @@ fn cancel_after(waits: &[u32]) -> [usize; 2] {
     let calls = CALLS * waits.len();
     assert_eq!(seen.len(), calls);
     for record in gateway.final_records(calls) {
-        // The seat has no phone, so whoever was answered hung up while he waited.
+        // The seat has no phone, so a caller who was answered hung up while waiting.
         let expected = match seen.get(text(&record, "/caller/raw")).map(String::as_str) {
             Some("cancelled") => "END_REASON_CANCELLED",
             Some("answered") => "END_REASON_ABANDONED",

@@ -102,7 +102,7 @@ pub fn poll<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T
     }
 }
 
-/// The ports programs are told: above those the system gives to whoever asks for any, so that nobody gets one of them
+/// The ports programs are told: above those the system gives to programs that ask for any, so that nobody gets one of them
 /// between our look and the program's start.
 const TOLD: std::ops::Range<u16> = 61_000..65_400;
 

@@ -12,7 +12,7 @@ const SEATS: &str = "[[seat]]\nrange = \"1001-1005\"";
 const ATTACK: Duration = Duration::from_secs(6);
 
 fn gateway(name: &str) -> Program {
-    // No trunk at this machine: whoever comes from here is a stranger.
+    // No trunk at this machine: what comes from here is an unknown source.
     let trunk = "[[trunk]]\nname = \"carrier\"\nsources = [\"127.0.0.99\"]\n";
     Program::with_trunks(name, &["udp:127.0.0.1:0"], trunk, SEATS, "")
 }

@@ -1,4 +1,4 @@
-//! A caller's voice and ear: an RTP port of A-law that answers whoever speaks to it with a tone.
+//! A caller's voice and ear: an RTP port of A-law that answers what it hears with a tone.
 
 use crate::tone::{milliseconds_of, sine};
 use hotline_gateway::media::g711::{alaw_from_linear, linear_from_alaw};

@@ -1,6 +1,6 @@
 //! A user agent of our own: sends what it is told octet by octet and reads what comes back without the parser
 //! under test. Its sockets stand on loopback addresses of the test's own, so that one gateway tells a trunk, a
-//! seat and a stranger apart.
+//! seat and an unknown source apart.
 
 use crate::programme::Programme;
 use socket2::{Domain, Socket, Type};
@@ -24,38 +24,38 @@ pub enum Over {
     Tcp,
 }
 
-/// Which door an agent stands at.
+/// What the gateway knows an agent as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     Trunk,
     /// The fixed place of seat 1001.
     Seat,
-    Stranger,
+    Unknown,
 }
 
 /// A gateway that listens on UDP and TCP, with a trunk, a seat with a fixed place, and seats that register.
-pub struct Doors {
+pub struct Site {
     pub programme: Programme,
     net: [u8; 2],
 }
 
-impl Doors {
+impl Site {
     /// Starts the program. `more` is added to its configuration.
-    pub fn open(name: &'static str, more: &'static str) -> Doors {
-        Doors::open_as(name, "", more)
+    pub fn open(name: &'static str, more: &'static str) -> Site {
+        Site::open_as(name, "", more)
     }
 
     /// The same with a log of this level.
-    pub fn that_log(name: &'static str, level: &'static str) -> Doors {
-        Doors::built(name, ["", level, ""])
+    pub fn that_log(name: &'static str, level: &'static str) -> Site {
+        Site::built(name, ["", level, ""])
     }
 
     /// The same with keys of `[sip]`.
-    pub fn open_as(name: &'static str, sip: &'static str, more: &'static str) -> Doors {
-        Doors::built(name, [sip, "warn", more])
+    pub fn open_as(name: &'static str, sip: &'static str, more: &'static str) -> Site {
+        Site::built(name, [sip, "warn", more])
     }
 
-    fn built(name: &'static str, keys: [&'static str; 3]) -> Doors {
+    fn built(name: &'static str, keys: [&'static str; 3]) -> Site {
         let [_, _, high, low] = std::process::id().to_be_bytes();
         static OPENED: AtomicU8 = AtomicU8::new(0);
         let nth = OPENED.fetch_add(1, Ordering::Relaxed);
@@ -63,10 +63,10 @@ impl Doors {
         let net = [121 + high.wrapping_add(nth) % 130, low];
         let configure =
             move |directory: &Path, ports: [SocketAddr; 3]| configuration(net, keys, directory, ports);
-        Doors { programme: Programme::configured(name, configure), net }
+        Site { programme: Programme::configured(name, configure), net }
     }
 
-    /// An agent at a door.
+    /// An agent of this class.
     pub fn agent(&self, at: At, over: Over) -> Agent {
         self.agent_on(at, over, 0)
     }
@@ -95,7 +95,7 @@ fn address([a, b]: [u8; 2], at: At) -> IpAddr {
     let last = match at {
         At::Trunk => 2,
         At::Seat => 3,
-        At::Stranger => 4,
+        At::Unknown => 4,
     };
     Ipv4Addr::new(127, a, b, last).into()
 }
@@ -106,7 +106,7 @@ fn configuration(
     directory: &Path,
     [sip, grpc, http]: [SocketAddr; 3],
 ) -> String {
-    let [trunk, seat, _] = [At::Trunk, At::Seat, At::Stranger].map(|at| address(net, at));
+    let [trunk, seat, _] = [At::Trunk, At::Seat, At::Unknown].map(|at| address(net, at));
     let store = directory.join("journal.db");
     let [a, b] = net;
     format!(

@@ -2,7 +2,7 @@
 //! what each request that cannot be served is answered. The same in virtual time, with the long timers, is in
 //! `tests/sim/conduct.rs`.
 
-use crate::agent::{Agent, At, Came, Doors, Over, another, unique};
+use crate::agent::{Agent, At, Came, Over, Site, another, unique};
 use std::process::Command;
 
 /// A service number that rings for longer than any test.
@@ -20,8 +20,8 @@ struct Call {
 
 impl Call {
     /// Its INVITE, on its way.
-    fn begins(doors: &Doors, over: Over, number: &str) -> Call {
-        let mut agent = doors.agent(At::Trunk, over);
+    fn begins(site: &Site, over: Over, number: &str) -> Call {
+        let mut agent = site.agent(At::Trunk, over);
         let id = unique();
         let invite = agent.with_body("INVITE", number, &id, 5, "", &agent.offer());
         agent.send(&invite);
@@ -29,8 +29,8 @@ impl Call {
     }
 
     /// The same, answered; not acknowledged yet.
-    fn answered(doors: &Doors, over: Over) -> (Call, Came) {
-        let mut call = Call::begins(doors, over, "12345");
+    fn answered(site: &Site, over: Over) -> (Call, Came) {
+        let mut call = Call::begins(site, over, "12345");
         let ok = call.agent.final_response();
         assert_eq!(ok.status(), 200, "{}", ok.text);
         call.tag = tag_of(&ok);
@@ -38,8 +38,8 @@ impl Call {
     }
 
     /// The same, acknowledged.
-    fn talks(doors: &Doors, over: Over) -> Call {
-        let (mut call, _) = Call::answered(doors, over);
+    fn talks(site: &Site, over: Over) -> Call {
+        let (mut call, _) = Call::answered(site, over);
         call.acks(5);
         call
     }
@@ -73,14 +73,14 @@ impl Call {
 }
 
 /// How many calls there have been, by the journal.
-fn calls_of(doors: &Doors) -> usize {
+fn calls_of(site: &Site) -> usize {
     // A refusal is on disk before it is answered, and so is whatever was before it.
-    let mut refused = Call::begins(doors, Over::Udp, "99999");
+    let mut refused = Call::begins(site, Over::Udp, "99999");
     assert_eq!(refused.agent.final_response().status(), 404);
     let out = Command::new(env!("CARGO_BIN_EXE_hotline"))
         .args(["events", "--from", "earliest", "--type", "CallReceived"])
-        .args(["--address", &doors.programme.grpc.to_string(), "--token-file"])
-        .arg(doors.programme.directory().join("api-token"))
+        .args(["--address", &site.programme.grpc.to_string(), "--token-file"])
+        .arg(site.programme.directory().join("api-token"))
         .output()
         .expect("the program runs");
     String::from_utf8_lossy(&out.stdout).lines().count()
@@ -112,31 +112,31 @@ fn told(phone: &mut Agent, method: &str, tag: &str) -> Came {
 
 #[test]
 fn an_invite_that_comes_again_gets_the_same_answer_and_is_one_call() {
-    let doors = Doors::open("conduct-copies", "");
+    let site = Site::open("conduct-copies", "");
     for (calls, over) in (1..).zip(BOTH) {
-        let (mut call, first) = Call::answered(&doors, over);
+        let (mut call, first) = Call::answered(&site, over);
         for _ in 0..3 {
             let copy = call.invite.clone();
             call.agent.send(copy);
         }
         let said = call.agent.until_options();
         assert!(said.iter().all(|c| c.text == first.text || c.status() == 100), "{said:?}");
-        assert_eq!(calls_of(&doors), calls);
+        assert_eq!(calls_of(&site), calls);
         if over == Over::Udp {
-            // It comes by itself, as long as there is no ACK.
+            // A copy comes unasked, as long as there is no ACK.
             let again = call.agent.final_response();
             assert_eq!(again.text, first.text);
         }
         call.acks(5);
         call.ends();
     }
-    let mut rings = Call::begins(&doors, Over::Udp, RINGS);
+    let mut rings = Call::begins(&site, Over::Udp, RINGS);
     let first = rings.agent.expect("ringing", |c| c.status() == 180);
     let copy = rings.invite.clone();
     rings.agent.send(copy);
     let again = rings.agent.expect("ringing again", |c| c.status() == 180);
     assert_eq!(again.text, first.text);
-    assert_eq!(calls_of(&doors), 3);
+    assert_eq!(calls_of(&site), 3);
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn an_answer_over_tcp_comes_again_until_it_is_acknowledged_and_then_no_more() {
 }
 
 fn acknowledged_late(name: &'static str, over: Over) {
-    let doors = Doors::open(name, "");
-    let (mut call, first) = Call::answered(&doors, over);
+    let site = Site::open(name, "");
+    let (mut call, first) = Call::answered(&site, over);
     // The first ACK was lost.
     let again = call.agent.final_response();
     assert_eq!(again.text, first.text);
@@ -159,7 +159,7 @@ fn acknowledged_late(name: &'static str, over: Over) {
     assert_eq!(call.asks("OPTIONS", 6).status(), 200, "the ACK was read");
     call.agent.until_options();
     // A later call's answer comes twice more: by then this one's would have come again.
-    let (mut later, _) = Call::answered(&doors, over);
+    let (mut later, _) = Call::answered(&site, over);
     later.agent.final_response();
     later.agent.final_response();
     call.agent.expect_silence("an acknowledged call");
@@ -170,10 +170,10 @@ fn acknowledged_late(name: &'static str, over: Over) {
 
 #[test]
 fn a_cancel_before_the_answer_ends_the_call_with_487_and_both_answers_have_one_tag() {
-    let doors = Doors::open("conduct-cancel", "");
+    let site = Site::open("conduct-cancel", "");
     for over in BOTH {
         for waits in [true, false] {
-            let mut call = Call::begins(&doors, over, RINGS);
+            let mut call = Call::begins(&site, over, RINGS);
             if waits {
                 call.agent.expect("ringing", |c| c.status() == 180);
             }
@@ -193,9 +193,9 @@ fn a_cancel_before_the_answer_ends_the_call_with_487_and_both_answers_have_one_t
 
 #[test]
 fn a_cancel_that_crosses_the_answer_or_comes_behind_it_changes_nothing() {
-    let doors = Doors::open("conduct-late-cancel", "");
+    let site = Site::open("conduct-late-cancel", "");
     for over in BOTH {
-        let (mut call, ok) = Call::answered(&doors, over);
+        let (mut call, ok) = Call::answered(&site, over);
         for _ in 0..2 {
             // The second is a copy, which is answered as the first was.
             let cancel = call.of_invite("CANCEL", "");
@@ -206,7 +206,7 @@ fn a_cancel_that_crosses_the_answer_or_comes_behind_it_changes_nothing() {
         }
         assert_eq!(call.asks("OPTIONS", 6).status(), 200, "over {over:?}");
         call.ends();
-        let mut agent = doors.agent(At::Trunk, over);
+        let mut agent = site.agent(At::Trunk, over);
         let nothing = agent.request("CANCEL", "12345", &unique(), 5, "");
         agent.send(nothing);
         assert_eq!(agent.final_response().status(), 481, "over {over:?}");
@@ -216,9 +216,9 @@ fn a_cancel_that_crosses_the_answer_or_comes_behind_it_changes_nothing() {
 #[test]
 fn of_two_phones_behind_one_contact_that_answer_the_second_is_acknowledged_and_hung_up_on_and_a_late_third_too()
  {
-    let doors = Doors::open("conduct-forked", "");
-    let mut phone = doors.agent(At::Seat, Over::Udp);
-    let mut call = Call::talks(&doors, Over::Udp);
+    let site = Site::open("conduct-forked", "");
+    let mut phone = site.agent(At::Seat, Over::Udp);
+    let mut call = Call::talks(&site, Over::Udp);
     let invite = phone.expect("the seat is called", |c| c.method() == "INVITE");
     let sdp = phone.offer();
     answers(&mut phone, &invite, "200 OK", "one", &sdp);
@@ -239,9 +239,9 @@ fn of_two_phones_behind_one_contact_that_answer_the_second_is_acknowledged_and_h
 
 #[test]
 fn an_update_that_crosses_our_offer_to_a_phone_that_rings_is_491() {
-    let doors = Doors::open("conduct-glare", "");
-    let mut phone = doors.agent(At::Seat, Over::Udp);
-    let call = Call::talks(&doors, Over::Udp);
+    let site = Site::open("conduct-glare", "");
+    let mut phone = site.agent(At::Seat, Over::Udp);
+    let call = Call::talks(&site, Over::Udp);
     let invite = phone.expect("the seat is called", |c| c.method() == "INVITE");
     answers(&mut phone, &invite, "180 Ringing", "phone", "");
     let (ours, theirs) = (invite.header("From").expect("From"), invite.header("To").expect("To"));
@@ -265,30 +265,30 @@ fn an_update_that_crosses_our_offer_to_a_phone_that_rings_is_491() {
 
 #[test]
 fn an_invite_that_comes_by_two_ways_is_one_call_and_the_second_is_482() {
-    let doors = Doors::open("conduct-merged", "");
+    let site = Site::open("conduct-merged", "");
     for (calls, over) in (1..).zip(BOTH) {
-        let mut call = Call::begins(&doors, over, RINGS);
+        let mut call = Call::begins(&site, over, RINGS);
         call.agent.expect("ringing", |c| c.status() == 180);
         let merged = another(&call.invite);
         call.agent.send(merged);
         assert_eq!(call.agent.final_response().status(), 482, "over {over:?}");
-        assert_eq!(calls_of(&doors), calls);
+        assert_eq!(calls_of(&site), calls);
     }
 }
 
 #[test]
 fn inside_a_dialog_an_old_cseq_is_500_and_outside_of_any_a_to_tag_is_481() {
-    let doors = Doors::open("conduct-dialogs", "");
+    let site = Site::open("conduct-dialogs", "");
     for over in BOTH {
-        let mut call = Call::talks(&doors, over);
+        let mut call = Call::talks(&site, over);
         for method in ["OPTIONS", "INFO", "BYE"] {
             let answer = call.asks(method, 4);
             assert_eq!(answer.status(), 500, "{method} over {over:?}: {}", answer.text);
         }
         assert_eq!(call.asks("OPTIONS", 6).status(), 200, "over {over:?}");
         call.ends();
-        for at in [At::Trunk, At::Seat, At::Stranger] {
-            let mut agent = doors.agent(at, over);
+        for at in [At::Trunk, At::Seat, At::Unknown] {
+            let mut agent = site.agent(at, over);
             for (cseq, method) in
                 (1..).zip(["BYE", "INFO", "UPDATE", "INVITE", "OPTIONS", "REFER", "NOTIFY", "PRACK"])
             {
@@ -303,11 +303,11 @@ fn inside_a_dialog_an_old_cseq_is_500_and_outside_of_any_a_to_tag_is_481() {
 
 #[test]
 fn a_method_nobody_here_knows_is_501_and_one_that_is_not_heard_405_with_those_that_are() {
-    let doors = Doors::open("conduct-methods", "");
-    let allowed = [(At::Trunk, "PRACK"), (At::Seat, "REFER"), (At::Stranger, "REGISTER, OPTIONS")];
+    let site = Site::open("conduct-methods", "");
+    let allowed = [(At::Trunk, "PRACK"), (At::Seat, "REFER"), (At::Unknown, "REGISTER, OPTIONS")];
     for over in BOTH {
         for (at, heard) in allowed {
-            let mut agent = doors.agent(at, over);
+            let mut agent = site.agent(at, over);
             for (cseq, (method, status)) in (1..).zip([("BREW", 501), ("MESSAGE", 405)]) {
                 let request = agent.request(method, "12345", &unique(), cseq, "");
                 agent.send(request);
@@ -324,7 +324,7 @@ fn a_method_nobody_here_knows_is_501_and_one_that_is_not_heard_405_with_those_th
 
 #[test]
 fn what_an_invite_asks_for_that_nobody_here_can_do_is_refused_by_name() {
-    let doors = Doors::open("conduct-demands", "");
+    let site = Site::open("conduct-demands", "");
     let sdp = "Content-Type: application/sdp";
     for over in BOTH {
         for (was, is, status, owed) in [
@@ -343,7 +343,7 @@ fn what_an_invite_asks_for_that_nobody_here_can_do_is_refused_by_name() {
             ),
             ("Max-Forwards: 70", "Max-Forwards: 0", 483, None),
         ] {
-            let mut agent = doors.agent(At::Trunk, over);
+            let mut agent = site.agent(At::Trunk, over);
             let invite = agent.with_body("INVITE", "12345", &unique(), 1, "", &agent.offer());
             assert!(invite.contains(was));
             agent.send(invite.replacen(was, is, 1));
@@ -358,9 +358,9 @@ fn what_an_invite_asks_for_that_nobody_here_can_do_is_refused_by_name() {
 
 #[test]
 fn a_body_nobody_here_reads_is_passed_over_where_its_sender_says_that_it_may_be() {
-    let doors = Doors::open("conduct-optional", "");
+    let site = Site::open("conduct-optional", "");
     for over in BOTH {
-        let mut agent = doors.agent(At::Trunk, over);
+        let mut agent = site.agent(At::Trunk, over);
         let id = unique();
         let invite = agent.with_body("INVITE", "12345", &id, 1, "", &agent.offer());
         agent.send(invite.replacen(

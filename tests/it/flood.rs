@@ -1,4 +1,4 @@
-//! Floods from one address, and of one trunk beyond its limits, while somebody else calls: the good caller gets
+//! Floods from one address, and of one trunk beyond its limits, while another party calls: the good caller gets
 //! through every time, memory stays flat, and is back where it was when the flood is over and forgotten.
 //! `HOTLINE_FLOOD_SECONDS=60` makes a measurement of each, with `--nocapture` to read it; docs/benchmarks.md has the
 //! figures.
@@ -17,7 +17,7 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
 const SECONDS: u64 = 3;
 
 /// The unknown address sends so many INVITEs a second.
-const STRANGERS_RATE: u32 = 1_000;
+const UNKNOWN_RATE: u32 = 1_000;
 
 /// The trunk that floods may bring so many calls a second, and brings twice as many.
 const TRUNK_RATE: u32 = 50;
@@ -48,7 +48,7 @@ const FORGOTTEN_WITHIN: Duration = Duration::from_secs(120);
 /// The allocator gives pages back a moment after they became empty.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(20);
 
-const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const UNKNOWN: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const GOOD_TRUNK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 const LOUD_TRUNK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 
@@ -165,16 +165,16 @@ struct Flood {
     request: fn(&Peer, &str) -> String,
 }
 
-const STRANGERS_CALLS: Flood = Flood {
-    named: "INVITEs of a stranger",
-    from: STRANGER,
-    per_second: STRANGERS_RATE,
+const UNKNOWN_CALLS: Flood = Flood {
+    named: "INVITEs of an unknown source",
+    from: UNKNOWN,
+    per_second: UNKNOWN_RATE,
     request: |peer, id| peer.invite(id),
 };
 
-const STRANGERS_LARGE: Flood = Flood {
-    named: "REGISTERs of 56 KiB of a stranger",
-    from: STRANGER,
+const UNKNOWN_LARGE: Flood = Flood {
+    named: "REGISTERs of 56 KiB of an unknown source",
+    from: UNKNOWN,
     per_second: LARGE_RATE,
     request: |peer, id| {
         let proof = "Authorization: Digest nonsense\r\n";
@@ -322,10 +322,10 @@ async fn story(gateway: &Programme, floods: &[Flood], ending: Ending) -> Vec<Hea
 }
 
 #[test]
-fn a_flood_of_a_stranger_costs_the_good_caller_nothing() {
+fn a_flood_of_an_unknown_source_costs_the_good_caller_nothing() {
     town::run(async {
-        let mut gateway = start("flood-stranger");
-        let heard = &story(&gateway, &[STRANGERS_CALLS], Ending::Short).await[0];
+        let mut gateway = start("flood-unknown");
+        let heard = &story(&gateway, &[UNKNOWN_CALLS], Ending::Short).await[0];
         assert_eq!(heard.of("200"), 0);
         let refused = heard.of("403") + heard.of("503");
         assert!(refused > 0, "within its bucket it is told: {heard:?}");
@@ -337,15 +337,15 @@ fn a_flood_of_a_stranger_costs_the_good_caller_nothing() {
         let written = Written::read(&gateway.store());
         written.check();
         let refused = written.events.iter().filter(|e| matches!(e.what, What::CallRefused(_))).count();
-        assert_eq!(refused, 0, "strangers are counters only");
+        assert_eq!(refused, 0, "unknown sources are counters only");
     });
 }
 
 #[test]
-fn a_flood_of_large_registers_of_a_stranger_costs_the_good_caller_nothing() {
+fn a_flood_of_large_registers_costs_the_good_caller_nothing() {
     town::run(async {
         let mut gateway = start("flood-large");
-        let heard = &story(&gateway, &[STRANGERS_LARGE], Ending::Short).await[0];
+        let heard = &story(&gateway, &[UNKNOWN_LARGE], Ending::Short).await[0];
         assert_eq!(heard.of("200"), 0, "{heard:?}");
         assert!(heard.bytes_sent > 56 * 1024 * heard.sent as usize);
         let answered: u32 = heard.statuses.values().sum();
@@ -406,7 +406,7 @@ fn a_flood_of_requests_of_a_trunk_in_dialogs_there_are_not_costs_another_trunk_n
 fn after_floods_of_every_kind_memory_is_back_where_it_was() {
     town::run(async {
         let mut gateway = start("flood-memory");
-        let kinds = [TRUNKS_CALLS, TRUNKS_QUESTIONS, TRUNKS_BYES, STRANGERS_CALLS, STRANGERS_LARGE];
+        let kinds = [TRUNKS_CALLS, TRUNKS_QUESTIONS, TRUNKS_BYES, UNKNOWN_CALLS, UNKNOWN_LARGE];
         story(&gateway, &kinds, Ending::Waits).await;
         assert!(gateway.stop().success());
         gateway.check_log();

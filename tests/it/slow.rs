@@ -91,7 +91,7 @@ async fn three_hundred_slow_connections_are_all_cut_and_a_good_caller_elsewhere_
 }
 
 #[tokio::test]
-async fn a_hundred_idle_strangers_on_the_same_listener_keep_no_caller_out() {
+async fn a_hundred_idle_unknown_sources_on_one_listener_keep_no_caller_out() {
     let gateway = patient_gateway("idle", 120, ["60s", "60s"]).await;
     let mut idle = Vec::new();
     for _ in 0..100 {
@@ -103,12 +103,12 @@ async fn a_hundred_idle_strangers_on_the_same_listener_keep_no_caller_out() {
 }
 
 #[tokio::test]
-async fn a_stranger_who_only_keeps_alive_is_cut_and_a_trunk_stays() {
+async fn an_unknown_source_that_only_keeps_alive_is_cut_and_a_trunk_stays() {
     let gateway = gateway("silent", 64).await;
     let mut trunk = caller(&gateway).await;
     assert!(trunk.is_heard(1).await);
-    let stranger = connect_from("127.0.0.1", gateway.at(Transport::Tcp)).await;
-    let (mut read, mut write) = stranger.into_split();
+    let unknown = connect_from("127.0.0.1", gateway.at(Transport::Tcp)).await;
+    let (mut read, mut write) = unknown.into_split();
     let mut beat = interval(Duration::from_millis(50));
     let keeps_alive = async {
         loop {
@@ -125,7 +125,7 @@ async fn a_stranger_who_only_keeps_alive_is_cut_and_a_trunk_stays() {
             () = hears => {}
         }
     };
-    timeout(WITHIN, cut).await.expect("the stranger is cut");
+    timeout(WITHIN, cut).await.expect("the unknown is cut");
     assert_eq!(gateway.running.streams().of(Ended::Silent), 1);
     assert!(trunk.is_heard(2).await, "a trunk may be silent for longer");
     gateway.stop().await;
@@ -232,12 +232,12 @@ async fn a_websocket_that_is_only_pinged_is_not_cut_however_long_it_takes() {
 }
 
 #[tokio::test]
-async fn a_stranger_who_says_more_than_he_may_is_slowed_and_then_cut_and_a_trunk_notices_nothing() {
+async fn an_unknown_source_that_says_too_much_is_slowed_and_then_cut() {
     let gateway = patient_gateway("much", 64, ["20s", "60s"]).await;
-    let stranger = connect_from("127.0.0.1", gateway.at(Transport::Tcp)).await;
-    let stranger = Line::new(stranger.local_addr().unwrap(), "TCP", stranger);
-    let message = stranger.request("OPTIONS", 1, "", "");
-    let (mut read, mut write) = stranger.carrier.into_split();
+    let unknown = connect_from("127.0.0.1", gateway.at(Transport::Tcp)).await;
+    let unknown = Line::new(unknown.local_addr().unwrap(), "TCP", unknown);
+    let message = unknown.request("OPTIONS", 1, "", "");
+    let (mut read, mut write) = unknown.carrier.into_split();
     let mut heard = Vec::new();
     let speaks = async { while write.write_all(message.as_bytes()).await.is_ok() {} };
     let hears = async { while read.read_buf(&mut heard).await.is_ok_and(|n| n > 0) {} };

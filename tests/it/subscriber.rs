@@ -39,7 +39,7 @@ async fn story(seed: u64) {
     for token in ["", "wrong", &format!("{}x", gateway.token())] {
         assert_eq!(client.turned_away(token), "UNAUTHENTICATED");
     }
-    assert_eq!(client.notes().events.len(), 0, "whoever was turned away has seen nothing");
+    assert_eq!(client.notes().events.len(), 0, "a client that was turned away has seen nothing");
 
     let mut town = Town::new(phones, gateway.sip, random.fork()).await;
     for seat in 1001..=1040 {

@@ -179,7 +179,7 @@ async fn the_gateway_connects_to_a_phone_whose_certificate_names_its_address() {
 }
 
 #[tokio::test]
-async fn the_gateway_sends_nothing_to_whoever_cannot_prove_to_be_the_phone() {
+async fn the_gateway_sends_nothing_to_a_peer_that_cannot_prove_to_be_the_phone() {
     let ours = Authority::new();
     let (listener, contact) = phone().await;
     let gateway =
@@ -188,7 +188,7 @@ async fn the_gateway_sends_nothing_to_whoever_cannot_prove_to_be_the_phone() {
     let offer = citizen.offer();
     citizen.send(citizen.request("INVITE", 1, "", &offer)).await;
     if let Ok(mut phone) = accept(&listener, &ours.signs(&["127.0.0.9", "phone.example"])).await {
-        assert!(phone.message().await.is_none(), "a request went to a stranger");
+        assert!(phone.message().await.is_none(), "a request went to an unknown peer");
     }
     assert_eq!(citizen.final_response().await.status(), Some(200), "the citizen waits for another seat");
     gateway.stop().await;
@@ -217,7 +217,7 @@ async fn a_carrier_whose_connection_is_gone_is_found_again_by_the_name_it_had_pr
                 let bye = line.asked("BYE").await;
                 line.answer(&bye, "200 OK").await;
             }
-            (Ok(mut line), false) => assert!(line.message().await.is_none(), "a BYE went to a stranger"),
+            (Ok(mut line), false) => assert!(line.message().await.is_none(), "a BYE went to an unknown peer"),
             (Err(why), is_found) => assert!(!is_found, "{why}"),
         }
         gateway.stop().await;
@@ -241,7 +241,7 @@ async fn a_target_with_a_wrong_certificate_is_passed_over_for_the_next_by_which_
     let mut events = gateway.running.events();
     let wrong = ours.signs(&["127.0.0.9"]);
     // Ends only when a request comes.
-    let stranger = tokio::spawn(async move {
+    let unknown = tokio::spawn(async move {
         loop {
             if let Ok(mut line) = accept(&first, &wrong).await
                 && line.message().await.is_some()
@@ -282,7 +282,7 @@ async fn a_target_with_a_wrong_certificate_is_passed_over_for_the_next_by_which_
     assert!(String::from_utf8_lossy(invite.uri()).contains("01061230001@127.0.0.1"));
     carrier.answer(&invite, "486 Busy Here").await;
     assert!(gateway.running.streams().of(Ended::NoHandshake) >= 1);
-    assert!(!stranger.is_finished(), "a request went to a stranger");
-    stranger.abort();
+    assert!(!unknown.is_finished(), "a request went to an unknown peer");
+    unknown.abort();
     gateway.stop().await;
 }

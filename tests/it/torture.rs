@@ -87,7 +87,7 @@ pub struct Own {
     pub section: &'static str,
     /// The published message it is like.
     pub like: &'static str,
-    /// What it meets at a trunk's door; 0 is silence.
+    /// What it meets at a trunk's address; 0 is silence.
     pub status: u16,
     /// What is put in the place of what in [`PLAIN`], one after the other.
     changes: &'static [(&'static str, &'static str)],

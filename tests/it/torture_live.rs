@@ -1,8 +1,8 @@
-//! The published torture messages against the running program: over UDP and TCP, from a trunk's, a seat's and a
-//! stranger's door, with an OPTIONS answered after every one. What each must meet is written down here by name,
+//! The published torture messages against the running program: over UDP and TCP, from a trunk's, a seat's and an
+//! unknown source's address, with an OPTIONS answered after every one. What each must meet is written down here by name,
 //! beside what the table that comes with them says about parsing.
 
-use crate::agent::{Agent, At, Came, Doors, Over, unique};
+use crate::agent::{Agent, At, Came, Over, Site, unique};
 use crate::torture::{OWN, vectors};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::digest::Challenge;
@@ -10,24 +10,24 @@ use hotline_gateway::sip::digest::Challenge;
 /// No answer at all.
 const SILENCE: u16 = 0;
 
-/// The one status a message meets at each door.
+/// The one status a message meets at each class of peer.
 struct Met {
     name: &'static str,
-    /// From a trunk, as it was published, whoever it asks for: a number nobody serves is 404.
+    /// From a trunk, as it was published, whatever number it asks for: a number nobody serves is 404.
     trunk: u16,
     /// From a trunk, an INVITE that asks for a number that is served instead.
     for_us: Option<u16>,
     /// From the fixed place of a seat, over UDP. It may call others: those that have no phone now are 480.
     seat: u16,
-    stranger: u16,
+    unknown: u16,
 }
 
-const fn met(name: &'static str, trunk: u16, seat: u16, stranger: u16) -> Met {
-    Met { name, trunk, for_us: None, seat, stranger }
+const fn met(name: &'static str, trunk: u16, seat: u16, unknown: u16) -> Met {
+    Met { name, trunk, for_us: None, seat, unknown }
 }
 
-const fn call(name: &'static str, [trunk, for_us]: [u16; 2], seat: u16, stranger: u16) -> Met {
-    Met { name, trunk, for_us: Some(for_us), seat, stranger }
+const fn call(name: &'static str, [trunk, for_us]: [u16; 2], seat: u16, unknown: u16) -> Met {
+    Met { name, trunk, for_us: Some(for_us), seat, unknown }
 }
 
 const REACTIONS: [Met; 61] = [
@@ -155,9 +155,9 @@ fn answered_at(bytes: &[u8]) -> u16 {
 }
 
 /// Accepts and ends a call that was answered, so that nothing is left of it.
-fn hang_up(doors: &Doors, over: Over, ok: &Came) {
+fn hang_up(site: &Site, over: Over, ok: &Came) {
     let (number, _) = ok.cseq().split_once(' ').expect("a CSeq");
-    let mut agent = doors.agent(At::Trunk, over);
+    let mut agent = site.agent(At::Trunk, over);
     for (method, number) in
         [("ACK", number.to_owned()), ("BYE", (number.parse::<u32>().unwrap() + 1).to_string())]
     {
@@ -189,7 +189,7 @@ fn published_one(all: &[(String, bytes::Bytes)], name: &str) -> bytes::Bytes {
 }
 
 struct Trial<'a> {
-    doors: &'a Doors,
+    site: &'a Site,
     name: &'a str,
     at: At,
     over: Over,
@@ -209,8 +209,8 @@ impl Trial<'_> {
         let apart = (self.at, self.over) == (At::Seat, Over::Udp) && port != 0;
         let own_port = if apart { 0 } else { port };
         let mut agents = (
-            self.doors.agent_on(self.at, self.over, own_port),
-            apart.then(|| self.doors.agent_on(self.at, self.over, port)),
+            self.site.agent_on(self.at, self.over, own_port),
+            apart.then(|| self.site.agent_on(self.at, self.over, port)),
         );
         let about = format!("{} from {:?} over {:?}", self.name, self.at, self.over);
         agents.0.about.clone_from(&about);
@@ -220,12 +220,12 @@ impl Trial<'_> {
         agents
     }
 
-    /// What else was said by now. Asked of a trunk's door over UDP, where the gateway reads one datagram after the other:
-    /// a stranger may not ask as often as this.
+    /// What else was said by now. Asked at a trunk's address over UDP, where the gateway reads one datagram after the other:
+    /// an unknown source may not ask as often as this.
     fn further(&self, sender: &mut Agent, ear: &mut Option<Agent>) -> Vec<Came> {
         let mut came = match (self.at, self.over) {
-            (At::Stranger, Over::Udp) => {
-                self.doors.agent(At::Trunk, Over::Udp).expect_silence("nothing");
+            (At::Unknown, Over::Udp) => {
+                self.site.agent(At::Trunk, Over::Udp).expect_silence("nothing");
                 sender.pending()
             }
             _ => sender.until_options(),
@@ -236,13 +236,13 @@ impl Trial<'_> {
 
     /// Sends it, and looks at its one answer.
     fn meets(&self, expected: u16) {
-        let Trial { doors, name, over, bytes, .. } = self;
+        let Trial { site, name, over, bytes, .. } = self;
         let (mut sender, mut ear) = self.agents();
         sender.send(bytes);
         let on_stream = *over == Over::Tcp;
         if on_stream && *name == "clerr" {
             // The stream waits for the rest; everybody else is served.
-            return doors.agent(At::Trunk, *over).expect_silence("nothing");
+            return site.agent(At::Trunk, *over).expect_silence("nothing");
         }
         let unframed = on_stream && UNFRAMED.contains(name);
         let expected = if unframed { 400 } else { expected };
@@ -269,11 +269,11 @@ impl Trial<'_> {
         let second = more.iter().find(|c| c.cseq() != answer.cseq() && self.is_mine(c));
         assert!(second.is_none(), "answered twice: {about}: {more:?}");
         if (answer.status(), answer.cseq().ends_with(" INVITE")) == (200, true) {
-            hang_up(doors, *over, &answer);
+            hang_up(site, *over, &answer);
         }
     }
 
-    /// Whoever sent it knows the answer for his, and what to do about it.
+    /// The peer that sent it knows the answer for its own, and what to do about it.
     fn is_sound(&self, answer: &Came, about: &str) {
         let via = answer.header("Via").unwrap_or_else(|| panic!("no Via: {about}"));
         assert!(via.to_ascii_uppercase().starts_with("SIP"), "{via}");
@@ -296,52 +296,51 @@ impl Trial<'_> {
 
 #[test]
 fn every_published_message_meets_its_reaction_at_the_running_program_and_the_next_is_answered() {
-    let Some(vectors) = published("what every one of them meets at each door") else { return };
-    let doors = Doors::open_as("torture", OURS, "");
+    let Some(vectors) = published("what every one of them meets at each class of peer") else { return };
+    let site = Site::open_as("torture", OURS, "");
     for (name, bytes) in &vectors {
         let met =
             REACTIONS.iter().find(|r| r.name == name).unwrap_or_else(|| panic!("no reaction for {name}"));
         for over in [Over::Udp, Over::Tcp] {
             let trial = |at, change: fn(&[u8]) -> Vec<u8>| {
                 let mine = unique();
-                Trial { doors: &doors, name, at, over, bytes: change(&fresh(bytes, &mine)), mine }
+                Trial { site: &site, name, at, over, bytes: change(&fresh(bytes, &mine)), mine }
             };
             trial(At::Trunk, <[u8]>::to_vec).meets(met.trunk);
             if let Some(status) = met.for_us {
                 trial(At::Trunk, for_us).meets(status);
             }
-            // The fixed place is one of UDP: whoever comes from its address by TCP is anybody.
-            let seat = if over == Over::Udp { met.seat } else { met.stranger };
+            // The fixed place is one of UDP: what comes from its address by TCP is an unknown source.
+            let seat = if over == Over::Udp { met.seat } else { met.unknown };
             trial(At::Seat, <[u8]>::to_vec).meets(seat);
-            trial(At::Stranger, <[u8]>::to_vec).meets(met.stranger);
+            trial(At::Unknown, <[u8]>::to_vec).meets(met.unknown);
         }
     }
-    doors.programme.check_log();
+    site.programme.check_log();
 }
 
 #[test]
 fn a_message_of_our_own_after_every_section_meets_its_reaction_at_the_running_program() {
-    let doors = Doors::open("torture-own", "");
+    let site = Site::open("torture-own", "");
     for own in &OWN {
         let mine = unique();
         let bytes = fresh(&own.bytes(), &mine);
-        Trial { doors: &doors, name: own.like, at: At::Trunk, over: Over::Udp, bytes, mine }
-            .meets(own.status);
+        Trial { site: &site, name: own.like, at: At::Trunk, over: Over::Udp, bytes, mine }.meets(own.status);
     }
-    doors.programme.check_log();
+    site.programme.check_log();
 }
 
 #[test]
 fn wsinv_that_begins_a_dialog_is_read_through_its_folds_and_becomes_a_call() {
     let Some(vectors) = published("wsinv without its To tag") else { return };
-    let doors = Doors::open("torture-wsinv", "");
+    let site = Site::open("torture-wsinv", "");
     let bytes = published_one(&vectors, "wsinv");
     for over in [Over::Udp, Over::Tcp] {
         let mine = unique();
         let begins = replaced(&fresh(&bytes, &mine), b" ;   tag    = 1918181833n", b"");
         assert!(begins.len() < bytes.len() + 4 * mine.len());
         let trial = |bytes: Vec<u8>| Trial {
-            doors: &doors,
+            site: &site,
             name: "wsinv",
             at: At::Trunk,
             over,
@@ -357,8 +356,8 @@ fn wsinv_that_begins_a_dialog_is_read_through_its_folds_and_becomes_a_call() {
 fn an_offer_in_ipv6_is_answered_in_ipv6_where_there_is_media_in_it_and_is_488_with_a_warning_where_there_is_none()
  {
     let Some(vectors) = published("offers of audio over IPv6") else { return };
-    let v4 = Doors::open("torture-v4", "");
-    let both = Doors::open_as("torture-both", "advertised = \"[2001:db8::99]\"", "");
+    let v4 = Site::open("torture-v4", "");
+    let both = Site::open_as("torture-both", "advertised = \"[2001:db8::99]\"", "");
     for name in ["ipv6-in-sdp", "ipv4-mapped-ipv6"] {
         let bytes = published_one(&vectors, name);
         let pcma = replaced(&bytes, b"AVP 2\r\na=rtpmap:2 G726-32/8000", b"AVP 8\r\na=rtpmap:8 PCMA/8000");
@@ -366,11 +365,11 @@ fn an_offer_in_ipv6_is_answered_in_ipv6_where_there_is_media_in_it_and_is_488_wi
         let stated = [251, 245].into_iter().find(|n| pcma.windows(20).any(|w| w == length(*n))).expect("one");
         let pcma = replaced(&pcma, &length(stated), &length(stated - 3));
         for over in [Over::Udp, Over::Tcp] {
-            for (doors, status) in [(&v4, 488), (&both, 200)] {
+            for (site, status) in [(&v4, 488), (&both, 200)] {
                 let mine = unique();
                 let asks = for_us(&fresh(&pcma, &mine));
                 let port = if over == Over::Udp { answered_at(&asks) } else { 0 };
-                let mut agent = doors.agent_on(At::Trunk, over, port);
+                let mut agent = site.agent_on(At::Trunk, over, port);
                 agent.send(asks);
                 let answer = agent.final_response();
                 assert_eq!(answer.status(), status, "{name}: {}", answer.text);
@@ -379,7 +378,7 @@ fn an_offer_in_ipv6_is_answered_in_ipv6_where_there_is_media_in_it_and_is_488_wi
                     assert!(warning.starts_with("300 "), "{name}: {}", answer.text);
                 } else {
                     assert!(answer.body().contains("c=IN IP6 2001:db8::99\r\n"), "{name}: {}", answer.text);
-                    hang_up(doors, over, &answer);
+                    hang_up(site, over, &answer);
                 }
             }
         }
@@ -458,7 +457,7 @@ const OURS_TO_REGISTER: &str = "domains = [\"example.com\", \"2001:db8::10\", \"
 #[test]
 fn every_published_registration_with_its_password_is_granted_just_what_it_asks_for() {
     let Some(vectors) = published("what REGISTERs with their passwords are granted") else { return };
-    let doors = Doors::open_as("torture-register", OURS_TO_REGISTER, "");
+    let site = Site::open_as("torture-register", OURS_TO_REGISTER, "");
     for Registers { name, seat, change: (was, is), status, contacts } in &REGISTERS {
         let bytes = published_one(&vectors, name);
         let bytes =
@@ -469,9 +468,9 @@ fn every_published_registration_with_its_password_is_granted_just_what_it_asks_f
             let end = register.windows(4).position(|w| w == b"\r\n\r\n").expect("an end") + 4;
             let register = &register[..end];
             let port = if over == Over::Udp { answered_at(register) } else { 0 };
-            let mut agent = doors.agent_on(At::Trunk, over, port);
+            let mut agent = site.agent_on(At::Trunk, over, port);
             agent.about = format!("{name} over {over:?}");
-            let answer = proves(&mut agent, register, seat, &doors.password(seat));
+            let answer = proves(&mut agent, register, seat, &site.password(seat));
             assert_eq!(answer.status(), *status, "{name}: {}", answer.text);
             let told: Vec<&str> =
                 answer.headers("Contact").map(|c| c.split(";expires=").next().unwrap_or(c)).collect();
@@ -480,27 +479,27 @@ fn every_published_registration_with_its_password_is_granted_just_what_it_asks_f
             let at = forget.find("Contact: ").expect("a Contact");
             let line_end = forget[at..].find("\r\n").expect("its end") + at;
             let forget = format!("{}Contact: *\r\nExpires: 0{}", &forget[..at], &forget[line_end..]);
-            let forgotten = proves(&mut agent, forget.as_bytes(), seat, &doors.password(seat));
+            let forgotten = proves(&mut agent, forget.as_bytes(), seat, &site.password(seat));
             assert_eq!((forgotten.status(), forgotten.header("Contact")), (200, None), "{}", forgotten.text);
         }
     }
-    doors.programme.check_log();
+    site.programme.check_log();
 }
 
 #[test]
 fn the_published_messages_as_they_are_leave_the_program_answering() {
     let Some(vectors) = published("that they leave the program answering") else { return };
-    let mut doors = Doors::open("torture-raw", "");
+    let mut site = Site::open("torture-raw", "");
     for over in [Over::Udp, Over::Tcp] {
-        for at in [At::Trunk, At::Seat, At::Stranger] {
+        for at in [At::Trunk, At::Seat, At::Unknown] {
             for (_, bytes) in &vectors {
-                doors.agent(at, over).send(bytes);
-                doors.agent(At::Trunk, over).until_options();
+                site.agent(at, over).send(bytes);
+                site.agent(At::Trunk, over).until_options();
             }
         }
     }
-    assert!(doors.programme.stop().success());
-    doors.programme.check_log();
+    assert!(site.programme.stop().success());
+    site.programme.check_log();
 }
 
 /// Messages of our own that cannot be read.
@@ -508,30 +507,30 @@ const MALFORMED: usize = 1_000;
 
 #[test]
 fn a_thousand_malformed_messages_leave_no_line_in_the_log_of_any_level_above_trace() {
-    let doors = Doors::that_log("torture-log", "debug");
+    let site = Site::that_log("torture-log", "debug");
     let broken: Vec<Vec<u8>> =
         OWN.iter().filter(|own| [400, 505].contains(&own.status)).map(|own| own.bytes()).collect();
     assert!(broken.len() > 15);
     let lines = || {
-        let log = std::fs::read_to_string(doors.programme.directory().join("log")).expect("the log");
+        let log = std::fs::read_to_string(site.programme.directory().join("log")).expect("the log");
         log.lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    doors.agent(At::Trunk, Over::Udp).until_options();
+    site.agent(At::Trunk, Over::Udp).until_options();
     let before = lines();
     assert!(!before.is_empty(), "it logs");
-    for at in [At::Trunk, At::Seat, At::Stranger] {
-        let mut agent = doors.agent(at, Over::Udp);
+    for at in [At::Trunk, At::Seat, At::Unknown] {
+        let mut agent = site.agent(at, Over::Udp);
         for (n, bytes) in broken.iter().cycle().take(MALFORMED).enumerate() {
             agent.send(fresh(bytes, &unique()));
             if n % 50 == 49 {
                 // No more than fit into the socket.
-                doors.agent(At::Trunk, Over::Udp).until_options();
+                site.agent(At::Trunk, Over::Udp).until_options();
             }
         }
     }
     for bytes in &broken {
-        doors.agent(At::Trunk, Over::Tcp).send(fresh(bytes, &unique()));
-        doors.agent(At::Trunk, Over::Tcp).until_options();
+        site.agent(At::Trunk, Over::Tcp).send(fresh(bytes, &unique()));
+        site.agent(At::Trunk, Over::Tcp).until_options();
     }
     let more = lines().split_off(before.len());
     assert!(more.is_empty(), "{more:#?}");

@@ -1,7 +1,7 @@
 //! `hotline trace` against the running program: a call as a ladder and as a capture that tshark reads, with secrets
 //! masked, and nothing left when its reader goes.
 
-use crate::agent::{At, Doors, Over, unique};
+use crate::agent::{At, Over, Site, unique};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -13,8 +13,8 @@ struct Tracing {
 }
 
 impl Tracing {
-    fn start(doors: &Doors, arguments: &[&str]) -> Tracing {
-        let programme = &doors.programme;
+    fn start(site: &Site, arguments: &[&str]) -> Tracing {
+        let programme = &site.programme;
         let mut child = Command::new(env!("CARGO_BIN_EXE_hotline"))
             .arg("trace")
             .args(["--address", &programme.grpc.to_string(), "--token-file"])
@@ -32,7 +32,7 @@ impl Tracing {
         self.lines.next().expect("a line").expect("text")
     }
 
-    /// Until it ends by itself: whether well, and what it said last.
+    /// Until its end: whether well, and what it said last.
     fn end(mut self) -> (bool, String) {
         while self.lines.next().is_some() {}
         let out = self.child.wait_with_output().expect("it ends");
@@ -42,8 +42,8 @@ impl Tracing {
 
 impl Tracing {
     /// The gateway hears of a trace when it does: asks until the first line stands.
-    fn begun(&mut self, doors: &Doors) {
-        let mut agent = doors.agent(At::Trunk, Over::Udp);
+    fn begun(&mut self, site: &Site) {
+        let mut agent = site.agent(At::Trunk, Over::Udp);
         let (tell, told) = std::sync::mpsc::channel::<()>();
         let asking = std::thread::spawn(move || {
             while told.try_recv().is_err() {
@@ -70,12 +70,12 @@ impl Tracing {
 
 #[test]
 fn a_trunk_is_traced_as_a_ladder_and_as_a_capture_that_tshark_reads() {
-    let doors = Doors::open("trace", "");
-    let capture = doors.programme.directory().join("trunk.pcap");
+    let site = Site::open("trace", "");
+    let capture = site.programme.directory().join("trunk.pcap");
     let file = capture.to_str().expect("a path");
-    let mut tracing = Tracing::start(&doors, &["--trunk", "pbx", "--pcap", file, "--whole"]);
-    tracing.begun(&doors);
-    let mut agent = doors.agent(At::Trunk, Over::Udp);
+    let mut tracing = Tracing::start(&site, &["--trunk", "pbx", "--pcap", file, "--whole"]);
+    tracing.begun(&site);
+    let mut agent = site.agent(At::Trunk, Over::Udp);
     let id = unique();
     let invite = agent.with_body("INVITE", "99999", &id, 1, "", &agent.offer());
     let invite = invite.replacen(
@@ -110,10 +110,10 @@ fn a_trunk_is_traced_as_a_ladder_and_as_a_capture_that_tshark_reads() {
 
 #[test]
 fn what_cannot_be_framed_and_its_answer_are_traced() {
-    let doors = Doors::open("trace-broken", "");
-    let mut tracing = Tracing::start(&doors, &["--trunk", "pbx", "--whole"]);
-    tracing.begun(&doors);
-    let mut agent = doors.agent(At::Trunk, Over::Tcp);
+    let site = Site::open("trace-broken", "");
+    let mut tracing = Tracing::start(&site, &["--trunk", "pbx", "--whole"]);
+    tracing.begun(&site);
+    let mut agent = site.agent(At::Trunk, Over::Tcp);
     let id = unique();
     agent.send(agent.request("OPTIONS", "12345", &id, 1, "").replace("Content-Length: 0\r\n", ""));
     let answer = agent.final_response();
@@ -159,9 +159,9 @@ fn tshark(capture: &Path) -> Option<String> {
 
 #[test]
 fn a_call_is_traced_with_all_its_legs_and_an_unknown_subject_is_said_to_be_one() {
-    let doors = Doors::open("trace-call", "");
-    let mut phone = doors.agent(At::Seat, Over::Udp);
-    let mut agent = doors.agent(At::Trunk, Over::Udp);
+    let site = Site::open("trace-call", "");
+    let mut phone = site.agent(At::Seat, Over::Udp);
+    let mut agent = site.agent(At::Trunk, Over::Udp);
     let id = unique();
     agent.send(agent.with_body("INVITE", "12345", &id, 1, "", &agent.offer()));
     let ok = agent.final_response();
@@ -170,8 +170,8 @@ fn a_call_is_traced_with_all_its_legs_and_an_unknown_subject_is_said_to_be_one()
     agent.send(agent.request("ACK", "12345", &id, 1, &tag));
     let ring = phone.expect("the seat is called", |c| c.method() == "INVITE");
     let call = ring.header("X-Hotline-Call").or(ring.header("X-Call-ID")).map(str::to_owned);
-    let call = call.unwrap_or_else(|| one_call(&doors));
-    let mut tracing = Tracing::start(&doors, &["--call", &call, "--mask-numbers"]);
+    let call = call.unwrap_or_else(|| one_call(&site));
+    let mut tracing = Tracing::start(&site, &["--call", &call, "--mask-numbers"]);
     // The seat's INVITE comes again, as nobody answers it: the trace has begun once it says so.
     let first = tracing.line();
     assert!(first.contains("-->") && first.contains("INVITE") && !first.contains("13812341234"), "{first}");
@@ -179,18 +179,18 @@ fn a_call_is_traced_with_all_its_legs_and_an_unknown_subject_is_said_to_be_one()
     assert_eq!(agent.final_response().status(), 200);
     let lines = tracing.until("BYE").join("\n");
     assert!(lines.contains(&id), "{lines}");
-    let (well, why) = Tracing::start(&doors, &["--trunk", "nobody"]).end();
+    let (well, why) = Tracing::start(&site, &["--trunk", "nobody"]).end();
     assert!(!well && why.contains("no such trunk"), "{why}");
-    let (well, why) = Tracing::start(&doors, &["--seat", "1001", "--for", "1"]).end();
+    let (well, why) = Tracing::start(&site, &["--seat", "1001", "--for", "1"]).end();
     assert!(well && why.contains("its time is up"), "{why}");
 }
 
 /// The id of the one call there is, as its first event names it.
-fn one_call(doors: &Doors) -> String {
+fn one_call(site: &Site) -> String {
     let out = Command::new(env!("CARGO_BIN_EXE_hotline"))
         .args(["events", "--from", "earliest", "--type", "CallReceived"])
-        .args(["--address", &doors.programme.grpc.to_string(), "--token-file"])
-        .arg(doors.programme.directory().join("api-token"))
+        .args(["--address", &site.programme.grpc.to_string(), "--token-file"])
+        .arg(site.programme.directory().join("api-token"))
         .output()
         .expect("the program runs");
     let text = String::from_utf8_lossy(&out.stdout).into_owned();

@@ -87,12 +87,12 @@ async fn a_phone_on_a_websocket_registers_stays_and_is_called_over_its_connectio
     let mut phone = Line::new(here, "WS", Frames(socket));
     phone.register(&gateway, "sip:k3vq@df7jal23ls0d.invalid;transport=ws").await;
 
-    // A stranger who came later is cut for its silence; keep-alives do not help it. The phone is known and stays.
+    // A unknown who came later is cut for its silence; keep-alives do not help it. The phone is known and stays.
     let stream = connect_from("127.0.0.3", gateway.at(Transport::Ws)).await;
     let here = stream.local_addr().unwrap();
-    let mut stranger = Line::new(here, "WS", Frames(open(stream, &[SIP]).await.expect("a WebSocket")));
-    stranger.send("\r\n\r\n").await;
-    assert!(stranger.message().await.is_none());
+    let mut unknown = Line::new(here, "WS", Frames(open(stream, &[SIP]).await.expect("a WebSocket")));
+    unknown.send("\r\n\r\n").await;
+    assert!(unknown.message().await.is_none());
     assert_eq!(gateway.running.streams().of(Ended::Silent), 1);
 
     is_called(&gateway, &mut phone, "WS").await;
@@ -122,7 +122,7 @@ async fn a_phone_on_a_websocket_inside_tls_is_called_over_its_connection() {
 #[tokio::test]
 async fn no_other_sub_protocol_no_other_page_and_no_message_that_is_too_long() {
     let listen = "listen = [\"ws:127.0.0.1:0\"]\nwebsocket_origins = [\"https://desk.example\"]";
-    let gateway = Gateway::start(directory("ws-doors"), listen, LIMITS).await;
+    let gateway = Gateway::start(directory("ws-paths"), listen, LIMITS).await;
     let at = gateway.at(Transport::Ws);
     for (headers, status) in [
         (&[][..], 400),

@@ -1,6 +1,6 @@
 //! Phones that register, and those that cannot: what is told of them, and that no flood keeps them out.
 
-use crate::house::{House, OTHER_TRUNK, PHONE, STRANGER, flow};
+use crate::house::{House, OTHER_TRUNK, PHONE, UNKNOWN, flow};
 use hotline_gateway::event::{RegistrationFailure, What, wire};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::digest::{Algorithm, Challenge, UNANSWERED};
@@ -89,7 +89,7 @@ fn each_reason_a_phone_cannot_register_for_is_told() {
 fn a_user_that_is_no_seat_is_counted_and_not_told() {
     let mut house = House::new();
     for n in 0..20 {
-        house.tries(flow(Transport::Udp, STRANGER), &format!("70{n}"), "wrong");
+        house.tries(flow(Transport::Udp, UNKNOWN), &format!("70{n}"), "wrong");
     }
     assert!(house.failures().is_empty());
     assert_eq!(house.gateway.counts().registration_failures.of(RegistrationFailure::WrongPassword), 20);
@@ -164,7 +164,7 @@ fn forged_datagrams_of_an_office_s_address_keep_none_of_its_phones_out() {
 #[test]
 fn a_phone_with_a_nonce_of_ours_passes_any_flood_and_floods_nothing() {
     let mut house = House::new();
-    let phone = flow(Transport::Udp, STRANGER);
+    let phone = flow(Transport::Udp, UNKNOWN);
     let (register, asked) = house.asked(phone, "1001");
     // One more than fill a second: at the second itself the reserve has a token back, and the last of them takes it.
     for n in 0..5_001 {

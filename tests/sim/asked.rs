@@ -1,7 +1,7 @@
 //! What a request asks for, and what it is told: schemes, telephone numbers, extensions, methods (RFC 3261 sections 8.2
 //! and 11.2).
 
-use crate::house::{House, OTHER_TRUNK, PHONE, STRANGER, TRUNK, flow};
+use crate::house::{House, OTHER_TRUNK, PHONE, TRUNK, UNKNOWN, flow};
 use crate::peer::{Peer, header, sdp, settle, world};
 use hotline_gateway::event::RefusalReason;
 use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
@@ -70,7 +70,7 @@ fn a_telephone_number_is_known_with_its_parameters_and_however_it_is_written() {
 }
 
 #[test]
-fn what_nobody_here_can_do_is_said_to_strangers_and_to_who_registers_and_nothing_is_kept_of_it() {
+fn an_unsupported_extension_is_answered_by_420_and_nothing_is_kept() {
     let mut house = House::new();
     let strange = "Require: path, nothing1\r\n";
     for (method, uri, more, status) in [
@@ -81,7 +81,7 @@ fn what_nobody_here_can_do_is_said_to_strangers_and_to_who_registers_and_nothing
         ("REGISTER", "sip:hotline.example", "Require: path, outbound\r\n", 401),
     ] {
         let request = house.request(method, uri, "1001", more);
-        let sent = house.hears(flow(Transport::Udp, STRANGER), request);
+        let sent = house.hears(flow(Transport::Udp, UNKNOWN), request);
         assert_eq!(final_status(&sent), Some(status), "{method} {uri} {more}");
         let unsupported = if status == 420 { "nothing1" } else { "" };
         assert_eq!(header(&sent[0].1, "Unsupported"), unsupported);
@@ -95,7 +95,7 @@ fn an_answer_to_options_says_what_we_can_to_each_as_it_stands() {
     let phone = seat(&mut house);
     let at = |remote| flow(Transport::Udp, remote);
     for (flow, from, allow) in [
-        (at(STRANGER), "eve", "REGISTER, OPTIONS"),
+        (at(UNKNOWN), "eve", "REGISTER, OPTIONS"),
         (at(TRUNK), "13800000000", TRUNK_MAY),
         (phone, "1001", SEAT_MAY),
     ] {

@@ -1,4 +1,4 @@
-//! Asking a colleague or a department while a citizen waits, and what whoever is asked is told, one sentence each.
+//! Asking a colleague or a department while a citizen waits, and what the consulted party is told, one sentence each.
 
 use crate::peer::{self, Peer, header, sdp};
 use crate::town::*;
@@ -179,7 +179,7 @@ fn a_seat_that_dials_while_no_media_port_is_free_is_told_so() {
 }
 
 #[test]
-fn only_the_seat_that_speaks_with_the_citizen_may_ask_somebody_in() {
+fn only_the_seat_that_speaks_with_the_citizen_may_consult() {
     for seed in 100..120 {
         let mut w = hotline(seed, 2);
         w.seat_answers(1002, S(1));

@@ -50,7 +50,7 @@ fn whom(random: &mut Random) -> String {
     }
 }
 
-/// One world. Gives how many transfers were completed and failed, and how often somebody was asked in.
+/// One world. Gives how many transfers were completed and failed, and how many consultations there were.
 fn run(seed: u64) -> [usize; 3] {
     let mut random = Random::from_number(seed);
     let mut w = World::with(seed, SEATS as u32, ("wrap_up = \"3s\"\ncool_down = \"1s\"", ""), "", TOWN);

@@ -17,7 +17,7 @@ pub const TRUNK: &str = "192.0.2.10:5060";
 pub const OTHER_TRUNK: &str = "192.0.2.20:5060";
 pub const PHONE: &str = "192.0.2.51:5060";
 pub const FIXED_PHONE: &str = "192.0.2.52:5060";
-pub const STRANGER: &str = "203.0.113.9:5060";
+pub const UNKNOWN: &str = "203.0.113.9:5060";
 
 /// The gateway with a trunk of 5 calls a second, another of 50, two seats that register, one of them with MD5 alone, and
 /// one at a fixed place.

@@ -1,6 +1,6 @@
 //! Requests inside a dialog: from its peer, from elsewhere, and from a phone that has changed its network.
 
-use crate::house::{House, OTHER_TRUNK, PHONE, STRANGER, TRUNK, flow};
+use crate::house::{House, OTHER_TRUNK, PHONE, TRUNK, UNKNOWN, flow};
 use hotline_gateway::event::What;
 use hotline_gateway::gateway::Cause;
 use hotline_gateway::sip::access::PeerClass;
@@ -100,7 +100,7 @@ fn a_bye_or_an_offer_from_elsewhere_gets_481_though_it_knows_all_tags() {
     let mut house = House::new();
     let (side, _) = answered(&mut house, OTHER_TRUNK);
     acknowledge(&mut house, &side, OTHER_TRUNK);
-    for elsewhere in [STRANGER, TRUNK, PHONE] {
+    for elsewhere in [UNKNOWN, TRUNK, PHONE] {
         for (method, body) in [("BYE", ""), ("INVITE", SDP), ("UPDATE", SDP), ("INFO", ""), ("OPTIONS", "")] {
             let request = side.request(&mut house, method, body);
             assert_eq!(house.statuses(elsewhere, &request), [481], "{method} from {elsewhere}");
@@ -141,7 +141,7 @@ fn an_ack_from_elsewhere_acknowledges_nothing() {
     let mut house = House::new();
     let (side, _) = answered(&mut house, OTHER_TRUNK);
     let invite = house.count;
-    acknowledge(&mut house, &side, STRANGER);
+    acknowledge(&mut house, &side, UNKNOWN);
     let again = house.waits(Duration::from_secs(1));
     assert!(again.iter().any(|(_, m)| m.status() == Some(200)), "the answer is repeated");
     house.count = invite;
@@ -159,7 +159,7 @@ fn a_cancel_from_elsewhere_cancels_nothing() {
     assert_eq!(house.statuses(OTHER_TRUNK, &invite)[..1], [100]);
     let cancel =
         invite.replace("INVITE sip", "CANCEL sip").replace(&format!("{n} INVITE"), &format!("{n} CANCEL"));
-    for elsewhere in [STRANGER, TRUNK, PHONE] {
+    for elsewhere in [UNKNOWN, TRUNK, PHONE] {
         assert_eq!(house.statuses(elsewhere, &cancel), [481], "from {elsewhere}");
     }
     assert!(!ended(&house));

@@ -1,5 +1,5 @@
 //! Fuzz of the whole control plane: what is overheard of running calls comes back broken, from the trunk's address, the
-//! seats' and a stranger's, among good calls and with every checker on. A failing seed is printed and replays:
+//! seats' and an unknown source's, among good calls and with every checker on. A failing seed is printed and replays:
 //! `SEED=123 cargo test --test sim one_world_of_malice`.
 
 use crate::checks::{by_call, nothing_is_left, promises};
@@ -20,7 +20,7 @@ const WORLDS: u64 = 40;
 const REGISTERING: [u32; 2] = [2101, 2102];
 
 /// Nobody the configuration knows.
-const STRANGER: &str = "203.0.113.66:5060";
+const UNKNOWN: &str = "203.0.113.66:5060";
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -37,7 +37,7 @@ fn each(world: fn(u64)) {
 
 #[test]
 fn what_belongs_to_no_dialog_changes_no_good_calls_outcome() {
-    each(strangers_change_nothing);
+    each(unknown_sources_change_nothing);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn anything_at_all_among_good_calls_breaks_no_promise() {
 #[test]
 fn one_world_of_malice() {
     if let Some(seed) = std::env::var("SEED").ok().and_then(|s| s.parse().ok()) {
-        strangers_change_nothing(seed);
+        unknown_sources_change_nothing(seed);
         anything_at_all(seed);
     }
 }
@@ -62,7 +62,7 @@ fn town(seed: u64) -> World {
     // Whether a phone is there is asked without end: nothing of that shall be left when the calls are.
     let registering = REGISTERING.map(|seat| format!("[[seat]]\nid = \"{seat}\"\nping = false\n")).concat();
     let mut w = World::with(seed, 3, (queue, ""), "", &registering);
-    w.peers.insert(at(STRANGER), None);
+    w.peers.insert(at(UNKNOWN), None);
     w.overheard = Some(Default::default());
     w.seat_does(REGISTERING[0], WhenRung::Answers(MS(500)), Some(MS(3_000)));
     w.seat_does(REGISTERING[1], WhenRung::Refuses(603), None);
@@ -84,7 +84,7 @@ fn registrations(w: &World) -> (usize, usize) {
 }
 
 /// The same town twice, once in peace: who called must come to the same end.
-fn strangers_change_nothing(seed: u64) {
+fn unknown_sources_change_nothing(seed: u64) {
     let (peace, _) = ordinary_day(seed, false);
     let (war, injected) = ordinary_day(seed, true);
     assert!(injected > 300, "only {injected} messages were brought in");
@@ -156,9 +156,9 @@ fn inject(w: &mut World, mind: &mut Random) -> bool {
         // What begins a call is a call when a trunk sends it, and may be one from a seat.
         0 if !begins => at(CITIZENS),
         1 if !begins => at(SEATS),
-        _ => at(STRANGER),
+        _ => at(UNKNOWN),
     };
-    let bytes = if mind.below(3) == 0 && from == at(STRANGER) {
+    let bytes = if mind.below(3) == 0 && from == at(UNKNOWN) {
         fuzz::mutated(text.bytes.as_bytes(), mind)
     } else {
         text.bytes.into_bytes()
@@ -229,7 +229,7 @@ fn anything_at_all(seed: u64) {
                 };
                 let other = &heard[mind.below(heard.len() as u64) as usize].clone();
                 let bytes = fuzz::mutated_message(&seed, other, &mut mind);
-                let from = [CITIZENS, SEATS, STRANGER][mind.below(3) as usize];
+                let from = [CITIZENS, SEATS, UNKNOWN][mind.below(3) as usize];
                 w.peer_says(at(from), Bytes::from(bytes));
             }
         }

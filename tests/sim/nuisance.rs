@@ -1,4 +1,4 @@
-//! The block list and what slows a number by itself, in the whole control plane, one sentence each.
+//! The block list and what slows a number automatically, in the whole control plane, one sentence each.
 
 use crate::house::*;
 use hotline_gateway::caller::{BlockAction, BlockEntry, HistoryKey, HistorySecret};

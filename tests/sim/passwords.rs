@@ -1,6 +1,6 @@
 //! Seats that prove who they are, and sources that only say so.
 
-use crate::house::{FIXED_PHONE, House, PHONE, STRANGER, TRUNK, flow};
+use crate::house::{FIXED_PHONE, House, PHONE, TRUNK, UNKNOWN, flow};
 use hotline_gateway::sip::digest::{Algorithm, Challenge};
 use hotline_gateway::sip::{Flow, Message, Transport};
 use hotline_gateway::time::Duration;
@@ -28,7 +28,7 @@ fn a_seat_on_udp_proves_each_request_and_a_replay_is_refused() {
 }
 
 #[test]
-fn a_seat_on_the_connection_it_registered_on_is_believed_and_one_on_another_is_not() {
+fn a_seat_is_believed_on_the_connection_it_registered_on_and_no_other() {
     let mut house = House::new();
     let connection = flow(Transport::Tcp, PHONE);
     house.registers(connection);
@@ -39,7 +39,7 @@ fn a_seat_on_the_connection_it_registered_on_is_believed_and_one_on_another_is_n
     assert_eq!(house.hears(other, subscribe)[0].1.status(), Some(403));
 }
 
-/// What somebody hears who says 15 times to be `user` with a wrong password, and when: of each answer its status, the
+/// What a source hears that registers 15 times as `user` with a wrong password, and when: of each answer its status, the
 /// algorithms it asks for, and its length.
 fn wrong_passwords(user: &str) -> Vec<(Duration, Vec<Heard>)> {
     let mut house = House::new();
@@ -75,7 +75,7 @@ fn heard(answer: &Message) -> Heard {
 }
 
 #[test]
-fn known_and_unknown_users_hear_the_same_at_the_same_instants_whatever_algorithms_they_are_asked_for() {
+fn known_and_unknown_users_hear_the_same_at_the_same_instants() {
     let unknown: Vec<_> = (7000..7024).map(|user| wrong_passwords(&user.to_string())).collect();
     let asked = |story: &[(Duration, Vec<Heard>)]| story[0].1[0].1.clone();
     for (known, algorithms) in [("1001", Algorithm::ALL.to_vec()), ("1009", vec![Algorithm::Md5])] {
@@ -94,7 +94,7 @@ fn known_and_unknown_users_hear_the_same_at_the_same_instants_whatever_algorithm
 }
 
 #[test]
-fn a_phone_we_know_is_answered_at_the_port_its_via_names_though_nobody_is_known_there() {
+fn a_known_phone_is_answered_at_the_port_of_its_via_though_unknown_there() {
     let mut house = House::new();
     let options = house.request("OPTIONS", "sip:hotline.example", "1002", "");
     let options = options.replace("UDP h;", "UDP 192.0.2.52:5090;").replace(";rport", "");
@@ -104,8 +104,8 @@ fn a_phone_we_know_is_answered_at_the_port_its_via_names_though_nobody_is_known_
 }
 
 #[test]
-fn a_phone_that_registers_for_a_host_not_ours_hears_404_also_at_a_trunks_address() {
-    for remote in [PHONE, STRANGER, TRUNK] {
+fn registering_for_a_foreign_host_is_404_also_at_a_trunks_address() {
+    for remote in [PHONE, UNKNOWN, TRUNK] {
         let mut house = House::new();
         let there = flow(Transport::Udp, remote);
         let foreign = house.request("REGISTER", "sip:pbx.example", "1001", "");

@@ -195,7 +195,7 @@ impl Peer {
         Peer::called_at(w, SEAT)
     }
 
-    /// Whoever was just called at this address, and the INVITE.
+    /// The party just called at this address, and the INVITE.
     pub fn called_at(w: &mut World, at: &str) -> (Peer, Message) {
         let mut caller = Peer { at: at.parse().unwrap(), ..Peer::trunk() };
         let invite = caller.hears(w, "INVITE");

@@ -49,7 +49,7 @@ fn calls_that_are_never_acknowledged_hold_no_more_than_their_trunks_share() {
 }
 
 #[test]
-fn under_overload_new_calls_are_shed_with_a_record_and_calls_already_in_are_served() {
+fn under_overload_new_calls_are_shed_recorded_and_calls_in_are_served() {
     let mut house = House::new();
     let invite = house.invite("13800000000", "");
     let sent = house.hears(flow(Transport::Udp, OTHER_TRUNK), invite.as_str());
@@ -73,7 +73,7 @@ fn under_overload_new_calls_are_shed_with_a_record_and_calls_already_in_are_serv
 }
 
 #[test]
-fn while_the_journal_is_stalled_new_calls_are_503_with_retry_after_and_nothing_is_kept_of_them() {
+fn a_stalled_journal_refuses_new_calls_by_503_and_keeps_nothing_else() {
     let mut house = House::new();
     house.stalled = true;
     house.takes(Input::JournalBackedUp(true));

@@ -447,7 +447,7 @@ fn a_consultation_that_still_rings_can_be_handed_over_and_comes_back() {
 }
 
 #[test]
-fn a_replaces_that_names_no_dialog_or_somebody_elses_is_refused() {
+fn a_replaces_that_names_no_dialog_or_that_of_another_is_refused() {
     let mut w = hotline(54, 2);
     let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
     w.citizen_calls("13899999999", HangUp::AfterAnswer(S(40)));

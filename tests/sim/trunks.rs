@@ -171,7 +171,7 @@ fn a_trunk_that_must_prove_itself_is_asked_and_then_served_and_a_replay_is_not()
 }
 
 #[test]
-fn a_wrong_password_at_a_trunks_door_is_slowed_and_a_stranger_is_not_even_asked() {
+fn a_trunks_wrong_password_is_slowed_and_an_unknown_source_is_not_asked() {
     let mut w = secured();
     for n in 0..12 {
         let id = format!("ask{n}");
@@ -188,7 +188,7 @@ fn a_wrong_password_at_a_trunks_door_is_slowed_and_a_stranger_is_not_even_asked(
     assert!(answers < 10, "{answers} guesses were answered within a second");
     assert!(w.journal.iter().all(|e| e.call.is_none()));
     w.peers.insert(at("203.0.113.9:5060"), None);
-    w.peer_says(at("203.0.113.9:5060"), invite("stranger", ""));
+    w.peer_says(at("203.0.113.9:5060"), invite("unknown", ""));
     w.run(MS(50));
     assert!(
         w.to_peers
@@ -289,10 +289,10 @@ fn a_proved_call_above_the_rate_is_refused_and_counted() {
 }
 
 #[test]
-fn nothing_is_left_of_a_stranger_whose_registration_cannot_be_read() {
+fn nothing_is_left_of_an_unknown_source_with_an_unreadable_register() {
     let mut w = world(10, "");
-    let stranger = at("203.0.113.9:5060");
-    w.peers.insert(stranger, None);
+    let unknown = at("203.0.113.9:5060");
+    w.peers.insert(unknown, None);
     for n in 0..50 {
         let text = format!(
             "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9;rport;branch=z9hG4bK{n}\r\n\
@@ -300,10 +300,10 @@ fn nothing_is_left_of_a_stranger_whose_registration_cannot_be_read() {
              Max-Forwards: 70\r\nAuthorization: Digest nonsense\r\nX-Long: {}\r\nContent-Length: 0\r\n\r\n",
             "y".repeat(7_000)
         );
-        w.peer_says(stranger, Bytes::from(text));
+        w.peer_says(unknown, Bytes::from(text));
         w.run(MS(100));
     }
-    let heard = w.to_peers.iter().filter(|(_, to, _)| *to == stranger).count();
+    let heard = w.to_peers.iter().filter(|(_, to, _)| *to == unknown).count();
     assert!(heard > 0, "it is told");
     assert_eq!(w.counts().transactions, 0);
 }
@@ -379,13 +379,13 @@ fn a_trunk_whose_calls_hold_its_share_is_shed_with_a_record_and_others_are_serve
 }
 
 #[test]
-fn a_stranger_who_hangs_up_before_his_slow_answer_is_not_dialled() {
+fn an_unknown_source_that_closes_before_its_slow_answer_is_not_dialled() {
     use hotline_gateway::sip::{Flow, Transport};
     let mut w = world(13, "");
-    let stranger = at("203.0.113.9:5060");
-    w.peers.insert(stranger, None);
+    let unknown = at("203.0.113.9:5060");
+    w.peers.insert(unknown, None);
     let local = at("127.0.0.1:5060");
-    let flow = Flow { transport: Transport::Tcp, local, remote: stranger, connection: Some(5) };
+    let flow = Flow { transport: Transport::Tcp, local, remote: unknown, connection: Some(5) };
     let register = |n: u32, more: &str| {
         Bytes::from(format!(
             "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 203.0.113.9:5070;branch=z9hG4bKr{n}{}\r\n\
@@ -409,5 +409,5 @@ fn a_stranger_who_hangs_up_before_his_slow_answer_is_not_dialled() {
     w.input(Input::FlowFailed { flow });
     w.run(S(60));
     assert_eq!((w.to_peers.len(), w.counts().transactions), (heard, 0));
-    assert!(w.heard.iter().all(|(_, to, _)| to.ip() != stranger.ip()), "nobody is dialled");
+    assert!(w.heard.iter().all(|(_, to, _)| to.ip() != unknown.ip()), "nobody is dialled");
 }

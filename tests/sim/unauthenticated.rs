@@ -1,6 +1,6 @@
 //! Sources the gateway does not know: what each is answered, how much, and that nothing is kept of it.
 
-use crate::house::{FIXED_PHONE, House, OTHER_TRUNK, PHONE, STRANGER, flow};
+use crate::house::{FIXED_PHONE, House, OTHER_TRUNK, PHONE, UNKNOWN, flow};
 use hotline_gateway::event::What;
 use hotline_gateway::gateway::{Cause, Input};
 use hotline_gateway::sip::Transport;
@@ -8,7 +8,7 @@ use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::time::Duration;
 
 #[test]
-fn a_stranger_is_refused_once_for_each_datagram_and_nothing_is_kept_of_it() {
+fn an_unknown_source_is_refused_once_a_datagram_and_leaves_nothing() {
     let mut house = House::new();
     for (method, status) in [
         ("INVITE", 403),
@@ -24,21 +24,21 @@ fn a_stranger_is_refused_once_for_each_datagram_and_nothing_is_kept_of_it() {
     ] {
         let request = house.request(method, "sip:12345@hotline.example", "eve", "");
         for _ in 0..3 {
-            assert_eq!(house.statuses(STRANGER, &request), [status], "{method}");
+            assert_eq!(house.statuses(UNKNOWN, &request), [status], "{method}");
         }
     }
     let in_dialog = house.invite("eve", "").replace("To: <sip:12345@hotline.example>", "To: <sip:a@h>;tag=x");
-    assert_eq!(house.statuses(STRANGER, &in_dialog), [481]);
+    assert_eq!(house.statuses(UNKNOWN, &in_dialog), [481]);
     let register = house.request("REGISTER", "sip:hotline.example", "1001", "");
-    assert_eq!(house.statuses(STRANGER, &register), [401]);
+    assert_eq!(house.statuses(UNKNOWN, &register), [401]);
     assert_eq!(house.gateway.counts().transactions, 0);
     assert!(house.waits(Duration::from_secs(64)).is_empty(), "nothing is ever repeated");
-    assert!(house.refusals().is_empty(), "strangers are counters only");
+    assert!(house.refusals().is_empty(), "unknown sources are counters only");
     assert!(house.turned_away(PeerClass::Unknown, Cause::Method) >= 18);
 }
 
 #[test]
-fn a_stranger_is_never_sent_more_than_three_times_what_came_and_no_version() {
+fn an_unknown_source_gets_three_bytes_for_one_at_most_and_no_version() {
     let mut house = House::new();
     let mut came = 0;
     let via = "Via: SIP/2.0/UDP h;branch=z9hG4bKx";
@@ -55,7 +55,7 @@ fn a_stranger_is_never_sent_more_than_three_times_what_came_and_no_version() {
             house.now = house.now.after(Duration::from_millis(60));
             came += text.len();
             let text = text.replace("z9hG4bKx", &format!("z9hG4bKx{n}")).replace("i:1", &format!("i:{n}"));
-            house.hears(flow(Transport::Udp, STRANGER), text);
+            house.hears(flow(Transport::Udp, UNKNOWN), text);
             house.waits(Duration::from_millis(1));
         }
     }
@@ -65,13 +65,13 @@ fn a_stranger_is_never_sent_more_than_three_times_what_came_and_no_version() {
 }
 
 #[test]
-fn a_source_that_floods_is_dropped_unread_and_a_good_caller_elsewhere_is_served() {
+fn a_flooding_source_is_dropped_unread_and_other_callers_are_served() {
     let mut house = House::new();
     let mut answered = 0;
     for n in 0..20_000u64 {
         house.now = house.now.after(Duration::from_millis(1));
         let invite = house.invite("eve", "");
-        answered += house.statuses(STRANGER, &invite).len();
+        answered += house.statuses(UNKNOWN, &invite).len();
         if n % 1_000 == 0 {
             let good = house.invite("13800000000", "");
             assert_eq!(house.statuses(OTHER_TRUNK, &good), [100, 200]);
@@ -83,13 +83,13 @@ fn a_source_that_floods_is_dropped_unread_and_a_good_caller_elsewhere_is_served(
 }
 
 #[test]
-fn a_flood_of_strangers_that_fills_the_sockets_costs_no_trunk_a_call_and_raises_an_alarm() {
+fn a_flood_that_fills_the_sockets_raises_an_alarm_and_costs_no_call() {
     let mut house = House::new();
     house.takes(Input::Flooded(true));
     let good = house.invite("13800000000", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &good), [100, 200]);
     let strange = house.invite("13800000001", "");
-    assert!(house.statuses(STRANGER, &strange).is_empty(), "unread");
+    assert!(house.statuses(UNKNOWN, &strange).is_empty(), "unread");
     house.takes(Input::Flooded(false));
     let told = house.events.iter().filter_map(|e| match &e.what {
         What::AlarmRaised { alarm, raised, .. } if &**alarm == "flooded" => Some(*raised),
@@ -106,19 +106,19 @@ fn a_request_that_names_another_host_is_not_for_us() {
     let invite = house.request("INVITE", "sip:0085212345678@relay.example", "1001", "");
     assert_eq!(house.statuses(PHONE, &invite), [404]);
     let options = house.request("OPTIONS", "sip:relay.example", "eve", "");
-    assert_eq!(house.statuses(STRANGER, &options), [404]);
+    assert_eq!(house.statuses(UNKNOWN, &options), [404]);
     let carrier = house.request("INVITE", "sip:12345@carrier.example", "13800000000", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &carrier), [100, 200], "a carrier may write its own domain");
 }
 
 #[test]
-fn whatever_a_message_names_nothing_is_ever_sent_to_anyone_but_its_sender_and_our_seats() {
+fn no_header_makes_us_send_to_anyone_but_the_sender_and_our_seats() {
     let elsewhere = "Route: <sip:198.51.100.66;lr>\r\nReply-To: <sip:198.51.100.66>\r\nRefer-To: <sip:198.51.100.66>\r\n\
                      Replaces: a;to-tag=b;from-tag=c\r\n";
     let mut house = House::new();
     let phone = flow(Transport::Udp, PHONE);
     house.registers(phone);
-    for (remote, from) in [(OTHER_TRUNK, "13800000000"), (PHONE, "1001"), (STRANGER, "eve")] {
+    for (remote, from) in [(OTHER_TRUNK, "13800000000"), (PHONE, "1001"), (UNKNOWN, "eve")] {
         for method in
             ["INVITE", "REFER", "OPTIONS", "SUBSCRIBE", "PUBLISH", "MESSAGE", "NOTIFY", "BYE", "CANCEL"]
         {

@@ -248,7 +248,7 @@ impl World {
         line
     }
 
-    /// Somebody sends bytes to the gateway.
+    /// Bytes come to the gateway from an address.
     pub fn sends(&mut self, from: SocketAddr, bytes: Bytes) {
         self.after(Duration::from_micros(200), Delivery::ToGateway(from, bytes));
     }
@@ -274,7 +274,7 @@ impl World {
         self.gateway.as_ref().map_or(0, Gateway::channels_in_use)
     }
 
-    /// Somebody in town who can be reached by number, and what he does when he is called.
+    /// A party outside that can be reached by number, and what it does when it is called.
     pub fn in_town(&mut self, number: &str, when_rung: WhenRung, talks: Option<Duration>) {
         let media = SocketAddr::new(address(CITIZENS).ip(), 35_000);
         self.citizens.seat(number, SeatPlan { media, when_rung, talks });
@@ -437,7 +437,7 @@ impl World {
         }
     }
 
-    /// What the phones and the gateway say to each other, and not what somebody else brings in.
+    /// What the phones and the gateway say to each other, and not what another peer brings in.
     fn to_be_overheard(&self, peer: SocketAddr) -> bool {
         self.overheard.is_some() && !self.peers.contains_key(&peer)
     }
