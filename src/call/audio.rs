@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// What a leg hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hears {
+pub(super) enum Hears {
     /// Nothing from us.
     Silence,
     /// A prompt, once.
@@ -23,7 +23,7 @@ pub enum Hears {
 
 /// A prompt that is played once, and told of when it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
+pub(super) struct Notice {
     /// The number under which the media plane tells that it is over.
     pub play: u32,
     /// The prompt.
@@ -32,7 +32,7 @@ pub struct Notice {
 
 /// What the media plane was told each leg hears.
 #[derive(Debug, Default)]
-pub struct Audio {
+pub(super) struct Audio {
     /// Legs that hear something.
     told: Vec<(LegId, media::Source)>,
     plays: u32,
@@ -40,13 +40,13 @@ pub struct Audio {
 
 impl Audio {
     /// A prompt that begins now.
-    pub fn notice(&mut self, prompt: Arc<str>) -> Notice {
+    pub(super) fn notice(&mut self, prompt: Arc<str>) -> Notice {
         self.plays += 1;
         Notice { play: self.plays, prompt }
     }
 
     /// The legs that hear `leg`.
-    pub fn hearers(&self, leg: LegId) -> impl Iterator<Item = LegId> {
+    pub(super) fn hearers(&self, leg: LegId) -> impl Iterator<Item = LegId> {
         self.told
             .iter()
             .filter(move |(_, source)| *source == media::Source::Leg(leg))
@@ -54,7 +54,7 @@ impl Audio {
     }
 
     /// What has changed since it was told. A leg that is not named, or has no port, hears nothing.
-    pub fn changes(
+    pub(super) fn changes(
         &mut self,
         hears: Vec<(LegId, Hears)>,
         voice: Option<&QueueVoice>,

@@ -39,6 +39,12 @@ pub(super) struct Afterwork {
 }
 
 impl Afterwork {
+    /// A seat has wrapped up: the record is put out once more.
+    fn wrapped_up(&mut self, seat: &SeatId) {
+        self.wrapping.retain(|wrapping| wrapping != seat);
+        self.published = Published::No;
+    }
+
     /// Waits for nothing any more: the record is final as it stands.
     fn abandon(&mut self) {
         self.wrapping.clear();
@@ -209,18 +215,13 @@ impl Call {
             }
             Input::Left { queue, exit, position, waited } => {
                 self.common.story.tell(cx, What::QueueLeft { queue, exit, position, waited });
-                match &self.stage {
-                    Stage::Leaving(leaving) => {
-                        let ending = leaving.ending.clone();
-                        let stage = std::mem::replace(&mut self.stage, Stage::Over);
-                        self.common.finish(&ending, stage, cx);
-                    }
-                    _ if exit == QueueExit::Timeout => {
-                        let prompt =
-                            self.common.origin.voice(cx.rules).and_then(|voice| voice.timeout.clone());
-                        self.last_message(EndReason::WaitLimit, prompt, cx);
-                    }
-                    _ => {}
+                if let Stage::Leaving(leaving) = &self.stage {
+                    let ending = leaving.ending.clone();
+                    let stage = std::mem::replace(&mut self.stage, Stage::Over);
+                    self.common.finish(&ending, stage, cx);
+                } else if exit == QueueExit::Timeout {
+                    let voice = self.common.origin.voice(cx.rules);
+                    self.last_message(EndReason::WaitLimit, voice.and_then(|v| v.timeout.clone()), cx);
                 }
             }
             Input::WrapUpStarted { seat, limit } => {
@@ -228,19 +229,16 @@ impl Call {
                 self.common.story.tell(cx, What::WrapUpStarted { seat, limit });
             }
             Input::WrapUpCompleted { seat, timed_out } => {
-                self.afterwork.wrapping.retain(|s| *s != seat);
+                self.afterwork.wrapped_up(&seat);
                 self.common.story.tell(cx, What::WrapUpCompleted { seat, timed_out });
-                self.afterwork.published = Published::No;
             }
             Input::WayLost(way) => {
-                for leg in self.stage.watched(&self.common) {
-                    self.on(leg, cx, |leg, lcx| leg.way_lost(&way, lcx));
-                }
+                let watched = self.stage.watched(&self.common);
+                watched.into_iter().for_each(|leg| self.on(leg, cx, |leg, lcx| leg.way_lost(&way, lcx)));
             }
             Input::WayBack(way) => {
-                for leg in self.stage.watched(&self.common) {
-                    self.on(leg, cx, |leg, _| leg.way_back(&way));
-                }
+                let watched = self.stage.watched(&self.common);
+                watched.into_iter().for_each(|leg| self.on(leg, cx, |leg, _| leg.way_back(&way)));
             }
             Input::Shutdown => self.end(Ending::new(EndedBy::Gateway, EndReason::Shutdown), cx),
             Input::Stop => {

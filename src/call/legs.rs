@@ -5,7 +5,7 @@ use crate::id::{LegId, PresentationId, SeatId};
 
 /// At most this many legs of one call at once: the caller's, and 32 that ring or talk, up to eight phones of a seat, or whose
 /// CANCEL or BYE is still unanswered. Each of those ends within 64*T1; a presentation past the limit ends as unreachable.
-pub const MAX_LEGS: usize = 33;
+pub(super) const MAX_LEGS: usize = 33;
 
 /// The legs of one call, in the order they began.
 #[derive(Debug)]

@@ -8,8 +8,6 @@
 //! stands), `ringing`, `search`, `talk` (what goes on in a stage, as values), `audio` (what each party hears), `call` (what
 //! each input means), `queued` (to the operator and back), `talking` (parties beside the caller, the end), `story` (the
 //! events and the record).
-// Until the matches here name every variant.
-#![allow(clippy::wildcard_enum_match_arm, unused_qualifications, unreachable_pub)]
 
 mod arrival;
 mod audio;

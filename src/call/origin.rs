@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Who began a call.
 #[derive(Debug)]
-pub enum Origin {
+pub(super) enum Origin {
     /// A citizen dialled a service number.
     Inbound {
         /// What the number does with a call.
@@ -47,7 +47,7 @@ pub struct Dialled {
 
 impl Origin {
     /// The seat that placed the call.
-    pub fn seat(&self) -> Option<&SeatId> {
+    pub(super) fn seat(&self) -> Option<&SeatId> {
         match self {
             Origin::Outbound { seat, .. } => Some(seat),
             Origin::Inbound { .. } => None,
@@ -55,7 +55,7 @@ impl Origin {
     }
 
     /// The number that was dialled.
-    pub fn dialled(&self) -> &ServiceNumber {
+    pub(super) fn dialled(&self) -> &ServiceNumber {
         match self {
             Origin::Inbound { service, .. } => &service.number,
             Origin::Outbound { dialled, .. } => dialled,
@@ -63,7 +63,7 @@ impl Origin {
     }
 
     /// What it lets the caller hear.
-    pub fn voice<'a>(&self, rules: &'a Rules) -> Option<&'a QueueVoice> {
+    pub(super) fn voice<'a>(&self, rules: &'a Rules) -> Option<&'a QueueVoice> {
         match self {
             Origin::Inbound { queue, .. } => rules.voices.get(queue),
             Origin::Outbound { .. } => Some(&rules.outbound_voice),
@@ -71,7 +71,7 @@ impl Origin {
     }
 
     /// The queue the call is in, or returns to.
-    pub fn queue(&self) -> Option<QueueId> {
+    pub(super) fn queue(&self) -> Option<QueueId> {
         match self {
             Origin::Inbound { queue, .. } => Some(queue.clone()),
             Origin::Outbound { .. } => None,

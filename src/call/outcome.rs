@@ -5,7 +5,7 @@ use crate::sip::Cause;
 
 /// An end, as its event will tell it.
 #[derive(Debug, Clone)]
-pub struct Ending {
+pub(super) struct Ending {
     /// Who ended the call.
     pub by: EndedBy,
     /// Why.
@@ -16,25 +16,25 @@ pub struct Ending {
 
 impl Ending {
     /// An end that no peer gave a reason for.
-    pub fn new(by: EndedBy, reason: EndReason) -> Ending {
+    pub(super) fn new(by: EndedBy, reason: EndReason) -> Ending {
         Ending { by, reason, cause: Cause { sip: None, q850: None, text: "" } }
     }
 
     /// The same, shown by a SIP status.
     #[must_use]
-    pub fn with_sip(mut self, status: Option<u16>) -> Ending {
+    pub(super) fn with_sip(mut self, status: Option<u16>) -> Ending {
         self.cause.sip = status;
         self
     }
 }
 
 /// What our BYE says of this end.
-pub fn cause_of(reason: EndReason) -> Cause {
+pub(super) fn cause_of(reason: EndReason) -> Cause {
     Cause::q850(q850(reason), "")
 }
 
 /// How a call that ends so leaves its queue.
-pub fn exit_of(ending: &Ending) -> QueueExit {
+pub(super) fn exit_of(ending: &Ending) -> QueueExit {
     match ending.reason {
         _ if ending.by == EndedBy::Caller => QueueExit::Abandoned,
         EndReason::WaitLimit | EndReason::LengthLimit => QueueExit::Timeout,
@@ -53,7 +53,7 @@ pub fn exit_of(ending: &Ending) -> QueueExit {
 
 /// How a presentation ended when the seat's INVITE got this final, non-2xx status. A redirection is not
 /// followed and counts as a refusal.
-pub fn presentation_result(status: u16) -> PresentationResult {
+pub(super) fn presentation_result(status: u16) -> PresentationResult {
     match status {
         486 | 600 => PresentationResult::Busy,
         404 | 408 | 410 | 430 | 480 | 481 | 500..=599 => PresentationResult::Unreachable,
@@ -75,7 +75,7 @@ pub fn q850(reason: EndReason) -> u8 {
 }
 
 /// Whether the citizen is owed a call after such an end: always when he was in and no human spoke with him.
-pub fn owes_callback(reason: EndReason, spoke_with_a_human: bool) -> bool {
+pub(super) fn owes_callback(reason: EndReason, spoke_with_a_human: bool) -> bool {
     match reason {
         EndReason::Completed | EndReason::LengthLimit | EndReason::Unanswered => false,
         EndReason::Crashed | EndReason::Shutdown => true,

@@ -76,7 +76,12 @@ impl Call {
         match &self.stage {
             Stage::Arriving(_) => self.refuse(RefusalReason::Internal, 503, cx),
             Stage::Outbound(_) => self.outbound_failed(503, cx),
-            _ => {
+            Stage::Queued(_)
+            | Stage::Talk(_)
+            | Stage::Transferring(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => {
                 self.common.command(leg, cx, |leg, lcx| leg.reject(503, lcx));
                 self.invited_in_vain(leg, None, cx);
             }
@@ -187,7 +192,13 @@ impl Call {
                 let headers = identity.on_answer(&cx.rules.domain);
                 self.common.command(leg, cx, |leg, lcx| leg.answer(headers, lcx))
             }
-            _ => Answering::BadMedia,
+            Stage::Arriving(_)
+            | Stage::Outbound(_)
+            | Stage::Talk(_)
+            | Stage::Transferring(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => Answering::BadMedia,
         };
         match answering {
             Answering::Done => self.connect(leg, Duration::ZERO, cx),
@@ -230,7 +241,12 @@ impl Call {
             let asker = match &self.stage {
                 Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| consultation.asker),
                 Stage::Outbound(_) => Some(self.common.caller),
-                _ => None,
+                Stage::Arriving(_)
+                | Stage::Queued(_)
+                | Stage::Transferring(_)
+                | Stage::LastMessage(_)
+                | Stage::Leaving(_)
+                | Stage::Over => None,
             };
             if let (Some(Heard { early_media }), Some(asker)) = (heard, asker) {
                 let ring = Ring { early_media, reliably: Reliably::Never };
@@ -259,7 +275,14 @@ impl Call {
             Stage::Outbound(_) | Stage::Talk(_) | Stage::Transferring(_) if is_awaited => {
                 self.search_answered(leg, cx);
             }
-            _ => self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx)),
+            Stage::Arriving(_)
+            | Stage::Queued(_)
+            | Stage::Outbound(_)
+            | Stage::Talk(_)
+            | Stage::Transferring(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx)),
         }
     }
 

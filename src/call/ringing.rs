@@ -27,7 +27,7 @@ pub struct Phone {
 
 /// A presentation that runs.
 #[derive(Debug)]
-pub struct Ringing {
+pub(super) struct Ringing {
     /// Its name.
     pub presentation: PresentationId,
     /// The seat that is rung; `None` for a number outside.
@@ -86,7 +86,7 @@ impl Failed {
 
 /// What follows from the failure of one phone.
 #[derive(Debug)]
-pub enum Next {
+pub(super) enum Next {
     /// Another way to the same phone is tried.
     Another(Phone),
     /// The others go on ringing.
@@ -97,39 +97,39 @@ pub enum Next {
 
 impl Ringing {
     /// Begins.
-    pub fn new(presentation: PresentationId, seat: Option<SeatId>, limit: Duration) -> Ringing {
+    pub(super) fn new(presentation: PresentationId, seat: Option<SeatId>, limit: Duration) -> Ringing {
         Ringing { presentation, seat, limit, rang: None, early_media: None, best: None, phones: Vec::new() }
     }
 
     /// One of its phones has this leg.
-    pub fn add(&mut self, leg: LegId, others: Vec<Target>) {
+    pub(super) fn add(&mut self, leg: LegId, others: Vec<Target>) {
         self.phones.push(Rung { leg, others });
     }
 
     /// Whether `leg` is one of its phones.
-    pub fn has(&self, leg: LegId) -> bool {
+    pub(super) fn has(&self, leg: LegId) -> bool {
         self.phones.iter().any(|phone| phone.leg == leg)
     }
 
     /// How long its INVITEs live (RFC 3261 section 13.2.1).
-    pub fn expires(&self) -> Duration {
+    pub(super) fn expires(&self) -> Duration {
         self.limit + BEYOND_RINGING
     }
 
     /// One of its phones rings; whether it is the first.
-    pub fn begins_to_ring(&mut self, now: Mono) -> bool {
+    pub(super) fn begins_to_ring(&mut self, now: Mono) -> bool {
         let first = self.rang.is_none();
         self.rang.get_or_insert(now);
         first
     }
 
     /// Since when it rings.
-    pub fn rang_for(&self, now: Mono) -> Duration {
+    pub(super) fn rang_for(&self, now: Mono) -> Duration {
         self.rang.map_or(Duration::ZERO, |at| now.since(at))
     }
 
     /// The phone of `leg` was reached: it is not rung again by another way.
-    pub fn was_reached(&mut self, leg: LegId) {
+    pub(super) fn was_reached(&mut self, leg: LegId) {
         if let Some(phone) = self.phones.iter_mut().find(|phone| phone.leg == leg) {
             phone.others.clear();
         }
@@ -137,7 +137,7 @@ impl Ringing {
 
     /// The phone of `leg` has failed. `others_ring`: another of its phones may still answer; `is_full`: no further leg may
     /// begin.
-    pub fn failed(&mut self, leg: LegId, own: Failed, others_ring: bool, is_full: bool) -> Next {
+    pub(super) fn failed(&mut self, leg: LegId, own: Failed, others_ring: bool, is_full: bool) -> Next {
         self.early_media.take_if(|early| *early == leg);
         if let Some(phone) = self.another_way(leg, own.status).filter(|_| !is_full) {
             return Next::Another(phone);

@@ -38,7 +38,7 @@ pub struct Destination {
 
 /// What a party is asked in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asks {
+pub(super) enum Asks {
     /// A seat calls it.
     Talk,
     /// A seat consults it while the caller waits.
@@ -49,7 +49,7 @@ pub enum Asks {
 
 /// A party that is being asked in, or was.
 #[derive(Debug)]
-pub struct Search {
+pub(super) struct Search {
     /// The party.
     pub to: Destination,
     /// The seat that asks for it.
@@ -68,7 +68,7 @@ pub struct Search {
 
 /// How far a search has come.
 #[derive(Debug)]
-pub enum Reach {
+pub(super) enum Reach {
     /// Nothing rings: it begins, or is between two numbers.
     Between,
     /// All the phones of a seat, or one number of a department, ring.
@@ -79,14 +79,14 @@ pub enum Reach {
 
 /// What the party that listens hears of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub(super) struct Heard {
     /// Early media, not ringing alone.
     pub early_media: bool,
 }
 
 /// What has rung long enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Silent {
+pub(super) enum Silent {
     /// One number.
     Hop,
     /// All.
@@ -95,7 +95,7 @@ pub enum Silent {
 
 impl Search {
     /// Begins.
-    pub fn new(to: Destination, by: SeatId, asks: Asks, now: Mono) -> Search {
+    pub(super) fn new(to: Destination, by: SeatId, asks: Asks, now: Mono) -> Search {
         let limit = now + LISTENING_LIMIT;
         let mut search = Search { to, by, asks, next: 0, reach: Reach::Between, hop: None, limit };
         if asks == Asks::Transfer {
@@ -105,7 +105,7 @@ impl Search {
     }
 
     /// Why a seat is rung that no queue chose.
-    pub fn why(&self) -> SeatChoice {
+    pub(super) fn why(&self) -> SeatChoice {
         let by = self.by.clone();
         match self.asks {
             Asks::Talk => SeatChoice::Called { by },
@@ -115,7 +115,7 @@ impl Search {
     }
 
     /// The party as a leg has it; `None` when it has neither seat nor trunk.
-    pub fn party(&self) -> Option<Party> {
+    pub(super) fn party(&self) -> Option<Party> {
         let Destination { name, seat, operator, trunk, .. } = &self.to;
         match (seat.clone(), trunk.clone()) {
             (Some(seat), _) => Some(Party::Seat { seat, operator: operator.clone() }),
@@ -125,7 +125,7 @@ impl Search {
     }
 
     /// The consultation becomes a transfer.
-    pub fn becomes_transfer(&mut self, now: Mono) {
+    pub(super) fn becomes_transfer(&mut self, now: Mono) {
         self.asks = Asks::Transfer;
         if self.up().is_none() {
             self.hurry(now);
@@ -135,7 +135,7 @@ impl Search {
     /// The party rings on `leg`, or is heard before it answers: whether that is to be told to the party that listens, and
     /// whether early media is heard. Which of a seat's phones will answer is not known: what one says before that is not
     /// passed on.
-    pub fn progressed(&mut self, leg: LegId, early_media: bool, now: Mono) -> Option<Heard> {
+    pub(super) fn progressed(&mut self, leg: LegId, early_media: bool, now: Mono) -> Option<Heard> {
         let ringing = self.ringing_mut().filter(|ringing| ringing.has(leg))?;
         let early_media = early_media && ringing.seat.is_none();
         let first = ringing.begins_to_ring(now);
@@ -163,7 +163,7 @@ impl Search {
 
     /// All the phones of a seat, or the next number of a department, which ring from here on by `presentation`. `None` when
     /// none is left.
-    pub fn ring_next(&mut self, presentation: PresentationId, now: Mono) -> Option<Vec<Phone>> {
+    pub(super) fn ring_next(&mut self, presentation: PresentationId, now: Mono) -> Option<Vec<Phone>> {
         self.hop = None;
         self.reach = Reach::Between;
         let left = self.to.phones.get(self.next..).unwrap_or_default();
@@ -181,7 +181,7 @@ impl Search {
     }
 
     /// The party answered on `leg`; gives how it rang.
-    pub fn answered(&mut self, leg: LegId) -> Option<Ringing> {
+    pub(super) fn answered(&mut self, leg: LegId) -> Option<Ringing> {
         self.hop = None;
         match std::mem::replace(&mut self.reach, Reach::Up(leg)) {
             Reach::Ringing(ringing) => Some(ringing),
@@ -190,7 +190,7 @@ impl Search {
     }
 
     /// What rings no more; told once.
-    pub fn take_ringing(&mut self) -> Option<Ringing> {
+    pub(super) fn take_ringing(&mut self) -> Option<Ringing> {
         match std::mem::replace(&mut self.reach, Reach::Between) {
             Reach::Ringing(ringing) => Some(ringing),
             other @ (Reach::Between | Reach::Up(_)) => {
@@ -201,7 +201,7 @@ impl Search {
     }
 
     /// What rings.
-    pub fn ringing(&self) -> Option<&Ringing> {
+    pub(super) fn ringing(&self) -> Option<&Ringing> {
         match &self.reach {
             Reach::Ringing(ringing) => Some(ringing),
             Reach::Between | Reach::Up(_) => None,
@@ -209,7 +209,7 @@ impl Search {
     }
 
     /// The same, to be changed.
-    pub fn ringing_mut(&mut self) -> Option<&mut Ringing> {
+    pub(super) fn ringing_mut(&mut self) -> Option<&mut Ringing> {
         match &mut self.reach {
             Reach::Ringing(ringing) => Some(ringing),
             Reach::Between | Reach::Up(_) => None,
@@ -217,7 +217,7 @@ impl Search {
     }
 
     /// The leg the party answered on.
-    pub fn up(&self) -> Option<LegId> {
+    pub(super) fn up(&self) -> Option<LegId> {
         match self.reach {
             Reach::Up(leg) => Some(leg),
             Reach::Between | Reach::Ringing(_) => None,
@@ -225,7 +225,7 @@ impl Search {
     }
 
     /// The leg of the party that can be heard: it answered, or has early media.
-    pub fn heard(&self) -> Option<LegId> {
+    pub(super) fn heard(&self) -> Option<LegId> {
         match &self.reach {
             Reach::Up(leg) => Some(*leg),
             Reach::Ringing(ringing) => ringing.early_media,
@@ -234,7 +234,7 @@ impl Search {
     }
 
     /// The next deadline.
-    pub fn poll_timeout(&self) -> Option<(Mono, Silent)> {
+    pub(super) fn poll_timeout(&self) -> Option<(Mono, Silent)> {
         if matches!(self.reach, Reach::Up(_)) {
             return None;
         }

@@ -15,7 +15,7 @@ use crate::time::Mono;
 
 /// Where a call stands.
 #[derive(Debug)]
-pub enum Stage {
+pub(super) enum Stage {
     /// The INVITE is here; our answer waits for disk, port and answer delay.
     Arriving(Arriving),
     /// Answered and in the queue, presented or not.
@@ -36,7 +36,7 @@ pub enum Stage {
 
 /// A call that is not answered yet.
 #[derive(Debug)]
-pub struct Arriving {
+pub(super) struct Arriving {
     /// The beginning is on disk.
     pub durable: bool,
     /// The trunk hears ringback until then.
@@ -47,7 +47,7 @@ pub struct Arriving {
 
 /// A call that a seat placed, before its answer.
 #[derive(Debug)]
-pub struct Outbound {
+pub(super) struct Outbound {
     /// The beginning is on disk; nothing is rung before.
     pub durable: bool,
     /// The party the seat wants.
@@ -56,7 +56,7 @@ pub struct Outbound {
 
 /// The caller hears why the call ends.
 #[derive(Debug)]
-pub struct LastMessage {
+pub(super) struct LastMessage {
     /// Why.
     pub reason: EndReason,
     /// The message.
@@ -67,7 +67,7 @@ pub struct LastMessage {
 
 /// A call that leaves the queue.
 #[derive(Debug)]
-pub struct Leaving {
+pub(super) struct Leaving {
     /// How it ends.
     pub ending: Ending,
     /// The presentation that the queue takes back meanwhile.
@@ -76,7 +76,7 @@ pub struct Leaving {
 
 impl Stage {
     /// The search that is on.
-    pub fn search(&self) -> Option<&Search> {
+    pub(super) fn search(&self) -> Option<&Search> {
         match self {
             Stage::Outbound(outbound) => Some(&outbound.search),
             Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| &consultation.search),
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     /// The same, to be changed.
-    pub fn search_mut(&mut self) -> Option<&mut Search> {
+    pub(super) fn search_mut(&mut self) -> Option<&mut Search> {
         match self {
             Stage::Outbound(outbound) => Some(&mut outbound.search),
             Stage::Talk(talk) => talk.consultation.as_mut().map(|consultation| &mut consultation.search),
@@ -104,7 +104,7 @@ impl Stage {
     }
 
     /// The queue's presentation that runs.
-    pub fn presented(&self) -> Option<&Ringing> {
+    pub(super) fn presented(&self) -> Option<&Ringing> {
         match self {
             Stage::Queued(queued) => queued.ringing.as_ref(),
             Stage::Leaving(leaving) => leaving.ringing.as_ref(),
@@ -118,7 +118,7 @@ impl Stage {
     }
 
     /// Where the queue's presentation stands that runs.
-    pub fn presented_mut(&mut self) -> Option<&mut Option<Ringing>> {
+    pub(super) fn presented_mut(&mut self) -> Option<&mut Option<Ringing>> {
         match self {
             Stage::Queued(queued) => Some(&mut queued.ringing),
             Stage::Leaving(leaving) => Some(&mut leaving.ringing),
@@ -132,17 +132,22 @@ impl Stage {
     }
 
     /// The ringing of which `leg` is one of the phones.
-    pub fn ringing_mut(&mut self, leg: LegId) -> Option<&mut Ringing> {
+    pub(super) fn ringing_mut(&mut self, leg: LegId) -> Option<&mut Ringing> {
         let ringing = match self {
             Stage::Queued(queued) => queued.ringing.as_mut(),
             Stage::Leaving(leaving) => leaving.ringing.as_mut(),
-            other => other.search_mut().and_then(Search::ringing_mut),
+            other @ (Stage::Arriving(_)
+            | Stage::Outbound(_)
+            | Stage::Talk(_)
+            | Stage::Transferring(_)
+            | Stage::LastMessage(_)
+            | Stage::Over) => other.search_mut().and_then(Search::ringing_mut),
         };
         ringing.filter(|ringing| ringing.has(leg))
     }
 
     /// What each leg hears; a leg that is not named hears nothing. A notice is not cut short by early media.
-    pub fn hears(&self, caller: LegId) -> Vec<(LegId, Hears)> {
+    pub(super) fn hears(&self, caller: LegId) -> Vec<(LegId, Hears)> {
         let each_other = |other: LegId| vec![(caller, Hears::Leg(other)), (other, Hears::Leg(caller))];
         match self {
             Stage::Arriving(arriving) => match &arriving.early_media {
@@ -168,7 +173,7 @@ impl Stage {
     }
 
     /// The talk.
-    pub fn talk(&self) -> Option<&Talk> {
+    pub(super) fn talk(&self) -> Option<&Talk> {
         match self {
             Stage::Talk(talk) => Some(talk),
             Stage::Arriving(_)
@@ -187,7 +192,7 @@ impl Stage {
     }
 
     /// A prompt is over: the notice it was, unless the call ends with it.
-    pub fn played(&mut self, play: u32) -> Option<Notice> {
+    pub(super) fn played(&mut self, play: u32) -> Option<Notice> {
         match self {
             Stage::Queued(Queued { notice, .. }) => notice.take_if(|notice| notice.play == play),
             Stage::Arriving(Arriving { early_media, .. }) => match early_media {
@@ -208,7 +213,7 @@ impl Stage {
     }
 
     /// The beginning of the call is on disk.
-    pub fn is_durable(&mut self) {
+    pub(super) fn is_durable(&mut self) {
         match self {
             Stage::Arriving(arriving) => arriving.durable = true,
             Stage::Outbound(outbound) => outbound.durable = true,
@@ -222,7 +227,7 @@ impl Stage {
     }
 
     /// The person at the phone of `leg` was reached: no other way to it is tried.
-    pub fn was_reached(&mut self, leg: LegId) {
+    pub(super) fn was_reached(&mut self, leg: LegId) {
         if let Some(ringing) = self.ringing_mut(leg) {
             ringing.was_reached(leg);
         }
@@ -230,7 +235,7 @@ impl Stage {
 
     /// A NOTIFY on `leg` has its final response; whether the leg is of further use. A phone that does not want to be told is
     /// told nothing more (RFC 6665 section 4.2.2).
-    pub fn uses_after_notify(&mut self, leg: LegId, status: u16) -> bool {
+    pub(super) fn uses_after_notify(&mut self, leg: LegId, status: u16) -> bool {
         match self {
             Stage::Transferring(transfer) => {
                 if let Some(line) = transfer.line.as_mut().filter(|_| status >= 300) {

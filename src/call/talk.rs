@@ -23,7 +23,7 @@ const ON_HOLD: Duration = Duration::from_secs(5);
 
 /// Parties that speak with each other.
 #[derive(Debug)]
-pub struct Talk {
+pub(super) struct Talk {
     parties: Vec<TalkParty>,
     /// The seat that serves the caller; `None` with a party outside, and in a call that a seat placed.
     pub serving: Option<SeatId>,
@@ -37,7 +37,7 @@ pub struct Talk {
 
 /// A party of a talk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TalkParty {
+pub(super) struct TalkParty {
     /// Its leg.
     pub leg: LegId,
     /// It holds the others since then. Of two that do, one is told.
@@ -46,7 +46,7 @@ pub struct TalkParty {
 
 /// A seat consults another party while the caller waits.
 #[derive(Debug)]
-pub struct Consultation {
+pub(super) struct Consultation {
     /// The second line of the seat.
     pub asker: LegId,
     /// The party.
@@ -55,7 +55,7 @@ pub struct Consultation {
 
 /// What a new direction of the audio means for a talk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub(super) enum Hold {
     /// The party holds the others.
     Held,
     /// It holds them no more, after so long.
@@ -64,35 +64,35 @@ pub enum Hold {
 
 impl Talk {
     /// Of these legs.
-    pub fn new(legs: &[LegId], serving: Option<SeatId>) -> Talk {
+    pub(super) fn new(legs: &[LegId], serving: Option<SeatId>) -> Talk {
         let party = |leg: &LegId| TalkParty { leg: *leg, holds_since: None };
         let parties = legs.iter().map(party).collect();
         Talk { parties, serving, consultation: None, returned_until: None, probe_at: None }
     }
 
     /// Whether `leg` is in it.
-    pub fn has(&self, leg: LegId) -> bool {
+    pub(super) fn has(&self, leg: LegId) -> bool {
         self.parties.iter().any(|party| party.leg == leg)
     }
 
     /// The first party beside `leg`.
-    pub fn other(&self, leg: LegId) -> Option<LegId> {
+    pub(super) fn other(&self, leg: LegId) -> Option<LegId> {
         self.parties.iter().map(|party| party.leg).find(|other| *other != leg)
     }
 
     /// The legs, the last that joined first.
-    pub fn legs(&self) -> Vec<LegId> {
+    pub(super) fn legs(&self) -> Vec<LegId> {
         self.parties.iter().rev().map(|party| party.leg).collect()
     }
 
     /// The party that holds the others, and since when.
-    pub fn holder(&self) -> Option<(LegId, Mono)> {
+    pub(super) fn holder(&self) -> Option<(LegId, Mono)> {
         self.parties.iter().find_map(|party| Some((party.leg, party.holds_since?)))
     }
 
     /// Follows the direction of the audio with `leg` as agreed, seen from us: a party that stops listening holds the others
     /// (RFC 3264 section 8.4).
-    pub fn follow(&mut self, leg: LegId, direction: Direction, now: Mono) -> Option<Hold> {
+    pub(super) fn follow(&mut self, leg: LegId, direction: Direction, now: Mono) -> Option<Hold> {
         let holder = self.holder();
         let party = self.parties.iter_mut().find(|party| party.leg == leg)?;
         match holder {
@@ -109,17 +109,17 @@ impl Talk {
     }
 
     /// The caller is back on the seat's line because a transfer failed, and the phone was told.
-    pub fn returned(&mut self, now: Mono) {
+    pub(super) fn returned(&mut self, now: Mono) {
         self.returned_until = Some(now + HANGS_UP_UNASKED);
     }
 
     /// Whether a BYE of the seat now is the phone's own.
-    pub fn hangs_up_unasked(&self, now: Mono) -> bool {
+    pub(super) fn hangs_up_unasked(&self, now: Mono) -> bool {
         self.returned_until.is_some_and(|until| now < until)
     }
 
     /// What each party hears: the others, or music while one of them holds it.
-    pub fn hears(&self) -> Vec<(LegId, Hears)> {
+    pub(super) fn hears(&self) -> Vec<(LegId, Hears)> {
         let mut all: Vec<(LegId, Hears)> = self.parties.iter().map(|p| (p.leg, self.heard_by(p))).collect();
         if let Some(Consultation { asker, search }) = &self.consultation
             && let Some(sought) = search.heard()

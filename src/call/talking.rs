@@ -38,7 +38,11 @@ impl Call {
             Stage::Outbound(_) => return self.outbound_answered(leg, cx),
             Stage::Transferring(_) => return self.join(cx),
             Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| consultation.asker),
-            _ => None,
+            Stage::Arriving(_)
+            | Stage::Queued(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => None,
         };
         let Some(asker) = asker else { return };
         if self.common.answer_seat(asker, cx) != Answering::Done {
@@ -103,7 +107,12 @@ impl Call {
                     self.common.command(asker, cx, |leg, lcx| leg.reject(status, lcx));
                 }
             }
-            outbound => {
+            outbound @ Stage::Arriving(_)
+            | outbound @ Stage::Queued(_)
+            | outbound @ Stage::Outbound(_)
+            | outbound @ Stage::LastMessage(_)
+            | outbound @ Stage::Leaving(_)
+            | outbound @ Stage::Over => {
                 self.stage = outbound;
                 self.outbound_failed(status, cx);
             }
@@ -145,7 +154,11 @@ impl Call {
             let reason = match &self.stage {
                 Stage::Talk(_) | Stage::Transferring(_) => EndReason::Completed,
                 Stage::LastMessage(message) => message.reason,
-                _ => EndReason::Abandoned,
+                Stage::Arriving(_)
+                | Stage::Queued(_)
+                | Stage::Outbound(_)
+                | Stage::Leaving(_)
+                | Stage::Over => EndReason::Abandoned,
             };
             let by = match &self.common.origin {
                 Origin::Inbound { .. } => EndedBy::Caller,
@@ -181,7 +194,13 @@ impl Call {
                     self.common.finish_seat(seat, cx);
                 }
             }
-            _ => {}
+            Stage::Arriving(_)
+            | Stage::Queued(_)
+            | Stage::Outbound(_)
+            | Stage::Talk(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => {}
         }
     }
 
@@ -296,7 +315,13 @@ impl Call {
     pub(super) fn join(&mut self, cx: &mut Cx<'_>) {
         let transfer = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Transferring(transfer) => *transfer,
-            other => return self.stage = other,
+            other @ Stage::Arriving(_)
+            | other @ Stage::Queued(_)
+            | other @ Stage::Outbound(_)
+            | other @ Stage::Talk(_)
+            | other @ Stage::LastMessage(_)
+            | other @ Stage::Leaving(_)
+            | other @ Stage::Over => return self.stage = other,
         };
         let Some(leg) = transfer.search.up().filter(|leg| self.common.legs.is_up(*leg)) else {
             // The target is gone since it answered.

@@ -7,7 +7,7 @@ use crate::id::{LegId, SeatId};
 
 /// A caller on the way to another party; music plays meanwhile.
 #[derive(Debug)]
-pub struct Transfer {
+pub(super) struct Transfer {
     /// The seat that transfers (the transferor).
     pub by: SeatId,
     /// How.
@@ -20,7 +20,7 @@ pub struct Transfer {
 
 /// The line of a seat that transfers a caller.
 #[derive(Debug, Clone, Copy)]
-pub struct Line {
+pub(super) struct Line {
     /// Its leg.
     pub leg: LegId,
     /// The subscription its REFER began; `None` when the phone wants to be told nothing.
@@ -29,7 +29,7 @@ pub struct Line {
 
 /// The subscription of a REFER.
 #[derive(Debug, Clone, Copy)]
-pub struct Refer {
+pub(super) struct Refer {
     /// The leg it came on.
     pub leg: LegId,
     /// Its name.
@@ -38,7 +38,7 @@ pub struct Refer {
 
 impl Transfer {
     /// Whether `leg` is the seat's line, or the one its REFER came on.
-    pub fn uses(&self, leg: LegId) -> bool {
+    pub(super) fn uses(&self, leg: LegId) -> bool {
         self.line.is_some_and(|line| line.leg == leg || line.refer.is_some_and(|refer| refer.leg == leg))
     }
 }

@@ -5,7 +5,7 @@ use super::ringing::Ringing;
 
 /// What a caller hears before our answer.
 #[derive(Debug)]
-pub enum EarlyMedia {
+pub(super) enum EarlyMedia {
     /// What the caller's own network plays.
     None,
     /// The welcome.
@@ -16,7 +16,7 @@ pub enum EarlyMedia {
 
 /// A call in the queue.
 #[derive(Debug)]
-pub struct Queued {
+pub(super) struct Queued {
     /// The welcome or the apology that still plays.
     pub notice: Option<Notice>,
     /// The presentation that runs.

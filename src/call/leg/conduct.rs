@@ -1,7 +1,6 @@
 //! What one leg owes its peer beside the call's own matter: the session timer, reliable provisional responses, requests
 //! of our own inside the dialog and their glare. One value for each leg, whatever the leg is for. Sends nothing itself.
 
-use super::pace::Pace;
 use super::renegotiation::Renegotiation;
 use crate::call::rules::PeerRules;
 use crate::config::Reliable;
@@ -11,12 +10,17 @@ use crate::sip::reliable::{self, Provisionals};
 use crate::sip::session_timer::{self, SessionTimer};
 use crate::sip::{KeyPress, Message, Outgoing, option_tag};
 use crate::time::Mono;
+use crate::token_bucket::{Rate, TokenBucket};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// How fast a peer may ask inside its dialog, at once the keys of a long number. A phone sends a key every hundred
+/// milliseconds and a hold now and then; thousands a second would fill the journal with what they mean.
+pub(super) const ASKS: Rate = Rate { per_second: 20, burst: 40 };
+
 /// How a leg deals with its peer.
 #[derive(Debug)]
-pub struct Conduct {
+pub(super) struct Conduct {
     /// The peer's rules.
     pub peer: Arc<PeerRules>,
     /// What the peer said it can.
@@ -31,13 +35,13 @@ pub struct Conduct {
     pub renegotiation: Renegotiation,
     /// Keys for the peer by INFO: the first was sent and is not answered yet.
     pub keys: VecDeque<KeyPress>,
-    /// How much the peer may ask.
-    pub pace: Pace,
+    /// How much the peer may ask: [`ASKS`].
+    pub pace: TokenBucket,
 }
 
 /// What a peer said it can.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Abilities {
+pub(super) struct Abilities {
     /// It takes UPDATE (RFC 3311).
     pub update: bool,
     /// It takes INFO (RFC 6086).
@@ -48,7 +52,7 @@ pub struct Abilities {
 
 /// The ACK a 2xx of ours waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Awaited {
+pub(super) enum Awaited {
     /// None.
     Nothing,
     /// One that only acknowledges.
@@ -67,7 +71,7 @@ pub enum Awaited {
 
 /// What a leg's deadline means.
 #[derive(Debug)]
-pub enum Due {
+pub(super) enum Due {
     /// A reliable provisional response.
     Provisional(reliable::Due),
     /// The session timer.
@@ -78,7 +82,7 @@ pub enum Due {
 
 impl Conduct {
     /// For a leg whose peer goes by these rules; `bits` is random.
-    pub fn new(peer: Arc<PeerRules>, bits: u64) -> Conduct {
+    pub(super) fn new(peer: Arc<PeerRules>, bits: u64) -> Conduct {
         Conduct {
             can: Abilities::default(),
             timer: SessionTimer::new(peer.session_expires),
@@ -86,18 +90,18 @@ impl Conduct {
             ack: Awaited::Nothing,
             renegotiation: Renegotiation::default(),
             keys: VecDeque::new(),
-            pace: Pace::default(),
+            pace: TokenBucket::default(),
             peer,
         }
     }
 
     /// The methods the peer may use, for Allow: a phone that goes by it finds its transfer key there.
-    pub fn allow(&self) -> &'static str {
+    pub(super) fn allow(&self) -> &'static str {
         allowed(self.peer.standing)
     }
 
     /// The extensions we know, for Supported where nothing is asked for: in the answer to OPTIONS.
-    pub fn supported(&self) -> String {
+    pub(super) fn supported(&self) -> String {
         match self.peer.reliable {
             Reliable::Off => self.extensions().to_owned(),
             Reliable::Supported | Reliable::Required => format!("{}, 100rel", self.extensions()),
@@ -105,7 +109,7 @@ impl Conduct {
     }
 
     /// Learns from a message of the peer what it can, if it says.
-    pub fn learn(&mut self, message: &Message) {
+    pub(super) fn learn(&mut self, message: &Message) {
         let allows = message.list("Allow");
         if !allows.is_empty() {
             self.can.update = allows.contains(&&b"UPDATE"[..]);
@@ -115,18 +119,18 @@ impl Conduct {
     }
 
     /// Whether provisional responses to the peer's INVITE are sent reliably.
-    pub fn speaks_reliably(&self) -> bool {
+    pub(super) fn speaks_reliably(&self) -> bool {
         self.can.reliable && self.peer.reliable != Reliable::Off
     }
 
     /// The extensions we know, in Supported of whatever begins or refreshes a dialog with this peer: a seat may hand calls on
     /// and so name another dialog (RFC 3891), a trunk never.
-    pub fn extensions(&self) -> &'static str {
+    pub(super) fn extensions(&self) -> &'static str {
         if self.peer.standing == PeerClass::Seat { "timer, replaces" } else { "timer" }
     }
 
     /// What our INVITE says of extensions and of the session timer.
-    pub fn ask(&self, invite: Outgoing) -> Outgoing {
+    pub(super) fn ask(&self, invite: Outgoing) -> Outgoing {
         let mut invite = match self.peer.reliable {
             Reliable::Off => invite.set("Supported", self.extensions()),
             Reliable::Supported => invite.set("Supported", self.supported()),
@@ -139,12 +143,12 @@ impl Conduct {
     }
 
     /// 200 OK to the peer's INVITE or UPDATE, without what it says of the session timer.
-    pub fn ok(&self, request: &Message, to_tag: Option<&str>, contact: String) -> Outgoing {
+    pub(super) fn ok(&self, request: &Message, to_tag: Option<&str>, contact: String) -> Outgoing {
         Outgoing::response(request, 200, to_tag).with("Contact", contact).with("Allow", self.allow())
     }
 
     /// The same with what it says of the session timer, which begins anew.
-    pub fn accept(&mut self, now: Mono, request: &Message, ok: Outgoing) -> Outgoing {
+    pub(super) fn accept(&mut self, now: Mono, request: &Message, ok: Outgoing) -> Outgoing {
         let mut ok = ok.with("Supported", self.extensions());
         for (name, value) in self.timer.answer(now, request) {
             ok = ok.with(name, value);
@@ -154,12 +158,12 @@ impl Conduct {
 
     /// Whether an offer of ours has no answer yet: the peer's own offer is then a glare (RFC 3261 section 14.2, RFC 3311
     /// section 5.2).
-    pub fn has_offered(&self) -> bool {
+    pub(super) fn has_offered(&self) -> bool {
         matches!(self.ack, Awaited::Answer { .. }) || self.renegotiation.has_offered()
     }
 
     /// The next deadline.
-    pub fn poll_timeout(&self) -> Option<Mono> {
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
         let timer = self.timer.poll_timeout().map(|(at, _)| at);
         [timer, self.provisionals.poll_timeout(), self.renegotiation.poll_timeout()]
             .into_iter()
@@ -168,7 +172,7 @@ impl Conduct {
     }
 
     /// What is due now; call until `None`.
-    pub fn handle_timeout(&mut self, now: Mono) -> Option<Due> {
+    pub(super) fn handle_timeout(&mut self, now: Mono) -> Option<Due> {
         if let Some(due) = self.provisionals.handle_timeout(now) {
             return Some(Due::Provisional(due));
         }

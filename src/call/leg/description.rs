@@ -5,7 +5,7 @@ use crate::sip::{Flow, Message};
 
 /// Why a body is refused: the status, and the header that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BodyRefusal {
+pub(crate) struct BodyRefusal {
     /// For the peer.
     pub status: u16,
     /// What could be read instead.
@@ -14,7 +14,7 @@ pub struct BodyRefusal {
 
 /// The session description of a response, an ACK or a PRACK of the dialog on `flow`: what cannot be read there cannot be
 /// refused either.
-pub fn described(message: &Message, flow: Flow) -> Option<Description> {
+pub(super) fn described(message: &Message, flow: Flow) -> Option<Description> {
     let body = match message.header("Content-Type") {
         Some(_) => description(message).ok()??,
         None => message.body(),
@@ -24,7 +24,7 @@ pub fn described(message: &Message, flow: Flow) -> Option<Description> {
 
 /// The session description a message carries, if it carries one. A body we cannot read is refused with 415 and what we
 /// could read instead, unless it may be left unread (RFC 3261 sections 8.2.3, 20.11, 20.12).
-pub fn description(message: &Message) -> Result<Option<&[u8]>, BodyRefusal> {
+pub(crate) fn description(message: &Message) -> Result<Option<&[u8]>, BodyRefusal> {
     let refusal = |status, header| BodyRefusal { status, header };
     let disposition = message.header("Content-Disposition");
     let encoded = message.list("Content-Encoding").iter().any(|e| !e.eq_ignore_ascii_case(b"identity"));

@@ -13,7 +13,7 @@ const MOST: usize = 8;
 
 /// The early dialogs of one INVITE of ours.
 #[derive(Debug, Default)]
-pub struct EarlyDialogs(Vec<Early>);
+pub(super) struct EarlyDialogs(Vec<Early>);
 
 #[derive(Debug)]
 struct Early {
@@ -24,7 +24,7 @@ struct Early {
 
 /// The peer's answer to the offer of our INVITE, as far as one early dialog has brought it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// None yet.
     #[default]
     Owed,
@@ -37,7 +37,7 @@ pub enum Answer {
 
 /// What a provisional response brings.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(super) struct Progress {
     /// It is news: neither a repetition nor out of order.
     pub is_new: bool,
     /// The PRACK to send.
@@ -48,7 +48,7 @@ pub struct Progress {
 
 impl EarlyDialogs {
     /// Takes a provisional response to `invite`, which made this offer.
-    pub fn hear(
+    pub(super) fn hear(
         &mut self,
         invite: &Outgoing,
         offered: &Offered,
@@ -92,7 +92,7 @@ impl EarlyDialogs {
 
     /// The dialog a 2xx to `invite` begins, and what that dialog has brought of the answer before: the description of
     /// another phone behind the address is not its (RFC 3261 section 12.1.2).
-    pub fn confirm(
+    pub(super) fn confirm(
         &mut self,
         invite: &Outgoing,
         (flow, inside): (Flow, Inside),
@@ -110,35 +110,35 @@ impl EarlyDialogs {
     }
 
     /// Whether the peer that has this tag still owes the answer to the offer of our INVITE.
-    pub fn owes_answer(&self, tag: &str) -> bool {
+    pub(super) fn owes_answer(&self, tag: &str) -> bool {
         self.0.iter().any(|e| e.dialog.remote_tag() == tag && !matches!(e.answer, Answer::Settled(_)))
     }
 
     /// What an UPDATE of that peer came to: it is what counts when the answer says nothing of the media.
-    pub fn settle(&mut self, tag: &str, agreed: Negotiated) {
+    pub(super) fn settle(&mut self, tag: &str, agreed: Negotiated) {
         if let Some(early) = self.0.iter_mut().find(|e| e.dialog.remote_tag() == tag) {
             early.answer = Answer::Settled(agreed);
         }
     }
 
     /// The early dialog with the peer that has this tag.
-    pub fn with(&mut self, tag: &str) -> Option<&mut Dialog> {
+    pub(super) fn with(&mut self, tag: &str) -> Option<&mut Dialog> {
         self.0.iter_mut().find(|e| e.dialog.remote_tag() == tag).map(|e| &mut e.dialog)
     }
 
     /// The same, to be looked at.
-    pub fn get(&self, tag: &str) -> Option<&Dialog> {
+    pub(super) fn get(&self, tag: &str) -> Option<&Dialog> {
         self.0.iter().find(|e| e.dialog.remote_tag() == tag).map(|e| &e.dialog)
     }
 
     /// The INVITE is asked anew: nothing of the first counts.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 }
 
 /// The answer that counts when a 2xx comes to an INVITE of ours that made this offer.
-pub fn answer_of(
+pub(super) fn answer_of(
     before: Answer,
     offered: &Offered,
     (flow, response): (Flow, &Message),

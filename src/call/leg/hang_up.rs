@@ -40,7 +40,12 @@ impl Leg {
                 self.send_bye(dialog, cause, cx);
                 true
             }
-            other => {
+            other @ Signalling::Inviting(_)
+            | other @ Signalling::Invited(_)
+            | other @ Signalling::Confirmed(_)
+            | other @ Signalling::Cancelling(_)
+            | other @ Signalling::Closing { .. }
+            | other @ Signalling::Terminated => {
                 self.signalling = other;
                 false
             }

@@ -10,11 +10,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The Warning of an offer whose audio is in a family of addresses we cannot reach (RFC 3261 section 20.43).
-pub const OTHER_NETWORK: &str = "300 hotline \"Incompatible network protocol\"";
+pub(crate) const OTHER_NETWORK: &str = "300 hotline \"Incompatible network protocol\"";
 
 /// Why an offer of the peer is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unanswerable {
+pub(super) enum Unanswerable {
     /// No codec that both speak.
     Codecs,
     /// Its audio is in the other family of addresses.
@@ -23,7 +23,7 @@ pub enum Unanswerable {
 
 impl Unanswerable {
     /// The answer to the request that brought the offer; what was agreed before goes on.
-    pub fn refusal(self, request: &Message) -> Outgoing {
+    pub(super) fn refusal(self, request: &Message) -> Outgoing {
         let refusal = Outgoing::response(request, 488, None);
         match self {
             Unanswerable::Codecs => refusal,
@@ -34,7 +34,7 @@ impl Unanswerable {
 
 /// What a leg's media is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MediaSide {
+pub(super) enum MediaSide {
     /// A port was asked for.
     Opening,
     /// The port is ours.
@@ -50,7 +50,7 @@ pub enum MediaSide {
 
 /// One side's session description: what we said last and what was agreed.
 #[derive(Debug)]
-pub struct LegMedia {
+pub(super) struct LegMedia {
     /// The leg in the media plane.
     pub leg: LegId,
     /// The family of its media, which stays the same.
@@ -71,7 +71,13 @@ pub struct LegMedia {
 
 impl LegMedia {
     /// For a leg whose port is asked for by [`LegMedia::opening`]; its peer's path is `flow`.
-    pub fn new(leg: LegId, family: Family, session_id: u64, peer: Arc<PeerRules>, flow: &Flow) -> LegMedia {
+    pub(super) fn new(
+        leg: LegId,
+        family: Family,
+        session_id: u64,
+        peer: Arc<PeerRules>,
+        flow: &Flow,
+    ) -> LegMedia {
         // RFC 8866 section 5.2: numeric; kept below 2^62 because many phones read it as signed.
         LegMedia {
             leg,
@@ -87,30 +93,30 @@ impl LegMedia {
     }
 
     /// The port is ours.
-    pub fn opened(&mut self, port: u16) {
+    pub(super) fn opened(&mut self, port: u16) {
         if self.side == MediaSide::Opening {
             self.side = MediaSide::Open { port };
         }
     }
 
     /// A request of the peer came by this path.
-    pub fn came_by(&mut self, flow: &Flow) {
+    pub(super) fn came_by(&mut self, flow: &Flow) {
         self.signalled = flow.remote.ip().to_canonical();
     }
 
     /// Asks for the port.
-    pub fn opening(&self) -> media::Command {
+    pub(super) fn opening(&self) -> media::Command {
         media::Command::Open { leg: self.leg, family: self.family }
     }
 
     /// Our next offer of `codecs`, with what it says we take. `None` while there is no port.
-    pub fn offer(&mut self, rules: &Rules, flow: Flow, codecs: &[Codec]) -> Option<(String, Offered)> {
+    pub(super) fn offer(&mut self, rules: &Rules, flow: Flow, codecs: &[Codec]) -> Option<(String, Offered)> {
         let wish = self.wish;
         Some(self.author(rules, flow)?.offer(codecs, wish))
     }
 
     /// What we said last as an offer, with what it stands for: nothing changes.
-    pub fn said_again(&mut self, rules: &Rules, flow: Flow) -> Option<(String, Offered)> {
+    pub(super) fn said_again(&mut self, rules: &Rules, flow: Flow) -> Option<(String, Offered)> {
         let Negotiated { codec, receive, .. } = self.agreed?;
         let said = self.author(rules, flow)?.said()?.to_owned();
         let offered =
@@ -120,7 +126,7 @@ impl LegMedia {
 
     /// Our answer to the peer's offer, with what it comes to: our codecs in our order. `None` while there is no port. The
     /// socket stays the one it is, so an offer cannot move the leg to the other family.
-    pub fn answer(
+    pub(super) fn answer(
         &mut self,
         rules: &Rules,
         flow: Flow,
@@ -151,7 +157,7 @@ impl LegMedia {
     }
 
     /// Takes what was agreed and says it to the media plane.
-    pub fn agree(&mut self, negotiated: Negotiated) -> media::Command {
+    pub(super) fn agree(&mut self, negotiated: Negotiated) -> media::Command {
         self.agreed = Some(negotiated);
         let sources = media::Sources {
             signalled: self.signalled,
@@ -162,7 +168,7 @@ impl LegMedia {
     }
 
     /// Asks for the port back, once. `None` when that was done before.
-    pub fn close(&mut self) -> Option<media::Command> {
+    pub(super) fn close(&mut self) -> Option<media::Command> {
         match self.side {
             MediaSide::Opening | MediaSide::Open { .. } => {
                 self.side = MediaSide::Closing;
@@ -173,12 +179,12 @@ impl LegMedia {
     }
 
     /// The codecs of the peer, the one in use first.
-    pub fn codecs(&self) -> Vec<Codec> {
+    pub(super) fn codecs(&self) -> Vec<Codec> {
         self.codecs_like(self.agreed.map(|agreed| agreed.codec))
     }
 
     /// The codecs of the peer in the order that spares converting: what the other party speaks first.
-    pub fn codecs_like(&self, other: Option<Codec>) -> Vec<Codec> {
+    pub(super) fn codecs_like(&self, other: Option<Codec>) -> Vec<Codec> {
         let mut codecs = self.peer.codecs.clone();
         codecs.sort_by_key(|c| Some(*c) != other);
         codecs

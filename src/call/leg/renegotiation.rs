@@ -80,22 +80,22 @@ impl Renegotiation {
     }
 
     /// Whether an INVITE of ours waits for its answer.
-    pub fn is_inviting(&self) -> bool {
+    pub(super) fn is_inviting(&self) -> bool {
         matches!(self.out, Out::Sent { method: Method::Invite, .. })
     }
 
     /// Whether an offer of ours waits for its answer.
-    pub fn has_offered(&self) -> bool {
+    pub(super) fn has_offered(&self) -> bool {
         matches!(self.out, Out::Sent { offered: Some(_), .. })
     }
 
     /// Whether the request with this CSeq number is out.
-    pub fn is_out(&self, cseq: u32) -> bool {
+    pub(super) fn is_out(&self, cseq: u32) -> bool {
         matches!(self.out, Out::Sent { cseq: out, .. } if out == cseq)
     }
 
     /// The request with this CSeq number goes by another one.
-    pub fn renumber(&mut self, from: u32, to: u32) {
+    pub(super) fn renumber(&mut self, from: u32, to: u32) {
         if let Out::Sent { cseq, .. } = &mut self.out
             && *cseq == from
         {
@@ -113,7 +113,7 @@ impl Renegotiation {
     }
 
     /// When the back-off is over.
-    pub fn poll_timeout(&self) -> Option<Mono> {
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
         match self.out {
             Out::BackOff { until } => Some(until),
             Out::Idle | Out::Sent { .. } => None,
@@ -121,7 +121,7 @@ impl Renegotiation {
     }
 
     /// Whether the back-off is over now; said once.
-    pub fn handle_timeout(&mut self, now: Mono) -> bool {
+    pub(super) fn handle_timeout(&mut self, now: Mono) -> bool {
         let over = matches!(self.out, Out::BackOff { until } if until <= now);
         if over {
             self.out = Out::Idle;

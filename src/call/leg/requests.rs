@@ -1,6 +1,6 @@
 //! Requests of the peer inside a dialog: BYE, re-INVITE, UPDATE, PRACK, INFO, OPTIONS, and the ACKs.
 
-use super::conduct::{Awaited, Conduct};
+use super::conduct::{ASKS, Awaited, Conduct};
 use super::description::described;
 use super::keys::ACCEPT;
 use super::liveness::Loss;
@@ -43,7 +43,13 @@ impl Leg {
             }
             // No event package is kept (RFC 6665 section 4.2.1.1).
             Method::Subscribe | Method::Notify => cx.respond(tx, Outgoing::response(request, 489, None)),
-            _ => {
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Refer
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {
                 let refused = Outgoing::response(request, 405, None);
                 cx.respond(tx, refused.with("Allow", self.conduct.allow()));
             }
@@ -74,7 +80,7 @@ impl Leg {
         if *method == Method::Bye {
             return None;
         }
-        if !pace.allows(cx.now.mono) {
+        if !pace.take(cx.now.mono, ASKS) {
             return Some(Outgoing::response(request, 500, None).with("Retry-After", "1"));
         }
         let unsupported = option_tag::unsupported(request, &option_tags(peer.standing))?;
@@ -138,7 +144,7 @@ impl Leg {
                 }
             }
             Awaited::Ack { cseq } if cseq == ack.cseq().0 => {}
-            other => conduct.ack = other,
+            other @ (Awaited::Nothing | Awaited::Ack { .. } | Awaited::Answer { .. }) => conduct.ack = other,
         }
         self.send_pending(cx);
     }

@@ -19,7 +19,16 @@ impl Leg {
             Method::Info => self.key_passed(cx),
             Method::Notify => cx.say(Output::NotifyAnswered { status }),
             Method::Options => self.probe_answered(status, cx),
-            _ => {}
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Prack
+            | Method::Update
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {}
         }
     }
 
@@ -36,7 +45,16 @@ impl Leg {
             Method::Notify => cx.say(Output::NotifyAnswered { status: 408 }),
             Method::Info => self.keys_lost(),
             Method::Options => self.probe_unanswered(cx),
-            _ => {}
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Prack
+            | Method::Update
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {}
         }
     }
 
