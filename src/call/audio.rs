@@ -1,5 +1,6 @@
 //! What each party hears: derived from where the call stands, and said to the media plane where it changes.
 
+use super::leg::Leg;
 use super::legs::Legs;
 use super::rules::QueueVoice;
 use crate::id::LegId;
@@ -64,7 +65,7 @@ impl Audio {
         let wanted: Vec<(LegId, media::Source)> = hears
             .into_iter()
             .filter(|(leg, _)| has_port(*leg))
-            .map(|(leg, hears)| (leg, source(hears, voice)))
+            .map(|(leg, hears)| (leg, source(audible(leg, hears, legs), voice)))
             .filter(|(_, source)| *source != media::Source::Silence)
             .collect();
         if wanted == self.told {
@@ -78,6 +79,18 @@ impl Audio {
             silenced.chain(new.map(|(leg, source)| media::Command::Hear { leg, source })).collect();
         self.told = wanted;
         commands
+    }
+}
+
+/// What a leg hears of what it is to hear: music in place of a party that holds it, and none before its audio is agreed.
+fn audible(leg: LegId, hears: Hears, legs: &Legs) -> Hears {
+    match hears {
+        // A party that answered and takes no audio holds the other (RFC 3264 section 8.4). Early media may be an
+        // announcement that takes none.
+        Hears::Leg(other) if legs.is_up(other) && legs.get(other).is_some_and(Leg::holds) => Hears::Music,
+        // A phone that was told 180 makes the ringing tone itself.
+        Hears::Music if legs.get(leg).is_none_or(|leg| leg.direction().is_none()) => Hears::Silence,
+        hears @ (Hears::Silence | Hears::Notice(_) | Hears::Music | Hears::Leg(_) | Hears::Mix(_)) => hears,
     }
 }
 

@@ -164,7 +164,11 @@ impl Stage {
                     None => vec![(caller, Hears::Music)],
                 }
             }
-            Stage::Outbound(outbound) => outbound.search.heard().map(each_other).unwrap_or_default(),
+            // A seat that heard the early media of one number hears ringback until the next is heard.
+            Stage::Outbound(outbound) => match outbound.search.heard() {
+                Some(called) => each_other(called),
+                None => vec![(caller, Hears::Music)],
+            },
             Stage::Talk(talk) => talk.hears(),
             Stage::Transferring(_) => vec![(caller, Hears::Music)],
             Stage::LastMessage(message) => vec![(caller, Hears::Notice(message.notice.clone()))],

@@ -121,10 +121,11 @@ impl Talk {
     /// What each party hears: the others, or music while one of them holds it.
     pub(super) fn hears(&self) -> Vec<(LegId, Hears)> {
         let mut all: Vec<(LegId, Hears)> = self.parties.iter().map(|p| (p.leg, self.heard_by(p))).collect();
-        if let Some(Consultation { asker, search }) = &self.consultation
-            && let Some(sought) = search.heard()
-        {
-            all.extend([(*asker, Hears::Leg(sought)), (sought, Hears::Leg(*asker))]);
+        if let Some(Consultation { asker, search }) = &self.consultation {
+            match search.heard() {
+                Some(sought) => all.extend([(*asker, Hears::Leg(sought)), (sought, Hears::Leg(*asker))]),
+                None => all.push((*asker, Hears::Music)),
+            }
         }
         all
     }

@@ -358,10 +358,12 @@ impl Call {
     /// a new presentation with `[Recall]` on its screen, else to the head of the queue.
     pub(super) fn transfer_failed(&mut self, transfer: Transfer, status: u16, cx: &mut Cx<'_>) {
         let Transfer { by, kind, line, search } = transfer;
+        let back = line.filter(|line| self.common.legs.is_up(line.leg));
+        if back.is_some() {
+            self.common.story.summary.state = CallState::Connected;
+        }
         self.common.story.tell_transfer(kind, &by, &search.to.name, TransferResult::Failed, cx);
-        let Some(Line { leg, refer }) = line.filter(|line| self.common.legs.is_up(line.leg)) else {
-            return self.recall(by, line, cx);
-        };
+        let Some(Line { leg, refer }) = back else { return self.recall(by, line, cx) };
         self.common.notify(refer, status, cx);
         let mut talk = Talk::new(&[self.common.caller, leg], Some(by));
         if let Some(refer) = refer {
@@ -370,7 +372,6 @@ impl Call {
                 self.common.command(refer.leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
             }
         }
-        self.common.story.summary.state = CallState::Connected;
         talk.begin(&[leg], &mut self.common, cx);
         self.stage = Stage::Talk(talk);
     }

@@ -324,3 +324,16 @@ fn who_was_heard_to_ring_is_not_rung_again_by_another_way() {
         settle(&mut w);
     }
 }
+
+#[test]
+fn a_seat_that_heard_the_first_number_hears_ringing_before_the_second() {
+    let mut w = world(20, "");
+    let (_, mut carrier, invite) = dials(&mut w);
+    carrier.answers(&mut w, &invite, 183, "", &sdp(""));
+    w.run(S(1));
+    carrier.answers(&mut w, &invite, 486, "", "");
+    let next = carrier.hears(&mut w, "INVITE");
+    w.run(S(3));
+    carrier.answers(&mut w, &next, 486, "", "");
+    settle(&mut w);
+}

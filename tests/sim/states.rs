@@ -17,8 +17,9 @@ struct Model {
     presented: bool,
     /// A hold ended because the talk does: what ends the talk comes next.
     talk_ends: bool,
-    /// A transfer failed: the caller may be back with the seat. No event tells so at once; the next shows it.
-    may_be_back: bool,
+    /// The caller is back on the seat's line because a transfer failed. A phone that hangs up unasked parts the two again,
+    /// and the queue's event tells of it.
+    has_returned: bool,
     /// The end has come, by a final record too.
     is_final: bool,
 }
@@ -41,13 +42,16 @@ impl Model {
             return Err("a call goes on after its final record".to_owned());
         }
         let mut must = self.follows(what, told)?;
-        if self.may_be_back && (must, told) == (CallState::Held, CallState::Connected) {
+        if let What::CallTransferred(transferred) = what {
+            let has_failed = transferred.result == TransferResult::Failed;
+            self.has_returned = has_failed && told == CallState::Connected;
+            if self.has_returned {
+                must = told;
+            }
+        }
+        if self.has_returned && (must, told) == (CallState::Connected, CallState::Held) {
             must = told;
         }
-        self.may_be_back = match what {
-            What::CallTransferred(t) => t.result == TransferResult::Failed,
-            _ => self.may_be_back && told == CallState::Held,
-        };
         if matches!(what, What::CallTransferred(_) | What::QueueEntered(_) | What::CallEnded(_)) {
             self.talk_ends = false;
         }

@@ -509,3 +509,18 @@ fn the_gateway_stops_in_the_middle_of_a_transfer_and_leaves_nothing() {
         settle(&mut w);
     }
 }
+
+#[test]
+fn who_is_held_in_a_consultation_hears_the_queues_music() {
+    let mut w = hotline(77, 3);
+    let line = talking(&mut w, HangUp::AfterAnswer(S(60)));
+    holds(&mut w, line, true);
+    w.seat_does(1002, WhenRung::Answers(S(1)), None);
+    w.seat_dials(1001, "1002", HangUp::AfterAnswer(S(30)));
+    w.run(S(3));
+    let there = line_of(&w, 1002);
+    holds(&mut w, there, true);
+    w.run(S(3));
+    holds(&mut w, there, false);
+    settle(&mut w);
+}

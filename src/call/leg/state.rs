@@ -272,6 +272,11 @@ impl Leg {
         self.media.agreed.map(|agreed| agreed.direction)
     }
 
+    /// Whether its peer takes no audio.
+    pub fn holds(&self) -> bool {
+        self.direction().is_some_and(|direction| !direction.sends())
+    }
+
     /// The codec in use.
     pub fn codec(&self) -> Option<Codec> {
         self.media.agreed.map(|agreed| agreed.codec)
