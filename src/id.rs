@@ -88,7 +88,7 @@ macro_rules! uuid_id {
             }
 
             /// From its 16 bytes, as stored.
-            pub fn from_bytes(b: [u8; 16]) -> $name {
+            pub const fn from_bytes(b: [u8; 16]) -> $name {
                 $name(Uuid::from_bytes(b))
             }
 

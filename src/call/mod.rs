@@ -26,6 +26,8 @@ mod ringing;
 mod rules;
 mod search;
 mod stage;
+#[cfg(test)]
+mod stage_tests;
 mod story;
 mod talk;
 mod talking;

@@ -22,6 +22,8 @@ mod reoffered;
 mod requests;
 mod responses;
 mod state;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod uac;
 mod uas;
