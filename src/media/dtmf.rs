@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 /// How long the second carriage of a press may come after the first: an INFO that was lost three times is sent again until
 /// 3.5 s (RFC 3261 section 17.1.2.2).
 const PAIRED: Duration = Duration::from_secs(4);
-/// Presses that may wait for their second carriage; past it the oldest counts as said one way only. Eight keys a second
+/// DtmfReceiver that may wait for their second carriage; past it the oldest counts as said one way only. Eight keys a second
 /// is as fast as dialling by machine gets.
 const UNPAIRED: usize = 32;
 /// How long packets may be late, and the numbers of a source tell which press one belongs to.
@@ -50,28 +50,28 @@ impl Held {
 
 /// What is learned of a press.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum KeyPress {
     /// A press begins: its number (RFC 4733 section 3.2), `0` to `15`.
     Begins(u8, Held),
     /// The press told last goes on, or ends.
-    Goes(Held),
+    Continues(Held),
 }
 
-impl Told {
+impl KeyPress {
     /// What the control plane hears of it: that it begins.
     pub(super) fn event(self, leg: LegId) -> Option<Event> {
         match self {
-            Told::Begins(event, held) => {
-                sign(event).map(|digit| Event::Digit { leg, digit, held: held.length() })
+            KeyPress::Begins(event, held) => {
+                key_of(event).map(|digit| Event::Digit { leg, digit, held: held.length() })
             }
-            Told::Goes(_) => None,
+            KeyPress::Continues(_) => None,
         }
     }
 }
 
 /// The carriage a press came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Carriage {
     Events,
     Info,
 }
@@ -80,14 +80,14 @@ enum Way {
 #[derive(Debug, Clone, Copy)]
 struct Unpaired {
     event: u8,
-    way: Way,
+    carriage: Carriage,
     /// When it was heard last.
     at: Mono,
 }
 
 /// The presses of one leg's peer.
 #[derive(Debug, Default)]
-pub(super) struct Presses {
+pub(super) struct DtmfReceiver {
     last: Option<Press>,
     unpaired: VecDeque<Unpaired>,
 }
@@ -103,20 +103,20 @@ struct Press {
     /// The latest timestamp known to belong to it.
     end: u32,
     duration: u16,
-    key: KeyIs,
-    telling: Telling,
+    key: KeyState,
+    reported: Reported,
     at: Mono,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KeyIs {
+enum KeyState {
     Down,
     Up,
 }
 
 /// Whether what becomes of the press is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telling {
+enum Reported {
     On,
     /// An INFO told of it before, or it is no key.
     Off,
@@ -126,14 +126,14 @@ enum Telling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Payload {
     event: u8,
-    key: KeyIs,
+    key: KeyState,
     duration: u16,
 }
 
 impl Payload {
     fn read(payload: &[u8]) -> Option<Payload> {
         let &[event, flags, high, low, ..] = payload else { return None };
-        let key = if flags & 0x80 == 0 { KeyIs::Down } else { KeyIs::Up };
+        let key = if flags & 0x80 == 0 { KeyState::Down } else { KeyState::Up };
         Some(Payload { event, key, duration: u16::from_be_bytes([high, low]) })
     }
 }
@@ -163,8 +163,8 @@ impl Press {
         }
         let same = payload.event == self.event
             && match self.key {
-                KeyIs::Down => self.goes_on(recent, header, payload),
-                KeyIs::Up => self.is_ended_again(recent, step, header, payload),
+                KeyState::Down => self.goes_on(recent, header, payload),
+                KeyState::Up => self.is_ended_again(recent, step, header, payload),
             };
         if same { Part::Next } else { Part::Other }
     }
@@ -185,7 +185,7 @@ impl Press {
 
     /// Whether a packet in order says the end of the press once more.
     fn is_ended_again(&self, recent: bool, step: i16, header: &Header, payload: Payload) -> bool {
-        if payload.key == KeyIs::Down {
+        if payload.key == KeyState::Down {
             return header.timestamp == self.start && !header.marker;
         }
         // Some senders move the timestamp while they repeat the end (against section 2.5.1.4): it lies within the press,
@@ -196,9 +196,9 @@ impl Press {
     }
 }
 
-impl Presses {
+impl DtmfReceiver {
     /// Takes one telephone-event packet. A press is told by the first packet of it that arrives, whichever that is.
-    pub(super) fn hear(&mut self, now: Mono, header: &Header, payload: &[u8]) -> Option<Told> {
+    pub(super) fn on_packet(&mut self, now: Mono, header: &Header, payload: &[u8]) -> Option<KeyPress> {
         let payload = Payload::read(payload)?;
         let end = header.timestamp.wrapping_add(u32::from(payload.duration));
         let part = self.last.as_ref().map_or(Part::Other, |last| last.part(now, header, payload));
@@ -210,21 +210,21 @@ impl Presses {
                 if end.wrapping_sub(last.end) as i32 > 0 {
                     last.end = end;
                 }
-                if was == KeyIs::Up {
+                if was == KeyState::Up {
                     return None;
                 }
                 last.key = payload.key;
                 last.duration = last.duration.max(payload.duration);
-                let (event, telling, duration) = (last.event, last.telling, last.duration);
-                if telling == Telling::Off {
+                let (event, reported, duration) = (last.event, last.reported, last.duration);
+                if reported == Reported::Off {
                     return None;
                 }
                 self.still_unpaired(now, event);
-                Some(Told::Goes(held(payload.key, duration)))
+                Some(KeyPress::Continues(held(payload.key, duration)))
             }
             (Part::Old, Some(_)) => None,
             _ => {
-                let is_news = payload.event <= LAST_KEY && self.is_news(now, payload.event, Way::Events);
+                let is_news = payload.event <= LAST_KEY && self.is_news(now, payload.event, Carriage::Events);
                 self.last = Some(Press {
                     ssrc: header.ssrc,
                     sequence: header.sequence,
@@ -233,55 +233,55 @@ impl Presses {
                     end,
                     duration: payload.duration,
                     key: payload.key,
-                    telling: if is_news { Telling::On } else { Telling::Off },
+                    reported: if is_news { Reported::On } else { Reported::Off },
                     at: now,
                 });
-                is_news.then(|| Told::Begins(payload.event, held(payload.key, payload.duration)))
+                is_news.then(|| KeyPress::Begins(payload.event, held(payload.key, payload.duration)))
             }
         }
     }
 
     /// Takes a press told by INFO.
-    pub(super) fn told(&mut self, now: Mono, key: char, length: Duration) -> Option<Told> {
+    pub(super) fn on_info(&mut self, now: Mono, key: char, length: Duration) -> Option<KeyPress> {
         let event = event(key)?;
         let samples = length.as_millis().saturating_mul(8).min(u128::from(u16::MAX));
-        self.is_news(now, event, Way::Info).then_some(Told::Begins(event, Held::For(samples as u16)))
+        self.is_news(now, event, Carriage::Info).then_some(KeyPress::Begins(event, Held::For(samples as u16)))
     }
 
     /// Whether the other carriage has not told of this press. Two presses of one key by one carriage stay two.
-    fn is_news(&mut self, now: Mono, event: u8, way: Way) -> bool {
+    fn is_news(&mut self, now: Mono, event: u8, carriage: Carriage) -> bool {
         self.unpaired.retain(|u| now.since(u.at) <= PAIRED);
-        if let Some(at) = self.unpaired.iter().position(|u| u.event == event && u.way != way) {
+        if let Some(at) = self.unpaired.iter().position(|u| u.event == event && u.carriage != carriage) {
             self.unpaired.remove(at);
             return false;
         }
         if self.unpaired.len() >= UNPAIRED {
             self.unpaired.pop_front();
         }
-        self.unpaired.push_back(Unpaired { event, way, at: now });
+        self.unpaired.push_back(Unpaired { event, carriage, at: now });
         true
     }
 
     /// The press is held still: its INFO may come at its end.
     fn still_unpaired(&mut self, now: Mono, event: u8) {
-        let latest = self.unpaired.iter_mut().rev().find(|u| u.way == Way::Events);
+        let latest = self.unpaired.iter_mut().rev().find(|u| u.carriage == Carriage::Events);
         if let Some(latest) = latest.filter(|u| u.event == event) {
             latest.at = now;
         }
     }
 }
 
-fn held(key: KeyIs, duration: u16) -> Held {
+fn held(key: KeyState, duration: u16) -> Held {
     match key {
-        KeyIs::Down => Held::Down,
-        KeyIs::Up => Held::For(duration),
+        KeyState::Down => Held::Down,
+        KeyState::Up => Held::For(duration),
     }
 }
 
 const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 
 /// The sign of a key's event.
-pub(super) fn sign(event: u8) -> Option<char> {
+pub(super) fn key_of(event: u8) -> Option<char> {
     KEYS.get(usize::from(event)).copied()
 }
 

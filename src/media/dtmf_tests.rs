@@ -2,12 +2,12 @@ use super::*;
 
 /// A peer that presses keys: its numbers, the time, and what is understood.
 struct Phone {
-    presses: Presses,
+    dtmf_receiver: DtmfReceiver,
     now: Mono,
     ssrc: u32,
     sequence: u16,
     keys: String,
-    told: Vec<Told>,
+    told: Vec<KeyPress>,
 }
 
 /// How a press goes out.
@@ -24,13 +24,13 @@ const USUAL: Manner = Manner { packets: 4, ends: 3, steps: (0, 0), marker: true 
 
 fn phone() -> Phone {
     let (now, keys, told) = (Mono(1_000_000_000), String::new(), Vec::new());
-    Phone { presses: Presses::default(), now, ssrc: 7, sequence: 65_530, keys, told }
+    Phone { dtmf_receiver: DtmfReceiver::default(), now, ssrc: 7, sequence: 65_530, keys, told }
 }
 
 impl Phone {
-    fn hears(&mut self, told: Option<Told>) {
-        if let Some(Told::Begins(event, _)) = told {
-            self.keys.extend(sign(event));
+    fn hears(&mut self, told: Option<KeyPress>) {
+        if let Some(KeyPress::Begins(event, _)) = told {
+            self.keys.extend(key_of(event));
         }
         self.told.extend(told);
     }
@@ -44,12 +44,12 @@ impl Phone {
     fn raw(&mut self, sequence: u16, timestamp: u32, payload: [u8; 4], marker: bool) {
         let header =
             Header { payload_type: 101, marker, sequence, timestamp, ssrc: self.ssrc, payload: 12..16 };
-        let told = self.presses.hear(self.now, &header, &payload);
+        let told = self.dtmf_receiver.on_packet(self.now, &header, &payload);
         self.hears(told);
         self.now = self.now + Duration::from_millis(20);
     }
 
-    /// Presses a key whose first timestamp is `start`, all or some of its packets arriving.
+    /// DtmfReceiver a key whose first timestamp is `start`, all or some of its packets arriving.
     fn presses(&mut self, start: u32, event: u8, manner: Manner, arrives: impl Fn(u16) -> bool) {
         let mut n = 0;
         let mut send = |phone: &mut Phone, timestamp, payload, marker| {
@@ -74,7 +74,7 @@ impl Phone {
     }
 
     fn informs(&mut self, key: char) {
-        let told = self.presses.told(self.now, key, Duration::from_millis(140));
+        let told = self.dtmf_receiver.on_info(self.now, key, Duration::from_millis(140));
         self.hears(told);
     }
 }
@@ -92,8 +92,11 @@ fn all(_: u16) -> bool {
 fn a_press_begins_goes_on_and_ends_once() {
     let mut p = phone();
     p.presses(u32::MAX - 100, 5, USUAL, all);
-    let goes = Told::Goes(Held::Down);
-    assert_eq!(p.told, [Told::Begins(5, Held::Down), goes, goes, goes, Told::Goes(Held::For(640))]);
+    let goes = KeyPress::Continues(Held::Down);
+    assert_eq!(
+        p.told,
+        [KeyPress::Begins(5, Held::Down), goes, goes, goes, KeyPress::Continues(Held::For(640))]
+    );
 }
 
 #[test]
@@ -131,8 +134,10 @@ fn any_packet_of_a_press_tells_it_and_the_ends_that_arrive_end_it() {
         p.presses(1_000, 3, USUAL, |n| arrives >> n & 1 == 1);
         p.presses(2_600, 3, USUAL, |n| arrives >> n & 1 == 1);
         assert_eq!(p.keys, "33", "{arrives:07b}");
-        let ended =
-            p.told.iter().any(|t| matches!(t, Told::Begins(_, Held::For(640)) | Told::Goes(Held::For(640))));
+        let ended = p
+            .told
+            .iter()
+            .any(|t| matches!(t, KeyPress::Begins(_, Held::For(640)) | KeyPress::Continues(Held::For(640))));
         assert_eq!(ended, arrives & 0b111_0000 != 0, "{arrives:07b}");
     }
 }
@@ -148,7 +153,11 @@ fn late_and_doubled_packets_tell_nothing() {
     p.raw(13, 1_000, packet(1, true, 480), false);
     assert_eq!(
         p.told,
-        [Told::Begins(1, Held::Down), Told::Goes(Held::For(480)), Told::Begins(2, Held::Down)]
+        [
+            KeyPress::Begins(1, Held::Down),
+            KeyPress::Continues(Held::For(480)),
+            KeyPress::Begins(2, Held::Down)
+        ]
     );
 }
 
@@ -160,7 +169,7 @@ fn a_press_longer_than_its_counter_is_one() {
     p.packet(65_535, packet(3, false, 160), false);
     p.packet(65_535, packet(3, true, 800), false);
     assert_eq!(p.keys, "3");
-    assert_eq!(p.told.last(), Some(&Told::Goes(Held::For(65_535))));
+    assert_eq!(p.told.last(), Some(&KeyPress::Continues(Held::For(65_535))));
 }
 
 #[test]
@@ -239,7 +248,7 @@ fn presses_that_wait_for_their_second_carriage_are_bounded() {
     for _ in 0..1_000 {
         p.informs('8');
     }
-    assert_eq!(p.presses.unpaired.len(), UNPAIRED);
+    assert_eq!(p.dtmf_receiver.unpaired.len(), UNPAIRED);
     assert_eq!(p.keys.len(), 1_000);
 }
 
@@ -250,6 +259,6 @@ fn what_is_no_key_tells_nothing() {
     p.informs('x');
     let header =
         Header { payload_type: 101, marker: true, sequence: 1, timestamp: 2, ssrc: 3, payload: 12..14 };
-    assert_eq!(p.presses.hear(p.now, &header, &[1, 2]), None);
+    assert_eq!(p.dtmf_receiver.on_packet(p.now, &header, &[1, 2]), None);
     assert!(p.told.is_empty());
 }

@@ -39,12 +39,12 @@ pub struct Egress {
     timestamp: u32,
     /// The clock: the timestamp that belongs to a moment. Set by the first packet, moved by the skew of sources alone.
     clock: (u32, Mono),
-    source: Source,
+    feed: Feed,
 }
 
 /// Where the audio comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+enum Feed {
     /// Nothing yet, or something that ended.
     None,
     /// A prompt.
@@ -78,17 +78,17 @@ impl Relayed {
     }
 
     /// Whether the packet is of this source, by its numbers.
-    fn goes_on(&self, came: &Came) -> bool {
-        let step = came.sequence.wrapping_sub(self.last) as i16;
-        (self.from, self.ssrc) == (came.from, came.ssrc) && (-MISORDER..=DROPOUT).contains(&step)
+    fn goes_on(&self, received: &Received) -> bool {
+        let step = received.sequence.wrapping_sub(self.last) as i16;
+        (self.from, self.ssrc) == (received.from, received.ssrc) && (-MISORDER..=DROPOUT).contains(&step)
     }
 
     /// The numbers of a packet that comes after its successors.
-    fn late_packet(&self, came: &Came) -> Option<Stamp> {
-        let has_number = came.sequence.wrapping_sub(self.first) as i16 >= 0;
+    fn late_packet(&self, received: &Received) -> Option<Stamp> {
+        let has_number = received.sequence.wrapping_sub(self.first) as i16 >= 0;
         has_number.then(|| Stamp {
-            sequence: came.sequence.wrapping_add(self.sequence_offset),
-            timestamp: came.timestamp.wrapping_add(self.timestamp_offset),
+            sequence: received.sequence.wrapping_add(self.sequence_offset),
+            timestamp: received.timestamp.wrapping_add(self.timestamp_offset),
             begins: false,
         })
     }
@@ -131,7 +131,7 @@ pub struct Stamp {
 
 /// The numbers of a packet as it came in.
 #[derive(Debug, Clone, Copy)]
-pub struct Came {
+pub struct Received {
     /// The leg it came from.
     pub from: u32,
     /// Its SSRC.
@@ -156,61 +156,61 @@ impl Egress {
             sequence: u16::from_be_bytes([a, b]),
             timestamp: (bits >> 32) as u32,
             clock: (0, Mono(0)),
-            source: Source::None,
+            feed: Feed::None,
         }
     }
 
     /// Numbers for the next packet of a prompt. One that was held up for long goes on where the clock is.
     pub fn prompt(&mut self, now: Mono) -> Stamp {
         let next = self.timestamp.wrapping_add(FRAME);
-        let begins = self.source != Source::Prompt || distance(next, self.expected(now)) < -LEAVES;
+        let begins = self.feed != Feed::Prompt || distance(next, self.expected(now)) < -LEAVES;
         self.timestamp = if begins { self.resume(now) } else { next };
         self.sequence = self.sequence.wrapping_add(1);
-        self.source = Source::Prompt;
+        self.feed = Feed::Prompt;
         Stamp { sequence: self.sequence, timestamp: self.timestamp, begins }
     }
 
     /// Numbers for the next packet of a key pressed by us; all of one press have the time of its first (RFC 4733
     /// section 2.1). What was heard before begins anew after it.
-    pub fn press(&mut self, now: Mono, first: bool) -> Stamp {
+    pub fn telephone_event(&mut self, now: Mono, first: bool) -> Stamp {
         if first {
             self.timestamp = self.resume(now);
         }
         self.sequence = self.sequence.wrapping_add(1);
-        self.source = Source::None;
+        self.feed = Feed::None;
         Stamp { sequence: self.sequence, timestamp: self.timestamp, begins: first }
     }
 
     /// Numbers for a packet that is passed on; `None` for one so late that its sequence number is given away.
-    pub fn relay(&mut self, now: Mono, came: Came) -> Option<Stamp> {
-        let known = match self.source {
-            Source::Relayed(r) if r.goes_on(&came) => Some(r),
-            Source::None | Source::Prompt | Source::Relayed(_) => None,
+    pub fn relay(&mut self, now: Mono, received: Received) -> Option<Stamp> {
+        let known = match self.feed {
+            Feed::Relayed(r) if r.goes_on(&received) => Some(r),
+            Feed::None | Feed::Prompt | Feed::Relayed(_) => None,
         };
         let mut begins = known.is_none();
-        let mut relayed = known.unwrap_or_else(|| self.begin(now, &came));
-        if !begins && came.sequence.wrapping_sub(relayed.last) as i16 <= 0 {
-            return relayed.late_packet(&came);
+        let mut relayed = known.unwrap_or_else(|| self.begin(now, &received));
+        if !begins && received.sequence.wrapping_sub(relayed.last) as i16 <= 0 {
+            return relayed.late_packet(&received);
         }
-        if !begins && self.leaves_the_clock(now, &mut relayed, &came) {
+        if !begins && self.leaves_the_clock(now, &mut relayed, &received) {
             // The sequence goes on: what the source lost before stays visible to the listener's reports.
-            relayed.timestamp_offset = self.resume(now).wrapping_sub(came.timestamp);
-            (relayed.first, relayed.late, begins) = (came.sequence, None, true);
+            relayed.timestamp_offset = self.resume(now).wrapping_sub(received.timestamp);
+            (relayed.first, relayed.late, begins) = (received.sequence, None, true);
         }
-        relayed.take(came.sequence);
-        let sequence = came.sequence.wrapping_add(relayed.sequence_offset);
-        let timestamp = came.timestamp.wrapping_add(relayed.timestamp_offset);
+        relayed.take(received.sequence);
+        let sequence = received.sequence.wrapping_add(relayed.sequence_offset);
+        let timestamp = received.timestamp.wrapping_add(relayed.timestamp_offset);
         self.sequence = sequence;
         if begins || distance(timestamp, self.timestamp) > 0 {
             self.timestamp = timestamp;
         }
-        self.source = Source::Relayed(relayed);
+        self.feed = Feed::Relayed(relayed);
         Some(Stamp { sequence, timestamp, begins })
     }
 
     /// A packet of the relayed source is not passed on: the numbers close over it.
     pub fn skip(&mut self, ssrc: u32, sequence: u16) {
-        if let Source::Relayed(r) = &mut self.source
+        if let Feed::Relayed(r) = &mut self.feed
             && r.ssrc == ssrc
             && sequence.wrapping_sub(r.last) as i16 > 0
         {
@@ -221,7 +221,7 @@ impl Egress {
 
     /// The source ended or pauses: whatever comes next begins anew.
     pub fn detach(&mut self) {
-        self.source = Source::None;
+        self.feed = Feed::None;
     }
 
     /// Counts a packet that was sent with `octets` of payload.
@@ -232,21 +232,21 @@ impl Egress {
 
     /// How the present source's numbers become ours, when it is a relayed one.
     pub fn relayed(&self) -> Option<Relayed> {
-        match self.source {
-            Source::Relayed(r) => Some(r),
-            Source::None | Source::Prompt => None,
+        match self.feed {
+            Feed::Relayed(r) => Some(r),
+            Feed::None | Feed::Prompt => None,
         }
     }
 
     /// Whether audio that goes on by its sequence numbers does not by its timestamps (RFC 3550 section 5.1): they go back, or
     /// are off the clock. A pause whose timestamps moved with the clock is none of both.
-    fn leaves_the_clock(&mut self, now: Mono, r: &mut Relayed, came: &Came) -> bool {
-        let Some(length) = came.samples else { return false };
-        let timestamp = came.timestamp.wrapping_add(r.timestamp_offset);
+    fn leaves_the_clock(&mut self, now: Mono, r: &mut Relayed, received: &Received) -> bool {
+        let Some(length) = received.samples else { return false };
+        let timestamp = received.timestamp.wrapping_add(r.timestamp_offset);
         let step = distance(timestamp, self.timestamp);
         let clock = self.expected(now);
         let off = distance(timestamp, clock);
-        let packets = u32::from(came.sequence.wrapping_sub(r.last));
+        let packets = u32::from(received.sequence.wrapping_sub(r.last));
         // Timestamps that move by the audio that was sent are right, whenever the network brings the packets.
         let leaves = if step > 0 && step.unsigned_abs() <= packets.saturating_mul(length) {
             r.stays_late(clock, off)
@@ -260,14 +260,14 @@ impl Egress {
         leaves
     }
 
-    fn begin(&mut self, now: Mono, came: &Came) -> Relayed {
+    fn begin(&mut self, now: Mono, received: &Received) -> Relayed {
         Relayed {
-            from: came.from,
-            ssrc: came.ssrc,
-            sequence_offset: self.sequence.wrapping_add(1).wrapping_sub(came.sequence),
-            timestamp_offset: self.resume(now).wrapping_sub(came.timestamp),
-            last: came.sequence,
-            first: came.sequence,
+            from: received.from,
+            ssrc: received.ssrc,
+            sequence_offset: self.sequence.wrapping_add(1).wrapping_sub(received.sequence),
+            timestamp_offset: self.resume(now).wrapping_sub(received.timestamp),
+            last: received.sequence,
+            first: received.sequence,
             late: None,
         }
     }
@@ -314,13 +314,13 @@ mod tests {
         Egress::new(&mut Random::from_number(1))
     }
 
-    fn came(ssrc: u32, sequence: u16, timestamp: u32) -> Came {
-        Came { from: 1, ssrc, sequence, timestamp, samples: Some(FRAME) }
+    fn came(ssrc: u32, sequence: u16, timestamp: u32) -> Received {
+        Received { from: 1, ssrc, sequence, timestamp, samples: Some(FRAME) }
     }
 
     /// Passes a packet on that is not too late.
-    fn relay(e: &mut Egress, now: Mono, came: Came) -> Stamp {
-        let stamp = e.relay(now, came).expect("it has a number");
+    fn relay(e: &mut Egress, now: Mono, received: Received) -> Stamp {
+        let stamp = e.relay(now, received).expect("it has a number");
         e.sent(160);
         stamp
     }
@@ -464,7 +464,7 @@ mod tests {
         let mut e = egress();
         let a = relay(&mut e, Mono(0), came(1, 10, 0));
         e.sent(160);
-        let key = |sequence| Came { samples: None, ..came(1, sequence, 160) };
+        let key = |sequence| Received { samples: None, ..came(1, sequence, 160) };
         relay(&mut e, Mono(0) + TICK, key(11));
         let b = relay(&mut e, Mono(0) + Duration::from_secs(8), key(12));
         assert_eq!((step(a, b), b.begins), ((2, 160), false));

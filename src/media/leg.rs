@@ -2,15 +2,15 @@
 
 use super::Family;
 use super::command::Source;
-use super::dtmf::Presses;
-use super::egress::{Came, Egress};
+use super::dtmf::DtmfReceiver;
+use super::dtmf_send::DtmfSender;
+use super::egress::{Egress, Received};
 use super::g711;
 use super::latch::Latch;
-use super::press::Pressing;
 use super::prompt::Prompt;
 use super::quality::Reception;
-use super::quiet::Quiet;
 use super::rtp::{HEADER, Header};
+use super::rtp_timeout::RtpTimeout;
 use crate::event::MediaQuality;
 use crate::id::LegId;
 use crate::sdp::{Codec, Negotiated, Numbers};
@@ -35,14 +35,14 @@ pub(super) struct Leg {
     pub heard: Heard,
     pub egress: Egress,
     pub reception: Reception,
-    pub presses: Box<Presses>,
+    pub dtmf_receiver: Box<DtmfReceiver>,
     /// What it was told to hear, and how that stands.
     pub source: Source,
     pub hears: Hears,
     /// The first of the legs that hear it; each knows the next one. One look says where a packet goes.
     pub heard_by: Option<Key>,
     /// Its silence alone is told of.
-    pub quiet: Option<Quiet>,
+    pub rtp_timeout: Option<RtpTimeout>,
 }
 
 /// When RTP of the leg's peer was last accepted.
@@ -58,7 +58,7 @@ pub(super) enum Heard {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reports {
     pub socket: ReportSocket,
-    /// Where the peer's reports come from, once one came.
+    /// Where the peer's reports come from, once one received.
     pub source: Option<SocketAddr>,
     /// The last sender report passed to the peer: the middle of its NTP time, and when.
     pub passed: Option<(u32, Mono)>,
@@ -111,7 +111,7 @@ pub(super) struct Hearing {
     pub next: Option<Key>,
     pub watch: Watch,
     /// Keys being said to it.
-    pub pressing: Option<Box<Pressing>>,
+    pub dtmf: Option<Box<DtmfSender>>,
 }
 
 /// The watch over the silence of two legs that hear each other, the same at both.
@@ -127,7 +127,7 @@ pub(super) enum Watch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carries {
     Audio(Codec),
-    Press,
+    TelephoneEvent,
     Other,
 }
 
@@ -153,11 +153,11 @@ impl Leg {
             heard: Heard::NotYet,
             egress,
             reception: Reception::default(),
-            presses: Box::default(),
+            dtmf_receiver: Box::default(),
             source: Source::Silence,
             hears: Hears::Silence,
             heard_by: None,
-            quiet: None,
+            rtp_timeout: None,
         }
     }
 
@@ -181,21 +181,21 @@ impl Leg {
     }
 
     /// Whether to tell now that the leg, which is watched, fell silent.
-    pub(super) fn fell_quiet(&mut self, now: Mono) -> bool {
+    pub(super) fn rtp_timed_out(&mut self, now: Mono) -> bool {
         let owes = self.heard_by.is_some() && self.remote.is_none_or(|r| r.direction.receives());
         let heard = self.last_heard();
-        let Some(quiet) = &mut self.quiet else { return false };
+        let Some(timeout) = &mut self.rtp_timeout else { return false };
         if !owes {
-            quiet.excuse(now);
+            timeout.restart(now);
             return false;
         }
-        quiet.is_told(now, heard)
+        timeout.is_due(now, heard)
     }
 
     /// Its silence so far says nothing: nothing was read.
-    pub(super) fn excuse(&mut self, now: Mono) {
-        if let Some(quiet) = &mut self.quiet {
-            quiet.excuse(now);
+    pub(super) fn restart(&mut self, now: Mono) {
+        if let Some(timeout) = &mut self.rtp_timeout {
+            timeout.restart(now);
         }
         if let Some(Hearing { watch: watch @ Watch::Since(_), .. }) = self.hearing() {
             *watch = Watch::Since(now);
@@ -211,8 +211,8 @@ impl Leg {
     }
 
     /// Whether keys are being said to it.
-    pub(super) fn is_said_keys(&self) -> bool {
-        matches!(&self.hears, Hears::Leg(hearing) if hearing.pressing.is_some())
+    pub(super) fn is_sending_dtmf(&self) -> bool {
+        matches!(&self.hears, Hears::Leg(hearing) if hearing.dtmf.is_some())
     }
 
     /// The leg it hears.
@@ -267,13 +267,13 @@ impl Leg {
             self.egress.detach();
             return None;
         };
-        if self.is_said_keys() {
+        if self.is_sending_dtmf() {
             return None;
         }
         let codec = match *carries {
             Carries::Audio(codec) if !header.payload.is_empty() => codec,
             // A press is said anew: see `press`.
-            Carries::Audio(_) | Carries::Press | Carries::Other => {
+            Carries::Audio(_) | Carries::TelephoneEvent | Carries::Other => {
                 self.egress.skip(header.ssrc, header.sequence);
                 return None;
             }
@@ -282,7 +282,7 @@ impl Leg {
         g711::convert(buffer.get_mut(header.payload.clone())?, codec, remote.codec);
         let stamp = self.egress.relay(
             now,
-            Came {
+            Received {
                 from: from.0,
                 ssrc: header.ssrc,
                 sequence: header.sequence,
@@ -324,7 +324,7 @@ pub(super) fn carries(remote: &Negotiated, payload_type: u8) -> Carries {
             return Carries::Audio(remote.codec);
         }
         if numbers.telephone_event == Some(payload_type) {
-            return Carries::Press;
+            return Carries::TelephoneEvent;
         }
     }
     Codec::of_static(payload_type).map_or(Carries::Other, Carries::Audio)

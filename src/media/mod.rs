@@ -3,25 +3,25 @@
 //!
 //! There is no jitter buffer, no mixing and no recording here: what comes in goes out, re-stamped.
 
+pub mod coalescing;
 mod command;
 mod counts;
 pub mod dtmf;
+mod dtmf_send;
 pub mod egress;
 mod family;
 pub mod g711;
 pub mod latch;
 mod leg;
-pub mod pace;
+mod pacer;
 pub mod ports;
-mod press;
 pub mod prompt;
 pub mod quality;
-mod quiet;
 pub mod relay;
-mod retell;
 pub mod rtcp;
+mod rtcp_translate;
 pub mod rtp;
-mod wheel;
+mod rtp_timeout;
 
 #[cfg(test)]
 mod relay_key_tests;

@@ -6,15 +6,15 @@
 use super::Family;
 use super::command::{Bound, Command, Event, LocalMedia, OpenFailure, Source};
 pub use super::counts::Counts;
-use super::dtmf::Told;
+use super::dtmf::KeyPress;
 use super::egress::Egress;
 use super::latch::{Described, Sources, Verdict};
 use super::leg::{Binding, Heard, Hears, Key, Leg, ReportSocket, Through, Watch};
+use super::pacer::Pacer;
 use super::ports::Ports;
 use super::prompt::{FRAME, Prompts};
-use super::quiet::Quiet;
 use super::rtp::{HEADER, Header};
-use super::wheel::Wheel;
+use super::rtp_timeout::RtpTimeout;
 use crate::id::{LegId, Random};
 use crate::sdp::Negotiated;
 use crate::time::{Duration, Mono};
@@ -85,7 +85,7 @@ pub struct Relay {
     by_id: HashMap<LegId, Key>,
     ports: Ports,
     prompts: Prompts,
-    wheel: Wheel,
+    pacer: Pacer,
     silence: Duration,
     round: Mono,
     random: Random,
@@ -101,7 +101,7 @@ impl Relay {
             by_id: HashMap::new(),
             ports,
             prompts,
-            wheel: Wheel::default(),
+            pacer: Pacer::default(),
             silence,
             round: Mono(0),
             random,
@@ -121,14 +121,14 @@ impl Relay {
             Command::Hear { source, .. } => self.hear(now, key, source, out),
             Command::Pressed { key: pressed, held, .. } => {
                 let Some(leg) = self.leg(key) else { return };
-                if let Some(told) = leg.presses.told(now, pressed, held) {
+                if let Some(told) = leg.dtmf_receiver.on_info(now, pressed, held) {
                     out.extend(told.event(leg.id).map(Output::Event));
-                    self.press(now, key, told);
+                    self.send_dtmf(now, key, told);
                 }
             }
             Command::Watch { quiet, .. } => {
                 if let Some(leg) = self.leg(key) {
-                    leg.quiet = Some(Quiet::new(quiet, now));
+                    leg.rtp_timeout = Some(RtpTimeout::new(quiet, now));
                 }
             }
             Command::Close { .. } => self.close(now, key, out),
@@ -144,7 +144,7 @@ impl Relay {
     /// When to call [`Relay::handle_timeout`] (and, for [`Reason::Prompt`], [`Relay::prompts_due`]), and why.
     pub fn poll_timeout(&self) -> Option<(Mono, Reason)> {
         let round = (!self.by_id.is_empty()).then_some((self.round, Reason::Round));
-        let prompt = self.wheel.next().map(|at| (at, Reason::Prompt));
+        let prompt = self.pacer.next().map(|at| (at, Reason::Prompt));
         round.into_iter().chain(prompt).min()
     }
 
@@ -152,7 +152,7 @@ impl Relay {
     pub fn counts(&self) -> Counts {
         Counts {
             legs: self.by_id.len() as u64,
-            playing: self.wheel.len() as u64,
+            playing: self.pacer.len() as u64,
             ports: self.ports.taken() as u64,
             ..self.counts
         }
@@ -253,13 +253,13 @@ impl Relay {
     }
 
     /// Says a press on the leg to all that hear it.
-    fn press(&mut self, now: Mono, key: Key, told: Told) {
+    fn send_dtmf(&mut self, now: Mono, key: Key, press: KeyPress) {
         let mut at = self.leg(key).and_then(|leg| leg.heard_by);
         while let Some(hearer) = at {
             let Some(leg) = self.leg(hearer) else { return };
             at = leg.next_hearer();
-            if leg.press(now, told) {
-                self.wheel.add(now, hearer);
+            if leg.send_dtmf(now, press) {
+                self.pacer.add(now, hearer);
             }
         }
     }
@@ -290,7 +290,7 @@ impl Relay {
             let key = Key(at as u32);
             let Some(leg) = self.leg(key) else { continue };
             if stopped {
-                leg.excuse(now);
+                leg.restart(now);
             }
             if let (ReportSocket::From(from), Some(remote)) = (leg.reports.socket, leg.remote)
                 && from <= now
@@ -300,7 +300,7 @@ impl Relay {
                     out.push(Output::BindReports(key, leg.port + 1));
                 }
             }
-            if leg.fell_quiet(now) {
+            if leg.rtp_timed_out(now) {
                 out.push(Output::Event(Event::Quiet { leg: leg.id }));
             }
             if let Some(peer) = self.talks_with(key).filter(|peer| key < *peer) {
@@ -311,27 +311,27 @@ impl Relay {
 
     /// Sends every prompt packet that is due, through `send`.
     pub fn prompts_due(&mut self, now: Mono, out: &mut Vec<Output>, mut send: impl FnMut(Send, &[u8])) {
-        while let Some((step, mut keys)) = self.wheel.take_due(now) {
-            keys.retain(|key| self.beat(now, *key, out, &mut send));
-            self.wheel.put_back((step, keys));
+        while let Some((step, mut keys)) = self.pacer.take_due(now) {
+            keys.retain(|key| self.paced_packet(now, *key, out, &mut send));
+            self.pacer.put_back((step, keys));
         }
     }
 
     /// Sends what is due to a leg every 20 ms, a key or a prompt; false when it is over.
-    fn beat(
+    fn paced_packet(
         &mut self,
         now: Mono,
         key: Key,
         out: &mut Vec<Output>,
         send: &mut impl FnMut(Send, &[u8]),
     ) -> bool {
-        let Some(leg) = self.leg(key).filter(|leg| leg.is_said_keys()) else {
+        let Some(leg) = self.leg(key).filter(|leg| leg.is_sending_dtmf()) else {
             return self.prompt_packet(now, key, out, send);
         };
-        if let Some((to, packet)) = leg.press_packet(now) {
+        if let Some((to, packet)) = leg.dtmf_packet(now) {
             send(Send { key, through: Through::Rtp, to, length: packet.len() }, &packet);
         }
-        leg.is_said_keys()
+        leg.is_sending_dtmf()
     }
 
     /// Sends one packet of the leg's prompt; false when the prompt is over.

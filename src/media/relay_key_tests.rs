@@ -36,7 +36,7 @@ fn presses(sent: &[Sent], payload_type: u8) -> Vec<u8> {
     keys.into_iter().map(|(_, key)| key).collect()
 }
 
-/// Presses a key of 80 ms, under this payload type and SSRC, beginning with sequence number and timestamp of packet `n`; while
+/// DtmfReceiver a key of 80 ms, under this payload type and SSRC, beginning with sequence number and timestamp of packet `n`; while
 /// `talking`, audio goes on beside it. Gives what the others heard meanwhile.
 fn press(
     w: &mut World,

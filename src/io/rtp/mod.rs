@@ -46,7 +46,7 @@ pub struct Config {
     pub rest: Duration,
     /// A bridge without RTP from both sides for so long is told of.
     pub silence: Duration,
-    /// How long packets gather under load, so that one wake-up serves several; see [`crate::media::pace`]. Adds at most
+    /// How long packets gather under load, so that one wake-up serves several; see [`crate::media::coalescing`]. Adds at most
     /// this (and the kernel's timer slack of 50 µs) to a packet's way. Zero: every packet wakes the worker.
     pub slot: Duration,
 }

@@ -2,7 +2,7 @@
 
 use super::sockets::{Sockets, bind, bind_beside, outcome};
 use super::{Config, OnEvents, Shared};
-use crate::media::pace::Pace;
+use crate::media::coalescing::Coalescing;
 use crate::media::relay::{DATAGRAM, Datagram, Output, Relay, Send};
 use crate::media::{Command, Event, Family, Key, Through};
 use crate::time::{Duration, Mono};
@@ -35,7 +35,7 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     on_events: OnEvents,
     start: Instant,
-    pace: Pace,
+    coalescing: Coalescing,
     /// What arrived before this has been read. Silence is judged up to here: while the process was stopped, nothing was.
     read_to: Mono,
     sockets: Vec<Option<Sockets>>,
@@ -60,7 +60,7 @@ impl Worker {
         on_events: OnEvents,
     ) -> Worker {
         Worker {
-            pace: Pace::new(config.slot),
+            coalescing: Coalescing::new(config.slot),
             read_to: Mono(0),
             config,
             relay,
@@ -95,7 +95,7 @@ impl Worker {
             for (key, through) in std::mem::take(&mut self.again) {
                 datagrams += self.drain(now, key, through);
             }
-            self.pace.took(now, datagrams);
+            self.coalescing.took(now, datagrams);
             // A list that came full may not have been the whole of it.
             if self.again.is_empty() && ready.iter().count() < READY {
                 self.read_to = asked.unwrap_or(self.read_to);
@@ -109,7 +109,7 @@ impl Worker {
     /// it refuses to wait.
     fn wait(&mut self, ready: &mut Events) -> Option<Option<Mono>> {
         let waiting = !self.again.is_empty() || self.shared.woken.load(Ordering::Acquire);
-        let timeout = match self.pace.gathers() {
+        let timeout = match self.coalescing.gathers() {
             _ if waiting => Some(Duration::ZERO),
             Some(slot) => {
                 std::thread::sleep(slot);

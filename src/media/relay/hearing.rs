@@ -29,7 +29,7 @@ impl Relay {
                 };
                 let Some(leg) = self.leg(key) else { return };
                 leg.hears = Hears::Prompt(Playing { prompt, frame: 0, repeat, play });
-                self.wheel.add(now, key);
+                self.pacer.add(now, key);
             }
             Source::Leg(id) => {
                 let Some(&of) = self.by_id.get(&id) else { return };
@@ -43,7 +43,7 @@ impl Relay {
         let Some(heard) = self.leg(of) else { return };
         let next = heard.heard_by.replace(key);
         let Some(leg) = self.leg(key) else { return };
-        leg.hears = Hears::Leg(Hearing { of, next, watch: Watch::Since(now), pressing: None });
+        leg.hears = Hears::Leg(Hearing { of, next, watch: Watch::Since(now), dtmf: None });
         if self.talks_with(key) == Some(of) {
             self.watch(key, of, Watch::Since(now));
         }
@@ -57,10 +57,10 @@ impl Relay {
         let before = std::mem::replace(&mut leg.hears, Hears::Silence);
         match &before {
             Hears::Silence => {}
-            Hears::Prompt(_) => self.wheel.remove(key),
+            Hears::Prompt(_) => self.pacer.remove(key),
             Hears::Leg(hearing) => {
-                if hearing.pressing.is_some() {
-                    self.wheel.remove(key);
+                if hearing.dtmf.is_some() {
+                    self.pacer.remove(key);
                 }
                 self.unlink(key, hearing);
             }

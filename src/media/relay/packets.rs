@@ -1,6 +1,6 @@
 //! A packet that came in: whose it is, what it carries, and every leg that hears it.
 
-use super::super::dtmf::Told;
+use super::super::dtmf::KeyPress;
 use super::super::leg::{Carries, Heard, Packet, carries};
 use super::super::rtcp::{LONGEST, Report};
 use super::super::rtp::{self, Header};
@@ -23,14 +23,14 @@ pub struct Datagram {
     pub length: usize,
 }
 
-/// What an RTP packet of the leg's peer brings.
-struct Brings {
+/// What an RTP packet of the leg's peer noted.
+struct Noted {
     packet: Packet,
     /// The first leg that hears it.
     first: Key,
     /// Whether the leg may be heard at present.
     receives: bool,
-    told: Option<Told>,
+    told: Option<KeyPress>,
 }
 
 impl Relay {
@@ -49,8 +49,8 @@ impl Relay {
         if datagram.through == Through::Rtcp || rtp::is_rtcp(packet) {
             self.pass_report(now, datagram, packet, &mut send);
         } else if let Some(header) = Header::read(packet) {
-            if let Some(brings) = self.note(now, datagram, header, buffer, out) {
-                self.pass(now, brings, buffer, &mut send);
+            if let Some(noted) = self.note(now, datagram, header, buffer, out) {
+                self.pass(now, noted, buffer, &mut send);
             }
         } else {
             self.counts.bad += 1;
@@ -65,7 +65,7 @@ impl Relay {
         header: Header,
         buffer: &[u8],
         out: &mut Vec<Output>,
-    ) -> Option<Brings> {
+    ) -> Option<Noted> {
         let leg = self.legs.get_mut(key.0 as usize)?.as_mut()?;
         match leg.latch.hear(now, from) {
             Verdict::Refused => {
@@ -88,17 +88,19 @@ impl Relay {
             leg.reception.hear(now, header.ssrc, header.sequence, header.timestamp, audio);
         }
         let told = match carries {
-            Carries::Press => leg.presses.hear(now, &header, buffer.get(header.payload.clone())?),
+            Carries::TelephoneEvent => {
+                leg.dtmf_receiver.on_packet(now, &header, buffer.get(header.payload.clone())?)
+            }
             Carries::Audio(_) | Carries::Other => None,
         };
         out.extend(told.and_then(|told| told.event(leg.id)).map(Output::Event));
         let first = leg.heard_by?;
-        Some(Brings { packet: Packet { from: key, carries, header }, first, receives, told })
+        Some(Noted { packet: Packet { from: key, carries, header }, first, receives, told })
     }
 
     /// Passes a packet on to all that hear it.
-    fn pass(&mut self, now: Mono, brings: Brings, buffer: &mut [u8], send: &mut impl FnMut(Send, &[u8])) {
-        let Brings { packet, first, receives, told } = brings;
+    fn pass(&mut self, now: Mono, noted: Noted, buffer: &mut [u8], send: &mut impl FnMut(Send, &[u8])) {
+        let Noted { packet, first, receives, told } = noted;
         if !receives {
             let mut at = Some(first);
             while let Some(leg) = at.and_then(|at| self.leg(at)) {
@@ -108,7 +110,7 @@ impl Relay {
             return;
         }
         if let Some(told) = told {
-            self.press(now, packet.from, told);
+            self.send_dtmf(now, packet.from, told);
         }
         let mut hearer = first;
         while let Some(next) = self.leg(hearer).and_then(|leg| leg.next_hearer()) {
@@ -181,7 +183,7 @@ impl Relay {
     ) {
         let theirs = self.leg(from).and_then(|leg| leg.egress.relayed()).filter(|r| r.comes_from(key.0));
         let Some(leg) = self.leg(key) else { return };
-        let report = leg.retell(from, report, theirs);
+        let report = leg.translate_report(from, report, theirs);
         let Some((to, through)) = leg.report_target() else { return };
         if let Some(sender) = report.sender {
             leg.reports.passed = Some(((sender.ntp >> 16) as u32, now));

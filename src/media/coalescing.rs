@@ -13,7 +13,7 @@ const CALM: u64 = 700;
 
 /// The pace of one media worker.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct Coalescing {
     slot: Duration,
     turns: Turns,
     since: Mono,
@@ -26,10 +26,10 @@ enum Turns {
     InSlots,
 }
 
-impl Pace {
+impl Coalescing {
     /// Quiet at first. `slot` zero: at once whatever comes.
-    pub fn new(slot: Duration) -> Pace {
-        Pace { slot, turns: Turns::AtOnce, since: Mono(0), packets: 0 }
+    pub fn new(slot: Duration) -> Coalescing {
+        Coalescing { slot, turns: Turns::AtOnce, since: Mono(0), packets: 0 }
     }
 
     /// A turn took so many packets.
@@ -64,16 +64,16 @@ mod tests {
     const SLOT: Duration = Duration::from_millis(1);
 
     /// How many turns a second takes at so many packets a second that come evenly.
-    fn turns(pace: &mut Pace, now: &mut Mono, rate: u64) -> usize {
+    fn turns(coalescing: &mut Coalescing, now: &mut Mono, rate: u64) -> usize {
         let end = *now + Duration::from_secs(1);
         let (mut turns, mut waiting, mut next) = (0, 0, *now);
         let apart = Duration::from_nanos(1_000_000_000 / rate);
         while *now < end {
-            *now = pace.gathers().map_or(next, |slot| *now + slot);
+            *now = coalescing.gathers().map_or(next, |slot| *now + slot);
             while next <= *now {
                 (waiting, next) = (waiting + 1, next + apart);
             }
-            pace.took(*now, std::mem::take(&mut waiting));
+            coalescing.took(*now, std::mem::take(&mut waiting));
             turns += 1;
         }
         turns
@@ -81,36 +81,36 @@ mod tests {
 
     #[test]
     fn a_quiet_worker_turns_for_each_packet_and_a_busy_one_for_each_slot() {
-        let (mut pace, mut now) = (Pace::new(SLOT), Mono(5_000_000_000));
-        assert!((899..=903).contains(&turns(&mut pace, &mut now, 900)));
+        let (mut coalescing, mut now) = (Coalescing::new(SLOT), Mono(5_000_000_000));
+        assert!((899..=903).contains(&turns(&mut coalescing, &mut now, 900)));
         for rate in [1_100, 2_000, 20_000] {
-            assert!((1_000..=1_100).contains(&turns(&mut pace, &mut now, rate)), "{rate}");
+            assert!((1_000..=1_100).contains(&turns(&mut coalescing, &mut now, rate)), "{rate}");
         }
-        assert!(pace.gathers().is_some());
-        assert!(turns(&mut pace, &mut now, 600) < 700, "it is quiet again within a window");
-        assert_eq!(pace.gathers(), None);
+        assert!(coalescing.gathers().is_some());
+        assert!(turns(&mut coalescing, &mut now, 600) < 700, "it is quiet again within a window");
+        assert_eq!(coalescing.gathers(), None);
     }
 
     #[test]
     fn a_worker_without_slots_turns_at_once_whatever_comes() {
-        let (mut pace, mut now) = (Pace::new(Duration::ZERO), Mono(0));
-        assert!(turns(&mut pace, &mut now, 20_000) >= 20_000);
+        let (mut coalescing, mut now) = (Coalescing::new(Duration::ZERO), Mono(0));
+        assert!(turns(&mut coalescing, &mut now, 20_000) >= 20_000);
     }
 
     #[test]
     fn between_the_two_limits_the_pace_stays_as_it_is() {
-        let (mut pace, mut now) = (Pace::new(SLOT), Mono(0));
-        turns(&mut pace, &mut now, 850);
-        assert_eq!(pace.gathers(), None);
-        turns(&mut pace, &mut now, 5_000);
-        turns(&mut pace, &mut now, 850);
-        assert_eq!(pace.gathers(), Some(SLOT));
+        let (mut coalescing, mut now) = (Coalescing::new(SLOT), Mono(0));
+        turns(&mut coalescing, &mut now, 850);
+        assert_eq!(coalescing.gathers(), None);
+        turns(&mut coalescing, &mut now, 5_000);
+        turns(&mut coalescing, &mut now, 850);
+        assert_eq!(coalescing.gathers(), Some(SLOT));
     }
 
     #[test]
     fn nothing_for_long_and_then_a_burst_is_no_load() {
-        let (mut pace, now) = (Pace::new(SLOT), Mono(0));
-        pace.took(now + Duration::from_secs(60), 100);
-        assert_eq!(pace.gathers(), None);
+        let (mut coalescing, now) = (Coalescing::new(SLOT), Mono(0));
+        coalescing.took(now + Duration::from_secs(60), 100);
+        assert_eq!(coalescing.gathers(), None);
     }
 }

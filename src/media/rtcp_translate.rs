@@ -18,7 +18,7 @@ impl Leg {
 
     /// The report that came in by the leg `from`, as this leg's peer must hear it. `theirs` is the stream `from` is sent, when
     /// that is this leg's peer's own: what the report's reception block is about.
-    pub(super) fn retell(&self, from: Key, report: Report, theirs: Option<Relayed>) -> Report {
+    pub(super) fn translate_report(&self, from: Key, report: Report, theirs: Option<Relayed>) -> Report {
         let ours = self.egress.relayed().filter(|r| r.comes_from(from.0));
         let sender = report.sender.zip(ours).filter(|(s, r)| s.ssrc == r.ssrc).map(|(s, r)| Sender {
             ssrc: self.egress.ssrc,

@@ -5,25 +5,25 @@ use crate::time::{Duration, Mono};
 
 /// A leg that is watched.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quiet {
+pub(super) struct RtpTimeout {
     after: Duration,
     /// Counted from here when nothing was heard later.
     from: Mono,
 }
 
-impl Quiet {
+impl RtpTimeout {
     /// Watched from now on.
-    pub(super) fn new(after: Duration, now: Mono) -> Quiet {
-        Quiet { after, from: now }
+    pub(super) fn new(after: Duration, now: Mono) -> RtpTimeout {
+        RtpTimeout { after, from: now }
     }
 
     /// The leg owes nothing at present.
-    pub(super) fn excuse(&mut self, now: Mono) {
+    pub(super) fn restart(&mut self, now: Mono) {
         self.from = now;
     }
 
     /// Whether it is to be told now that nothing came; `heard` is when something did.
-    pub(super) fn is_told(&mut self, now: Mono, heard: Option<Mono>) -> bool {
+    pub(super) fn is_due(&mut self, now: Mono, heard: Option<Mono>) -> bool {
         let last = heard.map_or(self.from, |at| at.max(self.from));
         let told = now.since(last) >= self.after;
         if told {

@@ -6,14 +6,14 @@ use crate::time::{Duration, Mono};
 
 const STEPS: usize = 8;
 /// Between two packets of a prompt.
-pub(super) const BEAT: Duration = Duration::from_millis(20);
-const STEP: u64 = BEAT.as_nanos() as u64 / STEPS as u64;
+pub(super) const INTERVAL: Duration = Duration::from_millis(20);
+const STEP: u64 = INTERVAL.as_nanos() as u64 / STEPS as u64;
 /// How far the beat may fall behind and still catch up packet by packet; past it the missed packets are left out.
 const BEHIND: Duration = Duration::from_millis(60);
 
 /// The legs that hear a prompt, by step.
 #[derive(Debug, Default)]
-pub(super) struct Wheel {
+pub(super) struct Pacer {
     steps: [Step; STEPS],
 }
 
@@ -23,7 +23,7 @@ struct Step {
     due: Mono,
 }
 
-impl Wheel {
+impl Pacer {
     /// Adds a leg at the next step: its first packet is due within 2.5 ms.
     pub(super) fn add(&mut self, now: Mono, leg: Key) {
         let number = now.0.div_ceil(STEP);
@@ -50,18 +50,18 @@ impl Wheel {
     }
 
     /// The legs of a step that is due, each step once for every beat. Call until `None`; give the list back with
-    /// [`Wheel::put_back`], so that nothing is allocated.
+    /// [`Pacer::put_back`], so that nothing is allocated.
     pub(super) fn take_due(&mut self, now: Mono) -> Option<(usize, Vec<Key>)> {
         let at = self.steps.iter().position(|s| !s.legs.is_empty() && s.due <= now)?;
         let step = self.steps.get_mut(at)?;
-        step.due = step.due + BEAT;
+        step.due = step.due + INTERVAL;
         if now.since(step.due) > BEHIND {
-            step.due = now + BEAT;
+            step.due = now + INTERVAL;
         }
         Some((at, std::mem::take(&mut step.legs)))
     }
 
-    /// Gives back what [`Wheel::take_due`] gave, without the legs that are done.
+    /// Gives back what [`Pacer::take_due`] gave, without the legs that are done.
     pub(super) fn put_back(&mut self, (at, legs): (usize, Vec<Key>)) {
         if let Some(step) = self.steps.get_mut(at) {
             step.legs = legs;
@@ -78,44 +78,44 @@ impl Wheel {
 mod tests {
     use super::*;
 
-    fn beat(wheel: &mut Wheel, now: Mono) -> Vec<Key> {
+    fn beat(pacer: &mut Pacer, now: Mono) -> Vec<Key> {
         let mut all = Vec::new();
-        while let Some(due) = wheel.take_due(now) {
+        while let Some(due) = pacer.take_due(now) {
             all.extend(&due.1);
-            wheel.put_back(due);
+            pacer.put_back(due);
         }
         all
     }
 
     #[test]
     fn a_leg_is_due_at_once_and_then_every_twenty_milliseconds() {
-        let mut wheel = Wheel::default();
-        wheel.add(Mono(1_000_000), Key(1));
-        let first = wheel.next().unwrap();
+        let mut pacer = Pacer::default();
+        pacer.add(Mono(1_000_000), Key(1));
+        let first = pacer.next().unwrap();
         assert!(first.since(Mono(1_000_000)) <= Duration::from_micros(2_500));
-        assert_eq!(beat(&mut wheel, first), [Key(1)]);
-        assert_eq!(wheel.next(), Some(first + BEAT));
-        assert_eq!(beat(&mut wheel, first), []);
-        assert_eq!(beat(&mut wheel, first + BEAT), [Key(1)]);
+        assert_eq!(beat(&mut pacer, first), [Key(1)]);
+        assert_eq!(pacer.next(), Some(first + INTERVAL));
+        assert_eq!(beat(&mut pacer, first), []);
+        assert_eq!(beat(&mut pacer, first + INTERVAL), [Key(1)]);
     }
 
     #[test]
     fn a_small_delay_is_caught_up_and_a_long_one_is_left_out() {
-        let mut wheel = Wheel::default();
-        wheel.add(Mono(0), Key(1));
-        assert_eq!(beat(&mut wheel, Mono(0) + 2 * BEAT).len(), 3);
-        assert_eq!(beat(&mut wheel, Mono(0) + 500 * BEAT).len(), 1);
+        let mut pacer = Pacer::default();
+        pacer.add(Mono(0), Key(1));
+        assert_eq!(beat(&mut pacer, Mono(0) + 2 * INTERVAL).len(), 3);
+        assert_eq!(beat(&mut pacer, Mono(0) + 500 * INTERVAL).len(), 1);
     }
 
     #[test]
     fn legs_that_begin_at_other_times_are_served_at_other_times() {
-        let mut wheel = Wheel::default();
-        wheel.add(Mono(0), Key(1));
-        wheel.add(Mono(STEP), Key(2));
-        assert_eq!(wheel.len(), 2);
-        assert_eq!(beat(&mut wheel, Mono(0)), [Key(1)]);
-        assert_eq!(beat(&mut wheel, Mono(STEP)), [Key(2)]);
-        wheel.remove(Key(2));
-        assert_eq!(wheel.next(), Some(Mono(0) + BEAT));
+        let mut pacer = Pacer::default();
+        pacer.add(Mono(0), Key(1));
+        pacer.add(Mono(STEP), Key(2));
+        assert_eq!(pacer.len(), 2);
+        assert_eq!(beat(&mut pacer, Mono(0)), [Key(1)]);
+        assert_eq!(beat(&mut pacer, Mono(STEP)), [Key(2)]);
+        pacer.remove(Key(2));
+        assert_eq!(pacer.next(), Some(Mono(0) + INTERVAL));
     }
 }

@@ -2,7 +2,7 @@
 //! packets with one timestamp and a growing duration, its end said three times. A key that is down is said to be while it
 //! is, not only once it is up.
 
-use super::dtmf::{Held, Told};
+use super::dtmf::{Held, KeyPress};
 use super::egress::{Egress, FRAME, Stamp};
 use super::leg::{Hearing, Hears, Leg};
 use super::rtp::{HEADER, Header};
@@ -28,7 +28,7 @@ const LOST: Duration = Duration::from_millis(200);
 
 /// The keys said to one leg. Gone when the last is done.
 #[derive(Debug)]
-pub(super) struct Pressing {
+pub(super) struct DtmfSender {
     now: Key,
     duration: u16,
     /// Packets of the end that are still to be sent.
@@ -70,17 +70,17 @@ impl Key {
 
 /// What a beat brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beat {
+pub(super) enum Next {
     /// A packet with this payload.
     Packet(Stamp, [u8; 4]),
     /// Nothing any more.
     Done,
 }
 
-impl Pressing {
-    fn begin(now: Mono, event: u8, held: Held) -> Pressing {
+impl DtmfSender {
+    fn begin(now: Mono, event: u8, held: Held) -> DtmfSender {
         let key = Key::new(now, event, held);
-        Pressing { now: key, duration: 0, ends: ENDS, waiting: VecDeque::new() }
+        DtmfSender { now: key, duration: 0, ends: ENDS, waiting: VecDeque::new() }
     }
 
     /// One more key after those that wait. The one before it is up.
@@ -98,9 +98,9 @@ impl Pressing {
     }
 
     /// The next packet, one for each 20 ms.
-    pub(super) fn beat(&mut self, now: Mono, egress: &mut Egress) -> Beat {
+    pub(super) fn next_packet(&mut self, now: Mono, egress: &mut Egress) -> Next {
         if self.ends == 0 {
-            let Some(key) = self.waiting.pop_front() else { return Beat::Done };
+            let Some(key) = self.waiting.pop_front() else { return Next::Done };
             (self.now, self.duration, self.ends) = (key, 0, ENDS);
         }
         let begins = self.duration == 0;
@@ -118,38 +118,38 @@ impl Pressing {
         } else {
             self.duration = self.duration.saturating_add(FRAME as u16).min(held.max(FRAME as u16));
         }
-        let stamp = egress.press(now, begins);
+        let stamp = egress.telephone_event(now, begins);
         let [high, low] = self.duration.to_be_bytes();
-        Beat::Packet(stamp, [self.now.event, u8::from(up) << 7 | VOLUME, high, low])
+        Next::Packet(stamp, [self.now.event, u8::from(up) << 7 | VOLUME, high, low])
     }
 }
 
 impl Leg {
     /// Says to the leg what the peer of the leg it hears pressed, if it takes telephone-events. Gives whether a beat of 20 ms
     /// must begin for it.
-    pub(super) fn press(&mut self, now: Mono, told: Told) -> bool {
+    pub(super) fn send_dtmf(&mut self, now: Mono, press: KeyPress) -> bool {
         let takes = self.target().is_some_and(|(_, remote)| remote.telephone_event.is_some());
-        let Some(Hearing { pressing, .. }) = self.hearing().filter(|_| takes) else { return false };
-        match (&mut *pressing, told) {
-            (Some(pressing), Told::Begins(event, held)) => pressing.add(now, event, held),
-            (Some(pressing), Told::Goes(held)) => pressing.goes(now, held),
-            (None, Told::Begins(event, held)) => {
-                *pressing = Some(Box::new(Pressing::begin(now, event, held)));
+        let Some(Hearing { dtmf, .. }) = self.hearing().filter(|_| takes) else { return false };
+        match (&mut *dtmf, press) {
+            (Some(dtmf), KeyPress::Begins(event, held)) => dtmf.add(now, event, held),
+            (Some(dtmf), KeyPress::Continues(held)) => dtmf.goes(now, held),
+            (None, KeyPress::Begins(event, held)) => {
+                *dtmf = Some(Box::new(DtmfSender::begin(now, event, held)));
                 return true;
             }
             // It began before the leg heard it, or was too long.
-            (None, Told::Goes(_)) => {}
+            (None, KeyPress::Continues(_)) => {}
         }
         false
     }
 
     /// The packet of this beat and where it goes.
-    pub(super) fn press_packet(&mut self, now: Mono) -> Option<(SocketAddr, [u8; HEADER + 4])> {
-        let Hears::Leg(Hearing { pressing, .. }) = &mut self.hears else { return None };
-        let (stamp, payload) = match pressing.as_mut()?.beat(now, &mut self.egress) {
-            Beat::Packet(stamp, payload) => (stamp, payload),
-            Beat::Done => {
-                *pressing = None;
+    pub(super) fn dtmf_packet(&mut self, now: Mono) -> Option<(SocketAddr, [u8; HEADER + 4])> {
+        let Hears::Leg(Hearing { dtmf, .. }) = &mut self.hears else { return None };
+        let (stamp, payload) = match dtmf.as_mut()?.next_packet(now, &mut self.egress) {
+            Next::Packet(stamp, payload) => (stamp, payload),
+            Next::Done => {
+                *dtmf = None;
                 return None;
             }
         };
@@ -175,7 +175,7 @@ impl Leg {
 mod tests {
     use super::*;
     use crate::id::Random;
-    use crate::media::dtmf::{Presses, sign};
+    use crate::media::dtmf::{DtmfReceiver, key_of};
 
     const START: Mono = Mono(1_000_000_000);
     const FRAMES: Duration = Duration::from_millis(20);
@@ -186,20 +186,20 @@ mod tests {
 
     /// What is sent until it is done; before each beat `does` may say more.
     fn packets(
-        pressing: &mut Pressing,
-        mut does: impl FnMut(u32, Mono, &mut Pressing),
+        dtmf: &mut DtmfSender,
+        mut does: impl FnMut(u32, Mono, &mut DtmfSender),
     ) -> Vec<(Stamp, [u8; 4])> {
         let mut egress = Egress::new(&mut Random::from_number(1));
         let mut all = Vec::new();
         for n in 0..10_000 {
             let now = START + FRAMES * n;
-            does(n, now, pressing);
-            match pressing.beat(now, &mut egress) {
-                Beat::Packet(stamp, payload) => {
+            does(n, now, dtmf);
+            match dtmf.next_packet(now, &mut egress) {
+                Next::Packet(stamp, payload) => {
                     egress.sent(payload.len());
                     all.push((stamp, payload));
                 }
-                Beat::Done => return all,
+                Next::Done => return all,
             }
         }
         panic!("it never ends");
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_press_is_packets_of_one_timestamp_that_grow_and_end_three_times() {
-        let all = packets(&mut Pressing::begin(START, 11, samples(80)), |_, _, _| {});
+        let all = packets(&mut DtmfSender::begin(START, 11, samples(80)), |_, _, _| {});
         assert_eq!(durations(&all), [160, 320, 480, 640, 640, 640, 640]);
         let ends: Vec<bool> = all.iter().map(|(_, p)| p[1] & 0x80 != 0).collect();
         assert_eq!(ends, [false, false, false, false, true, true, true]);
@@ -222,9 +222,9 @@ mod tests {
 
     #[test]
     fn a_key_that_is_down_is_said_to_be_until_it_is_up() {
-        let all = packets(&mut Pressing::begin(START, 5, Held::Down), |n, now, pressing| match n {
-            0..40 => pressing.goes(now, Held::Down),
-            40 => pressing.goes(now, Held::For(6_480)),
+        let all = packets(&mut DtmfSender::begin(START, 5, Held::Down), |n, now, dtmf| match n {
+            0..40 => dtmf.goes(now, Held::Down),
+            40 => dtmf.goes(now, Held::For(6_480)),
             _ => {}
         });
         assert_eq!(durations(&all[..3]), [160, 320, 480], "it is told while it is down");
@@ -233,27 +233,29 @@ mod tests {
 
     #[test]
     fn a_key_whose_end_is_lost_is_up_after_200_ms_and_no_press_lasts_longer_than_six_seconds() {
-        let lost = packets(&mut Pressing::begin(START, 5, Held::Down), |_, _, _| {});
+        let lost = packets(&mut DtmfSender::begin(START, 5, Held::Down), |_, _, _| {});
         assert_eq!(durations(&lost)[lost.len() - 3..], [1_760; 3]);
-        let held = packets(&mut Pressing::begin(START, 5, Held::Down), |_, now, p| p.goes(now, Held::Down));
+        let held = packets(&mut DtmfSender::begin(START, 5, Held::Down), |_, now, p| p.goes(now, Held::Down));
         assert_eq!(durations(&held)[held.len() - 3..], [LONGEST; 3]);
-        let claimed = packets(&mut Pressing::begin(START, 5, Held::For(u16::MAX)), |_, _, _| {});
+        let claimed = packets(&mut DtmfSender::begin(START, 5, Held::For(u16::MAX)), |_, _, _| {});
         assert_eq!(durations(&claimed)[claimed.len() - 3..], [LONGEST; 3]);
     }
 
     #[test]
     fn keys_that_wait_come_one_after_the_other_and_are_heard_as_themselves() {
-        let mut pressing = Pressing::begin(START, 1, Held::Down);
+        let mut dtmf = DtmfSender::begin(START, 1, Held::Down);
         for event in [1, 15, 10] {
-            pressing.add(START, event, samples(100));
+            dtmf.add(START, event, samples(100));
         }
-        let (mut heard, mut told) = (Presses::default(), String::new());
-        for (n, (stamp, payload)) in packets(&mut pressing, |_, _, _| {}).into_iter().enumerate() {
+        let (mut heard, mut told) = (DtmfReceiver::default(), String::new());
+        for (n, (stamp, payload)) in packets(&mut dtmf, |_, _, _| {}).into_iter().enumerate() {
             let Stamp { sequence, timestamp, begins } = stamp;
             let header =
                 Header { payload_type: 101, marker: begins, sequence, timestamp, ssrc: 1, payload: 12..16 };
-            if let Some(Told::Begins(event, _)) = heard.hear(START + FRAMES * n as u32, &header, &payload) {
-                told.extend(sign(event));
+            if let Some(KeyPress::Begins(event, _)) =
+                heard.on_packet(START + FRAMES * n as u32, &header, &payload)
+            {
+                told.extend(key_of(event));
             }
         }
         assert_eq!(told, "11D*");
@@ -261,12 +263,12 @@ mod tests {
 
     #[test]
     fn too_many_keys_are_dropped_and_the_shortest_has_a_packet() {
-        let mut pressing = Pressing::begin(START, 1, Held::For(0));
+        let mut dtmf = DtmfSender::begin(START, 1, Held::For(0));
         for _ in 0..100 {
-            pressing.add(START, 2, Held::For(0));
+            dtmf.add(START, 2, Held::For(0));
         }
-        assert_eq!(pressing.waiting.len(), WAITING);
-        let all = packets(&mut pressing, |_, _, _| {});
+        assert_eq!(dtmf.waiting.len(), WAITING);
+        let all = packets(&mut dtmf, |_, _, _| {});
         assert_eq!(all.len(), (1 + WAITING) * 4);
         assert!(durations(&all).iter().all(|d| *d == 160));
     }
