@@ -40,23 +40,6 @@ pub enum Command {
         /// What it hears.
         source: Source,
     },
-    /// Play a prompt to the leg, in place of whatever was playing. Nothing is played while the leg is
-    /// bridged; a prompt that is running when the bridge comes ends there.
-    Play {
-        /// The leg.
-        leg: LegId,
-        /// The prompt's name. An unknown name is answered by [`Event::Played`] with `complete: false`.
-        prompt: Arc<str>,
-        /// Whether to begin again at its end, until stopped.
-        repeat: bool,
-        /// The asker's number, given back in [`Event::Played`].
-        play: u32,
-    },
-    /// Stop what is playing.
-    Stop {
-        /// The leg.
-        leg: LegId,
-    },
     /// A key was pressed on the leg, as its signalling tells. Unless its RTP told of the same press, that is answered by
     /// [`Event::Digit`], and the legs that hear it hear the key when they take telephone-events (RFC 4733).
     Pressed {
@@ -67,13 +50,6 @@ pub enum Command {
         /// How long it is held.
         held: Duration,
     },
-    /// Let two legs hear each other, at once. Either leg's former bridge ends.
-    Bridge {
-        /// One leg.
-        a: LegId,
-        /// The other leg.
-        b: LegId,
-    },
     /// Tell when this leg sends no RTP for so long while another leg hears it and it may send: by [`Event::Quiet`], and
     /// again each time that much more has passed.
     Watch {
@@ -81,11 +57,6 @@ pub enum Command {
         leg: LegId,
         /// How long.
         quiet: Duration,
-    },
-    /// End the bridge this leg is in. Both legs stay open.
-    Unbridge {
-        /// Either leg of the bridge.
-        a: LegId,
     },
     /// Give the leg's ports back. Answered by [`Event::Closed`].
     Close {
@@ -95,15 +66,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// The leg it is about, the first one for a bridge.
+    /// The leg it is about.
     pub fn leg(&self) -> LegId {
         match self {
-            Command::Bridge { a: leg, .. } | Command::Unbridge { a: leg } => *leg,
             Command::Open { leg, .. }
             | Command::Remote { leg, .. }
             | Command::Hear { leg, .. }
-            | Command::Play { leg, .. }
-            | Command::Stop { leg }
             | Command::Pressed { leg, .. }
             | Command::Watch { leg, .. }
             | Command::Close { leg } => *leg,

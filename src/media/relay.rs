@@ -132,12 +132,6 @@ impl Relay {
                 }
             }
             Command::Close { .. } => self.close(now, key, out),
-            Command::Play { .. }
-            | Command::Stop { .. }
-            | Command::Bridge { .. }
-            | Command::Unbridge { .. } => {
-                self.formerly(now, key, command, out);
-            }
         }
     }
 

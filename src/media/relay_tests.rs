@@ -394,13 +394,13 @@ fn a_prompt_waits_for_its_listener_and_its_first_packet_comes_at_once() {
 fn every_play_is_answered() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
-    let play =
-        |prompt: &str, play| Command::Play { leg: a.leg, prompt: Arc::from(prompt), repeat: true, play };
-    for command in [play("nothing", 1), play("music", 2), play("welcome", 3), Command::Stop { leg: a.leg }] {
-        w.order(command);
+    let prompt = |prompt: &str, play| Source::Prompt { prompt: Arc::from(prompt), repeat: true, play };
+    for source in [prompt("nothing", 1), prompt("music", 2), prompt("welcome", 3), Source::Silence] {
+        w.hear(a, source);
     }
     w.bridge(a, b);
-    w.order(play("music", 4));
+    w.hear(a, prompt("music", 4));
+    w.bridge(a, b);
     let told: Vec<u32> = w
         .events()
         .iter()

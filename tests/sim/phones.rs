@@ -192,8 +192,7 @@ impl Office {
         self.hearing.told(&command);
         let event = match command {
             Command::Open { leg, .. } => Event::Opened { leg, local: LocalMedia::plain(20_000) },
-            Command::Play { leg, play, repeat: false, .. }
-            | Command::Hear { leg, source: Source::Prompt { play, repeat: false, .. } } => {
+            Command::Hear { leg, source: Source::Prompt { play, repeat: false, .. } } => {
                 Event::Played { leg, play, complete: true }
             }
             Command::Close { leg } => {

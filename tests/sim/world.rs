@@ -487,8 +487,7 @@ impl World {
                     Delivery::Media(media::Event::Opened { leg, local: media::LocalMedia::plain(port) }),
                 );
             }
-            media::Command::Play { leg, play, repeat: false, .. }
-            | media::Command::Hear { leg, source: media::Source::Prompt { play, repeat: false, .. } } => {
+            media::Command::Hear { leg, source: media::Source::Prompt { play, repeat: false, .. } } => {
                 let played = media::Event::Played { leg, play, complete: true };
                 self.after(Duration::from_secs(3), Delivery::Media(played));
             }

@@ -4,7 +4,7 @@ use super::{Commander, Config, spawn};
 use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
-use crate::media::{Command, Event, Family, LocalMedia, OpenFailure, Shortage, Sources, Towards};
+use crate::media::{Command, Event, Family, LocalMedia, OpenFailure, Shortage, Source, Sources, Towards};
 use crate::sdp::{Codec, Direction, Negotiated, Numbers};
 use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
@@ -111,7 +111,8 @@ impl Gateway {
     }
 
     fn bridge(&mut self, a: &Phone, b: &Phone) {
-        self.commander.send(Command::Bridge { a: a.leg, b: b.leg });
+        self.commander.send(Command::Hear { leg: a.leg, source: Source::Leg(b.leg) });
+        self.commander.send(Command::Hear { leg: b.leg, source: Source::Leg(a.leg) });
         self.settled();
     }
 
@@ -211,7 +212,8 @@ fn an_ipv6_phone_and_an_ipv4_phone_hear_each_other_also_after_one_has_moved() {
 fn the_caller_hears_music_and_then_the_operator_as_one_stream() {
     let mut gateway = Gateway::start(|_| {});
     let (a, mut b) = (gateway.phone(), gateway.phone());
-    gateway.commander.send(Command::Play { leg: a.leg, prompt: Arc::from("music"), repeat: true, play: 1 });
+    let source = Source::Prompt { prompt: Arc::from("music"), repeat: true, play: 1 };
+    gateway.commander.send(Command::Hear { leg: a.leg, source });
     let mut heard: Vec<(Header, Vec<u8>)> = (0..3).map(|_| a.hear()).collect();
     gateway.bridge(&a, &b);
     for _ in 0..3 {
@@ -234,7 +236,8 @@ fn the_caller_hears_music_and_then_the_operator_as_one_stream() {
 fn prompts_keep_the_beat_of_twenty_milliseconds() {
     let mut gateway = Gateway::start(|_| {});
     let a = gateway.phone();
-    gateway.commander.send(Command::Play { leg: a.leg, prompt: Arc::from("music"), repeat: false, play: 4 });
+    let source = Source::Prompt { prompt: Arc::from("music"), repeat: false, play: 4 };
+    gateway.commander.send(Command::Hear { leg: a.leg, source });
     let since = Instant::now();
     for _ in 0..10 {
         assert_eq!(a.hear().1, [0x33; 160]);

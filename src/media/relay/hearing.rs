@@ -2,7 +2,7 @@
 //! hear each other are a talk, and its silence is told of.
 
 use super::super::leg::{Hearing, Hears, Playing, Watch};
-use super::{Command, Event, Key, Mono, Output, Relay, Source};
+use super::{Event, Key, Mono, Output, Relay, Source};
 
 impl Relay {
     /// From now on the leg hears this and nothing else.
@@ -127,49 +127,6 @@ impl Relay {
         {
             self.watch(a, b, Watch::Told);
             out.push(Output::Event(Event::Silent { a: id_a, b: id_b }));
-        }
-    }
-
-    /// The commands that [`Command::Hear`] replaces, each said by it.
-    pub(super) fn formerly(&mut self, now: Mono, key: Key, command: Command, out: &mut Vec<Output>) {
-        let Some(leg) = self.leg(key) else { return };
-        let (plays, hears_leg) = (matches!(leg.hears, Hears::Prompt(_)), leg.heard_leg().is_some());
-        match command {
-            Command::Play { leg, play, .. } if hears_leg => {
-                out.push(Output::Event(Event::Played { leg, play, complete: false }));
-            }
-            Command::Play { prompt, repeat, play, .. } => {
-                self.hear(now, key, Source::Prompt { prompt, repeat, play }, out);
-            }
-            Command::Stop { .. } if plays => {
-                self.hear(now, key, Source::Silence, out);
-            }
-            Command::Bridge { a, b } => {
-                let Some(&peer) = self.by_id.get(&b).filter(|b| **b != key) else { return };
-                for (key, peer) in [(key, peer), (peer, key)] {
-                    if self.talks_with(key) != Some(peer) {
-                        self.part(key);
-                    }
-                }
-                self.hear(now, key, Source::Leg(b), out);
-                self.hear(now, peer, Source::Leg(a), out);
-            }
-            Command::Unbridge { .. } => self.part(key),
-            Command::Stop { .. }
-            | Command::Open { .. }
-            | Command::Remote { .. }
-            | Command::Hear { .. }
-            | Command::Pressed { .. }
-            | Command::Watch { .. }
-            | Command::Close { .. } => {}
-        }
-    }
-
-    /// Ends a talk in both directions.
-    fn part(&mut self, key: Key) {
-        if let Some(peer) = self.talks_with(key) {
-            self.leave(key);
-            self.leave(peer);
         }
     }
 }
