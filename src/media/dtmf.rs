@@ -242,7 +242,7 @@ impl DtmfReceiver {
     }
 
     /// Takes a press told by INFO.
-    pub(super) fn on_info(&mut self, now: Mono, key: char, length: Duration) -> Option<KeyPress> {
+    pub(super) fn on_signalled(&mut self, now: Mono, key: char, length: Duration) -> Option<KeyPress> {
         let event = event(key)?;
         let samples = length.as_millis().saturating_mul(8).min(u128::from(u16::MAX));
         self.is_news(now, event, Carriage::Info).then_some(KeyPress::Begins(event, Held::For(samples as u16)))

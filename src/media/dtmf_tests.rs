@@ -74,7 +74,7 @@ impl Phone {
     }
 
     fn informs(&mut self, key: char) {
-        let told = self.dtmf_receiver.on_info(self.now, key, Duration::from_millis(140));
+        let told = self.dtmf_receiver.on_signalled(self.now, key, Duration::from_millis(140));
         self.hears(told);
     }
 }

@@ -121,7 +121,7 @@ impl Relay {
             Command::Hear { source, .. } => self.hear(now, key, source, out),
             Command::Pressed { key: pressed, held, .. } => {
                 let Some(leg) = self.leg(key) else { return };
-                if let Some(told) = leg.dtmf_receiver.on_info(now, pressed, held) {
+                if let Some(told) = leg.dtmf_receiver.on_signalled(now, pressed, held) {
                     out.extend(told.event(leg.id).map(Output::Event));
                     self.send_dtmf(now, key, told);
                 }
