@@ -17,8 +17,8 @@ use std::sync::Arc;
 pub struct Arrival {
     /// The call it becomes.
     pub call: CallId,
-    /// Its caller leg.
-    pub leg: LegId,
+    /// The trunk that brings it.
+    pub trunk: TrunkId,
     /// To answer it by.
     pub tx: ServerTx,
     /// Where it came from.
@@ -71,7 +71,7 @@ pub fn received(
 ) -> CallReceived {
     CallReceived {
         direction: crate::event::Direction::Inbound,
-        trunk: trunk.clone(),
+        trunk: Some(trunk.clone()),
         caller: caller::identify(invite, identity),
         service_number: ServiceNumber::from(identity.stripped(service_number(invite).as_str())),
         leg,

@@ -16,7 +16,7 @@ use super::waiting::EarlyMedia;
 use crate::acd;
 use crate::caller::History;
 use crate::event::{CallState, EndReason, EndedBy, QueueExit, RefusalReason, What};
-use crate::id::{LegId, SeatId, ServiceNumber, TrunkId};
+use crate::id::{LegId, SeatId, ServiceNumber};
 use crate::media;
 use crate::sip::{Cause, Inside, KeyPress};
 use crate::time::{Duration, Mono};
@@ -69,7 +69,7 @@ pub(super) enum Published {
 impl Call {
     /// A citizen's call begins: its first event, its media port, its deadlines.
     pub fn begin(arrival: Arrival, service: Arc<ServiceRules>, cx: &mut Cx<'_>) -> Call {
-        let Arrival { call, leg: _, tx, flow, invite, offer, received, history, marks } = arrival;
+        let Arrival { call, trunk, tx, flow, invite, offer, received, history, marks } = arrival;
         let queue = service.queue.clone();
         let stage = Stage::Arriving(Arriving {
             durable: false,
@@ -80,7 +80,6 @@ impl Call {
             Some(_) => LookUp::Asked { marks, until: cx.now.mono + cx.rules.look_up_deadline },
             None => LookUp::Settled(None),
         };
-        let trunk = received.trunk.clone();
         let peer = cx.rules.trunk(&trunk);
         let offer = offer.map(Box::new);
         let (watch, inside) = (Watch::LeftAlone, Inside::ToContact);
@@ -101,8 +100,7 @@ impl Call {
     pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
         let Dialled { call, seat, operator, asked, to } = dialled;
         let SeatAsked { leg, tx, flow, invite, offer, watch, inside } = asked;
-        let trunk = to.trunk.clone().unwrap_or_else(|| TrunkId::from(""));
-        let received = placed(&seat, trunk, &to.name, leg, (&invite, flow));
+        let received = placed(&seat, to.trunk.clone(), &to.name, leg, (&invite, flow));
         let party = Party::Seat { seat: seat.clone(), operator };
         let peer = cx.rules.seat.clone();
         let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };

@@ -82,7 +82,7 @@ impl Origin {
 /// What the event says of a call a seat places, whatever becomes of it. `name` is the party it wants.
 pub fn placed(
     seat: &SeatId,
-    trunk: TrunkId,
+    trunk: Option<TrunkId>,
     name: &str,
     leg: LegId,
     (invite, flow): (&Message, Flow),

@@ -346,8 +346,8 @@ pub enum TransferResult {
 pub struct CallReceived {
     /// The side that began it.
     pub direction: Direction,
-    /// The trunk it came over.
-    pub trunk: TrunkId,
+    /// The trunk it came over or goes out by; `None` between seats.
+    pub trunk: Option<TrunkId>,
     /// The caller, as signalled.
     pub caller: Caller,
     /// What was dialled.

@@ -2,6 +2,7 @@
 
 use super::Direction;
 use super::call_event::{CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
+use crate::id::TrunkId;
 use crate::time::Brief;
 use std::fmt;
 
@@ -83,11 +84,12 @@ fn received(r: &CallReceived, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match r.direction {
         // What a seat dials may be a person's number.
         Direction::Outbound => {
-            let over = if r.trunk.as_str().is_empty() { "" } else { ", to be placed over trunk " };
-            write!(f, "call of a seat{over}{}, from {}", r.trunk, r.source)
+            let over = r.trunk.as_ref().map(|trunk| format!(", to be placed over trunk {trunk}"));
+            write!(f, "call of a seat{}, from {}", over.unwrap_or_default(), r.source)
         }
         Direction::Inbound => {
-            write!(f, "call received over trunk {} for {} from {}", r.trunk, r.service_number, r.source)
+            let trunk = r.trunk.as_ref().map_or("", TrunkId::as_str);
+            write!(f, "call received over trunk {trunk} for {} from {}", r.service_number, r.source)
         }
     }
 }
@@ -99,16 +101,19 @@ mod tests {
 
     #[test]
     fn a_call_between_seats_names_no_trunk() {
-        let line = |trunk: &str| {
-            let made =
-                CallReceived { direction: Direction::Outbound, trunk: trunk.into(), ..samples::received() };
+        let line = |trunk: Option<&str>| {
+            let made = CallReceived {
+                direction: Direction::Outbound,
+                trunk: trunk.map(TrunkId::from),
+                ..samples::received()
+            };
             What::CallReceived(made).to_string()
         };
-        assert!(line("").starts_with("call of a seat, from "), "{}", line(""));
+        assert!(line(None).starts_with("call of a seat, from "), "{}", line(None));
         assert!(
-            line("pbx").starts_with("call of a seat, to be placed over trunk pbx, from "),
+            line(Some("pbx")).starts_with("call of a seat, to be placed over trunk pbx, from "),
             "{}",
-            line("pbx")
+            line(Some("pbx"))
         );
     }
 

@@ -27,8 +27,8 @@ pub struct CallRecord {
     pub state: CallState,
     /// The side that began it.
     pub direction: Direction,
-    /// The trunk it came over or goes out by; empty between seats.
-    pub trunk: TrunkId,
+    /// The trunk it came over or goes out by; `None` between seats.
+    pub trunk: Option<TrunkId>,
     /// The caller.
     pub caller: Caller,
     /// What was dialled.

@@ -205,9 +205,9 @@ impl Gateway {
     /// A call begins.
     pub(super) fn begin_call(&mut self, now: Now, arrival: call::Arrival, out: &mut Vec<Output>) {
         let Some(service) = self.calls.service(&arrival.received.service_number).cloned() else { return };
-        let (id, leg, tx, key) = (arrival.call, arrival.leg, arrival.tx, arrival.history);
+        let (id, leg, tx, key) = (arrival.call, arrival.received.leg, arrival.tx, arrival.history);
         let service = self.service_for(now, key, service);
-        let trunk = arrival.received.trunk.clone();
+        let trunk = arrival.trunk.clone();
         let call = Call::begin(arrival, service, &mut self.context.cx(now));
         self.calls.insert(id, Slot::of_trunk(call, trunk.clone(), key));
         self.remember_invite(Owner { call: id, leg }, tx);

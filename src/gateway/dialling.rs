@@ -104,9 +104,9 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) {
         let leg = LegId::new(now.wall, &mut self.context.random);
-        let received = call::placed(seat, trunk, &name, leg, (&asked.invite, asked.flow));
+        let received = call::placed(seat, Some(trunk.clone()), &name, leg, (&asked.invite, asked.flow));
         let call = CallId::new(now.wall, &mut self.context.random);
-        let (status, why) = Refused::NoChannel { trunk: received.trunk.clone(), name }.spoken();
+        let (status, why) = Refused::NoChannel { trunk, name }.spoken();
         self.record_refusal(now, call, (received, None), (RefusalReason::NoChannel, status), out);
         let response = self.refusing_seat(&asked.invite, status, why);
         self.once_durable(now, Then::Refuse(asked.tx, response));

@@ -55,7 +55,8 @@ impl Gateway {
         match admitted {
             Ok(offer) => {
                 let marks = self.marks_of(now, history);
-                let arrival = Arrival { call, leg, tx, flow, invite, offer, received, history, marks };
+                let arrival =
+                    Arrival { call, trunk: trunk.clone(), tx, flow, invite, offer, received, history, marks };
                 self.begin_call(now, arrival, out);
             }
             Err(refusal) => self.refuse(now, call, tx, &invite, (received, history), refusal, out),
@@ -172,7 +173,9 @@ impl Gateway {
         (reason, sip_code): (RefusalReason, u16),
         out: &mut Vec<Output>,
     ) {
-        self.trunking.count_refusal(&received.trunk, reason);
+        if let Some(trunk) = &received.trunk {
+            self.trunking.count_refusal(trunk, reason);
+        }
         received.headers.clear();
         let outbound = received.direction == Direction::Outbound;
         let summary = Summary {

@@ -371,7 +371,9 @@ fn a_trunk_at_twice_its_limit_is_shed_each_call_counted_and_harms_none() {
                 assert!(matches!(r.reason, RefusalReason::Overload | RefusalReason::NoChannel), "{r:?}");
                 1
             }
-            What::CallReceived(r) => u32::from(&*r.trunk.to_string() == "loud"),
+            What::CallReceived(r) => {
+                u32::from(r.trunk.as_ref().is_some_and(|trunk| trunk.as_str() == "loud"))
+            }
             What::CallsShed { count, .. } => *count,
             _ => 0,
         });

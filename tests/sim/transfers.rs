@@ -13,7 +13,7 @@ fn a_seat_calls_a_department_by_its_code_and_the_call_is_on_record() {
     settle(&mut w);
     assert_eq!(told(&w, line), ["answered"]);
     let record = final_record(&w);
-    assert_eq!((record.direction, record.trunk.as_str()), (Direction::Outbound, "pbx"));
+    assert_eq!((record.direction, record.trunk), (Direction::Outbound, Some("pbx".into())));
     assert_eq!(
         (record.caller.raw.reveal().as_str(), record.service_number.as_str()),
         ("1001", "Water Bureau")

@@ -141,7 +141,7 @@ impl Totals {
         };
         match &event.what {
             What::CallReceived(r) => {
-                let trunk = known(&self.trunks, r.trunk.as_str());
+                let trunk = r.trunk.as_ref().map_or(NONE, |trunk| known(&self.trunks, trunk.as_str()));
                 self.add(Counter::Received, &[trunk, service], 1);
             }
             What::CallRefused(r) => {
@@ -226,10 +226,7 @@ impl Totals {
         for leg in &record.legs {
             let Some(quality) = &leg.quality else { continue };
             // Between seats there is no trunk.
-            let trunk = match record.trunk.as_str() {
-                "" => NONE,
-                name => known(&self.trunks, name),
-            };
+            let trunk = record.trunk.as_ref().map_or(NONE, |trunk| known(&self.trunks, trunk.as_str()));
             let labels = match (leg.role, record.direction) {
                 (LegRole::Caller, Direction::Inbound) => [Label::Word("caller"), trunk],
                 (LegRole::Seat, _) | (LegRole::Caller, Direction::Outbound) => [Label::Word("seat"), NONE],

@@ -32,7 +32,7 @@ fn rows(totals: &Totals, counter: Counter) -> Vec<(String, u64)> {
 /// A call for the embedded service number, over the embedded trunk, with its record.
 fn whole(change: impl Fn(&mut CallRecord)) -> CallEvent {
     let mut record = CallRecord::from_events(&samples::whole_call(1, 1)).unwrap();
-    (record.revision, record.trunk) = (1, "pbx".into());
+    (record.revision, record.trunk) = (1, Some("pbx".into()));
     change(&mut record);
     let mut event = samples::whole_call(1, 1).pop().unwrap();
     let part = event.call.as_mut().unwrap();

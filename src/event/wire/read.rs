@@ -5,6 +5,7 @@ use super::read_record as record;
 use super::terms::Term;
 use super::v1::{self, call_event::Payload};
 use crate::event::*;
+use crate::id::TrunkId;
 use crate::redact::Pii;
 use crate::time::{Duration, Wall};
 use std::str::FromStr;
@@ -145,7 +146,7 @@ fn what(payload: Payload) -> Read<What> {
 fn received(r: v1::CallReceived) -> Read<CallReceived> {
     Ok(CallReceived {
         direction: record::direction(r.direction)?,
-        trunk: r.trunk.as_str().into(),
+        trunk: read_trunk(&r.trunk),
         caller: record::caller(r.caller.ok_or(Unreadable { what: "caller" })?)?,
         service_number: r.service_number.as_str().into(),
         leg: id(&r.leg_id, "leg_id")?,
@@ -261,4 +262,9 @@ fn node(payload: Payload) -> Read<What> {
         },
         _ => return Err(Unreadable { what: "payload" }),
     })
+}
+
+/// The trunk of a call, which the contract leaves empty between seats.
+pub(super) fn read_trunk(name: &str) -> Option<TrunkId> {
+    (!name.is_empty()).then(|| name.into())
 }

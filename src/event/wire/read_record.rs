@@ -17,7 +17,7 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         is_final: r.r#final,
         state: CallState::read(r.state)?,
         direction: direction(r.direction)?,
-        trunk: r.trunk.as_str().into(),
+        trunk: super::read::read_trunk(&r.trunk),
         caller: caller(r.caller.ok_or(Unreadable { what: "caller" })?)?,
         service_number: r.service_number.as_str().into(),
         received_at: timestamp(r.received_at, "received_at")?,

@@ -54,7 +54,7 @@ pub(crate) fn event(position: u64, at: Wall, call: Option<CallPart>, what: What)
 pub(crate) fn received() -> CallReceived {
     CallReceived {
         direction: Direction::Inbound,
-        trunk: "city".into(),
+        trunk: Some("city".into()),
         caller: Caller {
             raw: "013812341234".into(),
             e164: Some("+8613812341234".into()),

@@ -4,6 +4,7 @@ use super::terms::Term;
 use super::v1::{self, call_event::Payload};
 use super::write_record as record;
 use crate::event::*;
+use crate::id::TrunkId;
 use crate::time::{Duration, Wall};
 use std::sync::Arc;
 
@@ -127,7 +128,7 @@ fn payload(what: &What) -> Payload {
 fn received(r: &CallReceived) -> v1::CallReceived {
     v1::CallReceived {
         direction: record::direction(r.direction),
-        trunk: r.trunk.to_string(),
+        trunk: r.trunk.as_ref().map(TrunkId::to_string).unwrap_or_default(),
         caller: Some(record::caller(&r.caller)),
         service_number: r.service_number.to_string(),
         leg_id: r.leg.to_string(),

@@ -4,6 +4,7 @@ use super::terms::Term;
 use super::v1;
 use super::write::{attributes, duration, name, timestamp};
 use crate::event::*;
+use crate::id::TrunkId;
 
 pub(super) fn record(r: &CallRecord) -> v1::CallRecord {
     v1::CallRecord {
@@ -11,7 +12,7 @@ pub(super) fn record(r: &CallRecord) -> v1::CallRecord {
         revision: r.revision,
         r#final: r.is_final,
         state: r.state.number(),
-        trunk: r.trunk.to_string(),
+        trunk: r.trunk.as_ref().map(TrunkId::to_string).unwrap_or_default(),
         caller: Some(caller(&r.caller)),
         service_number: r.service_number.to_string(),
         received_at: Some(timestamp(r.received_at)),

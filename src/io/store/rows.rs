@@ -3,6 +3,7 @@
 use super::feed::Stored;
 use super::{Append, nanos};
 use crate::event::{CallEvent, CallRecord, What, wire};
+use crate::id::TrunkId;
 use rusqlite::{Transaction, params};
 
 /// Writes the event and what follows from it.
@@ -78,7 +79,7 @@ fn record(tx: &Transaction<'_>, event: &CallEvent, r: &CallRecord, call_id: &str
         r.is_final,
         format!("{:?}", r.state),
         nanos(r.received_at),
-        r.trunk.as_str(),
+        r.trunk.as_ref().map_or("", TrunkId::as_str),
         r.service_number.as_str(),
         r.caller.raw.reveal(),
         r.caller.e164.as_ref().map(|n| n.reveal()),
