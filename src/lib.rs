@@ -1,6 +1,6 @@
 //! The hotline gateway: the map of the house. docs/architecture.md is the guided tour.
 //!
-//! Imports go one way: `cli → io → gateway → call → {acd, sip, sdp, media, caller} → event → {config, id,
+//! Imports go one way: `cli → io → gateway → snapshot → call → {acd, sip, sdp, media, caller} → event → {config, id,
 //! time, redact, room}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
 
 pub mod config;
@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod media;
 pub mod sdp;
 pub mod sip;
+pub mod snapshot;
 
 pub mod cli;
 pub mod io;

@@ -25,6 +25,7 @@ mod queued;
 mod ringing;
 mod rules;
 mod search;
+mod snapshot;
 mod stage;
 #[cfg(test)]
 mod stage_tests;
@@ -45,4 +46,5 @@ pub use outcome::q850;
 pub use ringing::Phone;
 pub use rules::{PeerRules, QueueVoice, RETRY_AFTER, Rules, ServiceRules};
 pub use search::Destination;
+pub use snapshot::CallSnapshot;
 pub use story::{Cx, Story};

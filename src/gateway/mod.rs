@@ -40,7 +40,7 @@ pub use alarm::{Alarm, AlarmChange, Cleared};
 pub use connections::Tie;
 pub use counts::{Counts, QueueCounts};
 pub use nuisance::BlockChange;
-pub use ports::{Input, Output, Reason, Start};
+pub use ports::{Input, Output, Reason, Recovery, Start};
 pub use refusals::{Cause, Refusals};
 pub use registrations::RegistrationFailures;
 pub use trunking::TrunkCounts;
@@ -120,6 +120,7 @@ impl Gateway {
             Input::Located { query, answer } => self.located(now, query, answer, out),
             Input::StartTrace(trace) => self.start_trace(now, trace, out),
             Input::StopTrace(trace) => self.stop_trace(trace),
+            Input::Suspend => self.suspend(now, out),
             Input::Drain => self.drain(now, out),
             Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
             Input::Stop => {

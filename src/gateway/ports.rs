@@ -10,6 +10,8 @@ use crate::redact::Secret;
 use crate::sip::digest::SeatAccount;
 use crate::sip::locate::{Answer, Query};
 use crate::sip::{Flow, Malformed};
+use crate::snapshot::{Snapshot, SnapshotKey};
+use crate::time::{Duration, Wall};
 use bytes::Bytes;
 use std::collections::HashMap;
 
@@ -83,6 +85,8 @@ pub enum Input {
     StartTrace(Trace),
     /// A trace is not read any more.
     StopTrace(TraceId),
+    /// Say the last snapshot of everything; nothing is sent after it. The next process goes on.
+    Suspend,
     /// Take no new calls.
     Drain,
     /// End every call now.
@@ -123,6 +127,10 @@ pub enum Output {
     },
     /// Ask the domain name system, without making anything wait.
     Locate(Query),
+    /// Write this in place of the snapshot before; it belongs to the events appended before it.
+    Keep(Snapshot),
+    /// Nothing of it is to be resumed any more.
+    Forget(SnapshotKey),
     /// Keep this entry of the block list: the gateway slows a caller that calls too often.
     Block(crate::caller::BlockEntry),
     /// What a trace saw.
@@ -164,10 +172,29 @@ pub struct Start {
     pub head: u64,
     /// The events of every call that has no final record, oldest first.
     pub open_calls: Vec<Vec<CallEvent>>,
+    /// What outlived the process before.
+    pub snapshots: Vec<Snapshot>,
+    /// Whether calls are resumed.
+    pub recovery: Recovery,
     /// Seats that register, with their passwords.
     pub accounts: Vec<SeatAccount>,
     /// The passwords of trunks, by name.
     pub trunk_passwords: HashMap<TrunkId, Secret<String>>,
     /// The key of the caller history.
     pub history_secret: HistorySecret,
+}
+
+/// Whether the calls of the process before go on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recovery {
+    /// They do.
+    Resume {
+        /// From the last sign of life of the process before until now.
+        gap: Duration,
+    },
+    /// They do not: too much time has passed, or it is another machine. Their dialogs are ended.
+    Close {
+        /// The last sign of life of the process before, if it left one: the end of its calls.
+        last_sign_of_life: Option<Wall>,
+    },
 }

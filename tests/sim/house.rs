@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hotline_gateway::caller::{BlockEntry, HistorySecret};
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{CallEvent, RefusalReason, What};
-use hotline_gateway::gateway::{Cause, Gateway, Input, Output, Start};
+use hotline_gateway::gateway::{Cause, Gateway, Input, Output, Recovery, Start};
 use hotline_gateway::id::Random;
 use hotline_gateway::media;
 use hotline_gateway::redact::Secret;
@@ -67,6 +67,8 @@ impl House {
             random: Random::from_number(5),
             head: 0,
             open_calls: Vec::new(),
+            snapshots: Vec::new(),
+            recovery: Recovery::Close { last_sign_of_life: None },
             accounts: vec![account("1001", &[]), account("1009", &[Algorithm::Md5])],
             trunk_passwords: Default::default(),
             history_secret: HistorySecret::new([7; 32]),

@@ -9,7 +9,7 @@ use hotline_gateway::cli::phones::{
 };
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{MediaQuality, PresentationResult, SeatState, What};
-use hotline_gateway::gateway::{Gateway, Input, Output, Start};
+use hotline_gateway::gateway::{Gateway, Input, Output, Recovery, Start};
 use hotline_gateway::id::{LegId, Random};
 use hotline_gateway::media::{Command, Event, LocalMedia, Source};
 use hotline_gateway::redact::Secret;
@@ -77,6 +77,8 @@ pub fn office_with(sections: &str) -> Office {
         random: Random::from_number(5),
         head: 0,
         open_calls: Vec::new(),
+        snapshots: Vec::new(),
+        recovery: Recovery::Close { last_sign_of_life: None },
         accounts: vec![account("1001"), account("1002")],
         trunk_passwords: Default::default(),
         history_secret: HistorySecret::new([7; 32]),

@@ -4,8 +4,10 @@
 //! is room for the calls already in; past the limit a batch is given up, counted and reported, and
 //! subscribers see a gap: memory is not traded for a disk that never comes back.
 
+use super::snapshots::Changes;
 use super::writer::Job;
 use super::{Append, Failure};
+use crate::snapshot::{Snapshot, SnapshotKey};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -38,6 +40,7 @@ pub enum Pressure {
 #[derive(Default)]
 pub(super) struct Batch {
     pub events: Vec<Append>,
+    pub snapshots: Changes,
     pub acks: HashMap<Arc<str>, u64>,
     pub jobs: Vec<Job>,
     /// Nothing more will come.
@@ -49,6 +52,7 @@ struct Waiting {
     events: VecDeque<Append>,
     /// Events taken by the writer and not yet on disk.
     writing: usize,
+    snapshots: Changes,
     acks: HashMap<Arc<str>, u64>,
     jobs: VecDeque<Job>,
     closed: bool,
@@ -62,12 +66,16 @@ impl Waiting {
     fn held(&self) -> usize {
         self.events.len() + self.writing
     }
+
+    fn has_work(&self) -> bool {
+        !(self.events.is_empty() && self.snapshots.is_empty() && self.acks.is_empty() && self.jobs.is_empty())
+    }
 }
 
 impl Batch {
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.acks.is_empty() && self.jobs.is_empty()
+        self.events.is_empty() && self.snapshots.is_empty() && self.acks.is_empty() && self.jobs.is_empty()
     }
 }
 
@@ -107,6 +115,13 @@ impl Backlog {
         let pressure = if w.backed_up { Pressure::BackedUp } else { Pressure::Easy };
         self.wake(w);
         pressure
+    }
+
+    /// A snapshot, or that there is none any more. One that waits for a hanging disk is replaced by the next.
+    pub(super) fn keep(&self, key: SnapshotKey, snapshot: Option<Snapshot>) {
+        let mut w = self.lock();
+        w.snapshots.insert(key, snapshot);
+        self.wake(w);
     }
 
     pub(super) fn ack(&self, subscription: Arc<str>, position: u64) {
@@ -149,7 +164,7 @@ impl Backlog {
     /// Waits for something to write, at most `patience`; whether the journal is being closed.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         let mut w = self.lock();
-        if w.events.is_empty() && w.acks.is_empty() && w.jobs.is_empty() && !w.closed {
+        if !w.has_work() && !w.closed {
             w.writer_sleeps = true;
             w = self.work.wait_timeout(w, patience).map_or_else(|e| e.into_inner().0, |(guard, _)| guard);
             w.writer_sleeps = false;
@@ -162,8 +177,12 @@ impl Backlog {
         let mut w = self.lock();
         let n = w.events.len().min(BATCH);
         w.writing = n;
+        let events = w.events.drain(..n).collect();
+        // No snapshot stands before its events: it would resume a call as the journal does not know it.
+        let snapshots = if w.events.is_empty() { std::mem::take(&mut w.snapshots) } else { Changes::new() };
         Batch {
-            events: w.events.drain(..n).collect(),
+            events,
+            snapshots,
             acks: std::mem::take(&mut w.acks),
             jobs: w.jobs.drain(..).collect(),
             closed: w.closed && w.events.is_empty(),

@@ -17,6 +17,7 @@ mod rest;
 mod retention;
 mod rows;
 mod schema;
+mod snapshots;
 pub mod space;
 mod subscriptions;
 mod writer;
@@ -36,6 +37,7 @@ use crate::caller::{History, HistoryKey};
 use crate::event::CallEvent;
 use crate::event::totals::Histogram;
 use crate::id::{LogId, Random};
+use crate::snapshot::Snapshot;
 use crate::time::{Duration, Wall};
 use backlog::{Backlog, Notice};
 use std::path::Path;
@@ -66,6 +68,8 @@ pub struct Recovered {
     /// The events of every call without a final record, oldest call first: those that a crash left open, and
     /// those that ended but whose last record was not written.
     pub open_calls: Vec<Vec<CallEvent>>,
+    /// What outlived the process before.
+    pub snapshots: Vec<Snapshot>,
 }
 
 /// Something the writer could not do.

@@ -1,6 +1,6 @@
 //! What a start finds in the store.
 
-use super::{Recovered, StoreError, reader, schema};
+use super::{Recovered, StoreError, reader, schema, snapshots};
 use crate::event::CallEvent;
 use rusqlite::Connection;
 
@@ -30,5 +30,7 @@ pub(super) fn recover(conn: &Connection) -> Result<Recovered, StoreError> {
             open_calls.push(events);
         }
     }
-    Ok(Recovered { log_id, head, open_calls })
+    snapshots::forget_others(conn)?;
+    let snapshots = snapshots::all(conn)?;
+    Ok(Recovered { log_id, head, open_calls, snapshots })
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The version this program writes. A store with a higher one is refused.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// `HLGW`: marks the file as ours for `file` and against mistakes.
 const APPLICATION: i64 = 0x484c_4757;
@@ -114,6 +114,16 @@ CREATE TABLE block (
 CREATE INDEX record_owed ON call_record (updated_position) WHERE callback_due = 1;
 CREATE INDEX record_by_e164 ON call_record (caller_e164) WHERE caller_e164 IS NOT NULL;
 CREATE INDEX record_by_raw ON call_record (caller_raw);
+",
+    "
+-- What outlives the process: the newest state of each call and seat. Left out of backups.
+CREATE TABLE snapshot (
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body    BLOB NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -5,6 +5,7 @@
 
 use super::backlog::{Backlog, Batch};
 use super::feed::{Kind, Publisher, Stored};
+use super::snapshots::{self, Changes};
 use super::{Append, Failure, StoreError, nanos, rest, retention, rows, schema};
 use crate::event::totals::Histogram;
 use crate::event::wire;
@@ -98,14 +99,18 @@ impl Writer {
         if batch.is_empty() {
             return true;
         }
-        let Batch { events, acks, mut jobs, .. } = batch;
+        let Batch { events, snapshots, acks, mut jobs, .. } = batch;
         let events: Vec<Encoded> = events.into_iter().map(encode).collect();
         let acks: Vec<(Arc<str>, u64)> = acks.into_iter().collect();
         let mut wait = BACK_OFF;
         let mut last_tries = 0;
         loop {
             let begun = Instant::now();
-            let committed = commit(&mut self.conn, &events, &acks, &mut jobs);
+            let committed = commit(
+                &mut self.conn,
+                &Written { events: &events, snapshots: &snapshots, acks: &acks },
+                &mut jobs,
+            );
             super::locked(&self.commits).observe(begun.elapsed());
             match committed {
                 Ok(answers) => {
@@ -160,17 +165,26 @@ type Answers = Vec<Result<(), StoreError>>;
 /// What a job does inside the writer's transaction.
 type Run = Box<dyn FnMut(&Transaction<'_>) -> Result<(), StoreError> + Send>;
 
+/// What one transaction holds beside its jobs.
+struct Written<'a> {
+    events: &'a [Encoded],
+    snapshots: &'a Changes,
+    acks: &'a [(Arc<str>, u64)],
+}
+
 fn commit(
     conn: &mut Connection,
-    events: &[Encoded],
-    acks: &[(Arc<str>, u64)],
+    Written { events, snapshots, acks }: &Written<'_>,
     jobs: &mut [Job],
 ) -> Result<Answers, rusqlite::Error> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for event in events {
+    for event in *events {
         rows::event(&tx, &event.append, &event.stored)?;
     }
-    for (name, position) in acks {
+    for (key, snapshot) in *snapshots {
+        snapshots::write(&tx, key, snapshot.as_ref())?;
+    }
+    for (name, position) in *acks {
         rows::ack(&tx, name, *position, nanos(super::wall_now()))?;
     }
     let mut answers = Vec::with_capacity(jobs.len());

@@ -19,9 +19,10 @@ fn may_import(module: &str) -> Option<Vec<&'static str>> {
         "caller" => &["event", "sip"],
         "call" | "fuzz" => &["event"],
         "dialplan" => &["acd"],
-        "gateway" => &["event", "call", "dialplan"],
-        "io" => &["event", "call", "dialplan", "gateway"],
-        "cli" => &["event", "call", "dialplan", "gateway", "io"],
+        "snapshot" => &["call"],
+        "gateway" => &["event", "call", "dialplan", "snapshot"],
+        "io" => &["event", "call", "dialplan", "snapshot", "gateway"],
+        "cli" => &["event", "call", "dialplan", "snapshot", "gateway", "io"],
         "main" => &["cli"],
         _ => return None,
     };
@@ -29,7 +30,7 @@ fn may_import(module: &str) -> Option<Vec<&'static str>> {
     if !matches!(module, "time" | "token_bucket" | "redact" | "room" | "id" | "config" | "main") {
         all.extend(BASE);
     }
-    if matches!(module, "call" | "fuzz" | "gateway" | "io" | "cli") {
+    if matches!(module, "call" | "fuzz" | "snapshot" | "gateway" | "io" | "cli") {
         all.extend(PARTS);
     }
     Some(all)

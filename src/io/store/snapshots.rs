@@ -1,0 +1,107 @@
+//! Snapshots on disk: the newest of each call and seat, written with the events of the step that changed it.
+
+use super::{Journal, StoreError};
+use crate::snapshot::{Snapshot, SnapshotKey, VERSION};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
+
+/// What is to be written of snapshots: the newest of each; `None` where nothing is left to resume. Bounded by the calls and
+/// seats there are.
+pub(super) type Changes = HashMap<SnapshotKey, Option<Snapshot>>;
+
+impl Journal {
+    /// Writes this snapshot in place of the one before, or forgets that; not before the events that were appended before.
+    pub fn keep(&self, key: SnapshotKey, snapshot: Option<Snapshot>) {
+        self.shared.backlog.keep(key, snapshot);
+    }
+}
+
+/// Writes one change.
+pub(super) fn write(
+    conn: &Connection,
+    key: &SnapshotKey,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), rusqlite::Error> {
+    let body = snapshot.map(serde_json::to_vec);
+    match body {
+        Some(Ok(body)) => {
+            let insert = "INSERT OR REPLACE INTO snapshot VALUES (?1, ?2, ?3, ?4)";
+            conn.prepare_cached(insert)?.execute(params![key.kind(), key.name(), VERSION, body])?;
+        }
+        // A value that JSON cannot hold is not resumed; one from before it must not be either.
+        Some(Err(_)) | None => {
+            let delete = "DELETE FROM snapshot WHERE kind = ?1 AND name = ?2";
+            conn.prepare_cached(delete)?.execute(params![key.kind(), key.name()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Every snapshot of this version that can be read. What cannot be is forgotten: it must not fail a start.
+pub(super) fn all(conn: &Connection) -> Result<Vec<Snapshot>, StoreError> {
+    let rows: Vec<Vec<u8>> = conn
+        .prepare("SELECT body FROM snapshot WHERE version = ?1 ORDER BY kind, name")?
+        .query_map([VERSION], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut snapshots = Vec::with_capacity(rows.len());
+    for body in rows {
+        match serde_json::from_slice(&body) {
+            Ok(snapshot) => snapshots.push(snapshot),
+            // Its words may quote what it holds of a caller.
+            Err(e) => tracing::warn!(line = e.line(), column = e.column(), "a snapshot cannot be read"),
+        }
+    }
+    Ok(snapshots)
+}
+
+/// Forgets the snapshots of another version: nothing will ever resume them.
+pub(super) fn forget_others(conn: &Connection) -> Result<(), rusqlite::Error> {
+    conn.execute("DELETE FROM snapshot WHERE version <> ?1", [VERSION]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Place;
+    use super::*;
+    use crate::snapshot::SeatSnapshot;
+    use crate::time::Duration;
+
+    fn seat(name: &str) -> Snapshot {
+        Snapshot::Seat(Box::new(SeatSnapshot { seat: name.into() }))
+    }
+
+    #[test]
+    fn the_newest_snapshot_of_each_is_there_at_the_next_start() {
+        let place = Place::new();
+        let (journal, recovered) = Journal::open(&place.store(), Duration::ZERO).unwrap();
+        assert!(recovered.snapshots.is_empty());
+        for name in ["1001", "1002", "1001"] {
+            journal.keep(seat(name).key(), Some(seat(name)));
+        }
+        journal.keep(seat("1002").key(), None);
+        journal.close();
+        let (journal, recovered) = Journal::open(&place.store(), Duration::ZERO).unwrap();
+        let kept: Vec<SnapshotKey> = recovered.snapshots.iter().map(Snapshot::key).collect();
+        assert_eq!(kept, [SnapshotKey::Seat("1001".into())]);
+        journal.close();
+    }
+
+    #[test]
+    fn a_snapshot_of_another_version_or_no_snapshot_fails_no_start() {
+        let place = Place::new();
+        let (journal, _) = Journal::open(&place.store(), Duration::ZERO).unwrap();
+        journal.close();
+        let conn = Connection::open(place.store()).unwrap();
+        let insert = "INSERT INTO snapshot VALUES ('seat', ?1, ?2, ?3)";
+        conn.execute(insert, params!["1001", VERSION + 1, b"{}".to_vec()]).unwrap();
+        conn.execute(insert, params!["1002", VERSION, b"\xff{".to_vec()]).unwrap();
+        drop(conn);
+        let (journal, recovered) = Journal::open(&place.store(), Duration::ZERO).unwrap();
+        assert!(recovered.snapshots.is_empty());
+        journal.close();
+        let conn = Connection::open(place.store()).unwrap();
+        let left: i64 =
+            conn.query_row("SELECT count(*) FROM snapshot WHERE name = '1001'", [], |r| r.get(0)).unwrap();
+        assert_eq!(left, 0);
+    }
+}
