@@ -187,12 +187,12 @@ pub struct Start {
 /// Whether the calls of the process before go on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
-    /// They do.
+    /// Calls go on.
     Resume {
         /// From the last sign of life of the process before until now.
         gap: Duration,
     },
-    /// They do not: too much time has passed, or it is another machine. Their dialogs are ended.
+    /// Calls are closed and their dialogs ended: too much time has passed, or this is another machine.
     Close {
         /// The last sign of life of the process before, if it left one: the end of its calls.
         last_sign_of_life: Option<Wall>,
