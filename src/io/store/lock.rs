@@ -5,13 +5,24 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a start waits for the process before to be gone: a supervisor may start the next one while the last words of a
+/// killed process still wait for the disk.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is tried meanwhile. What it adds to a restart at most.
+const TRY_AGAIN: Duration = Duration::from_millis(5);
 
 /// Held as long as the store is written.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl Lock {
-    pub(super) fn take(store: &Path) -> Result<Lock, StoreError> {
+    /// Takes the lock, and waits for another holder at most this long. Without it nothing is read: what another process
+    /// still changes must not be resumed.
+    pub(super) fn take(store: &Path, patience: Duration) -> Result<Lock, StoreError> {
         let unusable = |e: std::io::Error| StoreError::Unusable(store.to_owned(), e.to_string());
         let file = OpenOptions::new()
             .create(true)
@@ -20,10 +31,14 @@ impl Lock {
             .mode(super::OWNER_ONLY)
             .open(beside(store))
             .map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(store.to_owned())),
-            Err(TryLockError::Error(e)) => Err(unusable(e)),
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock(file)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => thread::sleep(TRY_AGAIN),
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(store.to_owned())),
+                Err(TryLockError::Error(e)) => return Err(unusable(e)),
+            }
         }
     }
 }
@@ -32,4 +47,22 @@ fn beside(store: &Path) -> PathBuf {
     let mut name = OsString::from(store);
     name.push(".lock");
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Place;
+    use super::*;
+
+    #[test]
+    fn a_start_waits_for_the_process_before_and_not_for_ever() {
+        let place = Place::new();
+        let before = Lock::take(&place.store(), Duration::ZERO).unwrap();
+        let refused = Lock::take(&place.store(), Duration::from_millis(20));
+        assert!(matches!(refused, Err(StoreError::Locked(_))));
+        let store = place.store();
+        let next = thread::spawn(move || Lock::take(&store, Duration::from_secs(60)));
+        drop(before);
+        assert!(next.join().unwrap().is_ok());
+    }
 }

@@ -119,7 +119,7 @@ impl Journal {
             std::fs::create_dir_all(directory)
                 .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))?;
         }
-        let lock = lock::Lock::take(path)?;
+        let lock = lock::Lock::take(path, lock::PATIENCE)?;
         let mut random = Random::from_seed(seed(path)?);
         let conn = schema::open_for_writing(path, wall_now(), &mut random)?;
         let recovered = recover::recover(&conn)?;
@@ -301,8 +301,7 @@ fn nanos(at: Wall) -> i64 {
 }
 
 fn wall_now() -> Wall {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    super::clock::wall()
 }
 
 fn seed(path: &Path) -> Result<[u8; 32], StoreError> {

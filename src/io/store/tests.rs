@@ -132,7 +132,7 @@ pub(crate) fn remove(place: &Place, keep: Duration, now: Wall) {
 fn the_same_store_is_refused_to_a_second_gateway() {
     let place = Place::new();
     let (journal, _) = open(&place);
-    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
+    let refused = lock::Lock::take(&place.store(), Duration::ZERO).err().unwrap();
     assert!(matches!(refused, StoreError::Locked(_)));
     assert!(refused.to_string().contains("stop it, or set store.path"), "{refused}");
     journal.close();
