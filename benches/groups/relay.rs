@@ -25,7 +25,7 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
     for _ in 0..calls {
         let legs = [LegId::new(Wall(0), &mut random), LegId::new(Wall(0), &mut random)];
         for (leg, codec) in legs.into_iter().zip([Codec::Pcma, codec]) {
-            relay.handle(Mono(0), Command::Open { leg, family: Family::V4 }, &mut out);
+            relay.handle(Mono(0), Command::Open { leg, family: Family::V4, resume: None }, &mut out);
             let Some(Output::Bind(key, _, port)) = out.pop() else {
                 unreachable!("the range is wide enough")
             };

@@ -4,7 +4,9 @@
 //! is ignored, because the control plane may ask for a thing while `Closed` is on its way to it.
 
 use super::Family;
+use super::egress::Gap;
 use super::latch::Sources;
+use super::numbers::RtpNumbers;
 use crate::event::MediaQuality;
 use crate::id::LegId;
 use crate::sdp::Negotiated;
@@ -20,6 +22,9 @@ pub enum Command {
         leg: LegId,
         /// The family of the peers it will have.
         family: Family,
+        /// What it goes on with, when another process had it. Send these before any other: the pairs of other legs are drawn
+        /// by lot.
+        resume: Option<Resumed>,
     },
     /// What the leg's peer said of itself in SDP. May come again after a re-INVITE; each one allows the
     /// media source to be learned anew once.
@@ -77,6 +82,27 @@ impl Command {
             | Command::Close { leg } => *leg,
         }
     }
+}
+
+/// A leg of another process that goes on in this one. What it hears ([`Command::Hear`], once all legs are open) and its peer's
+/// description ([`Command::Remote`]) are commanded anew, best in this order: what waits in its socket is then heard. It is
+/// sent to where it was sent to, before its peer sends anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// Its RTP port, which its peer sends to. It is taken also when it rests or is of another range; when another program has
+    /// it, [`Event::OpenFailed`] says [`OpenFailure::AllTaken`].
+    pub port: u16,
+    /// Its streams. Without them a new stream begins.
+    pub streams: Option<ResumedStreams>,
+}
+
+/// The streams of a leg that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumedStreams {
+    /// Their numbers.
+    pub numbers: RtpNumbers,
+    /// What lies between.
+    pub gap: Gap,
 }
 
 /// What a leg hears.

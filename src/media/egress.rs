@@ -5,7 +5,7 @@
 
 use super::rtp::CLOCK;
 use crate::id::Random;
-use crate::time::Mono;
+use crate::time::{Duration, Mono};
 
 /// Samples of one packet of 20 ms: the least a timestamp moves on where one source follows another.
 pub const FRAME: u32 = 160;
@@ -25,6 +25,49 @@ const SKEW: i32 = 1;
 /// How long late packets must stay late before the source is taken to have held its timestamps in a pause. After a stall
 /// of the network they catch up within that time.
 const STAYS_LATE: u32 = 3 * FRAME;
+/// Sequence numbers left out after a crash, beside those of the time that passed: the last numbers of the process that died
+/// are up to two seconds old, and some senders pack 10 ms.
+const CRASH_STEP: u16 = 100;
+/// Samples left out after a crash: what the last packet of the process that died may have been ahead of its clock.
+const CRASH_AHEAD: u32 = AHEAD as u32 + FRAME;
+/// How long a stream may be interrupted and keep its SSRC: a jump of 2,600 sequence numbers then, which a receiver accepts
+/// (fewer than [`DROPOUT`]).
+const SAME_STREAM: Duration = Duration::from_secs(50);
+
+/// The numbers of a stream at a moment, for the process that goes on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentNumbers {
+    /// Our synchronisation source.
+    pub ssrc: u32,
+    /// The last sequence number used.
+    pub sequence: u16,
+    /// The timestamp of the moment, later than every one used.
+    pub timestamp: u32,
+    /// Packets sent under this SSRC.
+    pub packets: u64,
+    /// Packets sent under SSRCs before it.
+    pub packets_before: u64,
+    /// Payload octets sent, modulo 2^32.
+    pub octets: u32,
+}
+
+/// What lies between the process that read the numbers and the one that goes on with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// How long ago the numbers were read.
+    pub elapsed: Duration,
+    /// How the process before ended.
+    pub after: Interruption,
+}
+
+/// How the process before ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Interruption {
+    /// Without warning: packets were sent after the numbers were read.
+    Crash,
+    /// By a stop before the numbers were read: they are exact.
+    HandOver,
+}
 
 /// The stream towards one leg.
 #[derive(Debug, Clone)]
@@ -35,6 +78,8 @@ pub struct Egress {
     pub packets: u64,
     /// Payload octets sent, modulo 2^32 as sender reports count them.
     pub octets: u32,
+    /// Packets sent under SSRCs before this one.
+    before: u64,
     sequence: u16,
     timestamp: u32,
     /// The clock: the timestamp that belongs to a moment. Set by the first packet, moved by the skew of sources alone.
@@ -153,11 +198,59 @@ impl Egress {
             ssrc: bits as u32,
             packets: 0,
             octets: 0,
+            before: 0,
             sequence: u16::from_be_bytes([a, b]),
             timestamp: (bits >> 32) as u32,
             clock: (0, Mono(0)),
             feed: Feed::None,
         }
+    }
+
+    /// The stream whose numbers another process read, from here on. Its next packet begins anew, later than any of that process
+    /// by sequence number and timestamp. After more than 50 s receivers take no jump so wide, and it has another SSRC.
+    pub fn resumed(now: Mono, numbers: SentNumbers, gap: Gap, random: &mut Random) -> Egress {
+        let fresh = Egress::new(random);
+        let sent = numbers.packets_before.saturating_add(numbers.packets);
+        if gap.elapsed > SAME_STREAM {
+            return Egress { before: sent, ..fresh };
+        }
+        let (step, ahead) = match gap.after {
+            Interruption::Crash => (CRASH_STEP, CRASH_AHEAD),
+            Interruption::HandOver => (0, 0),
+        };
+        let passed = samples(Mono(0), Mono(0) + gap.elapsed);
+        let packets = u64::from(passed).div_ceil(u64::from(FRAME)) as u16;
+        let timestamp = numbers.timestamp.wrapping_add(passed).wrapping_add(ahead);
+        Egress {
+            ssrc: numbers.ssrc,
+            packets: numbers.packets,
+            octets: numbers.octets,
+            before: numbers.packets_before,
+            sequence: numbers.sequence.wrapping_add(packets).wrapping_add(step),
+            timestamp: timestamp.wrapping_sub(FRAME),
+            clock: (timestamp, now),
+            feed: Feed::None,
+        }
+    }
+
+    /// The numbers at this moment.
+    pub fn numbers(&self, now: Mono) -> SentNumbers {
+        let next = self.timestamp.wrapping_add(FRAME);
+        let clock = self.expected(now);
+        let is_behind = self.packets > 0 && distance(clock, next) > 0;
+        SentNumbers {
+            ssrc: self.ssrc,
+            sequence: self.sequence,
+            timestamp: if is_behind { clock } else { next },
+            packets: self.packets,
+            packets_before: self.before,
+            octets: self.octets,
+        }
+    }
+
+    /// Packets sent under whichever SSRC.
+    pub fn total(&self) -> u64 {
+        self.before.saturating_add(self.packets)
     }
 
     /// Numbers for the next packet of a prompt. One that was held up for long goes on where the clock is.

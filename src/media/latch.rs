@@ -38,9 +38,30 @@ pub enum Towards {
     Description,
 }
 
-/// What a leg knows of its peer's media address. Without a description no source is heard.
+/// What a leg knows of its peer's media address.
 #[derive(Debug, Clone, Default)]
-pub struct Latch(Option<Box<Peer>>);
+pub struct Latch(Known);
+
+/// Whether the peer has described itself.
+#[derive(Debug, Clone, Default)]
+enum Known {
+    /// Not yet: no source is heard.
+    #[default]
+    Nothing,
+    /// Not yet, but another process learned its source: no source is heard until the description comes again.
+    Former(Box<Latched>),
+    /// As its description says.
+    Described(Box<Peer>),
+}
+
+/// The source of a leg's media, for the process that goes on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latched {
+    /// The one source heard.
+    Held(SocketAddr),
+    /// The likeliest of a leg that learns.
+    Likely(SocketAddr),
+}
 
 #[derive(Debug, Clone)]
 struct Peer {
@@ -101,6 +122,8 @@ pub enum Described {
     AsBefore,
     /// The source is learned anew: the socket must hear every address again.
     Relearn,
+    /// The source is the one that another process held to: the socket may be connected to it.
+    Held(SocketAddr),
 }
 
 /// Whether a packet is taken.
@@ -117,10 +140,16 @@ pub enum Verdict {
 impl Latch {
     /// Takes a new description of the peer's RTP address. One that cannot be reached (hold by `0.0.0.0`) changes no source.
     pub fn describe(&mut self, now: Mono, said: SocketAddr, sources: Sources) -> Described {
-        let Some(peer) = &mut self.0 else {
-            let state = State::Learning(Box::default());
-            self.0 = Some(Box::new(Peer { described: said, said, sources, state }));
-            return Described::Relearn;
+        let peer = match &mut self.0 {
+            Known::Described(peer) => peer,
+            Known::Nothing => return self.first(said, sources, State::Learning(Box::default())),
+            Known::Former(latched) => {
+                let state = match **latched {
+                    Latched::Held(source) => State::Held(source),
+                    Latched::Likely(source) => State::Learning(Box::new(Learning::of_former(now, source))),
+                };
+                return self.first(said, sources, state);
+            }
         };
         let described = if is_reachable(&said) { said } else { peer.described };
         let moved = peer.described != described || peer.sources.signalled != sources.signalled;
@@ -129,18 +158,48 @@ impl Latch {
         if !moved && (matches!(peer.state, State::Learning(_)) || source == Some(described)) {
             return Described::AsBefore;
         }
-        let mut learning = Box::<Learning>::default();
-        if let Some(source) = source {
-            learning.heard[Fit::Former as usize] = Some(Candidate::new(source, now));
-            learning.taken = (!moved).then_some(Fit::Former);
-        }
-        peer.state = State::Learning(learning);
+        let mut learning = source.map_or(Learning::default(), |source| Learning::of_former(now, source));
+        learning.taken = learning.taken.filter(|_| !moved);
+        peer.state = State::Learning(Box::new(learning));
         Described::Relearn
+    }
+
+    fn first(&mut self, said: SocketAddr, sources: Sources, state: State) -> Described {
+        let described = match &state {
+            State::Held(source) => Described::Held(*source),
+            State::Learning(_) => Described::Relearn,
+        };
+        self.0 = Known::Described(Box::new(Peer { described: said, said, sources, state }));
+        described
+    }
+
+    /// What another process learned. Counts from the first description on.
+    pub fn resumed(latched: Latched) -> Latch {
+        Latch(Known::Former(Box::new(latched)))
+    }
+
+    /// What is learned so far, as [`Latch::resumed`] takes it.
+    pub fn latched(&self) -> Option<Latched> {
+        match &self.0 {
+            Known::Nothing => None,
+            Known::Former(latched) => Some(**latched),
+            Known::Described(peer) => match &peer.state {
+                State::Held(source) => Some(Latched::Held(*source)),
+                State::Learning(_) => peer.state.source().map(Latched::Likely),
+            },
+        }
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        match &self.0 {
+            Known::Described(peer) => Some(peer),
+            Known::Nothing | Known::Former(_) => None,
+        }
     }
 
     /// Judges the source of a packet that is RTP, and learns from it.
     pub fn hear(&mut self, now: Mono, from: SocketAddr) -> Verdict {
-        let Some(peer) = &mut self.0 else { return Verdict::Refused };
+        let Known::Described(peer) = &mut self.0 else { return Verdict::Refused };
         let verdict = match &mut peer.state {
             State::Held(source) if *source == from => Verdict::Accepted,
             State::Held(_) => Verdict::Refused,
@@ -155,7 +214,7 @@ impl Latch {
 
     /// Where to send, `None` before a description and while the peer is described as unreachable (`0.0.0.0`, port 0).
     pub fn target(&self) -> Option<SocketAddr> {
-        let Peer { described, said, sources, state } = self.0.as_deref()?;
+        let Peer { described, said, sources, state } = self.peer()?;
         if !is_reachable(said) {
             return None;
         }
@@ -169,7 +228,7 @@ impl Latch {
 
     /// Whether `ip` may send reports (RTCP) to this leg: that of the source, or of the description before one is known.
     pub fn knows(&self, ip: IpAddr) -> bool {
-        self.0.as_ref().is_some_and(|peer| match &peer.state {
+        self.peer().is_some_and(|peer| match &peer.state {
             State::Held(source) => source.ip() == ip,
             State::Learning(learning) => {
                 peer.described.ip() == ip || learning.heard.iter().flatten().any(|c| c.source.ip() == ip)
@@ -192,6 +251,14 @@ impl State {
 }
 
 impl Learning {
+    /// Learning that begins with a source that is taken unless it falls silent.
+    fn of_former(now: Mono, source: SocketAddr) -> Learning {
+        let mut learning = Learning::default();
+        learning.heard[Fit::Former as usize] = Some(Candidate::new(source, now));
+        learning.taken = Some(Fit::Former);
+        learning
+    }
+
     fn at(&self, fit: Fit) -> Option<&Candidate> {
         self.heard[fit as usize].as_ref()
     }

@@ -7,6 +7,7 @@ use super::dtmf_send::DtmfSender;
 use super::egress::{Egress, Received};
 use super::g711;
 use super::latch::Latch;
+use super::numbers::RtpNumbers;
 use super::prompt::Prompt;
 use super::quality::Reception;
 use super::rtp::{HEADER, Header};
@@ -161,6 +162,23 @@ impl Leg {
         }
     }
 
+    /// Goes on with what another process knew.
+    pub(super) fn go_on(&mut self, numbers: &RtpNumbers) {
+        self.latch = numbers.source.map_or(Latch::default(), Latch::resumed);
+        self.reports.source = numbers.reports_source;
+        self.reception = Reception::resumed(numbers.received);
+    }
+
+    /// The numbers of its streams at this moment.
+    pub(super) fn numbers(&self, now: Mono) -> RtpNumbers {
+        RtpNumbers {
+            sent: self.egress.numbers(now),
+            received: self.reception.numbers(),
+            source: self.latch.latched(),
+            reports_source: self.reports.source,
+        }
+    }
+
     /// Where RTP may be sent now, and what the peer takes there.
     pub(super) fn target(&self) -> Option<(SocketAddr, &Negotiated)> {
         let remote = self.remote.as_ref().filter(|r| r.direction.sends())?;
@@ -245,7 +263,7 @@ impl Leg {
             leg: Some(self.id),
             codec: Arc::from(self.remote.map_or("", |r| r.codec.name())),
             received: self.reception.received(),
-            sent: self.egress.packets,
+            sent: self.egress.total(),
             lost: self.reception.lost(),
             jitter: self.reception.jitter(),
             round_trip,

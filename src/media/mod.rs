@@ -13,10 +13,13 @@ mod family;
 pub mod g711;
 pub mod latch;
 mod leg;
+pub mod numbers;
 mod pacer;
 pub mod ports;
 pub mod prompt;
 pub mod quality;
+#[cfg(test)]
+pub(crate) mod receiver;
 pub mod relay;
 pub mod rtcp;
 mod rtcp_translate;
@@ -28,7 +31,11 @@ mod relay_key_tests;
 #[cfg(test)]
 mod relay_tests;
 
-pub use command::{Bound, Command, Event, LocalMedia, OpenFailure, Shortage, Source};
+pub use command::{
+    Bound, Command, Event, LocalMedia, OpenFailure, Resumed, ResumedStreams, Shortage, Source,
+};
+pub use egress::{Gap, Interruption};
 pub use family::Family;
 pub use latch::{Sources, Towards};
 pub use leg::{Key, Through};
+pub use numbers::{LegNumbers, Numbers, RtpNumbers};

@@ -6,7 +6,7 @@
 use crate::id::Random;
 use crate::time::{Duration, Mono};
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 /// The pairs of a range, drawn by lot: a party that knows the ports of some calls cannot tell that of the next.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Ports {
     /// Given back, the earliest first, with the time from which each may be taken again.
     resting: VecDeque<(Mono, u16)>,
     rest: Duration,
+    /// The even ports there are.
+    pairs: Range<u16>,
     total: usize,
 }
 
@@ -25,7 +27,7 @@ impl Ports {
         // Port 0 would mean any port.
         let first = range.start().checked_add(range.start() % 2).unwrap_or(u16::MAX).max(2);
         let free: Vec<u16> = (first..*range.end()).step_by(2).collect();
-        Ports { total: free.len(), free, resting: VecDeque::new(), rest }
+        Ports { total: free.len(), free, resting: VecDeque::new(), rest, pairs: first..*range.end() }
     }
 
     /// Takes a pair and gives its even port; `None` when every pair is taken or still rests.
@@ -37,14 +39,34 @@ impl Ports {
         (lot < self.free.len()).then(|| self.free.swap_remove(lot))
     }
 
-    /// Gives a pair back to rest. Only ports that were taken may be given back, once.
+    /// Takes this very pair, also while it rests or when it is of another range: a leg that goes on has its former one. False
+    /// when the pair is taken, or is none.
+    pub fn take_again(&mut self, port: u16) -> bool {
+        if let Some(at) = self.free.iter().position(|free| *free == port) {
+            self.free.swap_remove(at);
+            return true;
+        }
+        let before = self.resting.len();
+        self.resting.retain(|(_, resting)| *resting != port);
+        before > self.resting.len() || !self.is_of_the_range(port) && port != 0 && port.is_multiple_of(2)
+    }
+
+    fn is_of_the_range(&self, port: u16) -> bool {
+        port.is_multiple_of(2) && self.pairs.contains(&port)
+    }
+
+    /// Gives a pair back to rest. Only ports that were taken may be given back, once. A pair of another range is forgotten.
     pub fn give(&mut self, now: Mono, port: u16) {
-        self.resting.push_back((now + self.rest, port));
+        if self.is_of_the_range(port) {
+            self.resting.push_back((now + self.rest, port));
+        }
     }
 
     /// Gives a pair back that was never bound: it needs no rest.
     pub fn untake(&mut self, port: u16) {
-        self.free.push(port);
+        if self.is_of_the_range(port) {
+            self.free.push(port);
+        }
     }
 
     /// How many pairs are taken.

@@ -31,6 +31,28 @@ struct Source {
     transit: Option<u32>,
 }
 
+/// What was received on one leg, for the process that goes on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceivedNumbers {
+    /// The source heard last.
+    pub last: Option<LastReceived>,
+    /// Packets received.
+    pub received: u64,
+    /// Packets missing from the sequence.
+    pub lost: u64,
+    /// Sixteen times the jitter in samples.
+    pub jitter: u32,
+}
+
+/// The highest packet of the source heard last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastReceived {
+    /// The source's SSRC.
+    pub ssrc: u32,
+    /// Its highest sequence number.
+    pub sequence: u16,
+}
+
 /// Whether a packet belongs to the source before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuity {
@@ -41,6 +63,25 @@ pub enum Continuity {
 }
 
 impl Reception {
+    /// What another process received, from here on. What the source sent in between counts as lost.
+    pub fn resumed(numbers: ReceivedNumbers) -> Reception {
+        let ReceivedNumbers { last, received, lost, jitter } = numbers;
+        let source = last.map(|LastReceived { ssrc, sequence }| Source {
+            ssrc,
+            expected: 0,
+            received: 0,
+            last: sequence,
+            transit: None,
+        });
+        Reception { source, received, lost, jitter }
+    }
+
+    /// The numbers at this moment.
+    pub fn numbers(&self) -> ReceivedNumbers {
+        let last = self.source.map(|s| LastReceived { ssrc: s.ssrc, sequence: s.last });
+        ReceivedNumbers { last, received: self.received, lost: self.lost(), jitter: self.jitter }
+    }
+
     /// Counts a packet. `audio` is false for telephone-events, whose timestamps do not move with the clock.
     pub fn hear(&mut self, now: Mono, ssrc: u32, sequence: u16, timestamp: u32, audio: bool) -> Continuity {
         self.received += 1;

@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 
 mod hearing;
 mod packets;
+mod resume;
 
 pub use packets::{DATAGRAM, Datagram};
 
@@ -43,6 +44,8 @@ const OVERDUE: Duration = Duration::from_secs(1);
 pub enum Output {
     /// Bind this port of the family for the leg, hearing everyone. Answered by [`Relay::bound`].
     Bind(Key, Family, u16),
+    /// As [`Output::Bind`], for a leg that another process had: its socket may have come from there.
+    BindAgain(Key, Family, u16),
     /// Bind the leg's RTCP port, in the same family. Answered by [`Relay::bound_reports`]; without it the leg lives on.
     BindReports(Key, u16),
     /// Hear only this source from here on: the RTP socket may be connected to it.
@@ -111,8 +114,11 @@ impl Relay {
 
     /// Obeys a command.
     pub fn handle(&mut self, now: Mono, command: Command, out: &mut Vec<Output>) {
-        if let Command::Open { leg, family } = command {
-            return self.open(now, leg, family, out);
+        if let Command::Open { leg, family, resume } = command {
+            return match resume {
+                None => self.open(now, leg, family, out),
+                Some(resumed) => self.open_again(now, leg, family, &resumed, out),
+            };
         }
         let Some(&key) = self.by_id.get(&command.leg()) else { return };
         match command {
@@ -164,6 +170,12 @@ impl Relay {
             return self.refuse(id, OpenFailure::NoneFree, out);
         };
         let leg = Leg::new(id, family, port, Egress::new(&mut self.random));
+        let key = self.place(now, leg);
+        out.push(Output::Bind(key, family, port));
+    }
+
+    /// Gives a leg its place.
+    fn place(&mut self, now: Mono, leg: Leg) -> Key {
         let key = match self.free.pop() {
             Some(key) => key,
             None => {
@@ -174,11 +186,11 @@ impl Relay {
         if self.by_id.is_empty() {
             self.round = now + self.period();
         }
-        self.by_id.insert(id, key);
+        self.by_id.insert(leg.id, key);
         if let Some(place) = self.legs.get_mut(key.0 as usize) {
             *place = Some(leg);
         }
-        out.push(Output::Bind(key, family, port));
+        key
     }
 
     /// What came of [`Output::Bind`]. A port that is held by another program is left to rest and another one is tried;
@@ -234,9 +246,13 @@ impl Relay {
 
     fn remote(&mut self, now: Mono, key: Key, remote: Negotiated, sources: Sources, out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
-        if leg.latch.describe(now, remote.rtp, sources) == Described::Relearn {
-            leg.reports.source = None;
-            out.push(Output::Relearn(key));
+        match leg.latch.describe(now, remote.rtp, sources) {
+            Described::AsBefore => {}
+            Described::Relearn => {
+                leg.reports.source = None;
+                out.push(Output::Relearn(key));
+            }
+            Described::Held(source) => out.push(Output::Hold(key, source)),
         }
         leg.remote = Some(remote);
         leg.heard = Heard::NotYet;

@@ -13,11 +13,13 @@ use crate::event::MediaQuality;
 use crate::id::{LegId, Random};
 use crate::sdp::{Codec, Direction, Negotiated, Numbers};
 use crate::time::{Duration, Mono, Wall};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 mod hearing;
 mod ports;
+mod resume;
 mod takeover;
 
 pub(super) const TICK: Duration = Duration::from_millis(20);
@@ -29,6 +31,8 @@ pub(super) struct World {
     pub(super) now: Mono,
     random: Random,
     out: Vec<Output>,
+    /// The port each leg was given.
+    ports: HashMap<LegId, u16>,
 }
 
 /// A leg and where its peer is.
@@ -52,6 +56,10 @@ impl World {
     }
 
     fn with(ports: Ports) -> World {
+        World::seeded(ports, 1)
+    }
+
+    fn seeded(ports: Ports, seed: u64) -> World {
         let mut prompts = Prompts::default();
         for (name, frames) in [("welcome", 3), ("music", 2)] {
             let mut wav =
@@ -60,8 +68,14 @@ impl World {
             wav.resize(wav.len() + 160 * frames, 0x5a);
             prompts.insert(name, Prompt::from_wav(wav).unwrap());
         }
-        let relay = Relay::new(ports, SILENCE, prompts, Random::from_number(1));
-        World { relay, now: Mono(1_000_000_000), random: Random::from_number(2), out: Vec::new() }
+        let relay = Relay::new(ports, SILENCE, prompts, Random::from_number(seed));
+        World {
+            relay,
+            now: Mono(1_000_000_000),
+            random: Random::from_number(2),
+            out: Vec::new(),
+            ports: HashMap::new(),
+        }
     }
 
     pub(super) fn order(&mut self, command: Command) {
@@ -70,7 +84,7 @@ impl World {
 
     fn open(&mut self) -> Option<(LegId, Key, u16)> {
         let leg = LegId::new(Wall(0), &mut self.random);
-        self.order(Command::Open { leg, family: Family::V4 });
+        self.order(Command::Open { leg, family: Family::V4, resume: None });
         let Some(Output::Bind(key, _, port)) = self.out.pop() else {
             return None;
         };
@@ -79,6 +93,7 @@ impl World {
             self.out.pop(),
             Some(Output::Event(Event::Opened { leg, local: LocalMedia::plain(port) }))
         );
+        self.ports.insert(leg, port);
         Some((leg, key, port))
     }
 

@@ -106,7 +106,7 @@ impl LegMedia {
 
     /// Asks for the port.
     pub(super) fn opening(&self) -> media::Command {
-        media::Command::Open { leg: self.leg, family: self.family }
+        media::Command::Open { leg: self.leg, family: self.family, resume: None }
     }
 
     /// Our next offer of `codecs`, with what it says we take. `None` while there is no port.

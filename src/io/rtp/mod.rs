@@ -5,6 +5,7 @@
 //! the worker, which itself never waits for anybody.
 
 mod counts;
+mod hand_over;
 mod prompts;
 mod sockets;
 mod worker;
@@ -12,18 +13,20 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use hand_over::HandedOver;
 pub use prompts::{Loaded, check_prompts, load_prompts};
 
 use crate::id::Random;
 use crate::media::prompt::Prompts;
 use crate::media::relay::{Counts, Relay};
-use crate::media::{Command, Event, Family, ports::Ports};
+use crate::media::{Command, Event, Family, Numbers, ports::Ports};
 use crate::time::Duration;
 use counts::Published;
+use hand_over::{Adopted, Shelf};
 use mio::{Poll, Waker};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,6 +115,7 @@ struct Shared {
     /// No more commands will come.
     ended: AtomicBool,
     counts: Published,
+    shelf: Shelf,
 }
 
 impl Commander {
@@ -126,6 +130,21 @@ impl Commander {
     /// Ends the worker. Its sockets are closed; nothing more is told.
     pub fn stop(&self) {
         self.line.end();
+    }
+
+    /// Ends the worker, and gives what another process needs to go on: exact numbers and the sockets. Commands sent before
+    /// this are obeyed first. `None` when the worker does not answer within `limit`, or has died.
+    pub fn hand_over(&self, limit: Duration) -> Option<HandedOver> {
+        let (taker, handed_over) = sync_channel(1);
+        self.line.shared.shelf.ask(taker);
+        self.line.end();
+        handed_over.recv_timeout(limit).ok()
+    }
+
+    /// The numbers of all legs as they were read last, about a second old at most while there are legs; `None` before the
+    /// first reading, one second after the start.
+    pub fn numbers(&self) -> Option<Numbers> {
+        self.line.shared.shelf.numbers()
     }
 
     /// What passed through so far, some milliseconds old at most.
@@ -163,6 +182,20 @@ pub fn spawn(
     prompts: Prompts,
     on_events: OnEvents,
 ) -> io::Result<(Commander, JoinHandle<()>)> {
+    spawn_with(config, prompts, on_events, Vec::new())
+}
+
+/// Starts the worker with the sockets of a process before ([`HandedOver::sockets`]). A leg that goes on takes those of its
+/// port; what no leg has asked for after 10 s is closed.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn spawn_with(
+    config: Config,
+    prompts: Prompts,
+    on_events: OnEvents,
+    sockets: Vec<UdpSocket>,
+) -> io::Result<(Commander, JoinHandle<()>)> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| io::Error::other(e.to_string()))?;
     let random = Random::from_seed(seed);
@@ -172,7 +205,8 @@ pub fn spawn(
     let (queue, commands) = sync_channel(QUEUE);
     let shared = Arc::new(Shared::default());
     let relay = Relay::new(ports, config.silence, prompts, random);
-    let worker = worker::Worker::new(config, relay, poll, commands, shared.clone(), on_events);
+    let worker = worker::Worker::new(config, relay, poll, commands, shared.clone(), on_events)
+        .adopting(Adopted::new(sockets));
     let thread = std::thread::Builder::new().name("media".into()).spawn(move || worker.run())?;
     Ok((Commander { line: Arc::new(Line { queue, waker, shared }) }, thread))
 }

@@ -21,6 +21,16 @@ pub(super) struct Sockets {
     /// Whom the RTP socket is connected to: the kernel finds the way out faster and drops strangers for us.
     pub connected: Option<SocketAddr>,
     pub rtcp: Option<UdpSocket>,
+    pub reads: Reads,
+}
+
+/// When the RTP socket is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Whenever something is there.
+    Always,
+    /// The process before bound the socket. What waits in the socket would be refused before the leg's peer is described.
+    OnceDescribed,
 }
 
 impl Sockets {

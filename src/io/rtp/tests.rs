@@ -1,6 +1,6 @@
 //! The worker with real sockets on loopback. Every wait is for something to arrive, with a limit.
 
-use super::{Commander, Config, spawn};
+use super::{Commander, Config, spawn, spawn_with};
 use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
@@ -10,9 +10,12 @@ use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
+
+mod resume;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// How long a test waits for what must come.
@@ -39,24 +42,36 @@ fn config() -> Config {
     Config { address: Ipv4Addr::LOCALHOST, ports: first..=first + 400, ..Config::default() }
 }
 
+fn prompts() -> Prompts {
+    let mut prompts = Prompts::default();
+    let mut wav =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x06\0\x01\0\x40\x1f\0\0\0\0\0\0\x01\0\x08\0data\x40\x06\0\0"
+            .to_vec();
+    wav.extend([0x33; 1600]);
+    prompts.insert("music", Prompt::from_wav(wav).unwrap());
+    prompts
+}
+
 impl Gateway {
     fn start(change: impl FnOnce(&mut Config)) -> Gateway {
+        Gateway::started(change, Vec::new())
+    }
+
+    /// With the sockets of a process before.
+    fn started(change: impl FnOnce(&mut Config), sockets: Vec<UdpSocket>) -> Gateway {
         let mut config = config();
         change(&mut config);
-        let mut prompts = Prompts::default();
-        let mut wav =
-            b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x06\0\x01\0\x40\x1f\0\0\0\0\0\0\x01\0\x08\0data\x40\x06\0\0"
-                .to_vec();
-        wav.extend([0x33; 1600]);
-        prompts.insert("music", Prompt::from_wav(wav).unwrap());
         let (told, events) = channel();
         let tell = move |events: &mut VecDeque<Event>| {
             for event in events.drain(..) {
                 let _ = told.send(event);
             }
         };
-        let (commander, thread) = spawn(config, prompts, Box::new(tell)).unwrap();
-        Gateway { commander, events, thread: Some(thread), random: Random::from_number(1) }
+        let (commander, thread) = spawn_with(config, prompts(), Box::new(tell), sockets).unwrap();
+        // Two workers after each other have no leg of the same name.
+        static STARTED: AtomicU64 = AtomicU64::new(1);
+        let random = Random::from_number(STARTED.fetch_add(1, Ordering::Relaxed));
+        Gateway { commander, events, thread: Some(thread), random }
     }
 
     fn phone(&mut self) -> Phone {
@@ -65,7 +80,7 @@ impl Gateway {
 
     fn phone_at(&mut self, here: IpAddr) -> Phone {
         let leg = LegId::new(Wall(0), &mut self.random);
-        self.commander.send(Command::Open { leg, family: Family::of(here) });
+        self.commander.send(Command::Open { leg, family: Family::of(here), resume: None });
         let Event::Opened { local: LocalMedia::Plain { rtp: port, .. }, .. } =
             self.until(|e| matches!(e, Event::Opened { leg: l, .. } if *l == leg))
         else {
@@ -104,7 +119,7 @@ impl Gateway {
     /// A leg that was opened and described before this has been obeyed: commands are obeyed in order.
     fn settled(&mut self) {
         let leg = LegId::new(Wall(0), &mut self.random);
-        self.commander.send(Command::Open { leg, family: Family::V4 });
+        self.commander.send(Command::Open { leg, family: Family::V4, resume: None });
         self.until(|e| matches!(e, Event::Opened { leg: l, .. } if *l == leg));
         self.commander.send(Command::Close { leg });
         self.until(|e| matches!(e, Event::Closed { leg: l, .. } if *l == leg));
@@ -394,7 +409,7 @@ fn an_address_this_machine_has_not_refuses_at_once_and_is_named() {
     let mut gateway = Gateway::start(|c| c.address = Ipv4Addr::new(192, 0, 2, 99));
     for _ in 0..3 {
         let leg = LegId::new(Wall(0), &mut gateway.random);
-        gateway.commander.send(Command::Open { leg, family: Family::V4 });
+        gateway.commander.send(Command::Open { leg, family: Family::V4, resume: None });
         let failed = gateway.until(|e| matches!(e, Event::OpenFailed { .. }));
         assert_eq!(failed, Event::OpenFailed { leg, why: OpenFailure::Short(Shortage::Address) });
     }
@@ -460,7 +475,7 @@ fn ports_rest_and_an_exhausted_range_refuses() {
     let mut seen = HashSet::new();
     loop {
         let leg = LegId::new(Wall(0), &mut gateway.random);
-        gateway.commander.send(Command::Open { leg, family: Family::V4 });
+        gateway.commander.send(Command::Open { leg, family: Family::V4, resume: None });
         match gateway.until(|e| matches!(e, Event::Opened { .. } | Event::OpenFailed { .. })) {
             Event::Opened { local: LocalMedia::Plain { rtp: port, .. }, .. } => {
                 assert!(port % 2 == 0 && seen.insert(port), "{port} was taken again without rest");
@@ -491,7 +506,7 @@ fn events_the_control_plane_has_no_room_for_are_kept_in_order() {
     let mut random = Random::from_number(1);
     let legs: Vec<LegId> = (0..3).map(|_| LegId::new(Wall(0), &mut random)).collect();
     for leg in &legs {
-        commander.send(Command::Open { leg: *leg, family: Family::V4 });
+        commander.send(Command::Open { leg: *leg, family: Family::V4, resume: None });
     }
     assert!(events.try_recv().is_err());
     drop(gate);

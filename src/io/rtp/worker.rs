@@ -1,10 +1,11 @@
 //! The worker's loop: wait, drain what is ready, play what is due, tell what happened.
 
-use super::sockets::{Sockets, bind, bind_beside, outcome};
+use super::hand_over::{Adopted, EVERY, HandedOver};
+use super::sockets::{Reads, Sockets, bind, bind_beside, outcome};
 use super::{Config, OnEvents, Shared};
 use crate::media::coalescing::Coalescing;
 use crate::media::relay::{DATAGRAM, Datagram, Output, Relay, Send};
-use crate::media::{Command, Event, Family, Key, Through};
+use crate::media::{Command, Event, Family, Key, Numbers, Through};
 use crate::time::{Duration, Mono};
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
@@ -26,6 +27,8 @@ const COMMANDS: usize = 256;
 const UNTOLD: usize = 16_384;
 /// How soon events that were not taken are offered again.
 const OFFER_AGAIN: Duration = Duration::from_millis(2);
+/// How long sockets of the process before wait for their legs: well past the start, in which all are opened again.
+const UNCLAIMED: Duration = Duration::from_secs(10);
 
 pub(super) struct Worker {
     config: Config,
@@ -39,6 +42,9 @@ pub(super) struct Worker {
     /// What arrived before this has been read. Silence is judged up to here: while the process was stopped, nothing was.
     read_to: Mono,
     sockets: Vec<Option<Sockets>>,
+    adopted: Adopted,
+    /// When the numbers of all legs are read next.
+    numbers_due: Mono,
     /// Legs whose RTP socket still hears the former source alone, in want of a new one; at most all of them.
     unrenewed: Vec<Key>,
     /// Sockets that were not drained in their turn.
@@ -70,6 +76,8 @@ impl Worker {
             on_events,
             start: Instant::now(),
             sockets: Vec::new(),
+            adopted: Adopted::default(),
+            numbers_due: Mono(0) + EVERY,
             unrenewed: Vec::new(),
             again: Vec::new(),
             buffer: Box::new([0; DATAGRAM]),
@@ -79,7 +87,20 @@ impl Worker {
         }
     }
 
+    /// With the sockets of a process before.
+    pub(super) fn adopting(self, adopted: Adopted) -> Worker {
+        Worker { adopted, ..self }
+    }
+
     pub(super) fn run(mut self) {
+        self.turns();
+        if let Some(taker) = self.shared.shelf.taker() {
+            // A taker that has stopped waiting goes on without.
+            let _ = taker.send(self.handed_over());
+        }
+    }
+
+    fn turns(&mut self) {
         let mut ready = Events::with_capacity(READY);
         while !self.shared.ended.load(Ordering::Acquire) {
             let Some(asked) = self.wait(&mut ready) else { return };
@@ -102,7 +123,31 @@ impl Worker {
             }
             self.clock(now);
             self.tell();
+            self.read_numbers(now);
         }
+    }
+
+    fn read_numbers(&mut self, now: Mono) {
+        if now < self.numbers_due {
+            return;
+        }
+        self.numbers_due = now + EVERY;
+        self.shared.shelf.put(Instant::now(), self.relay.numbers(now));
+        if now >= Mono(0) + UNCLAIMED {
+            self.adopted.clear();
+        }
+    }
+
+    /// All that another process needs, after the last command.
+    fn handed_over(mut self) -> HandedOver {
+        let now = self.now();
+        while self.shared.woken.load(Ordering::Acquire) {
+            self.obey(now);
+        }
+        let legs = self.relay.numbers(self.now());
+        let each = self.sockets.into_iter().flatten().flat_map(|s| [Some(s.rtp), s.rtcp]).flatten();
+        let sockets = each.map(std::net::UdpSocket::from).collect();
+        HandedOver { numbers: Numbers { age: Duration::ZERO, legs }, sockets }
     }
 
     /// Waits for something to do. Gives when the kernel was asked what has arrived, if it was not interrupted; `None` when
@@ -158,6 +203,9 @@ impl Worker {
 
     /// Reads what a socket has, and gives how many datagrams that were.
     fn drain(&mut self, now: Mono, key: Key, through: Through) -> u64 {
+        if self.is_not_described(key) {
+            return 0;
+        }
         for read in 0..TURN {
             let Some(Some(sockets)) = self.sockets.get(key.0 as usize) else { return read };
             let socket = match through {
@@ -209,6 +257,13 @@ impl Worker {
                 match output {
                     Output::Event(event) => self.note(event),
                     Output::Bind(key, family, port) => {
+                        // What waits in a socket of another call is not this call's.
+                        self.adopted.take(family, port);
+                        self.adopted.take(family, port.saturating_add(1));
+                        let bound = outcome(self.open(key, family, port));
+                        self.relay.bound(now, key, bound, &mut self.out);
+                    }
+                    Output::BindAgain(key, family, port) => {
                         let bound = outcome(self.open(key, family, port));
                         self.relay.bound(now, key, bound, &mut self.out);
                     }
@@ -216,7 +271,7 @@ impl Worker {
                         let bound = outcome(self.open_reports(key, port));
                         self.relay.bound_reports(key, bound);
                     }
-                    Output::Hold(key, source) => self.hold(key, source),
+                    Output::Hold(key, source) => self.hold(now, key, source),
                     Output::Relearn(key) => self.relearn(now, key),
                     Output::Release(key) => {
                         if let Some(place) = self.sockets.get_mut(key.0 as usize) {
@@ -233,31 +288,46 @@ impl Worker {
 
     fn open(&mut self, key: Key, family: Family, port: u16) -> io::Result<()> {
         let bound = SocketAddr::new(self.config.address(family), port);
-        let mut rtp = bind(bound)?;
+        let adopted = self.adopted.take(family, port);
+        let connected = adopted.as_ref().and_then(|socket| socket.peer_addr().ok());
+        let reads = adopted.as_ref().map_or(Reads::Always, |_| Reads::OnceDescribed);
+        let mut rtp = adopted.map_or_else(|| bind(bound), Ok)?;
         self.poll.registry().register(&mut rtp, token(key, Through::Rtp), Interest::READABLE)?;
         let at = key.0 as usize;
         if self.sockets.len() <= at {
             self.sockets.resize_with(at + 1, || None);
         }
-        self.sockets[at] = Some(Sockets { bound, rtp, connected: None, rtcp: None });
+        self.sockets[at] = Some(Sockets { bound, rtp, connected, rtcp: None, reads });
         Ok(())
     }
 
     fn open_reports(&mut self, key: Key, port: u16) -> io::Result<()> {
         let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return Ok(()) };
-        let mut rtcp = bind(SocketAddr::new(sockets.bound.ip(), port))?;
+        let at = SocketAddr::new(sockets.bound.ip(), port);
+        let mut rtcp = self.adopted.take(Family::of(at.ip()), port).map_or_else(|| bind(at), Ok)?;
         self.poll.registry().register(&mut rtcp, token(key, Through::Rtcp), Interest::READABLE)?;
         sockets.rtcp = Some(rtcp);
         Ok(())
     }
 
-    fn hold(&mut self, key: Key, source: SocketAddr) {
+    fn is_not_described(&self, key: Key) -> bool {
+        let sockets = self.sockets.get(key.0 as usize).and_then(Option::as_ref);
+        sockets.is_some_and(|sockets| sockets.reads == Reads::OnceDescribed)
+    }
+
+    fn hold(&mut self, now: Mono, key: Key, source: SocketAddr) {
         let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return };
         // Without it everything works as well: the relay refuses strangers itself.
         sockets.connected = sockets.rtp.connect(source).is_ok().then_some(source);
+        if std::mem::replace(&mut sockets.reads, Reads::Always) == Reads::OnceDescribed {
+            self.drain(now, key, Through::Rtp);
+        }
     }
 
     fn relearn(&mut self, now: Mono, key: Key) {
+        if let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) {
+            sockets.reads = Reads::Always;
+        }
         // What is already there came from the former source, and is heard.
         self.drain(now, key, Through::Rtp);
         if self.disconnect(key).is_err() && !self.unrenewed.contains(&key) {

@@ -181,7 +181,7 @@ fn a_leg_that_is_not_open_and_the_leg_itself_are_silence() {
     let later = LegId::new(Wall(0), &mut w.random);
     w.hear(b, Source::Leg(later));
     assert_eq!(w.events().last(), Some(&cut(b, 2)));
-    w.order(Command::Open { leg: later, family: Family::V4 });
+    w.order(Command::Open { leg: later, family: Family::V4, resume: None });
     let Some(Output::Bind(key, ..)) = w.out.pop() else { panic!("no port") };
     w.relay.bound(w.now, key, Bound::Ours, &mut w.out);
     let c = Phone { leg: later, key, at: SocketAddr::from(([192, 0, 2, 3], 4_000)) };

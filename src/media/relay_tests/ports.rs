@@ -5,7 +5,7 @@ use super::*;
 
 fn leg(w: &mut World) -> LegId {
     let leg = LegId::new(Wall(0), &mut w.random);
-    w.order(Command::Open { leg, family: Family::V4 });
+    w.order(Command::Open { leg, family: Family::V4, resume: None });
     leg
 }
 
