@@ -3,7 +3,7 @@
 use super::parse::INVITE;
 use bytes::Bytes;
 use criterion::Criterion;
-use hotline_gateway::sip::{Message, Method, Outgoing};
+use hotline_gateway::sip::{Message, Method, Outgoing, Status};
 use std::hint::black_box;
 
 /// The group.
@@ -12,7 +12,7 @@ pub fn benches(c: &mut Criterion) {
     let body = invite.body().to_vec();
     let mut group = c.benchmark_group("build");
     group.bench_function("response", |b| {
-        b.iter(|| Outgoing::response(black_box(&invite), 180, Some("8d0c55e1a2b3c4d5")).encode());
+        b.iter(|| Outgoing::response(black_box(&invite), Status::RINGING, Some("8d0c55e1a2b3c4d5")).encode());
     });
     group.bench_function("invite", |b| {
         b.iter(|| {

@@ -67,7 +67,7 @@ impl World {
             return;
         };
         for status in statuses {
-            let response = Outgoing::response(&request, *status, Some("ours"));
+            let response = Outgoing::response(&request, (*status).into(), Some("ours"));
             self.endpoint.respond(self.now, tx, response, &mut self.out);
         }
     }
@@ -85,7 +85,7 @@ impl World {
         let Some(Output::Send { bytes, .. }) = self.out.last().cloned() else { return };
         let Ok(asked) = Message::parse(bytes) else { return };
         for status in statuses {
-            let response = Outgoing::response(&asked, *status, Some("theirs")).encode();
+            let response = Outgoing::response(&asked, (*status).into(), Some("theirs")).encode();
             black_box(self.hear(self.seat, response));
         }
     }

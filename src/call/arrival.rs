@@ -9,7 +9,7 @@ use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
 use crate::redact::Pii;
 use crate::sdp::{self, Description};
 use crate::sip::access::option_tags;
-use crate::sip::{Flow, Message, ServerTx, Uri, demands, option_tag, session_timer};
+use crate::sip::{Flow, Message, ServerTx, Status, Uri, demands, option_tag, session_timer};
 use std::sync::Arc;
 
 /// An INVITE that may become a call.
@@ -41,14 +41,14 @@ pub struct Refusal {
     /// For the record.
     pub reason: RefusalReason,
     /// For the peer.
-    pub status: u16,
+    pub status: Status,
     /// A header that goes with the status, for instance Unsupported.
     pub header: Option<(&'static str, String)>,
 }
 
 impl Refusal {
     /// A refusal without further header.
-    pub fn new(reason: RefusalReason, status: u16) -> Refusal {
+    pub fn new(reason: RefusalReason, status: Status) -> Refusal {
         Refusal { reason, status, header: None }
     }
 }
@@ -86,7 +86,7 @@ pub fn received(
 pub fn read_scheme(invite: &Message) -> Result<(), Refusal> {
     match demands::speaks_scheme(invite) {
         true => Ok(()),
-        false => Err(Refusal::new(RefusalReason::BadRequest, 416)),
+        false => Err(Refusal::new(RefusalReason::BadRequest, Status::UNSUPPORTED_URI_SCHEME)),
     }
 }
 
@@ -102,35 +102,39 @@ pub fn read_arrival(
     let mut known = option_tags(peer.standing);
     known.retain(|tag| peer.reliable != Reliable::Off || *tag != "100rel");
     if let Some(unsupported) = option_tag::unsupported(invite, &known) {
-        return Err(with(420, "Unsupported", unsupported));
+        return Err(with(Status::BAD_EXTENSION, "Unsupported", unsupported));
     }
     if peer.reliable == Reliable::Required && !option_tag::supports(invite, "100rel") {
-        return Err(with(421, "Require", "100rel".into()));
+        return Err(with(Status::EXTENSION_REQUIRED, "Require", "100rel".into()));
     }
     if session_timer::is_too_small(invite) {
-        return Err(with(422, "Min-SE", session_timer::LEAST.as_secs().to_string()));
+        return Err(with(
+            Status::SESSION_INTERVAL_TOO_SMALL,
+            "Min-SE",
+            session_timer::LEAST.as_secs().to_string(),
+        ));
     }
     // Who is called here is called on by us: a request that may go no further cannot reach a seat.
     if invite.number("Max-Forwards") == Some(0) {
-        return Err(bad(483));
+        return Err(bad(Status::TOO_MANY_HOPS));
     }
     if invite.remote_target().is_none() {
-        return Err(bad(400));
+        return Err(bad(Status::BAD_REQUEST));
     }
     if !demands::accepts_sdp(invite) {
-        return Err(bad(406));
+        return Err(bad(Status::NOT_ACCEPTABLE));
     }
     let body =
         description(invite).map_err(|refused| Refusal { header: refused.header, ..bad(refused.status) })?;
     let Some(body) = body else { return Ok(None) };
     let offer = sdp::parse_from(body, flow.remote.ip())
-        .map_err(|e| Refusal::new(RefusalReason::BadMedia, e.status()))?;
+        .map_err(|e| Refusal::new(RefusalReason::BadMedia, Status::from(e.status())))?;
     if !offer.codecs.iter().any(|(c, _)| peer.codecs.contains(c)) {
-        return Err(Refusal::new(RefusalReason::BadMedia, 488));
+        return Err(Refusal::new(RefusalReason::BadMedia, Status::NOT_ACCEPTABLE_HERE));
     }
     if !rules.media.reach(&offer) {
         let header = Some(("Warning", OTHER_NETWORK.into()));
-        return Err(Refusal { header, ..Refusal::new(RefusalReason::BadMedia, 488) });
+        return Err(Refusal { header, ..Refusal::new(RefusalReason::BadMedia, Status::NOT_ACCEPTABLE_HERE) });
     }
     Ok(Some(offer))
 }

@@ -18,7 +18,7 @@ use crate::caller::History;
 use crate::event::{CallState, EndReason, EndedBy, QueueExit, RefusalReason, What};
 use crate::id::{LegId, SeatId, ServiceNumber};
 use crate::media;
-use crate::sip::{Cause, Inside, KeyPress};
+use crate::sip::{Cause, Inside, KeyPress, Status};
 use crate::time::{Duration, Mono};
 use std::sync::Arc;
 
@@ -261,8 +261,8 @@ impl Call {
                 Reason::LookUpDeadline => self.identified(None, cx),
                 Reason::CallLength => self.too_long(cx),
                 Reason::LastMessage => self.last_message_over(cx),
-                Reason::Hop => self.number_failed(Failed::from(Some(408)), cx),
-                Reason::Recall => self.search_failed(Some(408), cx),
+                Reason::Hop => self.number_failed(Failed::from(Some(Status::REQUEST_TIMEOUT)), cx),
+                Reason::Recall => self.search_failed(Some(Status::REQUEST_TIMEOUT), cx),
                 Reason::Leg(leg) => self.on(leg, cx, Leg::handle_timeout),
                 Reason::HoldProbe => {
                     if let Stage::Talk(talk) = &mut self.stage {
@@ -307,7 +307,7 @@ impl Call {
             leg::Output::Progress { rings, early_media } => self.progressed(leg, rings, early_media, cx),
             leg::Output::Answered { rang } => self.phone_answered(leg, rang, cx),
             leg::Output::AnsweredUnusably => {
-                let status = self.common.is_sought(leg).then_some(488);
+                let status = self.common.is_sought(leg).then_some(Status::NOT_ACCEPTABLE_HERE);
                 self.stage.was_reached(leg);
                 self.phone_failed(leg, Failed::from(status), cx);
             }
@@ -326,7 +326,9 @@ impl Call {
             leg::Output::GivenUp { how, cause } => self.given_up(leg, how, cause, cx),
             leg::Output::EarlyMediaAgreed => self.stage.begin_early_media(leg, &mut self.common),
             leg::Output::MayBeAnswered => self.try_answer(cx),
-            leg::Output::Unanswerable => self.refuse(RefusalReason::BadMedia, 488, cx),
+            leg::Output::Unanswerable => {
+                self.refuse(RefusalReason::BadMedia, Status::NOT_ACCEPTABLE_HERE, cx)
+            }
             leg::Output::HungUp { cause } => self.hung_up(leg, cause, cx),
             leg::Output::Lost { status, .. } if leg == self.common.caller => {
                 self.end(Ending::new(EndedBy::Gateway, EndReason::SignallingLost).with_sip(status), cx);

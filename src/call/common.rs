@@ -20,7 +20,7 @@ use crate::event::{
 };
 use crate::id::{CallId, LegId, PresentationId, SeatId};
 use crate::redact::Pii;
-use crate::sip::Cause;
+use crate::sip::{Cause, Status};
 use crate::time::{Duration, Mono, Now};
 use std::sync::Arc;
 
@@ -231,7 +231,7 @@ impl Common {
     /// Ends the caller's leg, if it is not ending already.
     pub(super) fn hang_up_caller(&mut self, reason: EndReason, cx: &mut Cx<'_>) {
         self.command(self.caller, cx, |leg, lcx| {
-            leg.reject(503, lcx);
+            leg.reject(Status::SERVICE_UNAVAILABLE, lcx);
             leg.hang_up(cause_of(reason), lcx);
         });
     }
@@ -255,7 +255,7 @@ impl Common {
     }
 
     /// Tells the phone what became of its REFER.
-    pub(super) fn notify(&mut self, refer: Option<Refer>, status: u16, cx: &mut Cx<'_>) {
+    pub(super) fn notify(&mut self, refer: Option<Refer>, status: Status, cx: &mut Cx<'_>) {
         if let Some(Refer { leg, id }) = refer {
             self.command(leg, cx, |leg, lcx| leg.notify(id, status, lcx));
         }

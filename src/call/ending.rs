@@ -10,6 +10,7 @@ use crate::event::{
     CallEnded, CallState, CallbackState, EndReason, EndedBy, PresentationResult, TransferResult, What,
 };
 use crate::id::SeatId;
+use crate::sip::Status;
 use crate::time::Duration;
 
 /// A callback is due within a day: the promise a hotline makes for an abandoned call.
@@ -45,7 +46,7 @@ impl Common {
         let ended = CallEnded {
             by: ending.by,
             reason: ending.reason,
-            sip_code: ending.cause.sip,
+            sip_code: ending.cause.sip.map(Status::code),
             q850: ending.cause.q850.unwrap_or_else(|| q850(ending.reason)),
             answered_by_operator,
             callback_due,

@@ -9,7 +9,7 @@ use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit, SeatC
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
-use crate::sip::{Cause, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Way};
+use crate::sip::{Cause, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Status, Way};
 use crate::time::Duration;
 
 /// What a call hears.
@@ -177,7 +177,7 @@ pub enum Referred {
     /// Nowhere.
     Nowhere {
         /// For the phone.
-        status: u16,
+        status: Status,
         /// For people.
         why: &'static str,
     },

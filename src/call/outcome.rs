@@ -1,7 +1,7 @@
 //! What a seat's SIP status means for the queue, and what an end means in ITU-T Q.850.
 
 use crate::event::{EndReason, EndedBy, PresentationResult, QueueExit};
-use crate::sip::Cause;
+use crate::sip::{Cause, Status};
 
 /// An end, as its event will tell it.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl Ending {
 
     /// The same, shown by a SIP status.
     #[must_use]
-    pub(super) fn with_sip(mut self, status: Option<u16>) -> Ending {
+    pub(super) fn with_sip(mut self, status: Option<Status>) -> Ending {
         self.cause.sip = status;
         self
     }
@@ -53,10 +53,16 @@ pub(super) fn exit_of(ending: &Ending) -> QueueExit {
 
 /// How a presentation ended when the seat's INVITE got this final, non-2xx status. A redirection is not
 /// followed and counts as a refusal.
-pub(super) fn presentation_result(status: u16) -> PresentationResult {
+pub(super) fn presentation_result(status: Status) -> PresentationResult {
     match status {
-        486 | 600 => PresentationResult::Busy,
-        404 | 408 | 410 | 430 | 480 | 481 | 500..=599 => PresentationResult::Unreachable,
+        Status::BUSY_HERE | Status::BUSY_EVERYWHERE => PresentationResult::Busy,
+        Status::NOT_FOUND
+        | Status::REQUEST_TIMEOUT
+        | Status::GONE
+        | Status::FLOW_FAILED
+        | Status::TEMPORARILY_UNAVAILABLE
+        | Status::NO_SUCH_CALL => PresentationResult::Unreachable,
+        _ if status.is_server_failure() => PresentationResult::Unreachable,
         _ => PresentationResult::Rejected,
     }
 }
@@ -96,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_busy_seat_is_told_from_one_that_refuses_and_one_that_is_gone() {
-        assert_eq!(presentation_result(486), PresentationResult::Busy);
-        assert_eq!(presentation_result(603), PresentationResult::Rejected);
-        assert_eq!(presentation_result(302), PresentationResult::Rejected);
-        assert_eq!(presentation_result(480), PresentationResult::Unreachable);
-        assert_eq!(presentation_result(503), PresentationResult::Unreachable);
+        assert_eq!(presentation_result(Status::BUSY_HERE), PresentationResult::Busy);
+        assert_eq!(presentation_result(Status::DECLINE), PresentationResult::Rejected);
+        assert_eq!(presentation_result(Status::MOVED_TEMPORARILY), PresentationResult::Rejected);
+        assert_eq!(presentation_result(Status::TEMPORARILY_UNAVAILABLE), PresentationResult::Unreachable);
+        assert_eq!(presentation_result(Status::SERVICE_UNAVAILABLE), PresentationResult::Unreachable);
     }
 
     #[test]

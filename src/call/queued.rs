@@ -17,7 +17,7 @@ use crate::event::{
     CallRefused, CallState, EndReason, EndedBy, PresentationResult, RefusalReason, SeatPresented, What,
 };
 use crate::id::{LegId, PresentationId};
-use crate::sip::{Cause, Outgoing};
+use crate::sip::{Cause, Outgoing, Status};
 use crate::time::Duration;
 use std::sync::Arc;
 
@@ -55,15 +55,15 @@ impl Call {
                 self.stage = Stage::Queued(self.common.enter_queue(early_media, cx));
             }
             Answering::NotYet => {}
-            Answering::BadMedia => self.refuse(RefusalReason::BadMedia, 488, cx),
-            Answering::NoTarget => self.refuse(RefusalReason::BadRequest, 400, cx),
+            Answering::BadMedia => self.refuse(RefusalReason::BadMedia, Status::NOT_ACCEPTABLE_HERE, cx),
+            Answering::NoTarget => self.refuse(RefusalReason::BadRequest, Status::BAD_REQUEST, cx),
         }
     }
 
     /// Turns the call away before an answer; the beginning was told already.
-    pub(super) fn refuse(&mut self, reason: RefusalReason, status: u16, cx: &mut Cx<'_>) {
+    pub(super) fn refuse(&mut self, reason: RefusalReason, status: Status, cx: &mut Cx<'_>) {
         self.common.command(self.common.caller, cx, |leg, lcx| leg.reject(status, lcx));
-        let refused = CallRefused { received: None, reason, sip_code: status };
+        let refused = CallRefused { received: None, reason, sip_code: status.code() };
         self.common.story.tell_as(cx, CallState::Refused, What::CallRefused(refused));
         self.stage = Stage::Over;
     }
@@ -74,15 +74,15 @@ impl Call {
             return;
         }
         match &self.stage {
-            Stage::Arriving(_) => self.refuse(RefusalReason::Internal, 503, cx),
-            Stage::Outbound(_) => self.outbound_failed(503, cx),
+            Stage::Arriving(_) => self.refuse(RefusalReason::Internal, Status::SERVICE_UNAVAILABLE, cx),
+            Stage::Outbound(_) => self.outbound_failed(Status::SERVICE_UNAVAILABLE, cx),
             Stage::Queued(_)
             | Stage::Talk(_)
             | Stage::Transferring(_)
             | Stage::LastMessage(_)
             | Stage::Leaving(_)
             | Stage::Over => {
-                self.common.command(leg, cx, |leg, lcx| leg.reject(503, lcx));
+                self.common.command(leg, cx, |leg, lcx| leg.reject(Status::SERVICE_UNAVAILABLE, lcx));
                 self.invited_in_vain(leg, None, cx);
             }
         }
@@ -102,7 +102,11 @@ impl Call {
         };
         let Stage::Queued(queued) = &mut self.stage else {
             if let Some(Reached::Asked(asked)) = reached {
-                let refusal = Outgoing::response(&asked.invite, 480, Some(&leg.to_string()));
+                let refusal = Outgoing::response(
+                    &asked.invite,
+                    Status::TEMPORARILY_UNAVAILABLE,
+                    Some(&leg.to_string()),
+                );
                 cx.out.push(Output::Respond { tx: asked.tx, response: refusal });
             }
             return cx.out.push(Output::Acd(unreachable));
@@ -204,14 +208,14 @@ impl Call {
             Answering::Done => self.connect(leg, Duration::ZERO, cx),
             Answering::NotYet => {}
             Answering::BadMedia | Answering::NoTarget => {
-                self.common.command(leg, cx, |leg, lcx| leg.reject(488, lcx));
-                self.phone_failed(leg, Failed::from(Some(488)), cx);
+                self.common.command(leg, cx, |leg, lcx| leg.reject(Status::NOT_ACCEPTABLE_HERE, lcx));
+                self.phone_failed(leg, Failed::from(Some(Status::NOT_ACCEPTABLE_HERE)), cx);
             }
         }
     }
 
     /// The INVITE of a party beside the caller is over before our answer.
-    pub(super) fn invited_in_vain(&mut self, leg: LegId, status: Option<u16>, cx: &mut Cx<'_>) {
+    pub(super) fn invited_in_vain(&mut self, leg: LegId, status: Option<Status>, cx: &mut Cx<'_>) {
         match self.common.legs.get(leg).map(|leg| leg.purpose) {
             // The second line of a seat: without it there is no consultation.
             Some(Purpose::Calls) => self.beside_gone(leg, cx),
@@ -223,13 +227,13 @@ impl Call {
     /// A party took its INVITE back, or it expired.
     pub(super) fn given_up(&mut self, leg: LegId, how: GivenUp, cause: Cause, cx: &mut Cx<'_>) {
         if leg != self.common.caller {
-            return self.invited_in_vain(leg, Some(487), cx);
+            return self.invited_in_vain(leg, Some(Status::REQUEST_TERMINATED), cx);
         }
         let reason = match how {
             GivenUp::Cancelled => EndReason::Cancelled,
             GivenUp::Expired => EndReason::Expired,
         };
-        let cause = Cause { sip: cause.sip.or(Some(487)), ..cause };
+        let cause = Cause { sip: cause.sip.or(Some(Status::REQUEST_TERMINATED)), ..cause };
         let by = if self.common.origin.seat().is_some() { EndedBy::Seat } else { EndedBy::Caller };
         self.end(Ending { by, reason, cause }, cx);
     }
@@ -366,7 +370,7 @@ impl Call {
         {
             self.common.story.tell(cx, What::NoticePlayed { prompt: notice.prompt, complete: false });
         }
-        let answered = Failed { result: PresentationResult::Answered, status: Some(200) };
+        let answered = Failed { result: PresentationResult::Answered, status: Some(Status::OK) };
         self.common.story.tell_presentation_ended((presentation, seat.clone()), answered, rang, cx);
         let waited = self.common.wait.until(cx.now);
         self.common.wait = Wait::Over(waited);

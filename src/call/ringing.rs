@@ -9,6 +9,7 @@ use super::leg::Target;
 use super::outcome::presentation_result;
 use crate::event::PresentationResult;
 use crate::id::{LegId, PresentationId, SeatId};
+use crate::sip::Status;
 use crate::time::{Duration, Mono};
 
 /// An INVITE of ours says that it lives this much longer than we let it ring: our CANCEL comes first, and a phone that
@@ -56,12 +57,12 @@ pub struct Failed {
     /// For the queue.
     pub result: PresentationResult,
     /// What it answered.
-    pub status: Option<u16>,
+    pub status: Option<Status>,
 }
 
-impl From<Option<u16>> for Failed {
+impl From<Option<Status>> for Failed {
     /// By its final status; `None` where it said nothing.
-    fn from(status: Option<u16>) -> Failed {
+    fn from(status: Option<Status>) -> Failed {
         Failed { result: status.map_or(PresentationResult::Unreachable, presentation_result), status }
     }
 }
@@ -145,15 +146,18 @@ impl Ringing {
         let best = self.best.filter(|best| best.weight() > own.weight()).unwrap_or(own);
         self.best = Some(best);
         match own.status {
-            Some(600..) => Next::Failed(own),
+            Some(status) if status >= Status::BUSY_EVERYWHERE => Next::Failed(own),
             _ if others_ring => Next::RingOn,
             _ => Next::Failed(best),
         }
     }
 
     /// The next way to the phone of `leg`, when that failed without the phone having a say.
-    fn another_way(&mut self, leg: LegId, status: Option<u16>) -> Option<Phone> {
-        if !matches!(status, None | Some(408 | 430 | 503)) {
+    fn another_way(&mut self, leg: LegId, status: Option<Status>) -> Option<Phone> {
+        if !matches!(
+            status,
+            None | Some(Status::REQUEST_TIMEOUT | Status::FLOW_FAILED | Status::SERVICE_UNAVAILABLE)
+        ) {
             return None;
         }
         let phone = self.phones.iter_mut().find(|phone| phone.leg == leg)?;

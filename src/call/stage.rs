@@ -11,6 +11,7 @@ use super::transfer::Transfer;
 use super::waiting::{EarlyMedia, Queued};
 use crate::event::EndReason;
 use crate::id::LegId;
+use crate::sip::Status;
 use crate::time::Mono;
 
 /// Where a call stands.
@@ -239,10 +240,10 @@ impl Stage {
 
     /// A NOTIFY on `leg` has its final response; whether the leg is of further use. A phone that does not want to be told is
     /// told nothing more (RFC 6665 section 4.2.2).
-    pub(super) fn uses_after_notify(&mut self, leg: LegId, status: u16) -> bool {
+    pub(super) fn uses_after_notify(&mut self, leg: LegId, status: Status) -> bool {
         match self {
             Stage::Transferring(transfer) => {
-                if let Some(line) = transfer.line.as_mut().filter(|_| status >= 300) {
+                if let Some(line) = transfer.line.as_mut().filter(|_| status.is_failure()) {
                     line.refer.take_if(|refer| refer.leg == leg);
                 }
                 transfer.uses(leg)

@@ -12,7 +12,7 @@ use super::{Target, Watch};
 use crate::event::{EndReason, EndedBy, PresentationResult, TransferKind};
 use crate::id::{LegId, PresentationId};
 use crate::sdp::Direction;
-use crate::sip::{Flow, Inside, Transport};
+use crate::sip::{Flow, Inside, Status, Transport};
 use crate::time::{Duration, Mono};
 use std::sync::Arc;
 
@@ -182,7 +182,8 @@ fn what_the_phones_say_adds_up_to_the_result_of_the_seat() {
         (2..4).for_each(|n| ringing.add(leg(n), Vec::new()));
         for (n, status) in statuses.iter().enumerate() {
             let others_ring = n + 1 < statuses.len();
-            match ringing.failed(leg(2 + n as u8), Failed::from(*status), others_ring, false) {
+            match ringing.failed(leg(2 + n as u8), Failed::from(status.map(Status::from)), others_ring, false)
+            {
                 Next::RingOn => assert!(others_ring),
                 Next::Failed(failed) => assert_eq!(failed.result, result, "{statuses:?}"),
                 Next::Another(_) => panic!("there is no other way to it"),
@@ -196,7 +197,10 @@ fn another_way_is_tried_unless_the_person_was_reached() {
     let silent = Failed::from(None);
     let mut ringing = Ringing::new(PRESENTATION, None, Duration::from_secs(20));
     ringing.add(leg(2), vec![target(), target()]);
-    assert!(matches!(ringing.failed(leg(2), Failed::from(Some(486)), false, false), Next::Failed(_)));
+    assert!(matches!(
+        ringing.failed(leg(2), Failed::from(Some(Status::BUSY_HERE)), false, false),
+        Next::Failed(_)
+    ));
     assert!(matches!(ringing.failed(leg(2), silent, false, false), Next::Another(_)));
     ringing.add(leg(4), vec![target()]);
     assert!(matches!(ringing.failed(leg(4), silent, false, true), Next::Failed(_)), "no leg is left");
@@ -209,10 +213,11 @@ fn another_way_is_tried_unless_the_person_was_reached() {
 fn a_refusal_by_everybody_behind_the_seat_stops_the_other_phones() {
     let mut ringing = Ringing::new(PRESENTATION, Some("1001".into()), Duration::from_secs(20));
     (2..4).for_each(|n| ringing.add(leg(n), Vec::new()));
-    let Next::Failed(failed) = ringing.failed(leg(2), Failed::from(Some(603)), true, false) else {
+    let Next::Failed(failed) = ringing.failed(leg(2), Failed::from(Some(Status::DECLINE)), true, false)
+    else {
         panic!("a 6xx is final");
     };
-    assert_eq!(failed.status, Some(603));
+    assert_eq!(failed.status, Some(Status::DECLINE));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::event::{
 };
 use crate::id::{CallId, LegId, PresentationId, Random, SeatId};
 use crate::redact::Pii;
+use crate::sip::Status;
 use crate::time::{Duration, Mono, Now};
 use std::sync::Arc;
 
@@ -110,11 +111,12 @@ impl Story {
     pub fn tell_presentation_ended(
         &mut self,
         (presentation, seat): (PresentationId, SeatId),
-        Failed { result, status: sip_code }: Failed,
+        Failed { result, status }: Failed,
         rang: Duration,
         cx: &mut Cx<'_>,
     ) {
-        let ended = SeatPresentationEnded { presentation, seat, result, rang, sip_code };
+        let ended =
+            SeatPresentationEnded { presentation, seat, result, rang, sip_code: status.map(Status::code) };
         self.tell(cx, What::SeatPresentationEnded(ended));
     }
 

@@ -19,7 +19,7 @@ use super::waiting::Queued;
 use crate::acd;
 use crate::event::{CallState, EndReason, EndedBy, PresentationResult, TransferKind, TransferResult, What};
 use crate::id::{LegId, SeatId};
-use crate::sip::{Cause, Message, Outgoing, ServerTx, quoted};
+use crate::sip::{Cause, Message, Outgoing, ServerTx, Status, quoted};
 use crate::time::Duration;
 
 impl Call {
@@ -29,7 +29,7 @@ impl Call {
         let (name, seat) = (search.to.name.clone(), search.to.seat.clone());
         let Some(ringing) = search.answered(leg) else { return };
         self.common.hush(ringing.presentation, Some(leg), Cause::ELSEWHERE, cx);
-        let answered = Failed { result: PresentationResult::Answered, status: Some(200) };
+        let answered = Failed { result: PresentationResult::Answered, status: Some(Status::OK) };
         self.common.tell_rung(ringing, answered, cx);
         let call = self.common.id;
         cx.out.extend(seat.map(|seat| Output::Acd(acd::Input::Joined { seat, call })));
@@ -46,7 +46,7 @@ impl Call {
         };
         let Some(asker) = asker else { return };
         if self.common.answer_seat(asker, cx) != Answering::Done {
-            self.common.command(asker, cx, |leg, lcx| leg.reject(488, lcx));
+            self.common.command(asker, cx, |leg, lcx| leg.reject(Status::NOT_ACCEPTABLE_HERE, lcx));
             if let Stage::Talk(talk) = &mut self.stage {
                 talk.end_consultation(&mut self.common, cx);
             }
@@ -56,7 +56,7 @@ impl Call {
     /// The party that a seat called answered: so do we.
     pub(super) fn outbound_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         if self.common.answer_seat(self.common.caller, cx) != Answering::Done {
-            return self.outbound_failed(488, cx);
+            return self.outbound_failed(Status::NOT_ACCEPTABLE_HERE, cx);
         }
         let delay = cx.now.mono.since(self.common.story.began());
         self.common.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
@@ -67,7 +67,7 @@ impl Call {
     }
 
     /// The party that a seat called cannot be had.
-    pub(super) fn outbound_failed(&mut self, status: u16, cx: &mut Cx<'_>) {
+    pub(super) fn outbound_failed(&mut self, status: Status, cx: &mut Cx<'_>) {
         self.common.command(self.common.caller, cx, |leg, lcx| leg.reject(status, lcx));
         self.end(Ending::new(EndedBy::ThirdParty, EndReason::Unanswered).with_sip(Some(status)), cx);
     }
@@ -86,7 +86,7 @@ impl Call {
     }
 
     /// No phone answered anywhere.
-    pub(super) fn search_failed(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
+    pub(super) fn search_failed(&mut self, status: Option<Status>, cx: &mut Cx<'_>) {
         if let Some(search) = self.stage.search_mut() {
             if let Some(presentation) = search.ringing().map(|ringing| ringing.presentation) {
                 self.common.hush(presentation, None, Cause::NORMAL, cx);
@@ -94,9 +94,19 @@ impl Call {
             self.common.search_ends(search, PresentationResult::NoAnswer, cx);
         }
         let status = match status {
-            Some(status @ (480 | 486 | 600 | 603)) => status,
-            Some(404 | 410 | 484 | 604) => 404,
-            _ => 480,
+            Some(
+                status @ (Status::TEMPORARILY_UNAVAILABLE
+                | Status::BUSY_HERE
+                | Status::BUSY_EVERYWHERE
+                | Status::DECLINE),
+            ) => status,
+            Some(
+                Status::NOT_FOUND
+                | Status::GONE
+                | Status::ADDRESS_INCOMPLETE
+                | Status::DOES_NOT_EXIST_ANYWHERE,
+            ) => Status::NOT_FOUND,
+            _ => Status::TEMPORARILY_UNAVAILABLE,
         };
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Transferring(transfer) => self.transfer_failed(*transfer, status, cx),
@@ -126,7 +136,7 @@ impl Call {
             self.stage.talk().is_some_and(|t| t.serving.as_ref() == Some(&by) && t.consultation.is_none());
         let has_room = self.common.legs.iter().count() + 2 <= MAX_LEGS;
         if !may || !has_room {
-            let status = if may { 503 } else { 486 };
+            let status = if may { Status::SERVICE_UNAVAILABLE } else { Status::BUSY_HERE };
             let mut response = Outgoing::response(&invite, status, Some(&leg.to_string()));
             if may {
                 response = response.with("Retry-After", RETRY_AFTER);
@@ -222,8 +232,9 @@ impl Call {
         to: Referred,
         cx: &mut Cx<'_>,
     ) {
-        let respond = |status| Outgoing::response(refer, status, None);
-        let taken = self.common.legs.get_mut(leg).map_or(Err(481), |leg| leg.take_refer(refer));
+        let respond = |status: Status| Outgoing::response(refer, status, None);
+        let taken =
+            self.common.legs.get_mut(leg).map_or(Err(Status::NO_SUCH_CALL), |leg| leg.take_refer(refer));
         if let Stage::Talk(talk) = &mut self.stage
             && leg == self.common.caller
             && matches!(to, Referred::To(_))
@@ -244,13 +255,13 @@ impl Call {
                 let names_both = lines.is_some_and(|(asker, talks)| {
                     (leg, *other) == (talks, asker) || (leg, *other) == (asker, talks)
                 });
-                (!names_both).then(|| respond(481))
+                (!names_both).then(|| respond(Status::NO_SUCH_CALL))
             }
             (Ok(()), Referred::To(_), Stage::Talk(Talk { serving: Some(_), .. })) => {
-                (talks != Some(leg) || consultation.is_some()).then(|| respond(491))
+                (talks != Some(leg) || consultation.is_some()).then(|| respond(Status::REQUEST_PENDING))
             }
-            (Ok(()), Referred::To(_), Stage::Transferring(_)) => Some(respond(491)),
-            (Ok(()), Referred::To(_), _) => Some(respond(403)),
+            (Ok(()), Referred::To(_), Stage::Transferring(_)) => Some(respond(Status::REQUEST_PENDING)),
+            (Ok(()), Referred::To(_), _) => Some(respond(Status::FORBIDDEN)),
         };
         if let Some(response) = refusal {
             return cx.out.push(Output::Respond { tx, response });
@@ -267,7 +278,7 @@ impl Call {
     pub(super) fn transfer(&mut self, leg: LegId, refer: Option<Refer>, to: Destination, cx: &mut Cx<'_>) {
         let Stage::Talk(talk) = &self.stage else { return };
         let Some(by) = talk.serving.clone() else { return };
-        self.common.notify(refer, 100, cx);
+        self.common.notify(refer, Status::TRYING, cx);
         talk.part(&mut self.common, cx);
         self.common.story.tell_transfer(TransferKind::Blind, &by, &to.name, TransferResult::Started, cx);
         let (kind, line) = (TransferKind::Blind, Some(Line { leg, refer }));
@@ -288,7 +299,7 @@ impl Call {
         let is_answered = search.up().is_some();
         search.becomes_transfer(cx.now.mono);
         if !is_answered {
-            self.common.notify(refer, 100, cx);
+            self.common.notify(refer, Status::TRYING, cx);
         }
         talk.part(&mut self.common, cx);
         let kind = TransferKind::Attended;
@@ -297,7 +308,7 @@ impl Call {
         self.stage = Stage::Transferring(Box::new(Transfer { by: by.clone(), kind, line, search }));
         let is_told = refer.is_some_and(|refer| refer.leg == asker);
         self.common.command(asker, cx, |leg, lcx| {
-            leg.reject(487, lcx);
+            leg.reject(Status::REQUEST_TERMINATED, lcx);
             if !is_told {
                 leg.hang_up(Cause::NORMAL, lcx);
             }
@@ -325,7 +336,7 @@ impl Call {
         };
         let Some(leg) = transfer.search.up().filter(|leg| self.common.legs.is_up(*leg)) else {
             // The target is gone since it answered.
-            return self.transfer_failed(transfer, 480, cx);
+            return self.transfer_failed(transfer, Status::TEMPORARILY_UNAVAILABLE, cx);
         };
         let Destination { name, seat, operator, .. } = transfer.search.to.clone();
         let mut talk = Talk::new(&[self.common.caller, leg], seat.clone());
@@ -333,7 +344,7 @@ impl Call {
         self.common.story.tell_transfer(transfer.kind, &transfer.by, &name, TransferResult::Completed, cx);
         if let Some(line) = transfer.line {
             self.common.story.tell_left(line.leg, cx);
-            self.common.notify(line.refer, 200, cx);
+            self.common.notify(line.refer, Status::OK, cx);
             // Our BYE must not overtake the NOTIFY: the line that is told goes when it has confirmed.
             if line.refer.is_none_or(|refer| refer.leg != line.leg) {
                 self.common.command(line.leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
@@ -356,7 +367,7 @@ impl Call {
 
     /// No phone of the target answered: the caller comes back, to the seat's line if that is still there, else to the seat as
     /// a new presentation with `[Recall]` on its screen, else to the head of the queue.
-    pub(super) fn transfer_failed(&mut self, transfer: Transfer, status: u16, cx: &mut Cx<'_>) {
+    pub(super) fn transfer_failed(&mut self, transfer: Transfer, status: Status, cx: &mut Cx<'_>) {
         let Transfer { by, kind, line, search } = transfer;
         let back = line.filter(|line| self.common.legs.is_up(line.leg));
         if back.is_some() {

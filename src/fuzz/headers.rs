@@ -11,7 +11,8 @@ use crate::sip::registrar::CONTACTS_PER_SEAT;
 use crate::sip::reliable::{Carries, Provisionals};
 use crate::sip::session_timer::{LEAST, SessionTimer, is_too_small};
 use crate::sip::{
-    Flow, KeyPress, Message, NameAddr, Outgoing, ReferTo, Registrar, Replaces, Transport, Uri, Via, quoted,
+    Flow, KeyPress, Message, NameAddr, Outgoing, ReferTo, Registrar, Replaces, Status, Transport, Uri, Via,
+    quoted,
 };
 use crate::time::{Duration, Mono, Now, Wall};
 use bytes::Bytes;
@@ -91,7 +92,7 @@ pub fn caller(lines: &[u8]) {
 /// What a phone with the right password may ask the registrar for: its Contacts, Expires, Path and what it supports.
 pub fn register(lines: &[u8]) {
     let Some((mut registrar, response)) = registered(lines) else { return };
-    let status = response.status().unwrap_or_default();
+    let status = response.status().map_or(0, Status::code);
     assert!([200, 400, 401, 403, 420, 423, 439, 500].contains(&status), "{status}");
     let bindings = registrar.bindings(&"1001".into());
     assert!(bindings.len() <= CONTACTS_PER_SEAT && (status == 200 || bindings.is_empty()));
@@ -122,7 +123,12 @@ fn registered(lines: &[u8]) -> Option<(Registrar, Outgoing)> {
 pub fn timers(lines: &[u8]) {
     let Some(invite) = request("INVITE", lines, b"") else { return };
     let mut provisionals = Provisionals::new(41);
-    provisionals.send(NOW.mono, 7, Outgoing::response(&invite, 183, Some("t")), Carries::Description);
+    provisionals.send(
+        NOW.mono,
+        7,
+        Outgoing::response(&invite, Status::SESSION_PROGRESS, Some("t")),
+        Carries::Description,
+    );
     if let Some(prack) = request("PRACK", lines, b"")
         && provisionals.acknowledged(NOW.mono, &prack).is_some()
     {
@@ -183,10 +189,10 @@ mod tests {
             let (registrar, response) = registered(lines).expect("an answer");
             (response.status().expect("a response"), registrar.contacts())
         };
-        assert_eq!(asked(seed!("register/two")), (200, 2));
-        assert_eq!(asked(seed!("register/star")), (200, 0));
-        assert_eq!(asked(seed!("register/outbound")), (200, 1));
-        assert_eq!(asked(seed!("register/brief")), (423, 0));
+        assert_eq!(asked(seed!("register/two")), (Status::OK, 2));
+        assert_eq!(asked(seed!("register/star")), (Status::OK, 0));
+        assert_eq!(asked(seed!("register/outbound")), (Status::OK, 1));
+        assert_eq!(asked(seed!("register/brief")), (Status::INTERVAL_TOO_BRIEF, 0));
         let invite = request("INVITE", seed!("timers/asked"), b"").expect("a request");
         let mut timer = SessionTimer::new(Duration::ZERO);
         assert_eq!(timer.answer(NOW.mono, &invite).len(), 2);

@@ -9,7 +9,7 @@ use super::refusals::Cause;
 use crate::sip::access::{PeerClass, Rule, allowed, option_tags, outside_a_dialog};
 use crate::sip::trunk::Capacity;
 use crate::sip::{
-    Flow, Holding, Message, Method, NewRequest, PeerId, Rejection, RequestKind, Shedding, demands,
+    Flow, Holding, Message, Method, NewRequest, PeerId, Rejection, RequestKind, Shedding, Status, demands,
 };
 use crate::time::Mono;
 use std::borrow::Cow;
@@ -60,7 +60,7 @@ pub(super) struct Refused {
 
 type Verdict = Result<(), Refused>;
 
-fn refuse(cause: Cause, status: u16, headers: Headers) -> Verdict {
+fn refuse(cause: Cause, status: Status, headers: Headers) -> Verdict {
     Err(Refused { cause: Some(cause), rejection: Rejection::Answer(status, headers) })
 }
 
@@ -73,7 +73,7 @@ fn shed(cause: Cause, shedding: Shedding) -> Verdict {
 }
 
 /// An answer that keeps nothing and counts as no refusal.
-fn answer(status: u16, headers: Headers) -> Verdict {
+fn answer(status: Status, headers: Headers) -> Verdict {
     Err(Refused { cause: None, rejection: Rejection::Answer(status, headers) })
 }
 
@@ -105,7 +105,7 @@ impl Access {
                 Some(Provenance::Unproved(_) | Provenance::Elsewhere) => drop_it(Cause::Source),
             },
             RequestKind::Cancel(invited) if self.may_cancel(flow, &invited) => Ok(()),
-            RequestKind::Cancel(_) => refuse(Cause::Source, 481, Vec::new()),
+            RequestKind::Cancel(_) => refuse(Cause::Source, Status::NO_SUCH_CALL, Vec::new()),
         }
     }
 
@@ -118,14 +118,14 @@ impl Access {
     ) -> Verdict {
         let class = PeerClass::from(&sender.peer);
         if let Rule::Refuse(status) = outside_a_dialog(class, method) {
-            let cause = if status == 481 { Cause::Dialog } else { Cause::Method };
+            let cause = if status == Status::NO_SUCH_CALL { Cause::Dialog } else { Cause::Method };
             return refuse(cause, status, listed(class, status));
         }
         // A trunk calls its service numbers under what host it likes. A REGISTER is asked alike wherever it comes from: once
         // a phone is registered there, its address is a seat's, and its next REGISTER would be refused.
         let any_host = class == PeerClass::Trunk && *method != Method::Register;
         if !any_host && !self.names.are_asked(flow, request) {
-            return refuse(Cause::Host, 404, Vec::new());
+            return refuse(Cause::Host, Status::NOT_FOUND, Vec::new());
         }
         // A demand that cannot be met is answered before anything is looked up or kept (RFC 3261 section 8.2.2.3).
         if matches!(method, Method::Register | Method::Options)
@@ -140,8 +140,8 @@ impl Access {
             // Until its password is proved it is no call, and spends nothing of what the trunk may bring.
             (Method::Invite, Some(trunk)) if !trunk.asks_password => self.new_call(now, trunk.capacity),
             // Nothing is kept of the question whether we are there.
-            (Method::Options, _) if sender.serving => answer(200, told(class)),
-            (Method::Options, _) => answer(503, Vec::new()),
+            (Method::Options, _) if sender.serving => answer(Status::OK, told(class)),
+            (Method::Options, _) => answer(Status::SERVICE_UNAVAILABLE, Vec::new()),
             _ => Ok(()),
         }
     }
@@ -160,9 +160,9 @@ impl Access {
 fn inside_a_dialog(provenance: Option<&Provenance>) -> Verdict {
     match provenance {
         Some(Provenance::Peer | Provenance::Unproved(_)) => Ok(()),
-        Some(Provenance::Elsewhere) => refuse(Cause::Source, 481, Vec::new()),
+        Some(Provenance::Elsewhere) => refuse(Cause::Source, Status::NO_SUCH_CALL, Vec::new()),
         // Nothing is kept of a question about a dialog that is not ours, from every peer.
-        None => refuse(Cause::Dialog, 481, Vec::new()),
+        None => refuse(Cause::Dialog, Status::NO_SUCH_CALL, Vec::new()),
     }
 }
 
@@ -186,9 +186,9 @@ fn within_share(sender: &Sender<'_>, request: &Message, holding: Holding) -> Ver
 
 type Headers = Vec<(&'static str, Cow<'static, str>)>;
 
-fn listed(class: PeerClass, status: u16) -> Headers {
+fn listed(class: PeerClass, status: Status) -> Headers {
     match status {
-        405 | 501 => told(class),
+        Status::METHOD_NOT_ALLOWED | Status::NOT_IMPLEMENTED => told(class),
         _ => Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use super::{Gateway, Output};
 use crate::id::SeatId;
 use crate::sip::access::{PeerClass, outside_a_dialog};
 use crate::sip::digest::{Challenge, Proof};
-use crate::sip::{Flow, Message, Method, Outgoing, PeerId, ServerTx, access};
+use crate::sip::{Flow, Message, Method, Outgoing, PeerId, ServerTx, Status, access};
 use crate::time::{Mono, Now};
 
 /// What a request proved.
@@ -55,22 +55,28 @@ impl Gateway {
     ) -> Verdict {
         let (verdict, cause) = match self.access.registrar.judge(now.mono, *flow, request, user) {
             Proof::Seat(seat) => return Verdict::Seat(seat),
-            Proof::Malformed(_) => {
-                (Verdict::Challenge(self.answer_to(request, 400, Vec::new())), Cause::Challenge)
-            }
-            Proof::Challenge(asked) => {
-                (Verdict::Challenge(self.answer_to(request, 407, asked)), Cause::Challenge)
-            }
-            Proof::Late(due, asked) => {
-                (Verdict::Hold { due, answer: self.answer_to(request, 407, asked) }, Cause::WrongPassword)
-            }
+            Proof::Malformed(_) => (
+                Verdict::Challenge(self.answer_to(request, Status::BAD_REQUEST, Vec::new())),
+                Cause::Challenge,
+            ),
+            Proof::Challenge(asked) => (
+                Verdict::Challenge(self.answer_to(request, Status::PROXY_AUTHENTICATION_REQUIRED, asked)),
+                Cause::Challenge,
+            ),
+            Proof::Late(due, asked) => (
+                Verdict::Hold {
+                    due,
+                    answer: self.answer_to(request, Status::PROXY_AUTHENTICATION_REQUIRED, asked),
+                },
+                Cause::WrongPassword,
+            ),
             Proof::Silence => (Verdict::Silence, Cause::Silence),
         };
         self.access.refusals.count(at, cause);
         verdict
     }
 
-    fn answer_to(&mut self, request: &Message, status: u16, challenges: Vec<Challenge>) -> Outgoing {
+    fn answer_to(&mut self, request: &Message, status: Status, challenges: Vec<Challenge>) -> Outgoing {
         let answer = Outgoing::response(request, status, Some(&self.context.random.token()));
         challenges.into_iter().fold(answer, |a, c| a.with("Proxy-Authenticate", c.render()))
     }
@@ -120,8 +126,8 @@ impl Gateway {
                 return self.seat_dials(now, seat, SeatInvite { tx, flow, invite: request }, out);
             }
             // No event package is kept (RFC 6665 section 4.2.1.1).
-            Some(Method::Subscribe) => 489,
-            _ => 403,
+            Some(Method::Subscribe) => Status::BAD_EVENT,
+            _ => Status::FORBIDDEN,
         };
         let response = Outgoing::response(&request, status, Some(&self.context.random.token()));
         self.signalling.respond(now, tx, response);

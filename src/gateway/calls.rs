@@ -7,7 +7,7 @@ use crate::call::{self, Call, Cx, ServiceRules};
 use crate::caller::HistoryKey;
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
 use crate::room::give_back;
-use crate::sip::ServerTx;
+use crate::sip::{ServerTx, Status};
 use crate::time::{Mono, Now, Timers};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -169,9 +169,9 @@ impl Calls {
 
     /// A response leaves. When it is the 200 OK to a call's first INVITE, the call is half open until the ACK comes: gives
     /// the trunk then.
-    fn answers(&mut self, id: CallId, tx: ServerTx, status: Option<u16>) -> Option<&TrunkId> {
+    fn answers(&mut self, id: CallId, tx: ServerTx, status: Option<Status>) -> Option<&TrunkId> {
         let slot = self.slots.get_mut(&id)?;
-        let is_success = status.is_some_and(|s| (200..300).contains(&s));
+        let is_success = status.is_some_and(Status::is_success);
         if !is_success || slot.invites.first() != Some(&tx) || slot.ack != Ack::NotDue {
             return None;
         }

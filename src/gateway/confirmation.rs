@@ -10,7 +10,7 @@ use crate::dialplan::FeatureCode;
 use crate::id::{LegId, QueueId, SeatId};
 use crate::sdp;
 use crate::sip::access::{PeerClass, allowed};
-use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx};
+use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx, Status};
 use crate::time::Now;
 use std::collections::HashMap;
 
@@ -76,7 +76,9 @@ impl Gateway {
                 let queue = queue.clone();
                 return self.pick_up(now, seat, queue.as_ref(), asked, out);
             }
-            FeatureCode::Unassigned => return self.refuse_seat(now, &asked, 404, "there is no such code"),
+            FeatureCode::Unassigned => {
+                return self.refuse_seat(now, &asked, Status::NOT_FOUND, "there is no such code");
+            }
         };
         if let Err(denied) = granted {
             let (status, why) = refusal_of(denied);
@@ -110,7 +112,9 @@ impl Gateway {
             &self.context.rules,
         ) {
             Ok(Some(offer)) => offer,
-            Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
+            Ok(None) => {
+                return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "an offer is needed");
+            }
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
         };
         let call = match self.acd.to_pick_up(&seat, queue) {
@@ -129,27 +133,31 @@ impl Gateway {
         self.acd_said(now, out);
         if let Some((_, missed)) = self.pending.picking.take() {
             let asked = SeatInvite { tx: missed.tx, flow: missed.flow, invite: missed.invite };
-            self.refuse_seat(now, &asked, 480, "nobody waits");
+            self.refuse_seat(now, &asked, Status::TEMPORARILY_UNAVAILABLE, "nobody waits");
         }
     }
 
     /// Refuses a seat's INVITE and says why.
-    pub(super) fn refuse_seat(&mut self, now: Now, asked: &SeatInvite, status: u16, why: &str) {
+    pub(super) fn refuse_seat(&mut self, now: Now, asked: &SeatInvite, status: Status, why: &str) {
         let response = self.refusing_seat(&asked.invite, status, why);
         self.signalling.respond(now, asked.tx, response);
     }
 
-    pub(super) fn refusing_seat(&mut self, invite: &Message, status: u16, why: &str) -> Outgoing {
+    pub(super) fn refusing_seat(&mut self, invite: &Message, status: Status, why: &str) -> Outgoing {
         let warning = format!("399 hotline {}", crate::sip::quoted(why));
         let tag = self.context.random.token();
         let response = Outgoing::response(invite, status, Some(&tag)).with("Warning", warning);
-        if status == 503 { response.with("Retry-After", call::RETRY_AFTER) } else { response }
+        if status == Status::SERVICE_UNAVAILABLE {
+            response.with("Retry-After", call::RETRY_AFTER)
+        } else {
+            response
+        }
     }
 
     /// Answers an INVITE without a call behind it; `false` when it was refused.
     fn confirm(&mut self, now: Now, asked: &SeatInvite) -> bool {
         if self.confirmations.len() >= MOST {
-            self.refuse_seat(now, asked, 503, "too many codes at once");
+            self.refuse_seat(now, asked, Status::SERVICE_UNAVAILABLE, "too many codes at once");
             return false;
         }
         let SeatInvite { tx, flow, invite } = asked;
@@ -173,10 +181,10 @@ impl Gateway {
         let contact = self.context.rules.contact(flow, invite);
         let dialog = Dialog::uas(invite, *flow, &leg.to_string(), &contact);
         let (Some(body), Some(dialog)) = (body, dialog) else {
-            self.refuse_seat(now, asked, 488, "no codec in common");
+            self.refuse_seat(now, asked, Status::NOT_ACCEPTABLE_HERE, "no codec in common");
             return false;
         };
-        let response = Outgoing::response(invite, 200, Some(&leg.to_string()))
+        let response = Outgoing::response(invite, Status::OK, Some(&leg.to_string()))
             .with("Contact", contact)
             .with("Allow", allowed(PeerClass::Seat))
             .body("application/sdp", body);
@@ -207,12 +215,12 @@ impl Gateway {
 }
 
 /// What a phone is answered.
-fn refusal_of(denied: Denied) -> (u16, &'static str) {
+fn refusal_of(denied: Denied) -> (Status, &'static str) {
     match denied {
-        Denied::UnknownSeat => (403, "this seat is not known"),
-        Denied::SignedOut => (403, "sign in first"),
-        Denied::InUse => (403, "somebody else has a call at this seat"),
-        Denied::Busy => (486, "this seat has a call"),
-        Denied::NobodyWaits => (480, "nobody waits"),
+        Denied::UnknownSeat => (Status::FORBIDDEN, "this seat is not known"),
+        Denied::SignedOut => (Status::FORBIDDEN, "sign in first"),
+        Denied::InUse => (Status::FORBIDDEN, "somebody else has a call at this seat"),
+        Denied::Busy => (Status::BUSY_HERE, "this seat has a call"),
+        Denied::NobodyWaits => (Status::TEMPORARILY_UNAVAILABLE, "nobody waits"),
     }
 }

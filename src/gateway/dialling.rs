@@ -13,7 +13,7 @@ use crate::dialplan::Callee;
 use crate::event::RefusalReason;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::trunk::Route;
-use crate::sip::{Flow, Inside, Message, ReferTo, Replaces, ServerTx, Uri};
+use crate::sip::{Flow, Inside, Message, ReferTo, Replaces, ServerTx, Status, Uri};
 use crate::time::Now;
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use std::sync::Arc;
 #[derive(Debug)]
 enum Refused {
     /// The status for the phone, and words for people.
-    With(u16, &'static str),
+    With(Status, &'static str),
     /// No channel of the trunk the callee is reached through is free.
     NoChannel { trunk: TrunkId, name: Arc<str> },
 }
 
 impl Refused {
     /// The status for the phone, and words for people.
-    fn spoken(&self) -> (u16, &'static str) {
+    fn spoken(&self) -> (Status, &'static str) {
         match self {
             Refused::With(status, why) => (*status, why),
-            Refused::NoChannel { .. } => (503, "the trunk has no channel left"),
+            Refused::NoChannel { .. } => (Status::SERVICE_UNAVAILABLE, "the trunk has no channel left"),
         }
     }
 }
@@ -71,14 +71,16 @@ impl Gateway {
             &self.context.rules,
         ) {
             Ok(Some(offer)) => offer,
-            Ok(None) => return self.refuse_seat(now, &asked, 488, "an offer is needed"),
+            Ok(None) => {
+                return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "an offer is needed");
+            }
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
         };
         if serves.is_none() && self.acd.is_engaged(&seat) {
-            return self.refuse_seat(now, &asked, 486, "this seat has a call");
+            return self.refuse_seat(now, &asked, Status::BUSY_HERE, "this seat has a call");
         }
         if serves.is_none() && (self.calls.duty != Duty::Serving || !self.calls.has_room()) {
-            return self.refuse_seat(now, &asked, 503, "no more calls now");
+            return self.refuse_seat(now, &asked, Status::SERVICE_UNAVAILABLE, "no more calls now");
         }
         let SeatInvite { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
@@ -172,14 +174,14 @@ impl Gateway {
         call: CallId,
         refer: &Message,
     ) -> Result<Referred, Refused> {
-        let to = ReferTo::of(refer).map_err(|why| Refused::With(400, why))?;
+        let to = ReferTo::of(refer).map_err(|why| Refused::With(Status::BAD_REQUEST, why))?;
         let Some(replaces) = to.replaces else {
             return self.destination(now, seat, Some(call), &to.user).map(|to| Referred::To(Box::new(to)));
         };
         let named = self.dialog_named(&replaces);
-        let (of, other) = named.ok_or(Refused::With(481, "there is no such dialog"))?;
+        let (of, other) = named.ok_or(Refused::With(Status::NO_SUCH_CALL, "there is no such dialog"))?;
         if of != call {
-            return Err(Refused::With(403, "that dialog is not this seat's"));
+            return Err(Refused::With(Status::FORBIDDEN, "that dialog is not this seat's"));
         }
         Ok(Referred::InPlaceOf(other))
     }
@@ -194,15 +196,19 @@ impl Gateway {
     }
 
     /// An INVITE that wants to take the place of a dialog.
-    fn replacing(&self, seat: &SeatId, replaces: Result<Replaces, &'static str>) -> (u16, &'static str) {
+    fn replacing(&self, seat: &SeatId, replaces: Result<Replaces, &'static str>) -> (Status, &'static str) {
         let replaces = match replaces {
             Ok(replaces) => replaces,
-            Err(why) => return (400, why),
+            Err(why) => return (Status::BAD_REQUEST, why),
         };
-        let Some((call, leg)) = self.dialog_named(&replaces) else { return (481, "there is no such dialog") };
+        let Some((call, leg)) = self.dialog_named(&replaces) else {
+            return (Status::NO_SUCH_CALL, "there is no such dialog");
+        };
         match self.seat_of_line(call, leg) {
-            Some(owner) if owner == seat => (488, "a dialog is replaced by REFER here"),
-            _ => (403, "that dialog is not this seat's"),
+            Some(owner) if owner == seat => {
+                (Status::NOT_ACCEPTABLE_HERE, "a dialog is replaced by REFER here")
+            }
+            _ => (Status::FORBIDDEN, "that dialog is not this seat's"),
         }
     }
 
@@ -227,15 +233,15 @@ impl Gateway {
         let dial = self.dialplan.directory.dial();
         let (ring, recall) = (dial.ring, dial.recall);
         match self.dialplan.directory.callee(seat, dialled, now.wall) {
-            Callee::Unassigned => Err(Refused::With(404, "nobody has this number or name")),
-            Callee::Barred => Err(Refused::With(403, "this seat may not call outside")),
+            Callee::Unassigned => Err(Refused::With(Status::NOT_FOUND, "nobody has this number or name")),
+            Callee::Barred => Err(Refused::With(Status::FORBIDDEN, "this seat may not call outside")),
             Callee::Seat(there) => {
                 if there == *seat || self.acd.is_engaged(&there) {
-                    return Err(Refused::With(486, "this seat has a call"));
+                    return Err(Refused::With(Status::BUSY_HERE, "this seat has a call"));
                 }
                 let phones = self.phones_of(&there);
                 if phones.is_empty() {
-                    return Err(Refused::With(480, "this seat has no phone"));
+                    return Err(Refused::With(Status::TEMPORARILY_UNAVAILABLE, "this seat has no phone"));
                 }
                 Ok(Destination {
                     name: there.as_str().into(),
@@ -254,7 +260,7 @@ impl Gateway {
                 }
                 let phones: Vec<Phone> = numbers.iter().filter_map(|n| self.phone_at(&trunk, n)).collect();
                 if phones.is_empty() {
-                    return Err(Refused::With(503, "the trunk cannot be reached"));
+                    return Err(Refused::With(Status::SERVICE_UNAVAILABLE, "the trunk cannot be reached"));
                 }
                 // The callee of a consultation knows the citizen's call by the service number.
                 let of_call = about.and_then(|call| self.calls.get(call)?.call.service_dialled());

@@ -9,7 +9,7 @@ use crate::caller::HistoryKey;
 use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
 use crate::sip::access::PeerClass;
-use crate::sip::{Flow, Message, Outgoing, PeerId, ServerTx, Shedding};
+use crate::sip::{Flow, Message, Outgoing, PeerId, ServerTx, Shedding, Status};
 use crate::time::Now;
 
 impl Gateway {
@@ -27,7 +27,8 @@ impl Gateway {
             // Not a citizen's call: a seat's was proved and went elsewhere, an unknown source's was refused before.
             PeerId::Seat(_) | PeerId::Unknown => {
                 self.access.unknown_total += 1;
-                let response = Outgoing::response(&invite, 403, Some(&self.context.random.token()));
+                let response =
+                    Outgoing::response(&invite, Status::FORBIDDEN, Some(&self.context.random.token()));
                 return self.signalling.respond(now, tx, response);
             }
         };
@@ -37,7 +38,12 @@ impl Gateway {
         let objection = self.objects_to_proved(now, &trunk);
         if objection == Some(Cause::CallRate) {
             self.count_shed(now, &trunk);
-            return self.turn_away(now, tx, &invite, Refusal::new(RefusalReason::Overload, 503));
+            return self.turn_away(
+                now,
+                tx,
+                &invite,
+                Refusal::new(RefusalReason::Overload, Status::SERVICE_UNAVAILABLE),
+            );
         }
         let Some(identity) = self.trunking.kept.get(&trunk).map(|t| &t.identity) else { return };
         let leg = LegId::new(now.wall, &mut self.context.random);
@@ -46,7 +52,7 @@ impl Gateway {
         let history = HistoryKey::of(&received.caller, &self.callers.history_key);
         let peer = self.context.rules.trunk(&trunk);
         let welcome = self.nuisance(now, &received.caller, history, out);
-        let overload = || Refusal::new(RefusalReason::Overload, 503);
+        let overload = || Refusal::new(RefusalReason::Overload, Status::SERVICE_UNAVAILABLE);
         let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
         let admitted = welcome.and_then(|()| call::read_scheme(&invite));
         let admitted = admitted.and_then(|()| self.has_room(&trunk, &received));
@@ -79,24 +85,24 @@ impl Gateway {
     fn has_room(&mut self, trunk: &TrunkId, received: &CallReceived) -> Result<(), Refusal> {
         use RefusalReason::*;
         if self.calls.duty != Duty::Serving {
-            return Err(Refusal::new(Draining, 503));
+            return Err(Refusal::new(Draining, Status::SERVICE_UNAVAILABLE));
         }
         if !self.trunking.has_channel(trunk) {
-            return Err(Refusal::new(NoChannel, 503));
+            return Err(Refusal::new(NoChannel, Status::SERVICE_UNAVAILABLE));
         }
         if self.trunking.kept.get(trunk).is_some_and(|t| !t.capacity.may_answer()) {
             self.access.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
-            return Err(Refusal::new(Overload, 503));
+            return Err(Refusal::new(Overload, Status::SERVICE_UNAVAILABLE));
         }
         if !self.calls.has_room() {
-            return Err(Refusal::new(Overload, 503));
+            return Err(Refusal::new(Overload, Status::SERVICE_UNAVAILABLE));
         }
         let Some(service) = self.calls.service(&received.service_number) else {
-            return Err(Refusal::new(UnknownService, 404));
+            return Err(Refusal::new(UnknownService, Status::NOT_FOUND));
         };
         let speaks = self.context.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
         if !speaks && self.acd.is_full(&service.queue) {
-            return Err(Refusal::new(QueueFull, 503));
+            return Err(Refusal::new(QueueFull, Status::SERVICE_UNAVAILABLE));
         }
         Ok(())
     }
@@ -125,7 +131,13 @@ impl Gateway {
         let received = call::received(invite, flow, &trunk, identity, leg);
         let call = CallId::new(now.wall, &mut self.context.random);
         let history = HistoryKey::of(&received.caller, &self.callers.history_key);
-        self.record_refusal(now, call, (received, history), (RefusalReason::Overload, 503), out);
+        self.record_refusal(
+            now,
+            call,
+            (received, history),
+            (RefusalReason::Overload, Status::SERVICE_UNAVAILABLE),
+            out,
+        );
         self.once_durable(now, Then::Send(answer));
     }
 
@@ -154,7 +166,7 @@ impl Gateway {
 
     fn refusing(&mut self, invite: &Message, refusal: Refusal) -> Outgoing {
         let mut response = Outgoing::response(invite, refusal.status, Some(&self.context.random.token()));
-        if refusal.status == 503 {
+        if refusal.status == Status::SERVICE_UNAVAILABLE {
             response = response.with("Retry-After", call::RETRY_AFTER);
         }
         match refusal.header {
@@ -170,7 +182,7 @@ impl Gateway {
         now: Now,
         call: CallId,
         (mut received, history): (CallReceived, Option<HistoryKey>),
-        (reason, sip_code): (RefusalReason, u16),
+        (reason, sip_code): (RefusalReason, Status),
         out: &mut Vec<Output>,
     ) {
         if let Some(trunk) = &received.trunk {
@@ -191,7 +203,7 @@ impl Gateway {
         };
         let mut story = Story::new(call, now, summary);
         let mut cx = self.context.cx(now);
-        let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code };
+        let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code: sip_code.code() };
         story.tell(&mut cx, What::CallRefused(refused));
         story.publish_record(&mut cx, true);
         self.append_said(history, out);

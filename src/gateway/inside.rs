@@ -11,7 +11,7 @@ use super::calls::Slot;
 use crate::call::Peer;
 use crate::id::{LegId, SeatId, TrunkId};
 use crate::sip::access::PeerClass;
-use crate::sip::{Flow, Message, Outgoing, ServerTx};
+use crate::sip::{Flow, Message, Outgoing, ServerTx, Status};
 use crate::time::Now;
 
 /// Where a request inside a dialog of ours comes from.
@@ -66,7 +66,8 @@ impl Gateway {
             Some(Provenance::Peer) | None => return true,
             Some(Provenance::Unproved(seat)) => seat,
             Some(Provenance::Elsewhere) => {
-                let answer = Outgoing::response(request, 481, Some(&self.context.random.token()));
+                let answer =
+                    Outgoing::response(request, Status::NO_SUCH_CALL, Some(&self.context.random.token()));
                 self.signalling.respond(now, tx, answer);
                 return false;
             }
@@ -76,7 +77,8 @@ impl Gateway {
         match self.settle(now, tx, verdict) {
             Some(proved) if proved == seat => true,
             Some(_) => {
-                let answer = Outgoing::response(request, 403, Some(&self.context.random.token()));
+                let answer =
+                    Outgoing::response(request, Status::FORBIDDEN, Some(&self.context.random.token()));
                 self.signalling.respond(now, tx, answer);
                 false
             }

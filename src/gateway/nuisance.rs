@@ -6,6 +6,7 @@ use crate::call::{Refusal, ServiceRules};
 use crate::caller::{BlockAction, BlockEntry, BlockList, HistoryKey, HistorySecret, SLOW_ANSWER, SLOWED};
 use crate::event::{BlockListChange, BlockReason, Caller, RefusalReason, What};
 use crate::redact::{Pii, masked_number};
+use crate::sip::Status;
 use crate::sip::access::PeerClass;
 use crate::time::Now;
 use std::sync::Arc;
@@ -102,7 +103,7 @@ impl Gateway {
         match self.callers.block_list.of(now.wall, &key).map(|e| e.action) {
             Some(BlockAction::Block) => {
                 self.access.refusals.count(PeerClass::Trunk, Cause::Blocked);
-                Err(Refusal::new(RefusalReason::Blocked, 603))
+                Err(Refusal::new(RefusalReason::Blocked, Status::DECLINE))
             }
             Some(BlockAction::Slow | BlockAction::Warn) | None => Ok(()),
         }

@@ -7,7 +7,9 @@ use crate::call::{self, Phone, Target, Watch};
 use crate::config::Config;
 use crate::id::SeatId;
 use crate::sip::liveness::{self, Probe, WatchedContact};
-use crate::sip::{Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, Transport, keep_alive};
+use crate::sip::{
+    Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, Status, Transport, keep_alive,
+};
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
 
@@ -160,15 +162,15 @@ impl Gateway {
         &mut self,
         now: Now,
         tx: ClientTx,
-        status: Option<u16>,
+        status: Option<Status>,
         out: &mut Vec<Output>,
     ) {
-        if status.is_some_and(|s| s < 200) {
+        if status.is_some_and(Status::is_provisional) {
             return;
         }
         let Some(probe) = self.phones.probes.remove(&tx) else { return };
         self.phones.sent.remove(&probe);
-        self.phones.liveness.answered(now.mono, probe, status.map(Into::into), &mut self.phones.said);
+        self.phones.liveness.answered(now.mono, probe, status, &mut self.phones.said);
         self.phones_said(now, out);
     }
 

@@ -9,7 +9,7 @@ use super::routes::{Instead, Owner, Provable, Sent};
 use super::{Gateway, Output};
 use crate::id::{LegId, TrunkId};
 use crate::sip::locate::Hop;
-use crate::sip::{ClientTx, Flow, Message, Method, Outgoing, Transport};
+use crate::sip::{ClientTx, Flow, Message, Method, Outgoing, Status, Transport};
 use crate::time::Now;
 
 /// Longest request sent in a datagram, in octets, where the peer is known to take streams: a longer one may be cut up on
@@ -109,19 +109,19 @@ impl Gateway {
         response: &Message,
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(status) = response.status().filter(|status| *status > 100) else { return false };
+        let Some(status) = response.status().filter(|status| *status > Status::TRYING) else { return false };
         let Some(sent) = self.routes.request(tx) else { return false };
         let leg = sent.owner.leg;
         let invites = sent.method == Method::Invite && self.routes.trunk_of(leg).is_some();
-        if invites && status == 503 {
+        if invites && status == Status::SERVICE_UNAVAILABLE {
             self.trunk_call_failed(now, leg, out);
         } else if invites {
             self.trunk_call_answered(now, leg, out);
         }
-        if matches!(status, 401 | 407) {
+        if status.asks_for_proof() {
             return self.proves(now, tx, response, out);
         }
-        if invites && (200..300).contains(&status) {
+        if invites && status.is_success() {
             self.let_in(now, leg, out);
         }
         false

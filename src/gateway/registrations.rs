@@ -9,7 +9,7 @@ use crate::event::{RegistrationFailure, What};
 use crate::id::SeatId;
 use crate::sip::access::PeerClass;
 use crate::sip::registrar::named_by;
-use crate::sip::{Flow, Message, ServerTx};
+use crate::sip::{Flow, Message, ServerTx, Status};
 use crate::time::{Duration, Mono, Now};
 use std::collections::HashMap;
 
@@ -78,11 +78,15 @@ impl Gateway {
         }
         match registered.response {
             Some(response) if registered.due <= now.mono => {
-                let status = response.status().unwrap_or_default();
+                let status = response.status();
                 self.signalling.respond(now, tx, response);
-                if status >= 300 {
+                if status.is_some_and(Status::is_failure) {
                     // A sender that has proved nothing has no room here: a retransmission is answered anew.
-                    let cause = if status == 401 { Cause::Challenge } else { Cause::Registration };
+                    let cause = if status == Some(Status::UNAUTHORIZED) {
+                        Cause::Challenge
+                    } else {
+                        Cause::Registration
+                    };
                     self.access.refusals.count(PeerClass::Unknown, cause);
                     self.signalling.forget(tx);
                 }

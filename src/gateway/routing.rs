@@ -4,7 +4,9 @@ use super::routes::{Owner, Sent};
 use super::{Gateway, Output};
 use crate::call;
 use crate::id::LegId;
-use crate::sip::{ClientTx, Dialog, Failure, Flow, Message, Method, Outgoing, ServerTx, TransactionEvent};
+use crate::sip::{
+    ClientTx, Dialog, Failure, Flow, Message, Method, Outgoing, ServerTx, Status, TransactionEvent,
+};
 use crate::time::Now;
 
 impl Gateway {
@@ -55,17 +57,17 @@ impl Gateway {
         if self.trunk_answered(now, tx, &response, out) {
             return;
         }
-        let status = response.status().unwrap_or_default();
+        let Some(status) = response.status() else { return };
         let is_invite = *response.cseq().1 == Method::Invite;
         let Some(Owner { call, leg }) = self.routes.request(tx).map(|sent| sent.owner) else {
             // A 2xx to INVITE whose leg is gone is acknowledged and hung up (RFC 3261 section 13.2.2.4).
-            return match is_invite && (200..300).contains(&status) {
+            return match is_invite && status.is_success() {
                 true => self.answered_too_late(now, flow, &response),
                 false => self.trunk_responded(now, tx, response, out),
             };
         };
         // A 2xx to INVITE may come again (RFC 3261 section 13.2.2.4); every other final response is the last.
-        if status >= 300 || (status >= 200 && !is_invite) {
+        if status.is_failure() || (status.is_final() && !is_invite) {
             self.routes.take_request(tx);
         }
         self.push_call(call, call::Input::Response { leg, flow, response });
@@ -123,7 +125,7 @@ impl Gateway {
         }
         // In the dialog of a confirmation there is nothing to do but to end it. Admission has answered all else.
         let is_end = request.method() == Some(&Method::Bye) && self.confirmations.ended_by(&request);
-        let status = if is_end { 200 } else { 481 };
+        let status = if is_end { Status::OK } else { Status::NO_SUCH_CALL };
         let response = Outgoing::response(&request, status, Some(&self.context.random.token()));
         self.signalling.respond(now, tx, response);
     }

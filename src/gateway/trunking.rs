@@ -15,7 +15,7 @@ use crate::sip::access::PeerClass;
 use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
 use crate::sip::locate::{Answer, Query};
 use crate::sip::trunk::{Capacity, Input, Own, Profile, Reason, RequestId, Use};
-use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, PeerId, ServerTx, Trunks, trunk};
+use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, PeerId, ServerTx, Status, Trunks, trunk};
 use crate::time::{Mono, Now};
 use std::collections::HashMap;
 
@@ -197,7 +197,7 @@ impl Gateway {
         response: Message,
         out: &mut Vec<Output>,
     ) {
-        if response.status().is_none_or(|status| status < 200) {
+        if response.status().is_none_or(|status| status.is_provisional()) {
             return;
         }
         if let Some(asked) = self.trunking.asked.remove(&tx) {
@@ -319,9 +319,9 @@ impl Gateway {
         let claim = Claim { source, names_it, method: b"INVITE", named, known: true };
         let (cause, verdict) = match guard.judge(now.mono, claim, invite.headers("Authorization")).proof {
             Proof::Seat(_) => return true,
-            Proof::Challenge(asked) => (Cause::Challenge, Some((now.mono, 401, asked))),
-            Proof::Late(due, asked) => (Cause::WrongPassword, Some((due, 401, asked))),
-            Proof::Malformed(_) => (Cause::Challenge, Some((now.mono, 400, Vec::new()))),
+            Proof::Challenge(asked) => (Cause::Challenge, Some((now.mono, Status::UNAUTHORIZED, asked))),
+            Proof::Late(due, asked) => (Cause::WrongPassword, Some((due, Status::UNAUTHORIZED, asked))),
+            Proof::Malformed(_) => (Cause::Challenge, Some((now.mono, Status::BAD_REQUEST, Vec::new()))),
             Proof::Silence => (Cause::Silence, None),
         };
         self.access.refusals.count(PeerClass::Trunk, cause);
@@ -337,7 +337,7 @@ impl Gateway {
         now: Now,
         tx: ServerTx,
         invite: &Message,
-        (due, status, asked): (Mono, u16, Vec<Challenge>),
+        (due, status, asked): (Mono, Status, Vec<Challenge>),
     ) {
         let answer = Outgoing::response(invite, status, Some(&self.context.random.token()));
         let answer = asked.into_iter().fold(answer, |a, c| a.with("WWW-Authenticate", c.render()));

@@ -48,8 +48,7 @@ impl Outgoing {
     /// A response to `request` with all it must echo (RFC 3261 section 8.2.6): the Vias, From, To with
     /// `to_tag` if it had no tag and `status` is not 100, Call-ID, CSeq; Timestamp on 100, Record-Route where
     /// a dialog may begin (101 to 299).
-    pub fn response(request: &Message, status: impl Into<Status>, to_tag: Option<&str>) -> Outgoing {
-        let status = status.into();
+    pub fn response(request: &Message, status: Status, to_tag: Option<&str>) -> Outgoing {
         let mut response = Outgoing::new(Start::Response { status });
         for via in request.headers("Via") {
             response.echo("Via", &[via]);
@@ -159,13 +158,8 @@ impl Outgoing {
         }
     }
 
-    /// The number of [`Outgoing::status_code`].
-    pub fn status(&self) -> Option<u16> {
-        self.status_code().map(Status::code)
-    }
-
     /// The Status-Code of a response; `None` for a request.
-    pub fn status_code(&self) -> Option<Status> {
+    pub fn status(&self) -> Option<Status> {
         match self.start {
             Start::Request { .. } => None,
             Start::Response { status } => Some(status),
@@ -322,13 +316,16 @@ mod tests {
     fn a_response_echoes_what_rfc_3261_section_8_2_6_says() {
         let request = options().with("Timestamp", "54").with("Record-Route", "<sip:p;lr>");
         let request = Message::parse(request.encode()).unwrap();
-        let trying = Message::parse(Outgoing::response(&request, 100, Some("t")).encode()).unwrap();
+        let trying =
+            Message::parse(Outgoing::response(&request, Status::TRYING, Some("t")).encode()).unwrap();
         assert_eq!((trying.to_tag(), trying.header("Timestamp")), (None, Some(&b"54"[..])));
         assert_eq!(trying.header("Record-Route"), None);
-        let ringing = Message::parse(Outgoing::response(&request, 180, Some("t")).encode()).unwrap();
+        let ringing =
+            Message::parse(Outgoing::response(&request, Status::RINGING, Some("t")).encode()).unwrap();
         assert_eq!((ringing.to_tag(), ringing.header("Timestamp")), (Some("t"), None));
         assert_eq!(ringing.header("Record-Route"), Some(&b"<sip:p;lr>"[..]));
-        let busy = Message::parse(Outgoing::response(&request, 486, Some("t")).encode()).unwrap();
+        let busy =
+            Message::parse(Outgoing::response(&request, Status::BUSY_HERE, Some("t")).encode()).unwrap();
         assert_eq!((busy.header("Record-Route"), busy.phrase()), (None, &b"Busy Here"[..]));
         assert_eq!((busy.cseq(), busy.call_id()), ((1, &Method::Options), "x"));
     }
@@ -336,7 +333,8 @@ mod tests {
     #[test]
     fn a_to_tag_that_came_is_not_replaced() {
         let request = Message::parse(options().set("To", "<sip:a@b>;tag=theirs").encode()).unwrap();
-        let response = Message::parse(Outgoing::response(&request, 200, Some("ours")).encode()).unwrap();
+        let response =
+            Message::parse(Outgoing::response(&request, Status::OK, Some("ours")).encode()).unwrap();
         assert_eq!(response.to_tag(), Some("theirs"));
     }
 

@@ -1,13 +1,13 @@
 //! The Reason header (RFC 3326): why a request was sent, as a SIP status or as a cause of ITU-T Q.850.
 
 use super::grammar::{elements, parameters, trim, unquoted};
-use super::{Message, quoted};
+use super::{Message, Status, quoted};
 
 /// Why a leg ends, as a Reason header says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cause {
     /// The SIP status, 200 for "answered elsewhere".
-    pub sip: Option<u16>,
+    pub sip: Option<Status>,
     /// The cause of ITU-T Q.850, 1 to 127.
     pub q850: Option<u8>,
     /// A few words for people; ours, never a peer's.
@@ -19,10 +19,10 @@ impl Cause {
     pub const NORMAL: Cause = Cause::q850(16, "");
 
     /// Another phone took the call: a phone that knows this shows no missed call (RFC 3326 section 2).
-    pub const ELSEWHERE: Cause = Cause::sip(200, "Call completed elsewhere");
+    pub const ELSEWHERE: Cause = Cause::sip(Status::OK, "Call completed elsewhere");
 
     /// By a SIP status.
-    pub const fn sip(status: u16, text: &'static str) -> Cause {
+    pub const fn sip(status: Status, text: &'static str) -> Cause {
         Cause { sip: Some(status), q850: None, text }
     }
 
@@ -37,7 +37,7 @@ impl Cause {
             "" => format!("{protocol};cause={cause}"),
             text => format!("{protocol};cause={cause};text={}", quoted(text)),
         };
-        let sip = self.sip.map(|status| one("SIP", status));
+        let sip = self.sip.map(|status| one("SIP", status.code()));
         let q850 = self.q850.map(|cause| one("Q.850", u16::from(cause)));
         let all: Vec<String> = sip.into_iter().chain(q850).collect();
         (!all.is_empty()).then(|| all.join(", "))
@@ -56,8 +56,8 @@ impl Cause {
                 continue;
             };
             let protocol = trim(protocol);
-            if protocol.eq_ignore_ascii_case(b"SIP") && (100..700).contains(&cause) {
-                said.sip = said.sip.or(Some(cause));
+            if protocol.eq_ignore_ascii_case(b"SIP") {
+                said.sip = said.sip.or(Status::new(cause));
             } else if protocol.eq_ignore_ascii_case(b"Q.850") && (1..=127).contains(&cause) {
                 said.q850 = said.q850.or(u8::try_from(cause).ok());
             }
@@ -94,9 +94,9 @@ mod tests {
     fn both_protocols_are_read_from_one_line_or_two() {
         let both = "Reason: Q.850 ;cause=17;text=\"User busy, gone\", SIP;text=\"x\";cause=486\r\n";
         let said = Cause::of(&bye(both));
-        assert_eq!((said.sip, said.q850), (Some(486), Some(17)));
+        assert_eq!((said.sip, said.q850), (Some(Status::BUSY_HERE), Some(17)));
         let said = Cause::of(&bye("Reason: SIP;cause=603\r\nReason: q.850;CAUSE=21\r\n"));
-        assert_eq!((said.sip, said.q850), (Some(603), Some(21)));
+        assert_eq!((said.sip, said.q850), (Some(Status::DECLINE), Some(21)));
     }
 
     #[test]

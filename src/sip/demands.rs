@@ -2,18 +2,18 @@
 //!
 //! Not a judge of INVITEs: those from a trunk end in a record, so `call` reads them.
 
-use super::{Message, Scheme, Uri, option_tag};
+use super::{Message, Scheme, Status, Uri, option_tag};
 
 /// The option tags a request other than INVITE may require of us.
 const KNOWN: [&str; 5] = ["timer", "100rel", "replaces", "path", "outbound"];
 
 /// The status such a request deserves, and the header that goes with it. `None` when there is nothing to object to.
-pub fn unmet(request: &Message) -> Option<(u16, Option<(&'static str, String)>)> {
+pub fn unmet(request: &Message) -> Option<(Status, Option<(&'static str, String)>)> {
     if !speaks_scheme(request) {
-        return Some((416, None));
+        return Some((Status::UNSUPPORTED_URI_SCHEME, None));
     }
     let strange = option_tag::unsupported(request, &KNOWN)?;
-    Some((420, Some(("Unsupported", strange))))
+    Some((Status::BAD_EXTENSION, Some(("Unsupported", strange))))
 }
 
 /// Whether the Request-URI is of a scheme known here (RFC 3261 section 8.2.2.1).
@@ -48,8 +48,11 @@ mod tests {
 
     #[test]
     fn a_uri_of_a_scheme_nobody_here_speaks_is_416_and_a_telephone_number_is_not() {
-        assert_eq!(unmet(&options("nobodyknows:thisone", "")), Some((416, None)));
-        assert_eq!(unmet(&options("soap.beep://192.0.2.103:3002", "")), Some((416, None)));
+        assert_eq!(unmet(&options("nobodyknows:thisone", "")), Some((Status::UNSUPPORTED_URI_SCHEME, None)));
+        assert_eq!(
+            unmet(&options("soap.beep://192.0.2.103:3002", "")),
+            Some((Status::UNSUPPORTED_URI_SCHEME, None))
+        );
         for known in ["sip:a@b", "sips:a@b", "tel:+8610"] {
             assert_eq!(unmet(&options(known, "")), None, "{known}");
         }
@@ -58,7 +61,10 @@ mod tests {
     #[test]
     fn every_required_extension_nobody_here_knows_is_named() {
         let asks = options("sip:a@b", "Require: nothing1, TIMER\r\nRequire: nothing2\r\n");
-        assert_eq!(unmet(&asks), Some((420, Some(("Unsupported", "nothing1, nothing2".into())))));
+        assert_eq!(
+            unmet(&asks),
+            Some((Status::BAD_EXTENSION, Some(("Unsupported", "nothing1, nothing2".into()))))
+        );
         assert_eq!(unmet(&options("sip:a@b", "Require: timer\r\nSupported: nothing\r\n")), None);
     }
 

@@ -255,7 +255,7 @@ impl Dialog {
     /// Takes a 2xx to a target refresh of ours (INVITE, UPDATE) into the dialog: the remote target may move
     /// (section 12.2.1.2).
     pub fn refreshed(&mut self, response: &Message) {
-        if response.status_code().is_some_and(Status::is_success)
+        if response.status().is_some_and(Status::is_success)
             && let Some(contact) = response.contact()
         {
             self.target = without_headers(contact.uri()).to_vec();
@@ -267,14 +267,14 @@ impl Dialog {
     ///
     /// A second INVITE or UPDATE with the number of the last request is a late retransmission (500). A BYE with it is taken:
     /// some senders do not count, and a call must be able to end.
-    pub fn receive(&mut self, request: &Message) -> Result<(), u16> {
+    pub fn receive(&mut self, request: &Message) -> Result<(), Status> {
         if request.call_id() != self.call_id || request.from_tag().unwrap_or_default() != self.remote_tag {
-            return Err(Status::NO_SUCH_CALL.code());
+            return Err(Status::NO_SUCH_CALL);
         }
         let (cseq, method) = request.cseq();
         let refreshes = matches!(method, Method::Invite | Method::Update);
         if self.remote_seq.is_some_and(|last| cseq < last || (cseq == last && refreshes)) {
-            return Err(Status::SERVER_INTERNAL_ERROR.code());
+            return Err(Status::SERVER_INTERNAL_ERROR);
         }
         self.remote_seq = Some(cseq);
         if refreshes && let Some(contact) = request.contact() {
@@ -405,10 +405,19 @@ mod tests {
     #[test]
     fn a_cseq_that_falls_is_refused_500_and_a_late_copy_of_a_re_invite_too() {
         let mut dialog = uas("<sip:c@198.51.100.7>", "");
-        assert_eq!(dialog.receive(&incoming("BYE", 4, "<sip:c@198.51.100.7>", "")), Err(500));
-        assert_eq!(dialog.receive(&incoming("INVITE", 5, "<sip:c@198.51.100.7>", "")), Err(500));
+        assert_eq!(
+            dialog.receive(&incoming("BYE", 4, "<sip:c@198.51.100.7>", "")),
+            Err(Status::SERVER_INTERNAL_ERROR)
+        );
+        assert_eq!(
+            dialog.receive(&incoming("INVITE", 5, "<sip:c@198.51.100.7>", "")),
+            Err(Status::SERVER_INTERNAL_ERROR)
+        );
         assert_eq!(dialog.receive(&incoming("INFO", 8, "<sip:c@198.51.100.7>", "")), Ok(()));
-        assert_eq!(dialog.receive(&incoming("UPDATE", 7, "<sip:c@198.51.100.7>", "")), Err(500));
+        assert_eq!(
+            dialog.receive(&incoming("UPDATE", 7, "<sip:c@198.51.100.7>", "")),
+            Err(Status::SERVER_INTERNAL_ERROR)
+        );
     }
 
     #[test]
@@ -439,8 +448,14 @@ mod tests {
         let mut dialog = uas("<sip:c@198.51.100.7>", "");
         let other = incoming("BYE", 6, "<sip:c@198.51.100.7>", "");
         let text = String::from_utf8(other.bytes().to_vec()).unwrap();
-        assert_eq!(dialog.receive(&message(text.replace("tag=theirs", "tag=others"))), Err(481));
-        assert_eq!(dialog.receive(&message(text.replace("Call-ID: call", "Call-ID: other"))), Err(481));
+        assert_eq!(
+            dialog.receive(&message(text.replace("tag=theirs", "tag=others"))),
+            Err(Status::NO_SUCH_CALL)
+        );
+        assert_eq!(
+            dialog.receive(&message(text.replace("Call-ID: call", "Call-ID: other"))),
+            Err(Status::NO_SUCH_CALL)
+        );
     }
 
     #[test]

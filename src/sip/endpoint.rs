@@ -19,7 +19,7 @@ use self::admission::ShedLately;
 use self::clients::{Clients, Found, Sending};
 use self::servers::{AckFor, Cancelled, Names, Servers};
 use super::transaction::{ClientTx, Durations, Reason, ServerTx, Verdict, earlier};
-use super::{Cause, Flow, Malformed, Message, Method, Outgoing};
+use super::{Cause, Flow, Malformed, Message, Method, Outgoing, Status};
 use crate::id::Random;
 use crate::time::{Mono, Now};
 use std::collections::hash_map::DefaultHasher;
@@ -221,11 +221,11 @@ impl Endpoint {
             Cancelled::Other { tag } => (tag, None),
             Cancelled::Nothing => {
                 self.counts.stray += 1;
-                self.answer_statelessly(&flow, &cancel, 481, out);
+                self.answer_statelessly(&flow, &cancel, Status::NO_SUCH_CALL, out);
                 return None;
             }
         };
-        let response = Outgoing::response(&cancel, 200, Some(&tag));
+        let response = Outgoing::response(&cancel, Status::OK, Some(&tag));
         if self.is_full(&cancel, &Method::Cancel) {
             out.push(stateless_way(&flow, &cancel, &response));
         } else {
@@ -356,17 +356,21 @@ impl Endpoint {
     }
 
     /// Answers and keeps nothing.
-    fn answer_statelessly(&self, flow: &Flow, request: &Message, status: u16, out: &mut Vec<Output>) {
+    fn answer_statelessly(&self, flow: &Flow, request: &Message, status: Status, out: &mut Vec<Output>) {
         out.push(stateless_way(flow, request, &self.stateless(request, status)));
     }
 
     /// An answer of which nothing is kept. Retransmissions of a request get the same tag (RFC 3261 section 8.2.7).
-    fn stateless(&self, request: &Message, status: u16) -> Outgoing {
+    fn stateless(&self, request: &Message, status: Status) -> Outgoing {
         let mut hasher = DefaultHasher::new();
         (self.salt, request.call_id(), request.from_tag(), request.cseq().0).hash(&mut hasher);
         let tag = format!("{:016x}", hasher.finish());
         let response = Outgoing::response(request, status, Some(&tag));
-        if status == 503 { response.with("Retry-After", RETRY_AFTER) } else { response }
+        if status == Status::SERVICE_UNAVAILABLE {
+            response.with("Retry-After", RETRY_AFTER)
+        } else {
+            response
+        }
     }
 }
 

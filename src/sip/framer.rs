@@ -275,7 +275,7 @@ mod tests {
             }
             assert!(pushed < MAX_MESSAGE, "still waiting");
         };
-        assert!(matches!(broken, Frame::Broken(why) if why.status == 513));
+        assert!(matches!(broken, Frame::Broken(why) if why.status == Status::MESSAGE_TOO_LARGE));
     }
 
     #[test]

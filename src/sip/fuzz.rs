@@ -1,6 +1,6 @@
 //! What must hold for any bytes at all that claim to be SIP: an entry point for fuzzers. `crate::fuzz` drives it.
 
-use super::{Frame, Framer, Malformed, Message, Method, Outgoing, Uri, head, limits};
+use super::{Frame, Framer, Malformed, Message, Method, Outgoing, Status, Uri, head, limits};
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -34,7 +34,7 @@ fn read_everything(mut message: Message) {
     let _ = (message.list("Via"), message.number("Expires"), message.body(), message.phrase());
     let _ = Uri::parse(message.uri());
     message.note_source(SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
-    let response = Outgoing::response(&message, 200, Some("t")).encode();
+    let response = Outgoing::response(&message, Status::OK, Some("t")).encode();
     if message.bytes().len() < limits::MAX_LINE {
         let response = Message::parse(response).expect("our own response can be read");
         assert_eq!(response.call_id(), message.call_id());

@@ -55,7 +55,7 @@ fn a_display_name_in_gb18030_is_kept_as_bytes_and_shown_as_text() {
             assert_eq!(message.from().display_bytes(), name);
             assert_eq!(message.from().display_text().trim(), if shown == "\u{80}" { "" } else { shown });
             assert_eq!((message.from().uri(), message.from_tag()), (&b"sip:1001@pbx"[..], Some("x")));
-            let response = Outgoing::response(&message, 180, Some("t")).encode();
+            let response = Outgoing::response(&message, Status::RINGING, Some("t")).encode();
             assert!(response.windows(from.len()).any(|w| w == from), "echoed octet by octet");
         }
     }
@@ -149,7 +149,7 @@ fn a_malformed_request_is_answered_with_what_could_be_read_of_it() {
         let bad = good.replace(was, is);
         assert_ne!(bad, good);
         let why = refused(bad.clone());
-        assert_eq!(why.status, status, "{is}: {why:?}");
+        assert_eq!(why.status, Status::from(status), "{is}: {why:?}");
         let answer = why.answer_to(source()).unwrap_or_else(|| panic!("silence for {is}"));
         let answer = text(&answer).to_owned();
         assert!(answer.starts_with(&format!("SIP/2.0 {status} ")), "{answer}");
@@ -178,7 +178,7 @@ fn a_request_without_from_to_or_call_id_is_answered_by_its_via() {
 fn the_answer_to_a_malformed_request_has_a_to_tag_of_its_own_or_the_one_that_came() {
     let bad = text(&invite_with("")).replace("CSeq: 7 INVITE", "CSeq: 7 BYE");
     let answer = read(refused(bad.clone()).answer().unwrap().to_vec());
-    assert_eq!((answer.status(), answer.to_tag().map(str::len)), (Some(400), Some(16)));
+    assert_eq!((answer.status(), answer.to_tag().map(str::len)), (Some(Status::BAD_REQUEST), Some(16)));
     let answer = read(
         refused(bad.replace("hotline.example>", "hotline.example>;tag=mine")).answer().unwrap().to_vec(),
     );
@@ -240,7 +240,7 @@ fn rport_without_a_value_is_filled_in_and_goes_back_in_the_response() {
     assert_eq!(message.via().received(), Some(source().ip()));
     assert_eq!(shared.via().rport(), Rport::Requested, "a clone is not changed");
     let noted = "SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKa;x;received=198.51.100.9;rport=40000";
-    let response = read(Outgoing::response(&message, 200, Some("t")).encode().to_vec());
+    let response = read(Outgoing::response(&message, Status::OK, Some("t")).encode().to_vec());
     assert_eq!(response.headers("Via").collect::<Vec<_>>(), [noted.as_bytes()]);
 }
 
@@ -313,14 +313,17 @@ fn a_datagram_with_fifteen_thousand_headers_is_refused_at_the_limit() {
 #[test]
 fn long_lines_and_long_messages_are_refused_by_their_own_status() {
     let long = "x".repeat(limits::MAX_LINE);
-    assert_eq!(refused(invite_with(&format!("A: {long}\r\n"))).status, 400);
-    assert_eq!(refused(text(&invite_with("")).replace("12345@", &format!("{long}@"))).status, 414);
+    assert_eq!(refused(invite_with(&format!("A: {long}\r\n"))).status, Status::BAD_REQUEST);
+    assert_eq!(
+        refused(text(&invite_with("")).replace("12345@", &format!("{long}@"))).status,
+        Status::REQUEST_URI_TOO_LONG
+    );
     let folded = "A: b\r\n".to_owned() + &format!(" {}\r\n", "y".repeat(1000)).repeat(9);
-    assert_eq!(refused(invite_with(&folded)).status, 400, "folding does not lengthen a line");
+    assert_eq!(refused(invite_with(&folded)).status, Status::BAD_REQUEST, "folding does not lengthen a line");
     let mut huge = invite_with("");
     huge.resize(limits::MAX_MESSAGE + 1, b'z');
     let why = refused(huge);
-    assert_eq!(why.status, 513);
+    assert_eq!(why.status, Status::MESSAGE_TOO_LARGE);
     assert!(why.answer().is_some());
 }
 
@@ -392,7 +395,7 @@ fn a_response_without_a_phrase_and_one_with_any_is_read() {
     for (start, phrase) in [("SIP/2.0 100 ", ""), ("SIP/2.0 100", ""), ("sip/2.0 100 好 = 2*5", "好 = 2*5")]
     {
         let message = read(format!("{start}\r\n{lines}"));
-        assert_eq!((message.status(), message.phrase()), (Some(100), phrase.as_bytes()));
+        assert_eq!((message.status(), message.phrase()), (Some(Status::TRYING), phrase.as_bytes()));
         assert_eq!((message.method(), message.uri(), message.cseq()), (None, &b""[..], (3, &Method::Invite)));
     }
     for start in [

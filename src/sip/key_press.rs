@@ -3,6 +3,7 @@
 
 use super::Message;
 use super::grammar::trim;
+use crate::sip::Status;
 use crate::time::Duration;
 
 /// How long a key counts as held when the message does not say.
@@ -35,23 +36,23 @@ impl KeyPress {
     ///
     /// # Errors
     /// 400 for a body that names no key, 413 for one too long, 415 for one of another type (RFC 3261 section 8.2.3).
-    pub fn read(request: &Message) -> Result<Option<KeyPress>, u16> {
+    pub fn read(request: &Message) -> Result<Option<KeyPress>, Status> {
         let body = request.body();
         if body.is_empty() {
             return Ok(None);
         }
-        let content_type = request.header("Content-Type").ok_or(400_u16)?;
+        let content_type = request.header("Content-Type").ok_or(Status::BAD_REQUEST)?;
         let essence = content_type.split(|&b| b == b';').next().map(trim).unwrap_or_default();
         let relay = essence.eq_ignore_ascii_case(b"application/dtmf-relay");
         if !relay && !essence.eq_ignore_ascii_case(b"application/dtmf") {
-            return Err(415);
+            return Err(Status::UNSUPPORTED_MEDIA_TYPE);
         }
         if body.len() > BODY_LIMIT {
-            return Err(413);
+            return Err(Status::REQUEST_ENTITY_TOO_LARGE);
         }
-        let text = std::str::from_utf8(body).map_err(|_| 400_u16)?;
+        let text = std::str::from_utf8(body).map_err(|_| Status::BAD_REQUEST)?;
         let press = if relay { of_relay(text) } else { of_plain(text) };
-        press.map(Some).ok_or(400)
+        press.map(Some).ok_or(Status::BAD_REQUEST)
     }
 
     /// The body of an INFO of `application/dtmf-relay`.
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn read(content_type: &str, body: &str) -> Result<Option<KeyPress>, u16> {
+    fn read(content_type: &str, body: &str) -> Result<Option<KeyPress>, Status> {
         let text = format!(
             "INFO sip:a@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\r\nFrom: <sip:c@d>;tag=a\r\n\
              To: <sip:a@192.0.2.1>;tag=b\r\nCall-ID: c\r\nCSeq: 1 INFO\r\n{content_type}Content-Length: {}\r\n\r\n{body}",
@@ -107,7 +108,7 @@ mod tests {
         KeyPress::read(&Message::parse(Bytes::from(text)).unwrap())
     }
 
-    fn pressed(key: char, ms: u64) -> Result<Option<KeyPress>, u16> {
+    fn pressed(key: char, ms: u64) -> Result<Option<KeyPress>, Status> {
         Ok(Some(KeyPress { key, held: Duration::from_millis(ms) }))
     }
 
@@ -131,12 +132,12 @@ mod tests {
         for body in
             ["Signal=\r\n", "Signal=55", "Signal=x", "Duration=100", "hello", "Signal=1\r\nDuration=x"]
         {
-            assert_eq!(read(RELAY, body), Err(400), "{body}");
+            assert_eq!(read(RELAY, body), Err(Status::BAD_REQUEST), "{body}");
         }
-        assert_eq!(read(PLAIN, "12"), Err(400));
-        assert_eq!(read("", "5"), Err(400));
-        assert_eq!(read("Content-Type: text/plain\r\n", "5"), Err(415));
-        assert_eq!(read(RELAY, &"x".repeat(257)), Err(413));
+        assert_eq!(read(PLAIN, "12"), Err(Status::BAD_REQUEST));
+        assert_eq!(read("", "5"), Err(Status::BAD_REQUEST));
+        assert_eq!(read("Content-Type: text/plain\r\n", "5"), Err(Status::UNSUPPORTED_MEDIA_TYPE));
+        assert_eq!(read(RELAY, &"x".repeat(257)), Err(Status::REQUEST_ENTITY_TOO_LARGE));
         assert_eq!(read("", ""), Ok(None));
     }
 

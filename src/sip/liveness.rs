@@ -357,9 +357,9 @@ mod tests {
             out.iter().map(letter).collect()
         }
 
-        fn answers(&mut self, status: Option<u16>) -> String {
+        fn answers(&mut self, status: Option<Status>) -> String {
             let probe = self.asked.expect("a probe");
-            self.does(|l, now, out| l.answered(now, probe, status.map(Status::from), out))
+            self.does(|l, now, out| l.answered(now, probe, status, out))
         }
     }
 
@@ -380,7 +380,7 @@ mod tests {
             assert_eq!(d.does(|l, now, out| l.heard(now, flow(5060), out)), "");
         }
         assert_eq!(d.passes(Duration::from_secs(4)), "A");
-        assert_eq!(d.answers(Some(405)), "F", "any answer is a sign of life");
+        assert_eq!(d.answers(Some(Status::METHOD_NOT_ALLOWED)), "F", "any answer is a sign of life");
         assert_eq!(d.passes(Duration::from_millis(3_999)), "");
         assert_eq!(d.passes(Duration::from_secs(1)), "A");
     }
@@ -394,7 +394,7 @@ mod tests {
         assert!(!d.liveness.is_lost(&place(5060, None).way));
         d.passes(Duration::from_secs(9));
         assert_eq!(d.passes(Duration::from_secs(4)), "A");
-        assert_eq!(d.answers(Some(200)), "FB");
+        assert_eq!(d.answers(Some(Status::OK)), "FB");
     }
 
     #[test]
@@ -412,10 +412,10 @@ mod tests {
         let mut d = desk(vec![place(5060, Some("sip:1001@10.0.0.7"))]);
         assert_eq!(d.passes(EVERY), "A");
         d.does(|l, now, out| l.heard(now, flow(5060), out));
-        assert_eq!(d.answers(Some(430)), "A");
+        assert_eq!(d.answers(Some(Status::FLOW_FAILED)), "A");
         assert_eq!(d.answers(None), "L");
         assert_eq!(d.passes(EVERY), "A");
-        assert_eq!(d.answers(Some(486)), "FB");
+        assert_eq!(d.answers(Some(Status::BUSY_HERE)), "FB");
     }
 
     #[test]

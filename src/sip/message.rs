@@ -78,13 +78,8 @@ impl Message {
         }
     }
 
-    /// The number of [`Message::status_code`].
-    pub fn status(&self) -> Option<u16> {
-        self.status_code().map(Status::code)
-    }
-
     /// The Status-Code of a response; `None` for a request.
-    pub fn status_code(&self) -> Option<Status> {
+    pub fn status(&self) -> Option<Status> {
         match self.0.start {
             Start::Request { .. } => None,
             Start::Response { status, .. } => Some(status),

@@ -152,7 +152,7 @@ pub struct Heard {
 impl Heard {
     /// Takes one provisional response to our INVITE.
     pub fn hear(&mut self, response: &Message) -> Order {
-        let reliable = response.status_code().is_some_and(|s| s != Status::TRYING)
+        let reliable = response.status().is_some_and(|s| s != Status::TRYING)
             && option_tag::requires(response, "100rel");
         let Some(rseq) = response.number("RSeq").filter(|_| reliable) else { return Order::Unreliable };
         if self.last.is_some_and(|last| last.checked_add(1) != Some(rseq)) {
@@ -179,7 +179,7 @@ mod tests {
         Message::parse(Bytes::from(text)).unwrap()
     }
 
-    fn ringing(status: u16) -> Outgoing {
+    fn ringing(status: Status) -> Outgoing {
         Outgoing::response(&message("INVITE sip:12345@192.0.2.1 SIP/2.0", "INVITE", ""), status, Some("t"))
     }
 
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn it_is_repeated_with_doubling_until_64_t1_and_then_given_up() {
         let mut ours = Provisionals::new(8);
-        let sent = ours.send(START, 7, ringing(180), Carries::Nothing).unwrap();
+        let sent = ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing).unwrap();
         assert_eq!((sent.get("RSeq"), sent.get("Require")), (Some(&b"9"[..]), Some(&b"100rel"[..])));
         let mut times = Vec::new();
         while let Some(at) = ours.poll_timeout() {
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_prack_must_name_number_cseq_and_invite() {
         let mut ours = Provisionals::new(8);
-        ours.send(START, 7, ringing(180), Carries::Nothing);
+        ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing);
         for wrong in ["10 7 INVITE", "9 8 INVITE", "9 7 UPDATE", "9 7", "9 7 INVITE x", "x 7 INVITE", ""] {
             assert!(ours.acknowledged(START, &prack(wrong)).is_none(), "{wrong}");
         }
@@ -225,12 +225,12 @@ mod tests {
     #[test]
     fn one_is_on_its_way_at_a_time_and_the_next_has_the_next_number() {
         let mut ours = Provisionals::new(8);
-        ours.send(START, 7, ringing(180), Carries::Nothing);
-        assert!(ours.send(START, 7, ringing(182), Carries::Nothing).is_none());
-        assert!(ours.send(START, 7, ringing(183), Carries::Description).is_none());
+        ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing);
+        assert!(ours.send(START, 7, ringing(Status::QUEUED), Carries::Nothing).is_none());
+        assert!(ours.send(START, 7, ringing(Status::SESSION_PROGRESS), Carries::Description).is_none());
         assert!(ours.hold_back_answer());
         let next = ours.acknowledged(START, &prack("9 7 INVITE")).unwrap().next.unwrap();
-        assert_eq!((next.status(), next.get("RSeq")), (Some(183), Some(&b"10"[..])));
+        assert_eq!((next.status(), next.get("RSeq")), (Some(Status::SESSION_PROGRESS), Some(&b"10"[..])));
         assert!(ours.hold_back_answer());
         assert!(ours.acknowledged(START, &prack("10 7 INVITE")).unwrap().next.is_none());
         assert!(!ours.hold_back_answer());
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn after_the_final_response_nothing_is_repeated_and_a_late_prack_is_still_taken() {
         let mut ours = Provisionals::new(8);
-        ours.send(START, 7, ringing(180), Carries::Nothing);
+        ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing);
         assert!(!ours.hold_back_answer());
         ours.finish();
         assert_eq!(ours.poll_timeout(), None);

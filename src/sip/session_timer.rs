@@ -2,7 +2,7 @@
 //! up. Knows headers and deadlines; how a refresh is sent (UPDATE or re-INVITE) is its owner's matter.
 
 use super::grammar::{decimal, parameters, trim, unquoted};
-use super::{Message, option_tag};
+use super::{Message, Status, option_tag};
 use crate::time::{Duration, Mono};
 
 /// The shortest interval we take (Min-SE): the least the RFC allows (section 4). A shorter one would let a peer make
@@ -182,10 +182,10 @@ impl SessionTimer {
     }
 
     /// A refresh of ours was refused with `status`, or got no answer at all.
-    pub fn failed(&mut self, now: Mono, status: Option<u16>) -> Failed {
+    pub fn failed(&mut self, now: Mono, status: Option<Status>) -> Failed {
         let Some(running) = &mut self.running else { return Failed::Later };
         match status {
-            None | Some(408 | 481) => Failed::Gone,
+            None | Some(Status::REQUEST_TIMEOUT | Status::NO_SUCH_CALL) => Failed::Gone,
             Some(_) if !running.agreed => {
                 // It answered, so it is alive; it never promised more.
                 let interval = running.interval;

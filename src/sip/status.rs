@@ -58,6 +58,7 @@ statuses!(
     SESSION_INTERVAL_TOO_SMALL 422 "Session Interval Too Small",
     INTERVAL_TOO_BRIEF 423 "Interval Too Brief",
     PROVIDE_REFERRER_IDENTITY 429 "Provide Referrer Identity",
+    FLOW_FAILED 430 "Flow Failed",
     ANONYMITY_DISALLOWED 433 "Anonymity Disallowed",
     BAD_IDENTITY_INFO 436 "Bad Identity Info",
     UNSUPPORTED_CREDENTIAL 437 "Unsupported Credential",
@@ -125,6 +126,11 @@ impl Status {
         self.0 >= 300
     }
 
+    /// 5xx: the server failed, and another one may not.
+    pub const fn is_server_failure(self) -> bool {
+        self.0 / 100 == 5
+    }
+
     /// 401 and 407: the request is wanted again, with a proof.
     pub const fn asks_for_proof(self) -> bool {
         matches!(self.0, 401 | 407)
@@ -152,12 +158,6 @@ impl From<u16> for Status {
 impl From<Status> for u16 {
     fn from(status: Status) -> u16 {
         status.0
-    }
-}
-
-impl PartialEq<u16> for Status {
-    fn eq(&self, code: &u16) -> bool {
-        self.0 == *code
     }
 }
 

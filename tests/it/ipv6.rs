@@ -3,7 +3,7 @@
 
 use crate::line::{Carrier, Datagrams, Gateway, Line, WITHIN, directory};
 use hotline_gateway::sdp;
-use hotline_gateway::sip::{Message, Transport};
+use hotline_gateway::sip::{Message, Status, Transport};
 use std::net::SocketAddr;
 use tokio::net::UdpSocket;
 use tokio::time::{Duration, Instant, timeout};
@@ -117,7 +117,7 @@ pub async fn are_connected(citizen: &mut Side, seat: &mut Side) -> String {
     let offer = citizen.line.offer();
     citizen.line.send(citizen.line.request("INVITE", 1, "", &offer)).await;
     let ok = citizen.line.final_response().await;
-    assert_eq!(ok.status(), Some(200));
+    assert_eq!(ok.status(), Some(Status::OK));
     citizen.takes(&ok).await;
     let tag = format!(";tag={}", ok.to_tag().unwrap());
     citizen.line.send(citizen.line.request("ACK", 1, &tag, "")).await;
@@ -134,7 +134,7 @@ pub async fn hangs_up(citizen: &mut Side, seat: &mut Side, tag: &str) {
     citizen.line.send(citizen.line.request("BYE", 2, tag, "")).await;
     let bye = seat.line.asked("BYE").await;
     seat.line.answer(&bye, "200 OK").await;
-    assert_eq!(citizen.line.final_response().await.status(), Some(200));
+    assert_eq!(citizen.line.final_response().await.status(), Some(Status::OK));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use hotline_gateway::config::Config;
 use hotline_gateway::io::serve::{self, Running};
 use hotline_gateway::sip::digest::Challenge;
-use hotline_gateway::sip::{Message, Transport};
+use hotline_gateway::sip::{Message, Status, Transport};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -165,7 +165,7 @@ impl<C: Carrier> Line<C> {
     pub async fn final_response(&mut self) -> Message {
         loop {
             let message = self.message().await.expect("the connection was closed");
-            if message.status().is_some_and(|s| s >= 200) {
+            if message.status().is_some_and(|s| s >= Status::OK) {
                 return message;
             }
         }
@@ -219,10 +219,10 @@ impl<C: Carrier> Line<C> {
             ))
             .await;
             let response = self.final_response().await;
-            if response.status() == Some(200) {
+            if response.status() == Some(Status::OK) {
                 return;
             }
-            assert_eq!((response.status(), cseq), (Some(401), 1));
+            assert_eq!((response.status(), cseq), (Some(Status::UNAUTHORIZED), 1));
             let challenge = Challenge::choose(response.headers("WWW-Authenticate")).expect("a challenge");
             let answer = challenge.answer("1001", &password, "REGISTER", "sip:hotline", (1, "cnonce"));
             proof = format!("Authorization: {answer}\r\n");
@@ -235,12 +235,12 @@ impl<C: Carrier> Line<C> {
         let offer = self.offer();
         self.send(self.request("INVITE", 1, "", &offer)).await;
         let ok = self.final_response().await;
-        assert_eq!(ok.status(), Some(200));
+        assert_eq!(ok.status(), Some(Status::OK));
         let tag = format!(";tag={}", ok.to_tag().unwrap());
         self.send(self.request("ACK", 1, &tag, "")).await;
         self.send(self.request("BYE", 2, &tag, "")).await;
         let bye = self.final_response().await;
-        assert_eq!((bye.status(), bye.cseq().0), (Some(200), 2));
+        assert_eq!((bye.status(), bye.cseq().0), (Some(Status::OK), 2));
         ok
     }
 

@@ -4,7 +4,7 @@ use crate::ipv6::Side;
 use crate::line::{Gateway, WITHIN, directory};
 use hotline_gateway::event::What;
 use hotline_gateway::media::rtp::Header;
-use hotline_gateway::sip::Transport;
+use hotline_gateway::sip::{Status, Transport};
 use std::process::Command;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -68,7 +68,7 @@ async fn a_prompt_whose_file_is_broken_is_heard_as_a_built_in_with_an_alarm() {
     let invite = citizen.line.request("INVITE", 1, "", &offer).replace("sip:12345@", "sip:54321@");
     citizen.line.send(invite).await;
     let ok = citizen.line.final_response().await;
-    assert_eq!(ok.status(), Some(200));
+    assert_eq!(ok.status(), Some(Status::OK));
     citizen.takes(&ok).await;
     // The welcome begins with a fifth of a second of silence.
     let mut heard = [0; 2048];

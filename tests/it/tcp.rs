@@ -2,6 +2,7 @@
 //! cannot be framed.
 
 use crate::line::{Gateway, Line, WITHIN, directory};
+use hotline_gateway::sip::Status;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -60,7 +61,7 @@ async fn what_cannot_be_framed_is_answered_400_and_closed() {
         .request("OPTIONS", 1, "", "")
         .replace("Content-Length: 0", "Content-Length: 0\r\nContent-Length: 9");
     line.send(twice).await;
-    assert_eq!(line.message().await.and_then(|m| m.status()), Some(400));
+    assert_eq!(line.message().await.and_then(|m| m.status()), Some(Status::BAD_REQUEST));
     assert!(line.message().await.is_none(), "the connection stays open");
     gateway.stop().await;
 }

@@ -5,7 +5,7 @@ use crate::certificates::{Authority, Identity};
 use crate::line::{Gateway, Line, WITHIN, connect_from, directory};
 use hotline_gateway::event::What;
 use hotline_gateway::io::stream::Ended;
-use hotline_gateway::sip::Transport;
+use hotline_gateway::sip::{Status, Transport};
 use std::path::Path;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Duration, interval, timeout};
@@ -91,7 +91,7 @@ async fn a_carrier_with_its_certificate_calls_and_nobody_calls_without_it_or_wit
         let offer = line.offer();
         line.send(line.request("INVITE", 1, "", &offer)).await;
         let status = line.final_response().await.status();
-        assert!(matches!(status, Some(401 | 403)), "{status:?}");
+        assert!(matches!(status, Some(Status::UNAUTHORIZED | Status::FORBIDDEN)), "{status:?}");
     }
     // With TLS 1.3 the client learns only when it reads that its certificate was not believed.
     let forged = others.signs(&["sbc.carrier.example"]);
@@ -190,7 +190,11 @@ async fn the_gateway_sends_nothing_to_a_peer_that_cannot_prove_to_be_the_phone()
     if let Ok(mut phone) = accept(&listener, &ours.signs(&["127.0.0.9", "phone.example"])).await {
         assert!(phone.message().await.is_none(), "a request went to an unknown peer");
     }
-    assert_eq!(citizen.final_response().await.status(), Some(200), "the citizen waits for another seat");
+    assert_eq!(
+        citizen.final_response().await.status(),
+        Some(Status::OK),
+        "the citizen waits for another seat"
+    );
     gateway.stop().await;
 }
 

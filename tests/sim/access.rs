@@ -4,7 +4,7 @@ use crate::house::{House, OTHER_TRUNK, PHONE, UNKNOWN, flow};
 use hotline_gateway::event::{RegistrationFailure, What, wire};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::digest::{Algorithm, Challenge, UNANSWERED};
-use hotline_gateway::sip::{Flow, Message, Transport};
+use hotline_gateway::sip::{Flow, Message, Status, Transport};
 use hotline_gateway::time::Duration;
 
 impl House {
@@ -17,14 +17,14 @@ impl House {
     fn asked(&mut self, flow: Flow, user: &str) -> (String, Message) {
         let register = self.register(user);
         let (_, asked) = self.hears(flow, register.as_str()).pop().expect("a challenge");
-        assert_eq!(asked.status(), Some(401));
+        assert_eq!(asked.status(), Some(Status::UNAUTHORIZED));
         (register, asked)
     }
 
     fn tries(&mut self, flow: Flow, user: &str, password: &str) -> Option<u16> {
         let (register, asked) = self.asked(flow, user);
         let proved = self.answer_to(&asked, &register, user, password)?;
-        self.hears(flow, proved).pop()?.1.status()
+        self.hears(flow, proved).pop()?.1.status().map(Status::code)
     }
 
     /// What was told of registrations that failed.
@@ -107,7 +107,7 @@ fn a_phone_that_knows_md5_alone_registers_at_a_seat_that_prefers_sha_256() {
     assert_eq!(algorithms, [Algorithm::Sha256, Algorithm::Md5]);
     let md5 = Challenge { algorithm: Algorithm::Md5, ..challenge(&asked) };
     let proved = house.proved(&register, "Authorization", &md5, ("1001", "right")).expect("a REGISTER");
-    assert_eq!(house.hears(phone, proved).pop().and_then(|(_, m)| m.status()), Some(200));
+    assert_eq!(house.hears(phone, proved).pop().and_then(|(_, m)| m.status()), Some(Status::OK));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_phone_with_a_nonce_of_ours_passes_any_flood_and_floods_nothing() {
     let without = house.register("1001");
     assert!(house.hears(phone, without).is_empty(), "the flood has taken the reserve");
     let proved = house.answer_to(&asked, &register, "1001", "right").expect("an answer");
-    assert_eq!(house.hears(phone, proved).pop().and_then(|(_, m)| m.status()), Some(200));
+    assert_eq!(house.hears(phone, proved).pop().and_then(|(_, m)| m.status()), Some(Status::OK));
     // A source with a nonce may send it as often as it likes, and is read a hundred times a second.
     let (register, asked) = house.asked(flow(Transport::Udp, "198.51.100.7:5060"), "1009");
     let guess = house.answer_to(&asked, &register, "1009", "wrong").expect("an answer");

@@ -4,7 +4,7 @@
 use crate::house::{House, OTHER_TRUNK, PHONE, TRUNK, UNKNOWN, flow};
 use crate::peer::{Peer, header, sdp, settle, world};
 use hotline_gateway::event::RefusalReason;
-use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
+use hotline_gateway::sip::{Flow, Message, Outgoing, Status, Transport};
 use hotline_gateway::time::Duration;
 
 const SEAT_MAY: &str =
@@ -19,7 +19,7 @@ fn seat(house: &mut House) -> Flow {
 }
 
 fn final_status(sent: &[(Flow, Message)]) -> Option<u16> {
-    sent.iter().filter_map(|(_, m)| m.status()).find(|s| *s >= 200)
+    sent.iter().filter_map(|(_, m)| m.status()).find(|s| s.is_final()).map(Status::code)
 }
 
 #[test]
@@ -233,13 +233,16 @@ fn a_long_request_that_finds_no_connection_goes_by_udp_once_and_one_that_was_hea
         (first.call_id(), first.cseq(), first.body())
     );
     assert_ne!(second.via().branch(), first.via().branch());
-    house.hears(*flow, Outgoing::response(second, 486, Some("busy")).encode());
+    house.hears(*flow, Outgoing::response(second, Status::BUSY_HERE, Some("busy")).encode());
     let next = dials_department(&mut house, crate::house::flow(Transport::Tcp, PHONE));
     assert_eq!(next.iter().map(|(f, _)| f.transport).collect::<Vec<_>>(), [Transport::Udp], "it has learnt");
 
     let (mut house, sent) = calls_out(BOTH, true);
     let (tcp, first) = sent[0].clone();
-    house.hears(Flow { connection: Some(9), ..tcp }, Outgoing::response(&first, 100, None).encode());
+    house.hears(
+        Flow { connection: Some(9), ..tcp },
+        Outgoing::response(&first, Status::TRYING, None).encode(),
+    );
     let udp = |(f, _): &(Flow, Message)| f.transport == Transport::Udp && f.remote == tcp.remote;
     let later = invites(house.loses(tcp));
     assert!(

@@ -6,7 +6,7 @@ use crate::world::World;
 use bytes::Bytes;
 use hotline_gateway::event::*;
 use hotline_gateway::gateway::Input;
-use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
+use hotline_gateway::sip::{Flow, Message, Outgoing, Status, Transport};
 use hotline_gateway::time::Duration;
 use std::net::SocketAddr;
 
@@ -23,7 +23,7 @@ fn talks(seed: u64, headers: &str) -> (World, Peer, Peer) {
 
 /// Another phone behind the same address answers `invite`.
 fn another_answers(w: &mut World, invite: &Message, tag: &str, contact: &str) {
-    let response = Outgoing::response(invite, 200, Some(tag)).encode();
+    let response = Outgoing::response(invite, Status::OK, Some(tag)).encode();
     let text = String::from_utf8(response.to_vec()).unwrap();
     let text = match tag {
         "" => text.replace(";tag=\r\n", "\r\n"),
@@ -264,7 +264,7 @@ fn an_answer_that_comes_among_other_parts_is_an_answer() {
          Content-Disposition: signal;handling=optional\r\n\r\n12\r\n--x--\r\n",
         sdp("")
     );
-    let response = Outgoing::response(&invite, 200, Some("phone"))
+    let response = Outgoing::response(&invite, Status::OK, Some("phone"))
         .with("Contact", "<sip:me@127.0.0.8:6500>")
         .body("multipart/mixed;boundary=x", body);
     w.sends(SEAT.parse().unwrap(), response.encode());
@@ -279,7 +279,7 @@ fn a_trunk_is_promised_no_replacing_and_a_seat_is() {
     let (mut w, pbx, _, invite) = rings(15);
     assert!(header(&invite, "Supported").contains("replaces"));
     let trunk: SocketAddr = TRUNK.parse().unwrap();
-    let answer = w.heard.iter().find(|(_, to, m)| *to == trunk && m.status() == Some(200)).unwrap();
+    let answer = w.heard.iter().find(|(_, to, m)| *to == trunk && m.status() == Some(Status::OK)).unwrap();
     assert!(!header(&answer.2, "Supported").contains("replaces"));
     pbx.hangs_up(&mut w);
 }

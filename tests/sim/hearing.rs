@@ -25,7 +25,7 @@ use hotline_gateway::event::{CallEvent, CallState, Direction as Began, TransferR
 use hotline_gateway::id::{CallId, LegId, ServiceNumber};
 use hotline_gateway::media::{Command, Source};
 use hotline_gateway::sdp::Direction;
-use hotline_gateway::sip::{Message, Method};
+use hotline_gateway::sip::{Message, Method, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -141,9 +141,9 @@ impl Hearing {
         let (tag, dialog) = match (message.method(), message.status(), message.from_tag(), message.to_tag()) {
             (Some(Method::Invite), _, Some(tag), None) => (tag, Dialog::Rung),
             (Some(Method::Ack), _, Some(tag), _) => (tag, Dialog::Answered),
-            (None, Some(180), _, Some(tag)) => (tag, Dialog::Ringing),
-            (None, Some(183), _, Some(tag)) => (tag, Dialog::Early),
-            (None, Some(200), _, Some(tag)) if of_invite => (tag, Dialog::Answered),
+            (None, Some(Status::RINGING), _, Some(tag)) => (tag, Dialog::Ringing),
+            (None, Some(Status::SESSION_PROGRESS), _, Some(tag)) => (tag, Dialog::Early),
+            (None, Some(Status::OK), _, Some(tag)) if of_invite => (tag, Dialog::Answered),
             _ => return,
         };
         let Some(ears) = self.tags.get(tag).and_then(|leg| self.legs.get_mut(leg)) else { return };

@@ -10,7 +10,7 @@ use hotline_gateway::media;
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::sip::digest::{Algorithm, Challenge, SeatAccount};
-use hotline_gateway::sip::{Flow, Message, Transport};
+use hotline_gateway::sip::{Flow, Message, Status, Transport};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
 
 pub const TRUNK: &str = "192.0.2.10:5060";
@@ -143,7 +143,7 @@ impl House {
     /// The statuses of what is sent for a request over UDP.
     pub fn statuses(&mut self, remote: &str, request: &str) -> Vec<u16> {
         let sent = self.hears(flow(Transport::Udp, remote), request);
-        sent.iter().filter_map(|(_, m)| m.status()).collect()
+        sent.iter().filter_map(|(_, m)| m.status()).map(Status::code).collect()
     }
 
     /// Lets time pass, timer by timer; gives what was sent meanwhile.
@@ -212,8 +212,8 @@ impl House {
         password: &str,
     ) -> Option<String> {
         let (header, proof) = match asked.status() {
-            Some(401) => ("WWW-Authenticate", "Authorization"),
-            Some(407) => ("Proxy-Authenticate", "Proxy-Authorization"),
+            Some(Status::UNAUTHORIZED) => ("WWW-Authenticate", "Authorization"),
+            Some(Status::PROXY_AUTHENTICATION_REQUIRED) => ("Proxy-Authenticate", "Proxy-Authorization"),
             _ => return None,
         };
         let challenge = Challenge::choose(asked.headers(header))?;
@@ -247,6 +247,6 @@ impl House {
         let register = register.replace("To: <sip:hotline.example>", "To: <sip:1001@hotline.example>");
         let proved = self.with_password(flow, &register, "1001", "right").expect("a challenge");
         let (_, granted) = self.hears(flow, proved).pop().expect("an answer");
-        assert_eq!(granted.status(), Some(200));
+        assert_eq!(granted.status(), Some(Status::OK));
     }
 }

@@ -4,7 +4,7 @@ use crate::house::{House, OTHER_TRUNK, PHONE, TRUNK, UNKNOWN, flow};
 use hotline_gateway::event::What;
 use hotline_gateway::gateway::Cause;
 use hotline_gateway::sip::access::PeerClass;
-use hotline_gateway::sip::{Flow, Message, Method, Transport};
+use hotline_gateway::sip::{Flow, Message, Method, Status, Transport};
 use hotline_gateway::time::Duration;
 
 /// Where a phone is after it has changed its network.
@@ -50,7 +50,7 @@ fn answered(house: &mut House, trunk: &str) -> (Side, Vec<(Flow, Message)>) {
     let invite =
         invite.replace("Content-Length: 0\r\n\r\n", &format!("Content-Length: {}\r\n\r\n{SDP}", SDP.len()));
     let sent = house.hears(flow(Transport::Udp, trunk), invite);
-    let ok = sent.iter().find(|(_, m)| m.status() == Some(200)).expect("an answer").1.clone();
+    let ok = sent.iter().find(|(_, m)| m.status() == Some(Status::OK)).expect("an answer").1.clone();
     let side = Side {
         from: text(ok.from().raw()),
         to: text(ok.to().raw()),
@@ -123,7 +123,7 @@ fn an_address_a_dialog_has_named_is_its_peer_s() {
         let mut house = House::new();
         let invite = house.invite("13800000000", "").replace("Contact: <sip:13800000000@h>", named);
         let sent = house.hears(flow(Transport::Udp, OTHER_TRUNK), invite);
-        let ok = &sent.iter().find(|(_, m)| m.status() == Some(200)).expect("an answer").1;
+        let ok = &sent.iter().find(|(_, m)| m.status() == Some(Status::OK)).expect("an answer").1;
         let side = Side {
             from: text(ok.from().raw()),
             to: text(ok.to().raw()),
@@ -143,11 +143,11 @@ fn an_ack_from_elsewhere_acknowledges_nothing() {
     let invite = house.count;
     acknowledge(&mut house, &side, UNKNOWN);
     let again = house.waits(Duration::from_secs(1));
-    assert!(again.iter().any(|(_, m)| m.status() == Some(200)), "the answer is repeated");
+    assert!(again.iter().any(|(_, m)| m.status() == Some(Status::OK)), "the answer is repeated");
     house.count = invite;
     acknowledge(&mut house, &side, OTHER_TRUNK);
     let again = house.waits(Duration::from_secs(5));
-    assert!(!again.iter().any(|(_, m)| m.status() == Some(200)));
+    assert!(!again.iter().any(|(_, m)| m.status() == Some(Status::OK)));
 }
 
 #[test]
@@ -164,7 +164,9 @@ fn a_cancel_from_elsewhere_cancels_nothing() {
     }
     assert!(!ended(&house));
     let mut answers = house.statuses(OTHER_TRUNK, &cancel);
-    answers.extend(house.waits(Duration::from_millis(100)).iter().filter_map(|(_, m)| m.status()));
+    answers.extend(
+        house.waits(Duration::from_millis(100)).iter().filter_map(|(_, m)| m.status()).map(Status::code),
+    );
     assert!(answers.contains(&200) && answers.contains(&487), "{answers:?}");
 }
 
@@ -175,7 +177,7 @@ fn a_phone_that_changed_its_network_proves_itself_and_stays_in_its_call() {
     let there = flow(Transport::Udp, MOVED);
     let offer = phone.request(&mut house, "INVITE", SDP);
     let (_, asked) = house.hears(there, offer.as_str()).pop().expect("a challenge");
-    assert_eq!(asked.status(), Some(407));
+    assert_eq!(asked.status(), Some(Status::PROXY_AUTHENTICATION_REQUIRED));
     let wrong = house.answer_to(&asked, &offer, "1001", "wrong").expect("an answer");
     assert!(!house.statuses(MOVED, &wrong).contains(&200));
     let other = house.answer_to(&asked, &offer, "1009", "right").expect("an answer");
@@ -203,9 +205,9 @@ fn a_seat_s_new_connection_is_asked_until_it_has_registered() {
     let (_, phone) = talk(&mut house, flow(Transport::Tcp, PHONE));
     let other = Flow { connection: Some(8), ..flow(Transport::Tcp, "192.0.2.51:49999") };
     let options = phone.request(&mut house, "OPTIONS", "");
-    assert_eq!(house.hears(other, options)[0].1.status(), Some(407));
+    assert_eq!(house.hears(other, options)[0].1.status(), Some(Status::PROXY_AUTHENTICATION_REQUIRED));
     house.registers(other);
     let bye = phone.request(&mut house, "BYE", "");
-    assert_eq!(house.hears(other, bye)[0].1.status(), Some(200));
+    assert_eq!(house.hears(other, bye)[0].1.status(), Some(Status::OK));
     assert!(ended(&house));
 }

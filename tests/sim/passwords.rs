@@ -2,7 +2,7 @@
 
 use crate::house::{FIXED_PHONE, House, PHONE, TRUNK, UNKNOWN, flow};
 use hotline_gateway::sip::digest::{Algorithm, Challenge};
-use hotline_gateway::sip::{Flow, Message, Transport};
+use hotline_gateway::sip::{Flow, Message, Status, Transport};
 use hotline_gateway::time::Duration;
 
 #[test]
@@ -13,7 +13,7 @@ fn a_seat_on_udp_proves_each_request_and_a_replay_is_refused() {
     for method in ["INVITE", "REFER", "SUBSCRIBE"] {
         let request = house.request(method, "sip:12345@hotline.example", "1001", "");
         let asked = house.hears(phone, request.as_str()).pop().expect("an answer").1;
-        assert_eq!(asked.status(), Some(407), "{method}");
+        assert_eq!(asked.status(), Some(Status::PROXY_AUTHENTICATION_REQUIRED), "{method}");
         let proved = house.answer_to(&asked, &request, "1001", "right").expect("a challenge");
         let heard = house.statuses(PHONE, &proved);
         assert!(!heard.contains(&407), "{method}: {heard:?}");
@@ -33,10 +33,10 @@ fn a_seat_is_believed_on_the_connection_it_registered_on_and_no_other() {
     let connection = flow(Transport::Tcp, PHONE);
     house.registers(connection);
     let subscribe = house.request("SUBSCRIBE", "sip:12345@hotline.example", "1001", "");
-    assert_eq!(house.hears(connection, subscribe)[0].1.status(), Some(489));
+    assert_eq!(house.hears(connection, subscribe)[0].1.status(), Some(Status::BAD_EVENT));
     let other = Flow { connection: Some(8), ..connection };
     let subscribe = house.request("SUBSCRIBE", "sip:12345@hotline.example", "1001", "");
-    assert_eq!(house.hears(other, subscribe)[0].1.status(), Some(403));
+    assert_eq!(house.hears(other, subscribe)[0].1.status(), Some(Status::FORBIDDEN));
 }
 
 /// What a source hears that registers 15 times as `user` with a wrong password, and when: of each answer its status, the
@@ -71,7 +71,11 @@ type Heard = (Option<u16>, Vec<Algorithm>, usize);
 
 fn heard(answer: &Message) -> Heard {
     let asked = answer.headers("WWW-Authenticate").filter_map(|value| Challenge::parse(value).ok());
-    (answer.status(), asked.map(|challenge| challenge.algorithm).collect(), answer.bytes().len())
+    (
+        answer.status().map(Status::code),
+        asked.map(|challenge| challenge.algorithm).collect(),
+        answer.bytes().len(),
+    )
 }
 
 #[test]
@@ -100,7 +104,7 @@ fn a_known_phone_is_answered_at_the_port_of_its_via_though_unknown_there() {
     let options = options.replace("UDP h;", "UDP 192.0.2.52:5090;").replace(";rport", "");
     let sent = house.hears(flow(Transport::Udp, FIXED_PHONE), options);
     let sent: Vec<_> = sent.iter().map(|(to, m)| (to.remote.to_string(), m.status())).collect();
-    assert_eq!(sent, [("192.0.2.52:5090".to_owned(), Some(200))]);
+    assert_eq!(sent, [("192.0.2.52:5090".to_owned(), Some(Status::OK))]);
 }
 
 #[test]

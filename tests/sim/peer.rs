@@ -4,7 +4,7 @@ use crate::checks::{by_call, nothing_is_left, promises, story};
 use crate::world::World;
 use bytes::Bytes;
 use hotline_gateway::event::{CallEnded, What};
-use hotline_gateway::sip::{Message, Outgoing};
+use hotline_gateway::sip::{Message, Outgoing, Status};
 use hotline_gateway::time::{Duration, Mono};
 use std::net::SocketAddr;
 
@@ -141,7 +141,7 @@ impl Peer {
         headers: &str,
         body: &str,
     ) {
-        let response = Outgoing::response(request, status, Some(tag)).encode();
+        let response = Outgoing::response(request, status.into(), Some(tag)).encode();
         let text = String::from_utf8(response.to_vec()).unwrap();
         let head = text.strip_suffix("Content-Length: 0\r\n\r\n").unwrap();
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
@@ -164,7 +164,7 @@ impl Peer {
                 .next();
             if let Some((i, at, message)) = found {
                 self.seen = i + 1;
-                if message.status().is_some_and(|s| s > 100) && message.to_tag().is_some() {
+                if message.status().is_some_and(|s| s > Status::TRYING) && message.to_tag().is_some() {
                     self.theirs = String::from_utf8_lossy(message.to().raw()).into_owned();
                 }
                 return (at, message);

@@ -3,8 +3,8 @@
 use crate::house::{House, OTHER_TRUNK, TRUNK, flow};
 use hotline_gateway::event::RefusalReason;
 use hotline_gateway::gateway::{Cause, Input};
-use hotline_gateway::sip::Transport;
 use hotline_gateway::sip::access::PeerClass;
+use hotline_gateway::sip::{Status, Transport};
 use hotline_gateway::time::Duration;
 
 #[test]
@@ -53,12 +53,13 @@ fn under_overload_new_calls_are_shed_recorded_and_calls_in_are_served() {
     let mut house = House::new();
     let invite = house.invite("13800000000", "");
     let sent = house.hears(flow(Transport::Udp, OTHER_TRUNK), invite.as_str());
-    let tag =
-        sent.iter().find_map(|(_, m)| (m.status() == Some(200)).then(|| m.to_tag().unwrap().to_owned()));
+    let tag = sent
+        .iter()
+        .find_map(|(_, m)| (m.status() == Some(Status::OK)).then(|| m.to_tag().unwrap().to_owned()));
     house.takes(Input::Overloaded(true));
     let shed = house.invite("13800000001", "");
     let answers = house.hears(flow(Transport::Udp, OTHER_TRUNK), shed);
-    assert_eq!(answers[0].1.status(), Some(503));
+    assert_eq!(answers[0].1.status(), Some(Status::SERVICE_UNAVAILABLE));
     assert!(answers[0].1.header("Retry-After").is_some());
     assert_eq!(house.refusals(), [(RefusalReason::Overload, 503)]);
     let bye = invite
@@ -85,7 +86,8 @@ fn a_stalled_journal_refuses_new_calls_by_503_and_keeps_nothing_else() {
             let mut heard = house.hears(flow(Transport::Udp, OTHER_TRUNK), invite);
             heard.extend(house.waits(Duration::from_millis(pause)));
             assert!(
-                heard.iter().all(|(_, m)| m.status() == Some(503) && m.header("Retry-After").is_some()),
+                heard.iter().all(|(_, m)| m.status() == Some(Status::SERVICE_UNAVAILABLE)
+                    && m.header("Retry-After").is_some()),
                 "{heard:?}"
             );
             refused += heard.len();

@@ -131,7 +131,7 @@ fn invite(call_id: &str, more: &str) -> Bytes {
 fn answered(world: &World, call_id: &str) -> Option<(u16, Message)> {
     let responses = world.to_peers.iter().rev().filter_map(|(_, to, bytes)| {
         let message = Message::parse(bytes.clone()).ok()?;
-        let status = message.status()?;
+        let status = message.status()?.code();
         (*to == at(FIRST) && message.call_id() == call_id && status > 100).then_some((status, message))
     });
     responses.into_iter().next()

@@ -3,8 +3,8 @@
 use crate::house::{FIXED_PHONE, House, OTHER_TRUNK, PHONE, UNKNOWN, flow};
 use hotline_gateway::event::What;
 use hotline_gateway::gateway::{Cause, Input};
-use hotline_gateway::sip::Transport;
 use hotline_gateway::sip::access::PeerClass;
+use hotline_gateway::sip::{Status, Transport};
 use hotline_gateway::time::Duration;
 
 #[test]
@@ -130,7 +130,8 @@ fn no_header_makes_us_send_to_anyone_but_the_sender_and_our_seats() {
                 request = request.replace("Reply-To", "Record-Route: <sip:198.51.100.66;lr>\r\nReply-To");
             }
             let mut sent = house.hears(flow(Transport::Udp, remote), request.as_str());
-            if let Some(asked) = sent.iter().find(|(_, m)| m.status() == Some(407)).cloned()
+            if let Some(asked) =
+                sent.iter().find(|(_, m)| m.status() == Some(Status::PROXY_AUTHENTICATION_REQUIRED)).cloned()
                 && let Some(proved) = house.answer_to(&asked.1, &request, "1001", "right")
             {
                 sent.extend(house.hears(flow(Transport::Udp, remote), proved));

@@ -503,7 +503,7 @@ impl World {
         let Ok(message) = Message::parse(bytes) else { return };
         let status = self.peers.get(&at).copied().flatten();
         if let (Some(_), Some(status)) = (message.method(), status) {
-            let answer = Outgoing::response(&message, status, Some("peer")).encode();
+            let answer = Outgoing::response(&message, status.into(), Some("peer")).encode();
             self.peer_says(at, answer);
         }
     }

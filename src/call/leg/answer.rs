@@ -10,7 +10,7 @@ use super::uas::{Answering, Reliably, Ring, Said, Uas, UasEarlyDialog};
 use crate::call::rules::RETRY_AFTER;
 use crate::sdp;
 use crate::sip::reliable::{Acknowledged, Carries};
-use crate::sip::{Cause, Dialog, Message, Outgoing, ServerTx, option_tag};
+use crate::sip::{Cause, Dialog, Message, Outgoing, ServerTx, Status, option_tag};
 
 impl Leg {
     /// Says 180, or 183 with our side of early media. What must carry a description waits for the port.
@@ -56,7 +56,7 @@ impl Leg {
         if let (Some(early), Some(said)) = (&mut uas.early, said) {
             early.said = said;
         }
-        let status = if early_media && describes { 183 } else { 180 };
+        let status = if early_media && describes { Status::SESSION_PROGRESS } else { Status::RINGING };
         let mut response = Outgoing::response(&uas.invite, status, Some(&tag))
             .with("Contact", contact)
             .with("Allow", self.conduct.allow());
@@ -132,10 +132,10 @@ impl Leg {
     }
 
     /// Refuses the INVITE, if it is not answered yet, and gives the port back.
-    pub fn reject(&mut self, status: u16, cx: &mut Cx<'_>) {
+    pub fn reject(&mut self, status: Status, cx: &mut Cx<'_>) {
         let Signalling::Invited(uas) = &self.signalling else { return };
         let mut response = Outgoing::response(&uas.invite, status, Some(&self.id.to_string()));
-        if status == 503 {
+        if status == Status::SERVICE_UNAVAILABLE {
             response = response.with("Retry-After", RETRY_AFTER);
         }
         cx.respond(uas.tx, response);
@@ -151,7 +151,7 @@ impl Leg {
     /// 487 to the INVITE, if it is not answered yet.
     pub(super) fn given_up(&mut self, how: GivenUp, cause: Cause, cx: &mut Cx<'_>) {
         if self.is_invited() {
-            self.reject(487, cx);
+            self.reject(Status::REQUEST_TERMINATED, cx);
             cx.say(Output::GivenUp { how, cause });
         }
     }
@@ -159,23 +159,24 @@ impl Leg {
     /// A PRACK for a reliable provisional response of ours; it may carry the answer to our offer, or an offer.
     pub(super) fn pracked(&mut self, tx: ServerTx, prack: &Message, cx: &mut Cx<'_>) {
         let Some(Acknowledged { next }) = self.conduct.provisionals.acknowledged(cx.now.mono, prack) else {
-            let status = if prack.header("RAck").is_some() { 481 } else { 400 };
+            let status =
+                if prack.header("RAck").is_some() { Status::NO_SUCH_CALL } else { Status::BAD_REQUEST };
             return cx.respond(tx, Outgoing::response(prack, status, None));
         };
         let Signalling::Invited(Uas { tx: invite, flow, early: Some(early), .. }) = &mut self.signalling
         else {
-            return cx.respond(tx, Outgoing::response(prack, 200, None));
+            return cx.respond(tx, Outgoing::response(prack, Status::OK, None));
         };
         if let Some(next) = next {
             cx.respond(*invite, next);
         }
         let description = described(prack, *flow);
-        let mut ok = Outgoing::response(prack, 200, None);
+        let mut ok = Outgoing::response(prack, Status::OK, None);
         let agreed = match (&early.said, description) {
             (Said::Offered(offered), answer) => {
                 let answer = answer.and_then(|answer| sdp::accepted(offered, &answer).ok());
                 if answer.is_none() {
-                    cx.respond(tx, Outgoing::response(prack, 488, None));
+                    cx.respond(tx, Outgoing::response(prack, Status::NOT_ACCEPTABLE_HERE, None));
                     return cx.say(Output::Unanswerable);
                 }
                 early.said = Said::Reliably;
@@ -187,7 +188,7 @@ impl Leg {
                     Some(negotiated)
                 }
                 Some(Err(why)) => return cx.respond(tx, why.refusal(prack)),
-                None => return cx.respond(tx, Outgoing::response(prack, 488, None)),
+                None => return cx.respond(tx, Outgoing::response(prack, Status::NOT_ACCEPTABLE_HERE, None)),
             },
             (Said::Reliably, None) | (Said::Nothing | Said::Unreliably(_), _) => None,
         };

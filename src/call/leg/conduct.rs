@@ -8,7 +8,7 @@ use crate::sdp::Offered;
 use crate::sip::access::{PeerClass, allowed};
 use crate::sip::reliable::{self, Provisionals};
 use crate::sip::session_timer::{self, SessionTimer};
-use crate::sip::{KeyPress, Message, Outgoing, option_tag};
+use crate::sip::{KeyPress, Message, Outgoing, Status, option_tag};
 use crate::time::Mono;
 use crate::token_bucket::{Rate, TokenBucket};
 use std::collections::VecDeque;
@@ -144,7 +144,7 @@ impl Conduct {
 
     /// 200 OK to the peer's INVITE or UPDATE, without what it says of the session timer.
     pub(super) fn ok(&self, request: &Message, to_tag: Option<&str>, contact: String) -> Outgoing {
-        Outgoing::response(request, 200, to_tag).with("Contact", contact).with("Allow", self.allow())
+        Outgoing::response(request, Status::OK, to_tag).with("Contact", contact).with("Allow", self.allow())
     }
 
     /// The same with what it says of the session timer, which begins anew.

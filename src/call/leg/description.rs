@@ -1,13 +1,13 @@
 //! The session description in the body of a message.
 
 use crate::sdp::{self, Description};
-use crate::sip::{Flow, Message};
+use crate::sip::{Flow, Message, Status};
 
 /// Why a body is refused: the status, and the header that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BodyRefusal {
     /// For the peer.
-    pub status: u16,
+    pub status: Status,
     /// What could be read instead.
     pub header: Option<(&'static str, String)>,
 }
@@ -32,11 +32,13 @@ pub(crate) fn description(message: &Message) -> Result<Option<&[u8]>, BodyRefusa
         // What is asked of an unknown type is asked of an unreadable one, too.
         return match sdp::find(Some(b"application/unread"), disposition, message.body()) {
             Ok(_) => Ok(None),
-            Err(_) => Err(refusal(415, Some(("Accept-Encoding", "identity".into())))),
+            Err(_) => {
+                Err(refusal(Status::UNSUPPORTED_MEDIA_TYPE, Some(("Accept-Encoding", "identity".into()))))
+            }
         };
     }
     sdp::find(message.header("Content-Type"), disposition, message.body()).map_err(|e| match e.status() {
-        415 => refusal(415, Some(("Accept", "application/sdp".into()))),
-        status => refusal(status, None),
+        415 => refusal(Status::UNSUPPORTED_MEDIA_TYPE, Some(("Accept", "application/sdp".into()))),
+        status => refusal(status.into(), None),
     })
 }

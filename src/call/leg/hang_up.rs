@@ -5,7 +5,7 @@ use super::media::MediaSide;
 use super::output::{Cx, Send};
 use super::state::{Confirmed, Leg, Signalling};
 use super::uac::Uac;
-use crate::sip::{Cause, Dialog, Method, Outgoing};
+use crate::sip::{Cause, Dialog, Method, Outgoing, Status};
 
 impl Leg {
     /// Ends the leg by BYE, CANCEL, a refusal or by never beginning, and gives its port back. A leg that is ending goes on
@@ -15,7 +15,7 @@ impl Leg {
             Signalling::Inviting(Uac { sent: None, .. }) | Signalling::Terminated => {}
             invited @ Signalling::Invited(_) => {
                 self.signalling = invited;
-                self.reject(480, cx);
+                self.reject(Status::TEMPORARILY_UNAVAILABLE, cx);
             }
             Signalling::Inviting(uac) => {
                 cx.send(Send::Cancel { reason: cause.header() });

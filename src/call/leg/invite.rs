@@ -7,7 +7,7 @@ use super::state::{Began, Confirmed, Leg, Party, Signalling};
 use super::uac::{Sent, Uac};
 use crate::caller;
 use crate::sdp::Codec;
-use crate::sip::{Cause, Dialog, Flow, Message, Method, Outgoing, Uri};
+use crate::sip::{Cause, Dialog, Flow, Message, Method, Outgoing, Status, Uri};
 use crate::time::Duration;
 
 /// At most this many INVITEs on one leg: a phone that raises its bound (422) each time is no phone.
@@ -76,15 +76,21 @@ impl Leg {
     }
 
     /// A response to the INVITE that began the leg, or that would have.
-    pub(super) fn invite_answered(&mut self, flow: Flow, response: &Message, status: u16, cx: &mut Cx<'_>) {
+    pub(super) fn invite_answered(
+        &mut self,
+        flow: Flow,
+        response: &Message,
+        status: Status,
+        cx: &mut Cx<'_>,
+    ) {
         if let Signalling::Inviting(Uac { sent: Some(sent), .. }) = &mut self.signalling {
             sent.no_response = None;
         }
         match status {
-            ..=100 => {}
-            101..=199 => self.progress(flow, response, cx),
-            200..=299 => self.accepted(flow, response, cx),
-            422 if self.invite_again(response, cx) => {}
+            Status::TRYING => {}
+            _ if status.is_provisional() => self.progress(flow, response, cx),
+            _ if status.is_success() => self.accepted(flow, response, cx),
+            Status::SESSION_INTERVAL_TOO_SMALL if self.invite_again(response, cx) => {}
             _ => self.invite_failed(Some(status), cx),
         }
     }
@@ -187,7 +193,7 @@ impl Leg {
     }
 
     /// The INVITE came to nothing.
-    pub(super) fn invite_failed(&mut self, status: Option<u16>, cx: &mut Cx<'_>) {
+    pub(super) fn invite_failed(&mut self, status: Option<Status>, cx: &mut Cx<'_>) {
         let output = match &self.signalling {
             Signalling::Inviting(uac) => Output::Rejected { status, rang: uac.rang().is_some() },
             Signalling::Cancelling(_) => Output::Released,

@@ -3,7 +3,7 @@
 use super::output::{Cx, Output};
 use super::state::{Leg, Parts};
 use crate::config::Dtmf;
-use crate::sip::{KeyPress, Message, Method, Outgoing, ServerTx};
+use crate::sip::{KeyPress, Message, Method, Outgoing, ServerTx, Status};
 
 /// At most this many keys wait for the answer to the INFO of the one before; more are dropped. A number with its area code
 /// has twelve.
@@ -15,19 +15,21 @@ pub(super) const ACCEPT: &str = "application/dtmf-relay, application/dtmf";
 impl Leg {
     /// An INFO inside the dialog: a key, a sign of life, or nothing we know.
     pub(super) fn informed(&mut self, tx: ServerTx, request: &Message, cx: &mut Cx<'_>) {
-        let answer = |status| Outgoing::response(request, status, None);
+        let answer = |status: Status| Outgoing::response(request, status, None);
         if request.header("Info-Package").is_some() {
             // None is known, and so says an empty list (RFC 6086 section 4.2.2).
-            return cx.respond(tx, answer(469).with("Recv-Info", ""));
+            return cx.respond(tx, answer(Status::BAD_INFO_PACKAGE).with("Recv-Info", ""));
         }
         match KeyPress::read(request) {
             Ok(press) => {
-                cx.respond(tx, answer(200).with("Allow", self.conduct.allow()));
+                cx.respond(tx, answer(Status::OK).with("Allow", self.conduct.allow()));
                 if let Some(KeyPress { key, held }) = press {
                     cx.say(Output::KeyByInfo { key, held });
                 }
             }
-            Err(415) => cx.respond(tx, answer(415).with("Accept", ACCEPT)),
+            Err(Status::UNSUPPORTED_MEDIA_TYPE) => {
+                cx.respond(tx, answer(Status::UNSUPPORTED_MEDIA_TYPE).with("Accept", ACCEPT))
+            }
             Err(status) => cx.respond(tx, answer(status)),
         }
     }

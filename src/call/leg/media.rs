@@ -5,7 +5,7 @@ use crate::config::Dtmf;
 use crate::id::LegId;
 use crate::media::{self, Family};
 use crate::sdp::{Author, Codec, Description, Direction, Negotiated, Offered};
-use crate::sip::{Flow, Message, Outgoing};
+use crate::sip::{Flow, Message, Outgoing, Status};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) enum Unanswerable {
 impl Unanswerable {
     /// The answer to the request that brought the offer; what was agreed before goes on.
     pub(super) fn refusal(self, request: &Message) -> Outgoing {
-        let refusal = Outgoing::response(request, 488, None);
+        let refusal = Outgoing::response(request, Status::NOT_ACCEPTABLE_HERE, None);
         match self {
             Unanswerable::Codecs => refusal,
             Unanswerable::Family => refusal.with("Warning", OTHER_NETWORK),

@@ -5,7 +5,7 @@ use crate::call::rules::Rules;
 use crate::id::Random;
 use crate::media;
 use crate::sdp::Direction;
-use crate::sip::{Cause, Dialog, Flow, Message, Outgoing, ServerTx};
+use crate::sip::{Cause, Dialog, Flow, Message, Outgoing, ServerTx, Status};
 use crate::time::{Duration, Now};
 
 /// What a leg is given for the length of one step.
@@ -41,7 +41,7 @@ pub enum Output {
     /// Our INVITE came to nothing.
     Rejected {
         /// The final status; `None` where none came.
-        status: Option<u16>,
+        status: Option<Status>,
         /// An 18x had come before.
         rang: bool,
     },
@@ -75,7 +75,7 @@ pub enum Output {
         /// How it showed.
         loss: Loss,
         /// The SIP status that says so.
-        status: Option<u16>,
+        status: Option<Status>,
     },
     /// One sign that the peer is gone; with the silence of its media it is enough.
     Missing(Loss),
@@ -91,7 +91,7 @@ pub enum Output {
     /// A NOTIFY of ours has its final response, 408 where none came.
     NotifyAnswered {
         /// That response.
-        status: u16,
+        status: Status,
     },
 }
 

@@ -9,7 +9,7 @@ use super::output::{Cx, Output};
 use super::state::{Confirmed, Leg, Signalling};
 use super::uac::Watch;
 use crate::media;
-use crate::sip::{Method, Way};
+use crate::sip::{Method, Status, Way};
 use crate::time::{Duration, Mono};
 
 /// A peer that sent nothing for this long in a talk is probed. Shorter than that, a burst of loss would probe; with
@@ -59,13 +59,16 @@ impl Leg {
         self.liveness.probe = None;
     }
 
-    pub(super) fn probe_answered(&mut self, status: u16, cx: &mut Cx<'_>) {
+    pub(super) fn probe_answered(&mut self, status: Status, cx: &mut Cx<'_>) {
         self.liveness.probe = None;
         match status {
             // It knows no such dialog (RFC 3261 section 12.2.2): for it the talk is over.
-            481 => cx.say(Output::Missing(Loss::Forgotten)),
+            Status::NO_SUCH_CALL => cx.say(Output::Missing(Loss::Forgotten)),
             // Said by a proxy on the way, or by ourselves for want of an answer.
-            408 | 430 | 503 | 504 => cx.say(Output::Missing(Loss::Unresponsive)),
+            Status::REQUEST_TIMEOUT
+            | Status::FLOW_FAILED
+            | Status::SERVICE_UNAVAILABLE
+            | Status::SERVER_TIME_OUT => cx.say(Output::Missing(Loss::Unresponsive)),
             _ => {}
         }
     }

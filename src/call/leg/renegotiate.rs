@@ -10,7 +10,7 @@ use super::state::{Began, Confirmed, Leg, Parts, Signalling};
 use crate::id::Random;
 use crate::sdp::{self, Negotiated, Offered};
 use crate::sip::session_timer::Failed;
-use crate::sip::{Message, Method};
+use crate::sip::{Message, Method, Status};
 use crate::time::Duration;
 
 /// A request that met a glare or a busy peer so often is dropped: the leg goes on as it was.
@@ -83,20 +83,20 @@ impl Leg {
     }
 
     /// A response to the request that is out. Gives whether it was one.
-    pub(super) fn renegotiated(&mut self, response: &Message, status: u16, cx: &mut Cx<'_>) -> bool {
+    pub(super) fn renegotiated(&mut self, response: &Message, status: Status, cx: &mut Cx<'_>) -> bool {
         let (cseq, method) = response.cseq();
         let Some(Parts { dialog, conduct, .. }) = self.parts(None) else { return false };
         let is_its = matches!(&conduct.renegotiation.out,
             Out::Sent { method: sent, cseq: out, .. } if (*out, sent) == (cseq, method));
-        if !is_its || status < 200 {
+        if !is_its || status.is_provisional() {
             return is_its;
         }
-        if status < 300 && *method == Method::Invite {
+        if !status.is_failure() && *method == Method::Invite {
             cx.ack(dialog, response);
         }
         let out = std::mem::take(&mut conduct.renegotiation.out);
         let Out::Sent { asked, offered, .. } = out else { return true };
-        if status < 300 {
+        if !status.is_failure() {
             dialog.refreshed(response);
             conduct.learn(response);
             conduct.timer.answered(cx.now.mono, response);
@@ -118,26 +118,32 @@ impl Leg {
         }
     }
 
-    fn on_rejected(&mut self, mut asked: Pending, response: &Message, status: u16, cx: &mut Cx<'_>) {
+    fn on_rejected(&mut self, mut asked: Pending, response: &Message, status: Status, cx: &mut Cx<'_>) {
         let Signalling::Confirmed(Confirmed { began, .. }) = self.signalling else { return };
         let conduct = &mut self.conduct;
         asked.tries += 1;
         let again = asked.tries < TRIES;
         let wait = match status {
-            491 if again => glare_wait(began, cx.random),
-            422 if again && conduct.timer.too_small(response) => Duration::ZERO,
-            405 | 501 if again && *response.cseq().1 == Method::Update => {
+            Status::REQUEST_PENDING if again => glare_wait(began, cx.random),
+            Status::SESSION_INTERVAL_TOO_SMALL if again && conduct.timer.too_small(response) => {
+                Duration::ZERO
+            }
+            Status::METHOD_NOT_ALLOWED | Status::NOT_IMPLEMENTED
+                if again && *response.cseq().1 == Method::Update =>
+            {
                 conduct.can.update = false;
                 Duration::ZERO
             }
-            500 | 503 if again && response.header("Retry-After").is_some() => {
+            Status::SERVER_INTERNAL_ERROR | Status::SERVICE_UNAVAILABLE
+                if again && response.header("Retry-After").is_some() =>
+            {
                 let seconds = response.number("Retry-After").unwrap_or(1);
                 Duration::from_secs(seconds.into()).min(LONGEST_WAIT)
             }
             _ => {
                 let is_refresh = asked.change == Change::Refresh;
                 // 408 and 481 end the dialog (RFC 3261 section 12.2.1.2); other failures leave it as it was.
-                if matches!(status, 408 | 481)
+                if matches!(status, Status::REQUEST_TIMEOUT | Status::NO_SUCH_CALL)
                     || is_refresh && conduct.timer.failed(cx.now.mono, Some(status)) == Failed::Gone
                 {
                     cx.say(Output::Lost { loss: Loss::Unresponsive, status: Some(status) });
@@ -156,7 +162,7 @@ impl Leg {
         if let Out::Sent { asked, .. } = std::mem::take(&mut conduct.renegotiation.out)
             && asked.change == Change::Refresh
         {
-            let _ = conduct.timer.failed(cx.now.mono, Some(503));
+            let _ = conduct.timer.failed(cx.now.mono, Some(Status::SERVICE_UNAVAILABLE));
         }
         self.send_pending(cx);
     }

@@ -6,7 +6,7 @@ use super::output::Cx;
 use super::state::{Leg, Parts, Signalling};
 use super::uas::Said;
 use crate::sdp;
-use crate::sip::{Message, Method, Outgoing, ServerTx, session_timer};
+use crate::sip::{Message, Method, Outgoing, ServerTx, Status, session_timer};
 
 /// How long a peer is asked to wait that asks again before its first request is answered, at most: 0 to 10 s (RFC 3261
 /// section 14.2).
@@ -18,13 +18,13 @@ impl Leg {
         if let Some(refusal) = self.collision(request, cx) {
             return cx.respond(tx, refusal);
         }
-        let answer = |status| Outgoing::response(request, status, None);
+        let answer = |status: Status| Outgoing::response(request, status, None);
         if session_timer::is_too_small(request) {
             let least = session_timer::LEAST.as_secs().to_string();
-            return cx.respond(tx, answer(422).with("Min-SE", least));
+            return cx.respond(tx, answer(Status::SESSION_INTERVAL_TOO_SMALL).with("Min-SE", least));
         }
         let Some(Parts { dialog, media, conduct }) = self.parts(request.from_tag()) else {
-            return cx.respond(tx, answer(481));
+            return cx.respond(tx, answer(Status::NO_SUCH_CALL));
         };
         let flow = dialog.flow();
         let offer = match description(request) {
@@ -37,7 +37,7 @@ impl Leg {
         };
         let offer = match offer {
             Ok(offer) => offer,
-            Err(e) => return cx.respond(tx, answer(e.status())),
+            Err(e) => return cx.respond(tx, answer(e.status().into())),
         };
         let invites = request.method() == Some(&Method::Invite);
         let cseq = request.cseq().0;
@@ -45,14 +45,14 @@ impl Leg {
             Some(offer) => match media.answer(cx.rules, flow, &offer) {
                 Some(Ok((body, agreed))) => (Some(body), Some(agreed), Awaited::Ack { cseq }),
                 Some(Err(why)) => return cx.respond(tx, why.refusal(request)),
-                None => return cx.respond(tx, answer(500)),
+                None => return cx.respond(tx, answer(Status::SERVER_INTERNAL_ERROR)),
             },
             // A re-INVITE without an offer asks for ours: all we can, in the direction we wish for.
             None if invites => {
                 let codecs = media.codecs();
                 match media.offer(cx.rules, flow, &codecs) {
                     Some((body, offered)) => (Some(body), None, Awaited::Answer { cseq, offered }),
-                    None => return cx.respond(tx, answer(500)),
+                    None => return cx.respond(tx, answer(Status::SERVER_INTERNAL_ERROR)),
                 }
             }
             None => (None, None, Awaited::Nothing),
@@ -104,11 +104,11 @@ impl Leg {
             || invites && conduct.renegotiation.is_inviting()
             || (invites || offers) && conduct.has_offered();
         if glare {
-            return Some(Outgoing::response(request, 491, None));
+            return Some(Outgoing::response(request, Status::REQUEST_PENDING, None));
         }
         theirs_open.then(|| {
             let wait = cx.random.below(OVERLAP_WAIT).to_string();
-            Outgoing::response(request, 500, None).with("Retry-After", wait)
+            Outgoing::response(request, Status::SERVER_INTERNAL_ERROR, None).with("Retry-After", wait)
         })
     }
 }

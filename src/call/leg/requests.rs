@@ -27,7 +27,7 @@ impl Leg {
         }
         match method {
             Method::Bye => {
-                cx.respond(tx, Outgoing::response(request, 200, None));
+                cx.respond(tx, Outgoing::response(request, Status::OK, None));
                 self.bye(Cause::of(request), cx);
             }
             Method::Prack => self.pracked(tx, request, cx),
@@ -35,14 +35,16 @@ impl Leg {
             Method::Info => self.informed(tx, request, cx),
             Method::Options => {
                 // What an INVITE here could use (RFC 3261 section 11.2).
-                let response = Outgoing::response(request, 200, None)
+                let response = Outgoing::response(request, Status::OK, None)
                     .with("Allow", self.conduct.allow())
                     .with("Accept", format!("application/sdp, {ACCEPT}"))
                     .with("Supported", self.conduct.supported());
                 cx.respond(tx, response);
             }
             // No event package is kept (RFC 6665 section 4.2.1.1).
-            Method::Subscribe | Method::Notify => cx.respond(tx, Outgoing::response(request, 489, None)),
+            Method::Subscribe | Method::Notify => {
+                cx.respond(tx, Outgoing::response(request, Status::BAD_EVENT, None))
+            }
             Method::Ack
             | Method::Cancel
             | Method::Register
@@ -50,14 +52,14 @@ impl Leg {
             | Method::Message
             | Method::Publish
             | Method::Other(_) => {
-                let refused = Outgoing::response(request, 405, None);
+                let refused = Outgoing::response(request, Status::METHOD_NOT_ALLOWED, None);
                 cx.respond(tx, refused.with("Allow", self.conduct.allow()));
             }
         }
     }
 
     /// Takes the request into its dialog; the status that refuses it where it belongs to none.
-    fn take(&mut self, flow: Flow, request: &Message) -> Result<(), u16> {
+    fn take(&mut self, flow: Flow, request: &Message) -> Result<(), Status> {
         match self.parts(request.from_tag()) {
             Some(Parts { dialog, media, .. }) => {
                 dialog.receive(request)?;
@@ -67,7 +69,7 @@ impl Leg {
             }
             // Our BYE is out, or the dialog is still early: only a BYE still means something.
             None if request.method() == Some(&Method::Bye) => self.may_hang_up(request),
-            None => Err(481),
+            None => Err(Status::NO_SUCH_CALL),
         }
     }
 
@@ -81,15 +83,17 @@ impl Leg {
             return None;
         }
         if !pace.take(cx.now.mono, ASKS) {
-            return Some(Outgoing::response(request, 500, None).with("Retry-After", "1"));
+            return Some(
+                Outgoing::response(request, Status::SERVER_INTERNAL_ERROR, None).with("Retry-After", "1"),
+            );
         }
         let unsupported = option_tag::unsupported(request, &option_tags(peer.standing))?;
-        Some(Outgoing::response(request, 420, None).with("Unsupported", unsupported))
+        Some(Outgoing::response(request, Status::BAD_EXTENSION, None).with("Unsupported", unsupported))
     }
 
     /// Whether a BYE that is in no dialog we know of is of the peer. Before our answer it comes from the calling party,
     /// before the peer answers, from the called party: the 200 that named the other side may have been lost.
-    fn may_hang_up(&self, bye: &Message) -> Result<(), u16> {
+    fn may_hang_up(&self, bye: &Message) -> Result<(), Status> {
         let is_theirs = match &self.signalling {
             Signalling::Invited(uas) => {
                 let invite = &uas.invite;
@@ -104,7 +108,7 @@ impl Leg {
             | Signalling::Closing { .. }
             | Signalling::Terminated => true,
         };
-        if is_theirs { Ok(()) } else { Err(481) }
+        if is_theirs { Ok(()) } else { Err(Status::NO_SUCH_CALL) }
     }
 
     fn bye(&mut self, cause: Cause, cx: &mut Cx<'_>) {
@@ -140,7 +144,12 @@ impl Leg {
                     Some(agreed) => self.agree(agreed, cx),
                     // Inside a call what was agreed before still stands.
                     None if known => {}
-                    None => return cx.say(Output::Lost { loss: Loss::Unacknowledged, status: Some(488) }),
+                    None => {
+                        return cx.say(Output::Lost {
+                            loss: Loss::Unacknowledged,
+                            status: Some(Status::NOT_ACCEPTABLE_HERE),
+                        });
+                    }
                 }
             }
             Awaited::Ack { cseq } if cseq == ack.cseq().0 => {}
@@ -159,14 +168,14 @@ impl Leg {
     }
 
     /// Takes a REFER into the dialog; the status that refuses it where it belongs to none.
-    pub fn take_refer(&mut self, refer: &Message) -> Result<(), u16> {
-        self.parts(refer.from_tag()).ok_or(481).and_then(|parts| parts.dialog.receive(refer))
+    pub fn take_refer(&mut self, refer: &Message) -> Result<(), Status> {
+        self.parts(refer.from_tag()).ok_or(Status::NO_SUCH_CALL).and_then(|parts| parts.dialog.receive(refer))
     }
 
     /// 202 to a REFER; the subscription it begins, where its sender wants one (RFC 4488).
     pub fn accept_refer(&mut self, tx: ServerTx, refer: &Message, cx: &mut Cx<'_>) -> Option<ReferId> {
         let unwatched = ReferTo::is_unwatched(refer);
-        let mut response = Outgoing::response(refer, 202, None);
+        let mut response = Outgoing::response(refer, Status::ACCEPTED, None);
         if let Some(parts) = self.parts(None) {
             response = response.with("Contact", cx.rules.contact(&parts.dialog.flow(), refer));
         }
@@ -178,23 +187,21 @@ impl Leg {
     }
 
     /// Answers a request with this status.
-    pub fn respond(&self, tx: ServerTx, request: &Message, status: u16, cx: &mut Cx<'_>) {
+    pub fn respond(&self, tx: ServerTx, request: &Message, status: Status, cx: &mut Cx<'_>) {
         cx.respond(tx, Outgoing::response(request, status, None));
     }
 
     /// Tells the phone what became of its REFER. A final status ends the subscription.
-    pub fn notify(&mut self, ReferId(id): ReferId, status: u16, cx: &mut Cx<'_>) {
+    pub fn notify(&mut self, ReferId(id): ReferId, status: Status, cx: &mut Cx<'_>) {
         let Signalling::Confirmed(Confirmed { dialog, .. }) = &mut self.signalling else { return };
-        let state = if status < 200 { "active;expires=60" } else { "terminated;reason=noresource" };
+        let state =
+            if status.is_provisional() { "active;expires=60" } else { "terminated;reason=noresource" };
         let flow = dialog.flow();
         let request = dialog
             .request(Method::Notify)
             .with("Event", format!("refer;id={id}"))
             .with("Subscription-State", state)
-            .body(
-                "message/sipfrag;version=2.0",
-                format!("SIP/2.0 {status} {}\r\n", Status::from(status).phrase()),
-            );
+            .body("message/sipfrag;version=2.0", format!("SIP/2.0 {status} {}\r\n", status.phrase()));
         cx.request(flow, request);
     }
 }

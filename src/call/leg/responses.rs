@@ -3,7 +3,7 @@
 use super::liveness::Loss;
 use super::output::{Cx, Output};
 use super::state::{Leg, Parts, Signalling};
-use crate::sip::{Failure, Flow, Message, Method};
+use crate::sip::{Failure, Flow, Message, Method, Status};
 
 impl Leg {
     /// A response to a request of ours.
@@ -14,7 +14,7 @@ impl Leg {
         }
         match response.cseq().1 {
             Method::Invite => self.invite_answered(flow, response, status, cx),
-            _ if status < 200 => {}
+            _ if status.is_provisional() => {}
             Method::Bye => self.over(cx),
             Method::Info => self.key_passed(cx),
             Method::Notify => cx.say(Output::NotifyAnswered { status }),
@@ -42,7 +42,7 @@ impl Leg {
         }
         match method {
             Method::Invite | Method::Bye => self.over(cx),
-            Method::Notify => cx.say(Output::NotifyAnswered { status: 408 }),
+            Method::Notify => cx.say(Output::NotifyAnswered { status: Status::REQUEST_TIMEOUT }),
             Method::Info => self.keys_lost(),
             Method::Options => self.probe_unanswered(cx),
             Method::Ack

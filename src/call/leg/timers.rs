@@ -8,7 +8,7 @@ use super::renegotiation::Pending;
 use super::state::{Leg, Signalling};
 use crate::call::outcome::q850;
 use crate::event::EndReason;
-use crate::sip::{Cause, reliable, session_timer};
+use crate::sip::{Cause, Status, reliable, session_timer};
 use crate::time::Mono;
 
 impl Leg {
@@ -68,8 +68,8 @@ impl Leg {
     /// No PRACK came for 64*T1: the INVITE is refused with 5xx (RFC 3262 section 3).
     fn never_pracked(&mut self, cx: &mut Cx<'_>) {
         if self.is_invited() {
-            self.reject(504, cx);
-            cx.say(Output::Lost { loss: Loss::Unacknowledged, status: Some(504) });
+            self.reject(Status::SERVER_TIME_OUT, cx);
+            cx.say(Output::Lost { loss: Loss::Unacknowledged, status: Some(Status::SERVER_TIME_OUT) });
         }
     }
 }

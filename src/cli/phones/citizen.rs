@@ -83,7 +83,7 @@ impl Phones {
         let Some(status) = response.status() else { return };
         let Some(citizen) = self.citizens.get_mut(&line) else { return };
         match (&mut citizen.state, response.cseq().1) {
-            (State::Dialling { invite, gives_up, .. }, Method::Invite) if (200..300).contains(&status) => {
+            (State::Dialling { invite, gives_up, .. }, Method::Invite) if status.is_success() => {
                 let Some(dialog) = Dialog::uac(invite, flow, response) else { return };
                 let gives_up = *gives_up;
                 self.endpoint.send(dialog.flow(), dialog.ack(1), &mut self.wire);
@@ -97,13 +97,15 @@ impl Phones {
                     HangUp::AfterDialling(_) | HangUp::Never => {}
                 }
             }
-            (State::Dialling { .. }, Method::Invite) if status >= 300 => {
-                self.citizen_over(line, PhoneEvent::Refused { line, status }, out);
+            (State::Dialling { .. }, Method::Invite) if status.is_failure() => {
+                self.citizen_over(line, PhoneEvent::Refused { line, status: status.code() }, out);
             }
-            (State::Talking { dialog } | State::HangingUp { dialog }, Method::Invite) if status < 300 => {
+            (State::Talking { dialog } | State::HangingUp { dialog }, Method::Invite)
+                if !status.is_failure() =>
+            {
                 self.endpoint.send(dialog.flow(), dialog.ack(1), &mut self.wire);
             }
-            (State::HangingUp { .. }, Method::Bye) if status >= 200 => {
+            (State::HangingUp { .. }, Method::Bye) if status.is_final() => {
                 self.citizen_over(line, PhoneEvent::HungUp { line }, out);
             }
             _ => {}

@@ -56,16 +56,16 @@ impl Phones {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the methods an operator uses")]
     pub(super) fn desk_answered(&mut self, line: Line, response: &Message, out: &mut Vec<Output>) {
         let (Some(status), (cseq, method)) = (response.status(), response.cseq()) else { return };
-        if status < 200 {
+        if status.is_provisional() {
             return;
         }
         match method {
-            Method::Invite if status < 300 => {
+            Method::Invite if !status.is_failure() => {
                 let Some(dialog) = self.dialog_on(line) else { return };
                 let (flow, ack) = (dialog.flow(), dialog.ack(cseq));
                 self.endpoint.send(flow, ack, &mut self.wire);
             }
-            Method::Refer => out.push(Output::Event(PhoneEvent::HandedOn { line, status })),
+            Method::Refer => out.push(Output::Event(PhoneEvent::HandedOn { line, status: status.code() })),
             _ => {}
         }
     }

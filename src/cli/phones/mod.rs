@@ -15,7 +15,7 @@ pub use plan::{CitizenPlan, HangUp, PhoneEvent, SeatPlan, WhenRung};
 use crate::id::Random;
 use crate::sip::{
     ClientTx, Endpoint, EndpointConfig, Flow, Message, Method, Outgoing, Output as SipOutput, ServerTx,
-    TransactionEvent, Transport,
+    Status, TransactionEvent, Transport,
 };
 use crate::time::{Mono, Now, Timers};
 use bytes::Bytes;
@@ -179,9 +179,9 @@ impl Phones {
         if let Some(line) = self.line_of(request) {
             let response = match request.method() {
                 Some(Method::Bye | Method::Options | Method::Info | Method::Notify) => {
-                    Outgoing::response(request, 200, None)
+                    Outgoing::response(request, Status::OK, None)
                 }
-                _ => Outgoing::response(request, 488, None),
+                _ => Outgoing::response(request, Status::NOT_ACCEPTABLE_HERE, None),
             };
             self.endpoint.respond(now, tx, response, &mut self.wire);
             if request.method() == Some(&Method::Notify) {
@@ -199,11 +199,21 @@ impl Phones {
             }
             Some(Method::Options) => {
                 let tag = self.random.token();
-                self.endpoint.respond(now, tx, Outgoing::response(request, 200, Some(&tag)), &mut self.wire);
+                self.endpoint.respond(
+                    now,
+                    tx,
+                    Outgoing::response(request, Status::OK, Some(&tag)),
+                    &mut self.wire,
+                );
             }
             _ => {
                 let tag = self.random.token();
-                self.endpoint.respond(now, tx, Outgoing::response(request, 481, Some(&tag)), &mut self.wire);
+                self.endpoint.respond(
+                    now,
+                    tx,
+                    Outgoing::response(request, Status::NO_SUCH_CALL, Some(&tag)),
+                    &mut self.wire,
+                );
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{Output, PhoneEvent, Phones};
 use crate::redact::Secret;
 use crate::sip::digest::Challenge;
-use crate::sip::{Message, Method, Outgoing};
+use crate::sip::{Message, Method, Outgoing, Status};
 use crate::time::Now;
 
 /// How long a registration is asked for, in seconds. Simulated phones live shorter and do not refresh.
@@ -66,14 +66,21 @@ impl Phones {
         response: &Message,
         out: &mut Vec<Output>,
     ) {
-        let Some(status) = response.status().filter(|s| *s >= 200) else { return };
+        let Some(status) = response.status().filter(|s| s.is_final()) else { return };
         self.registering.remove(&tx);
         let answered = self.registrations.get(seat).is_some_and(|r| r.answered);
         let challenge = Challenge::choose(response.headers("WWW-Authenticate"));
         match (status, challenge) {
-            (200..=299, _) => out.push(Output::Event(PhoneEvent::Registered { seat: seat.to_owned() })),
-            (401, Some(challenge)) if !answered => self.send_register(now, seat, Some(&challenge)),
-            _ => out.push(Output::Event(PhoneEvent::NotRegistered { seat: seat.to_owned(), status })),
+            (status, _) if status.is_success() => {
+                out.push(Output::Event(PhoneEvent::Registered { seat: seat.to_owned() }))
+            }
+            (Status::UNAUTHORIZED, Some(challenge)) if !answered => {
+                self.send_register(now, seat, Some(&challenge))
+            }
+            _ => out.push(Output::Event(PhoneEvent::NotRegistered {
+                seat: seat.to_owned(),
+                status: status.code(),
+            })),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Line, Output, PhoneEvent, Phones, SeatPlan, Wake, WhenRung};
 use crate::sdp::{self, Codec, Direction, Local, Security};
-use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx, Uri};
+use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx, Status, Uri};
 use crate::time::Now;
 
 /// One call at a seat.
@@ -55,20 +55,21 @@ impl Phones {
         let seat = Uri::parse(invite.uri()).ok().and_then(|u| u.user_text()).unwrap_or_default();
         let tag = self.random.token();
         let Some(plan) = self.plans.get(&seat).cloned() else {
-            let response = Outgoing::response(invite, 404, Some(&tag));
+            let response = Outgoing::response(invite, Status::NOT_FOUND, Some(&tag));
             return self.endpoint.respond(now, tx, response, &mut self.wire);
         };
         match plan.when_rung {
             WhenRung::IsDead => return self.endpoint.forget(tx),
             WhenRung::Refuses(status) => {
-                let response = Outgoing::response(invite, status, Some(&tag));
+                let response = Outgoing::response(invite, status.into(), Some(&tag));
                 return self.endpoint.respond(now, tx, response, &mut self.wire);
             }
             WhenRung::Answers(_) | WhenRung::Rings => {}
         }
         self.next += 1;
         let line = self.next;
-        let ringing = Outgoing::response(invite, 180, Some(&tag)).with("Contact", self.contact(&seat));
+        let ringing =
+            Outgoing::response(invite, Status::RINGING, Some(&tag)).with("Contact", self.contact(&seat));
         self.endpoint.respond(now, tx, ringing, &mut self.wire);
         out.push(Output::Event(PhoneEvent::Rings {
             line,
@@ -106,11 +107,11 @@ impl Phones {
         });
         let dialog = Dialog::uas(invite, call.flow, &call.tag, &contact);
         let (Some((body, agreed)), Some(dialog)) = (answered, dialog) else {
-            let response = Outgoing::response(invite, 488, Some(&call.tag));
+            let response = Outgoing::response(invite, Status::NOT_ACCEPTABLE_HERE, Some(&call.tag));
             self.endpoint.respond(now, call.tx, response, &mut self.wire);
             return self.seat_over(line, out);
         };
-        let response = Outgoing::response(invite, 200, Some(&call.tag))
+        let response = Outgoing::response(invite, Status::OK, Some(&call.tag))
             .with("Contact", contact)
             .body("application/sdp", body);
         let (tx, talks) = (call.tx, call.plan.talks);
@@ -135,7 +136,7 @@ impl Phones {
     pub(super) fn seat_cancelled(&mut self, now: Now, line: Line, out: &mut Vec<Output>) {
         let Some(call) = self.seats.get(&line) else { return };
         let State::Ringing { invite } = &call.state else { return };
-        let response = Outgoing::response(invite, 487, Some(&call.tag));
+        let response = Outgoing::response(invite, Status::REQUEST_TERMINATED, Some(&call.tag));
         self.endpoint.respond(now, call.tx, response, &mut self.wire);
         out.push(Output::Event(PhoneEvent::TakenBack { line, seat: call.seat.clone() }));
         self.seat_over(line, out);

@@ -68,7 +68,7 @@ fn seat() -> PeerId {
 }
 
 /// The status of a refusal and why.
-fn refused(verdict: Verdict) -> (Option<Cause>, u16) {
+fn refused(verdict: Verdict) -> (Option<Cause>, Status) {
     match verdict {
         Err(Refused { cause, rejection: Rejection::Answer(status, _) }) => (cause, status),
         other => panic!("{other:?}"),
@@ -86,11 +86,14 @@ fn is_shed(verdict: Verdict) -> (Cause, Shedding) {
 fn what_is_not_heard_from_a_class_is_refused_with_its_status() {
     let mut a = access();
     let mut judge = |method: &str, peer: PeerId| refused(a.judge(NOW.mono, &request(method), sender(peer)));
-    assert_eq!(judge("INVITE", PeerId::Unknown), (Some(Cause::Method), 403));
-    assert_eq!(judge("BYE", PeerId::Unknown), (Some(Cause::Dialog), 481));
-    assert_eq!(judge("REFER", PeerId::Trunk("city".into())), (Some(Cause::Method), 405));
-    assert_eq!(judge("MESSAGE", seat()), (Some(Cause::Method), 405));
-    assert_eq!(judge("BREW", seat()), (Some(Cause::Method), 501));
+    assert_eq!(judge("INVITE", PeerId::Unknown), (Some(Cause::Method), Status::FORBIDDEN));
+    assert_eq!(judge("BYE", PeerId::Unknown), (Some(Cause::Dialog), Status::NO_SUCH_CALL));
+    assert_eq!(
+        judge("REFER", PeerId::Trunk("city".into())),
+        (Some(Cause::Method), Status::METHOD_NOT_ALLOWED)
+    );
+    assert_eq!(judge("MESSAGE", seat()), (Some(Cause::Method), Status::METHOD_NOT_ALLOWED));
+    assert_eq!(judge("BREW", seat()), (Some(Cause::Method), Status::NOT_IMPLEMENTED));
     assert_eq!(a.refusals.of(PeerClass::Unknown, Cause::Method), 1, "each is counted by its class");
     assert_eq!(a.refusals.of(PeerClass::Seat, Cause::Method), 2);
 }
@@ -98,7 +101,8 @@ fn what_is_not_heard_from_a_class_is_refused_with_its_status() {
 #[test]
 fn a_method_that_is_not_heard_is_answered_with_those_that_are() {
     let verdict = access().judge(NOW.mono, &request("MESSAGE"), sender(seat()));
-    let Err(Refused { rejection: Rejection::Answer(405, headers), .. }) = verdict else {
+    let Err(Refused { rejection: Rejection::Answer(Status::METHOD_NOT_ALLOWED, headers), .. }) = verdict
+    else {
         panic!("{verdict:?}")
     };
     assert_eq!(headers[0], ("Allow", allowed(PeerClass::Seat).into()));
@@ -145,19 +149,22 @@ fn a_host_that_is_not_ours_is_404_except_for_a_trunk_s_call() {
     let foreign = |method: &str| recognised(&[text(method, "sip:12345@example.org", "")]);
     for (method, peer) in [("OPTIONS", PeerId::Unknown), ("REGISTER", PeerId::Unknown), ("INVITE", seat())] {
         let verdict = a.judge(NOW.mono, &foreign(method), sender(peer));
-        assert_eq!(refused(verdict), (Some(Cause::Host), 404), "{method}");
+        assert_eq!(refused(verdict), (Some(Cause::Host), Status::NOT_FOUND), "{method}");
     }
     assert_eq!(a.judge(NOW.mono, &foreign("INVITE"), of_trunk(&mut capacity)), Ok(()));
     let verdict = a.judge(NOW.mono, &foreign("REGISTER"), of_trunk(&mut capacity));
-    assert_eq!(refused(verdict), (Some(Cause::Host), 404));
+    assert_eq!(refused(verdict), (Some(Cause::Host), Status::NOT_FOUND));
 }
 
 #[test]
 fn options_is_answered_200_while_calls_are_taken_and_503_after_and_never_counted() {
     let mut a = access();
-    assert_eq!(refused(a.judge(NOW.mono, &request("OPTIONS"), sender(PeerId::Unknown))), (None, 200));
+    assert_eq!(refused(a.judge(NOW.mono, &request("OPTIONS"), sender(PeerId::Unknown))), (None, Status::OK));
     let draining = Sender { serving: false, ..sender(PeerId::Unknown) };
-    assert_eq!(refused(a.judge(NOW.mono, &request("OPTIONS"), draining)), (None, 503));
+    assert_eq!(
+        refused(a.judge(NOW.mono, &request("OPTIONS"), draining)),
+        (None, Status::SERVICE_UNAVAILABLE)
+    );
     assert!(a.refusals.all().all(|(_, _, n)| n == 0));
 }
 
@@ -169,8 +176,11 @@ fn inside_a_dialog_provenance_decides_whatever_the_class() {
     };
     assert_eq!(judge("BYE", Some(Provenance::Peer)), Ok(()));
     assert_eq!(judge("BYE", Some(Provenance::Unproved("1001".into()))), Ok(()), "a password may prove it");
-    assert_eq!(refused(judge("BYE", Some(Provenance::Elsewhere))), (Some(Cause::Source), 481));
-    assert_eq!(refused(judge("BYE", None)), (Some(Cause::Dialog), 481));
+    assert_eq!(
+        refused(judge("BYE", Some(Provenance::Elsewhere))),
+        (Some(Cause::Source), Status::NO_SUCH_CALL)
+    );
+    assert_eq!(refused(judge("BYE", None)), (Some(Cause::Dialog), Status::NO_SUCH_CALL));
     assert_eq!(judge("ACK", None), Ok(()), "the endpoint knows whose it is");
     for provenance in [Provenance::Elsewhere, Provenance::Unproved("1001".into())] {
         assert_eq!(judge("ACK", Some(provenance)), drop_it(Cause::Source));

@@ -3,7 +3,7 @@
 //! ACK and CANCEL are not in it: the transaction layer answers or absorbs them by the INVITE they name.
 
 use super::PeerId;
-use crate::sip::{Method, option_tag};
+use crate::sip::{Method, Status, option_tag};
 
 /// The class of a peer, by which its methods are heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub enum Rule {
     /// It goes to the registrar, which asks for proof itself.
     Register,
     /// It is answered with this status, and nothing is kept of it.
-    Refuse(u16),
+    Refuse(Status),
 }
 
 /// The rule for a request outside any dialog.
@@ -53,26 +53,26 @@ pub fn outside_a_dialog(at: PeerClass, method: &Method) -> Rule {
         // A trunk brings calls. A seat makes them when it has proved itself. No other peer does.
         (M::Invite, Trunk) => Take,
         (M::Invite, Seat) => Prove,
-        (M::Invite, Unknown) => Refuse(403),
+        (M::Invite, Unknown) => Refuse(Status::FORBIDDEN),
 
         // Transfers and feature subscriptions are a seat's; a carrier's REFER would dial out on our account.
         (M::Refer | M::Subscribe, Seat) => Prove,
-        (M::Refer | M::Subscribe, Trunk) => Refuse(405),
-        (M::Refer | M::Subscribe, Unknown) => Refuse(403),
+        (M::Refer | M::Subscribe, Trunk) => Refuse(Status::METHOD_NOT_ALLOWED),
+        (M::Refer | M::Subscribe, Unknown) => Refuse(Status::FORBIDDEN),
 
         // Only inside a dialog do these mean anything.
-        (M::Bye | M::Update | M::Info | M::Prack, _) => Refuse(481),
-        (M::Notify, Seat) => Refuse(481),
-        (M::Notify, Trunk) => Refuse(405),
-        (M::Notify, Unknown) => Refuse(403),
+        (M::Bye | M::Update | M::Info | M::Prack, _) => Refuse(Status::NO_SUCH_CALL),
+        (M::Notify, Seat) => Refuse(Status::NO_SUCH_CALL),
+        (M::Notify, Trunk) => Refuse(Status::METHOD_NOT_ALLOWED),
+        (M::Notify, Unknown) => Refuse(Status::FORBIDDEN),
 
         // We keep no presence and carry no text.
-        (M::Publish, Unknown) => Refuse(403),
-        (M::Publish | M::Message, _) => Refuse(405),
+        (M::Publish, Unknown) => Refuse(Status::FORBIDDEN),
+        (M::Publish | M::Message, _) => Refuse(Status::METHOD_NOT_ALLOWED),
 
         // Not methods of a new request at all.
-        (M::Ack | M::Cancel, _) => Refuse(481),
-        (M::Other(_), _) => Refuse(501),
+        (M::Ack | M::Cancel, _) => Refuse(Status::NO_SUCH_CALL),
+        (M::Other(_), _) => Refuse(Status::NOT_IMPLEMENTED),
     }
 }
 
@@ -85,8 +85,8 @@ pub fn inside_a_dialog(at: PeerClass, method: &Method) -> Rule {
         (M::Options | M::Update | M::Info | M::Prack, _) => Take,
         // A transfer is a seat's to ask for.
         (M::Refer | M::Notify | M::Subscribe, PeerClass::Seat) => Take,
-        (M::Other(_), _) => Refuse(501),
-        _ => Refuse(405),
+        (M::Other(_), _) => Refuse(Status::NOT_IMPLEMENTED),
+        _ => Refuse(Status::METHOD_NOT_ALLOWED),
     }
 }
 
@@ -130,8 +130,16 @@ mod tests {
     #[test]
     fn a_trunk_never_asks_us_to_dial() {
         for method in [Method::Refer, Method::Subscribe, Method::Publish, Method::Message, Method::Notify] {
-            assert_eq!(outside_a_dialog(PeerClass::Trunk, &method), Rule::Refuse(405), "{method}");
-            assert_eq!(inside_a_dialog(PeerClass::Trunk, &method), Rule::Refuse(405), "{method}");
+            assert_eq!(
+                outside_a_dialog(PeerClass::Trunk, &method),
+                Rule::Refuse(Status::METHOD_NOT_ALLOWED),
+                "{method}"
+            );
+            assert_eq!(
+                inside_a_dialog(PeerClass::Trunk, &method),
+                Rule::Refuse(Status::METHOD_NOT_ALLOWED),
+                "{method}"
+            );
         }
     }
 
@@ -146,8 +154,8 @@ mod tests {
     fn an_unknown_method_is_501_everywhere() {
         for at in ALL {
             let brew = Method::Other("BREW".into());
-            assert_eq!(outside_a_dialog(at, &brew), Rule::Refuse(501));
-            assert_eq!(inside_a_dialog(at, &brew), Rule::Refuse(501));
+            assert_eq!(outside_a_dialog(at, &brew), Rule::Refuse(Status::NOT_IMPLEMENTED));
+            assert_eq!(inside_a_dialog(at, &brew), Rule::Refuse(Status::NOT_IMPLEMENTED));
         }
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::id::Random;
 use crate::redact::Secret;
 use crate::sip::digest::{Challenge, SeatAccount};
-use crate::sip::{Message, Transport};
+use crate::sip::{Message, Status, Transport};
 use crate::time::{Now, Wall};
 use bytes::Bytes;
 
@@ -50,7 +50,7 @@ fn registered(seats: &[(&str, Flow)]) -> Registrar {
         let challenge = Challenge::choose(asked.all("WWW-Authenticate")).unwrap();
         let proof = challenge.answer(name, &Secret::new("p".into()), "REGISTER", "sip:g", (1, "c"));
         let done = registrar.register(now, *flow, &request(&format!("Authorization: {proof}\r\n")));
-        assert_eq!(done.response.unwrap().status(), Some(200));
+        assert_eq!(done.response.unwrap().status(), Some(Status::OK));
     }
     registrar
 }

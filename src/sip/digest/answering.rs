@@ -209,6 +209,7 @@ mod tests {
     use super::super::guard::{Claim, Guard, Proof, SeatAccount};
     use super::*;
     use crate::sip::Method;
+    use crate::sip::Status;
     use crate::time::Mono;
 
     fn request() -> Outgoing {
@@ -220,7 +221,7 @@ mod tests {
             .with("CSeq", "7 REGISTER")
     }
 
-    fn response(request: &Outgoing, status: u16, challenges: &[(&'static str, String)]) -> Message {
+    fn response(request: &Outgoing, status: Status, challenges: &[(&'static str, String)]) -> Message {
         let asked = Message::parse(request.encode()).unwrap();
         let mut response = Outgoing::response(&asked, status, Some("t"));
         for (name, value) in challenges {
@@ -254,7 +255,7 @@ mod tests {
             let Proof::Challenge(asked) = guard.judge(Mono(1), claim, []).proof else { panic!() };
             let headers: Vec<_> = asked.iter().map(|c| ("WWW-Authenticate", c.render())).collect();
             let (mut a, first) = (answering(), request());
-            let again = a.answer(&response(&first, 401, &headers), &first).unwrap();
+            let again = a.answer(&response(&first, Status::UNAUTHORIZED, &headers), &first).unwrap();
             assert_eq!(again.get("CSeq"), Some(&b"8 REGISTER"[..]));
             assert!(answer_of(&again).contains(asked[0].algorithm.name()));
             let proof = guard.judge(Mono(2), claim, again.all("Authorization")).proof;
@@ -270,7 +271,11 @@ mod tests {
     #[test]
     fn counts_are_hex_and_a_new_nonce_begins_at_one() {
         let (mut a, first) = (answering(), request());
-        let asked = response(&first, 401, &[("WWW-Authenticate", challenge("n1", Algorithm::Md5, false))]);
+        let asked = response(
+            &first,
+            Status::UNAUTHORIZED,
+            &[("WWW-Authenticate", challenge("n1", Algorithm::Md5, false))],
+        );
         let mut again = a.answer(&asked, &first).unwrap();
         for _ in 0..25 {
             again = a.authorised(request());
@@ -278,7 +283,7 @@ mod tests {
         assert!(answer_of(&again).contains("nc=0000001a"), "{}", answer_of(&again));
         for (nonce, stale) in [("n2", true), ("n3", false)] {
             let asked = [("WWW-Authenticate", challenge(nonce, Algorithm::Md5, stale))];
-            let renewed = a.answer(&response(&again, 401, &asked), &again).unwrap();
+            let renewed = a.answer(&response(&again, Status::UNAUTHORIZED, &asked), &again).unwrap();
             assert!(answer_of(&renewed).contains(nonce) && answer_of(&renewed).contains("nc=00000001"));
         }
     }
@@ -287,10 +292,12 @@ mod tests {
     fn a_wrong_password_is_given_up_at_once_and_stale_nonces_after_three() {
         let (mut a, first) = (answering(), request());
         let ask = |nonce: &str, stale| [("WWW-Authenticate", challenge(nonce, Algorithm::Sha256, stale))];
-        let mut again = a.answer(&response(&first, 401, &ask("n1", false)), &first).unwrap();
-        assert!(a.answer(&response(&again, 401, &ask("n2", false)), &again).is_none());
+        let mut again = a.answer(&response(&first, Status::UNAUTHORIZED, &ask("n1", false)), &first).unwrap();
+        assert!(a.answer(&response(&again, Status::UNAUTHORIZED, &ask("n2", false)), &again).is_none());
         let mut answers = 1;
-        while let Some(next) = a.answer(&response(&again, 401, &ask(&format!("s{answers}"), true)), &again) {
+        while let Some(next) =
+            a.answer(&response(&again, Status::UNAUTHORIZED, &ask(&format!("s{answers}"), true)), &again)
+        {
             again = next;
             answers += 1;
             assert!(answers <= ATTEMPTS);
@@ -302,9 +309,14 @@ mod tests {
     fn a_proxy_and_the_peer_behind_it_are_both_answered() {
         let (mut a, first) = (answering(), request());
         let of_proxy = challenge("p1", Algorithm::Md5, false).replace("carrier", "proxy");
-        let again = a.answer(&response(&first, 407, &[("Proxy-Authenticate", of_proxy)]), &first).unwrap();
+        let again = a
+            .answer(
+                &response(&first, Status::PROXY_AUTHENTICATION_REQUIRED, &[("Proxy-Authenticate", of_proxy)]),
+                &first,
+            )
+            .unwrap();
         let of_peer = [("WWW-Authenticate", challenge("n1", Algorithm::Md5, false))];
-        let again = a.answer(&response(&again, 401, &of_peer), &again).unwrap();
+        let again = a.answer(&response(&again, Status::UNAUTHORIZED, &of_peer), &again).unwrap();
         let proxy = String::from_utf8(again.get("Proxy-Authorization").unwrap().to_vec()).unwrap();
         assert!(proxy.contains("nonce=\"p1\"") && proxy.contains("nc=00000002"), "{proxy}");
         assert!(answer_of(&again).contains("nonce=\"n1\""));
@@ -318,22 +330,30 @@ mod tests {
             vec![("WWW-Authenticate", format!("Digest realm=\"a \\\"b\\\"\", nonce=\"{nonce}\", {more}"))]
         };
         let whole = asked("n1", "qop=\"auth-int\"");
-        let again = a.answer(&response(&first, 401, &whole), &first).unwrap();
+        let again = a.answer(&response(&first, Status::UNAUTHORIZED, &whole), &first).unwrap();
         assert!(answer_of(&again).contains("qop=auth-int, nc=00000001"), "{}", answer_of(&again));
-        assert!(a.answer(&response(&again, 401, &whole), &again).is_none(), "the realm is known again");
+        assert!(
+            a.answer(&response(&again, Status::UNAUTHORIZED, &whole), &again).is_none(),
+            "the realm is known again"
+        );
         let session = asked("n2", "qop=\"auth\", algorithm=SHA-256-sess");
-        let again = a.answer(&response(&first, 401, &session), &first).unwrap();
+        let again = a.answer(&response(&first, Status::UNAUTHORIZED, &session), &first).unwrap();
         assert!(answer_of(&again).contains("algorithm=SHA-256-sess, qop=auth, nc=00000001"));
         assert!(a.authorised(request()).get("Authorization").is_none(), "its nonce is used up");
-        assert!(a.answer(&response(&first, 401, &session), &first).is_some(), "and may come again");
+        assert!(
+            a.answer(&response(&first, Status::UNAUTHORIZED, &session), &first).is_some(),
+            "and may come again"
+        );
     }
 
     #[test]
     fn what_cannot_be_answered_is_given_up_and_nothing_shows_the_password() {
         let (mut a, first) = (answering(), request());
         let odd = "Digest realm=\"r\", nonce=\"n\", algorithm=SHA-512-256, qop=\"auth\"".to_owned();
-        assert!(a.answer(&response(&first, 401, &[("WWW-Authenticate", odd)]), &first).is_none());
-        assert!(a.answer(&response(&first, 401, &[]), &first).is_none());
+        assert!(
+            a.answer(&response(&first, Status::UNAUTHORIZED, &[("WWW-Authenticate", odd)]), &first).is_none()
+        );
+        assert!(a.answer(&response(&first, Status::UNAUTHORIZED, &[]), &first).is_none());
         assert!(!format!("{a:?}").contains("secret"));
     }
 }

@@ -5,7 +5,7 @@ use super::held::Holding;
 use super::servers::{Known, Names};
 use super::{Endpoint, Output, Sending, TransactionEvent, stateless_way};
 use crate::sip::recent::Recent;
-use crate::sip::{Flow, Message, Method};
+use crate::sip::{Flow, Message, Method, Status};
 use crate::time::{Duration, Mono, Now};
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -54,7 +54,7 @@ pub enum RequestKind {
 pub enum Rejection {
     /// It is answered at once with this status and these headers, and nothing is kept of it: each retransmission is rejected
     /// and answered alone, so that one datagram never brings two answers.
-    Answer(u16, Vec<(&'static str, Cow<'static, str>)>),
+    Answer(Status, Vec<(&'static str, Cow<'static, str>)>),
     /// There is too much to do: an INVITE gets 503 with Retry-After and the user hears that it was shed; of any
     /// other request nothing more is heard.
     Shed(Shedding),
@@ -149,14 +149,14 @@ impl Endpoint {
             Known::Merged => {
                 self.counts.merged += 1;
                 request.note_source(flow.remote);
-                self.answer_statelessly(&flow, &request, 482, out);
+                self.answer_statelessly(&flow, &request, Status::LOOP_DETECTED, out);
                 return None;
             }
         };
         request.note_source(flow.remote);
         let mark = names.mark(self.salt);
         if begins_a_call(&request, &method) && self.shed_lately.holds(mark) {
-            self.answer_statelessly(&flow, &request, 503, out);
+            self.answer_statelessly(&flow, &request, Status::SERVICE_UNAVAILABLE, out);
             return None;
         }
         let is_full = self.is_full(&request, &method);
@@ -218,7 +218,8 @@ impl Endpoint {
                 if method != Method::Invite {
                     return None;
                 }
-                let answer = stateless_way(&flow, &request, &self.stateless(&request, 503));
+                let answer =
+                    stateless_way(&flow, &request, &self.stateless(&request, Status::SERVICE_UNAVAILABLE));
                 if begins_a_call(&request, &method) {
                     self.shed_lately.note(now.mono, mark);
                     return Some(TransactionEvent::Shed { flow, request, answer, told });

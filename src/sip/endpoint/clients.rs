@@ -138,7 +138,7 @@ impl Clients {
         if response.list("Via").len() > 1 {
             return Found::Stray;
         }
-        let Some(status) = response.status_code() else { return Found::Stray };
+        let Some(status) = response.status() else { return Found::Stray };
         let method = response.cseq().1;
         let verdict = match &mut client.machine {
             Machine::Invite(machine) if *method == Method::Invite => {

@@ -172,7 +172,7 @@ impl Servers {
         let connection = back.connection;
         let machine = if *method == Method::Invite {
             let mut machine = ServerInvite::start(back);
-            let trying = || Outgoing::response(request, 100, None).encode();
+            let trying = || Outgoing::response(request, Status::TRYING, None).encode();
             machine.respond(cx.now, Status::TRYING, trying, cx.durations, cx.out);
             Machine::Invite(machine)
         } else {
@@ -300,7 +300,7 @@ impl Servers {
 
     pub(super) fn respond(&mut self, cx: Sending<'_>, tx: ServerTx, response: &Outgoing) {
         let Some(server) = self.live.get_mut(&tx) else { return };
-        let Some(status) = response.status_code() else { return };
+        let Some(status) = response.status() else { return };
         match &mut server.machine {
             Machine::Invite(machine) => {
                 let own = to_tag(response);
@@ -370,7 +370,9 @@ impl Servers {
                 (Expiry::Unacknowledged, _) => happened.push(TransactionEvent::Unacknowledged { tx }),
                 (Expiry::UnacknowledgedFailure, _) => unacknowledged += 1,
                 (Expiry::OwesTrying, Machine::Other(machine)) => {
-                    let trying = machine.waiting_request().map(|r| Outgoing::response(r, 100, None).encode());
+                    let trying = machine
+                        .waiting_request()
+                        .map(|r| Outgoing::response(r, Status::TRYING, None).encode());
                     machine.respond(
                         cx.now,
                         Status::TRYING,

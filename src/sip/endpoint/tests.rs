@@ -93,7 +93,7 @@ impl Side {
         }
     }
 
-    fn answers(&mut self, (tx, request): &(ServerTx, Message), status: u16) {
+    fn answers(&mut self, (tx, request): &(ServerTx, Message), status: Status) {
         let response = Outgoing::response(request, status, Some("ours"));
         self.endpoint.respond(self.now, *tx, response, &mut self.out);
     }
@@ -115,7 +115,7 @@ impl Side {
         self.out.drain(..).map(whole).collect()
     }
 
-    fn sent_statuses(&mut self) -> Vec<u16> {
+    fn sent_statuses(&mut self) -> Vec<Status> {
         self.sent().iter().filter_map(Message::status).collect()
     }
 
@@ -200,7 +200,7 @@ fn outgoing(method: Method) -> Outgoing {
 }
 
 /// The answer a peer with tag `tag` gives to `request`.
-fn answer(request: &Message, status: u16, tag: &str) -> String {
+fn answer(request: &Message, status: Status, tag: &str) -> String {
     let bytes = Outgoing::response(request, status, Some(tag)).encode();
     String::from_utf8(bytes.to_vec()).unwrap()
 }

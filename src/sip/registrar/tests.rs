@@ -62,7 +62,7 @@ fn office() -> Office {
     Office { registrar, now, changes: Vec::new() }
 }
 
-fn status(registered: &Registered) -> Option<u16> {
+fn status(registered: &Registered) -> Option<Status> {
     registered.response.as_ref().and_then(Outgoing::status)
 }
 
@@ -114,7 +114,7 @@ impl Office {
         let Some(challenged) = self.receive(phone.flow, &first).response else {
             return Registered { response: None, due: self.now.mono, changed: Vec::new(), failed: None };
         };
-        assert_eq!(challenged.status(), Some(401));
+        assert_eq!(challenged.status(), Some(Status::UNAUTHORIZED));
         let algorithm = Algorithm::ALL[phone.algorithm];
         let challenge = Challenge { algorithm, ..challenges(&challenged).remove(0) };
         let second = phone.request(&phone.answer(&challenge, 1));
@@ -142,7 +142,7 @@ fn a_phone_registers_with_its_password_and_keeps_the_flow_it_came_on() {
     let mut p = phone("1001", "203.0.113.5:40001");
     p.contact = "\"Desk\" <sip:1001@10.0.0.7:5060;ob>".into();
     let done = o.registers(&mut p).response.unwrap();
-    assert_eq!(done.status(), Some(200));
+    assert_eq!(done.status(), Some(Status::OK));
     assert_eq!(contacts(&done), ["<sip:1001@10.0.0.7:5060;ob>;expires=600"]);
     assert_eq!(done.get("Date"), Some(&b"Sat, 13 Nov 2010 23:29:00 GMT"[..]));
     let binding = &o.registrar.bindings(&"1001".into())[0];
@@ -162,7 +162,7 @@ fn a_challenge_offers_sha_256_first_and_either_answer_registers() {
         let names: Vec<_> = challenges(&asked).iter().map(|c| c.algorithm).collect();
         assert_eq!(names, Algorithm::ALL);
         assert!(challenges(&asked).iter().all(|c| c.qop == Qop::Auth && !c.stale));
-        assert_eq!(status(&o.registers(&mut p)), Some(200));
+        assert_eq!(status(&o.registers(&mut p)), Some(Status::OK));
     }
 }
 
@@ -172,13 +172,13 @@ fn the_same_answer_twice_is_refused_with_a_fresh_nonce() {
     let mut p = phone("1001", "203.0.113.5:40001");
     let asked = o.receive(p.flow, &p.request("")).response.unwrap();
     let proof = p.answer(&challenges(&asked)[0], 1);
-    assert_eq!(status(&o.receive(p.flow, &p.clone().request(&proof))), Some(200));
+    assert_eq!(status(&o.receive(p.flow, &p.clone().request(&proof))), Some(Status::OK));
     p.cseq += 1;
     let refused = o.receive(p.flow, &p.request(&proof)).response.unwrap();
-    assert_eq!(refused.status(), Some(401));
+    assert_eq!(refused.status(), Some(Status::UNAUTHORIZED));
     assert!(challenges(&refused).iter().all(|c| c.stale));
     let retry = p.answer(&challenges(&refused)[0], 1);
-    assert_eq!(status(&o.receive(p.flow, &p.request(&retry))), Some(200));
+    assert_eq!(status(&o.receive(p.flow, &p.request(&retry))), Some(Status::OK));
 }
 
 #[test]
@@ -188,9 +188,9 @@ fn a_captured_answer_is_worth_nothing_elsewhere() {
     let asked = o.receive(p.flow, &p.request("")).response.unwrap();
     let request = p.request(&p.answer(&challenges(&asked)[0], 1));
     let stolen = o.receive(flow("198.51.100.66:5060"), &request).response.unwrap();
-    assert_eq!(stolen.status(), Some(401));
+    assert_eq!(stolen.status(), Some(Status::UNAUTHORIZED));
     assert!(o.contacts_of("1001").is_empty());
-    assert_eq!(status(&o.receive(p.flow, &request)), Some(200), "and was not used up by the thief");
+    assert_eq!(status(&o.receive(p.flow, &request)), Some(Status::OK), "and was not used up by the thief");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn an_old_nonce_is_stale_and_the_retry_passes() {
     let late = o.receive(p.flow, &p.request(&p.answer(&challenges(&asked)[0], 1))).response.unwrap();
     assert!(challenges(&late)[0].stale);
     let retry = p.request(&p.answer(&challenges(&late)[0], 1));
-    assert_eq!(status(&o.receive(p.flow, &retry)), Some(200));
+    assert_eq!(status(&o.receive(p.flow, &retry)), Some(Status::OK));
 }
 
 #[test]
@@ -245,20 +245,20 @@ fn sixty_guesses_in_a_third_of_a_second_are_nine_tries() {
     p.password = "password of 1001".into();
     assert_eq!(status(&o.registers(&mut p)), None, "even the right password meets silence now");
     let mut elsewhere = phone("1001", "203.0.113.77:40001");
-    assert_eq!(status(&o.registers(&mut elsewhere)), Some(200), "the seat itself is not locked out");
+    assert_eq!(status(&o.registers(&mut elsewhere)), Some(Status::OK), "the seat itself is not locked out");
 }
 
 #[test]
 fn a_phone_that_is_registered_refreshes_while_its_source_is_silenced() {
     let mut o = office();
     let mut good = phone("1001", "203.0.113.5:40001");
-    assert_eq!(status(&o.registers(&mut good)), Some(200));
+    assert_eq!(status(&o.registers(&mut good)), Some(Status::OK));
     for n in 0..60 {
         let user: &'static str = Box::leak(format!("guess{n}").into_boxed_str());
         o.registers(&mut Phone { password: "x".into(), ..phone(user, "203.0.113.5:40002") });
     }
     assert_eq!(status(&o.registers(&mut phone("1002", "203.0.113.5:40003"))), None);
-    assert_eq!(status(&o.registers(&mut good)), Some(200));
+    assert_eq!(status(&o.registers(&mut good)), Some(Status::OK));
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn one_seat_cannot_register_another_nor_find_out_about_it() {
         let asked = o.receive(p.flow, &p.request("")).response.unwrap();
         let proof = p.answer(&challenges(&asked)[0], 1);
         p.user = Box::leak(victim.to_owned().into_boxed_str());
-        assert_eq!(status(&o.receive(p.flow, &p.request(&proof))), Some(403), "{victim}");
+        assert_eq!(status(&o.receive(p.flow, &p.request(&proof))), Some(Status::FORBIDDEN), "{victim}");
     }
     assert_eq!(o.registrar.contacts(), 0);
     assert!(o.changes().is_empty());
@@ -303,10 +303,10 @@ fn a_star_removes_all_and_only_with_expires_zero() {
     assert_eq!(contacts(&o.registers(&mut p).response.unwrap()).len(), 2);
     p.contact = "*".into();
     for expires in [None, Some(600)] {
-        assert_eq!(status(&o.registers(&mut Phone { expires, ..p.clone() })), Some(400));
+        assert_eq!(status(&o.registers(&mut Phone { expires, ..p.clone() })), Some(Status::BAD_REQUEST));
     }
     let mixed = Phone { contact: "*, <sip:1001@a.example>".into(), expires: Some(0), ..p.clone() };
-    assert_eq!(status(&o.registers(&mut mixed.clone())), Some(400));
+    assert_eq!(status(&o.registers(&mut mixed.clone())), Some(Status::BAD_REQUEST));
     assert_eq!(o.contacts_of("1001").len(), 2);
     p.expires = Some(0);
     p.cseq += 20;
@@ -332,7 +332,10 @@ fn too_short_is_423_and_too_long_is_cut_and_nonsense_is_an_hour() {
     let mut p = phone("1001", "203.0.113.5:40001");
     p.expires = Some(59);
     let brief = o.registers(&mut p).response.unwrap();
-    assert_eq!((brief.status(), brief.get("Min-Expires")), (Some(423), Some(&b"60"[..])));
+    assert_eq!(
+        (brief.status(), brief.get("Min-Expires")),
+        (Some(Status::INTERVAL_TOO_BRIEF), Some(&b"60"[..]))
+    );
     assert!(o.contacts_of("1001").is_empty());
     for (contact, expires, granted) in [
         ("<sip:1001@h>", Some(60), 60),
@@ -362,11 +365,11 @@ fn one_contact_that_cannot_be_granted_changes_nothing() {
         ("sip:1001@b?Route=%3Csip:sip.example.com%3E", 400),
     ] {
         p.contact = format!("<sip:1001@a>, {second}");
-        assert_eq!(status(&o.registers(&mut p)), Some(expected), "{second}");
+        assert_eq!(status(&o.registers(&mut p)), Status::new(expected), "{second}");
         assert!(o.contacts_of("1001").is_empty(), "{second}");
     }
     p.contact = format!("<sip:{}@a>", "x".repeat(600));
-    assert_eq!(status(&o.registers(&mut p)), Some(400));
+    assert_eq!(status(&o.registers(&mut p)), Some(Status::BAD_REQUEST));
 }
 
 #[test]
@@ -398,14 +401,18 @@ fn an_older_cseq_of_the_same_registration_is_refused() {
     p.cseq = 100;
     o.registers(&mut p);
     let mut late = Phone { cseq: 50, expires: Some(0), ..p.clone() };
-    assert_eq!(status(&o.registers(&mut late)), Some(500));
+    assert_eq!(status(&o.registers(&mut late)), Some(Status::SERVER_INTERNAL_ERROR));
     late.contact = "*".into();
-    assert_eq!(status(&o.registers(&mut late)), Some(500));
+    assert_eq!(status(&o.registers(&mut late)), Some(Status::SERVER_INTERNAL_ERROR));
     let mut same = Phone { cseq: 100, expires: Some(0), ..p.clone() };
-    assert_eq!(status(&o.registers(&mut same)), Some(500), "102 was the one that counted");
+    assert_eq!(
+        status(&o.registers(&mut same)),
+        Some(Status::SERVER_INTERNAL_ERROR),
+        "102 was the one that counted"
+    );
     assert_eq!(o.contacts_of("1001").len(), 1);
     let mut rebooted = Phone { cseq: 0, call_id: "another".into(), ..p };
-    assert_eq!(status(&o.registers(&mut rebooted)), Some(200), "a new Call-ID begins anew");
+    assert_eq!(status(&o.registers(&mut rebooted)), Some(Status::OK), "a new Call-ID begins anew");
 }
 
 #[test]
@@ -417,7 +424,7 @@ fn past_the_limit_the_contact_that_would_lapse_first_makes_room() {
         if i == 2 {
             p.expires = Some(70);
         }
-        assert_eq!(status(&o.registers(&mut p)), Some(200));
+        assert_eq!(status(&o.registers(&mut p)), Some(Status::OK));
     }
     let left = o.contacts_of("1001");
     assert_eq!(left.len(), CONTACTS_PER_SEAT);
@@ -426,7 +433,11 @@ fn past_the_limit_the_contact_that_would_lapse_first_makes_room() {
     assert_eq!(o.changes(), [("1001".into(), Change::Bound)]);
     let mut many = phone("1002", "203.0.113.5:1");
     many.contact = (0..=CONTACTS_PER_SEAT).map(|i| format!("<sip:1002@h{i}>")).collect::<Vec<_>>().join(",");
-    assert_eq!(status(&o.registers(&mut many)), Some(403), "more than there is room for in one request");
+    assert_eq!(
+        status(&o.registers(&mut many)),
+        Some(Status::FORBIDDEN),
+        "more than there is room for in one request"
+    );
     assert!(o.contacts_of("1002").is_empty());
 }
 
@@ -495,11 +506,11 @@ fn a_closed_connection_takes_its_contacts_and_no_others() {
     let mut b = Phone { flow: shared, ..phone("1002", "203.0.113.5:50001") };
     let mut c = Phone { flow: stream("203.0.113.5:50002", 8), ..phone("1003", "203.0.113.5:50002") };
     for p in [&mut a, &mut b, &mut c] {
-        assert_eq!(status(&o.registers(p)), Some(200));
+        assert_eq!(status(&o.registers(p)), Some(Status::OK));
     }
     let moved = stream("203.0.113.5:50003", 9);
     b.flow = moved;
-    assert_eq!(status(&o.registers(&mut b)), Some(200));
+    assert_eq!(status(&o.registers(&mut b)), Some(Status::OK));
     o.changes();
     let changed = o.registrar.flow_closed(shared);
     assert_eq!(changed, [(SeatId::from("1001"), Change::Unbound)], "1002 had moved on");
@@ -513,7 +524,7 @@ fn a_broken_answer_is_400_and_the_bad_news_names_no_secret() {
     let mut p = phone("1001", "203.0.113.5:40001");
     for broken in ["Digest username=\"1001", "Digest username=\"1001\", realm=\"hotline\"", "Digest nc=zz"] {
         let done = o.receive(p.flow, &p.clone().request(&format!("Authorization: {broken}\r\n")));
-        assert_eq!(status(&done), Some(400), "{broken}");
+        assert_eq!(status(&done), Some(Status::BAD_REQUEST), "{broken}");
     }
     o.registers(&mut p);
     assert!(!format!("{:?}", o.registrar).contains("password of"));
@@ -523,7 +534,7 @@ fn a_broken_answer_is_400_and_the_bad_news_names_no_secret() {
 fn an_answer_that_is_due_later_is_held_until_then() {
     let mut held = Held::default();
     let mut p = phone("1001", "203.0.113.5:40001");
-    let answer = Outgoing::response(&p.request(""), 401, None);
+    let answer = Outgoing::response(&p.request(""), Status::UNAUTHORIZED, None);
     assert!(held.poll_timeout().is_none() && held.pop_due(Mono(u64::MAX)).is_none());
     let mut endpoint =
         crate::sip::Endpoint::new(crate::sip::EndpointConfig::default(), Random::from_number(1));
@@ -567,5 +578,5 @@ fn no_mangled_register_makes_the_registrar_panic_or_grow() {
         assert!(o.registrar.contacts() <= CONTACTS_PER_SEAT, "round {round}");
         o.passes(Duration::from_secs(1));
     }
-    assert!([200, 400, 401].iter().all(|s| reached.contains(s)), "{reached:?}");
+    assert!([200, 400, 401].iter().all(|s| reached.contains(&Status::from(*s))), "{reached:?}");
 }

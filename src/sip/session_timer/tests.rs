@@ -99,9 +99,9 @@ fn a_refresh_without_an_answer_or_with_481_means_the_peer_is_gone() {
     let mut timer = SessionTimer::new(S(0));
     timer.answered(START, &response("Session-Expires: 600\r\n"));
     timer.handle_timeout(START + S(300));
-    assert_eq!(timer.failed(START + S(301), Some(481)), Failed::Gone);
+    assert_eq!(timer.failed(START + S(301), Some(Status::NO_SUCH_CALL)), Failed::Gone);
     assert_eq!(timer.failed(START + S(301), None), Failed::Gone);
-    assert_eq!(timer.failed(START + S(300), Some(500)), Failed::Later);
+    assert_eq!(timer.failed(START + S(300), Some(Status::SERVER_INTERNAL_ERROR)), Failed::Later);
     // 600 - 32 = 568 is the end; half of what is left until then.
     assert_eq!(timer.poll_timeout(), Some((START + S(434), Due::Refresh)));
 }
@@ -111,7 +111,7 @@ fn a_peer_that_does_not_know_the_timer_only_has_to_answer() {
     let mut timer = SessionTimer::new(S(600));
     timer.answered(START, &response(""));
     assert_eq!(timer.handle_timeout(START + S(300)), Some(Due::Refresh));
-    assert_eq!(timer.failed(START + S(301), Some(488)), Failed::Later);
+    assert_eq!(timer.failed(START + S(301), Some(Status::NOT_ACCEPTABLE_HERE)), Failed::Later);
     assert_eq!(timer.poll_timeout(), Some((START + S(601), Due::Refresh)));
     assert_eq!(timer.failed(START + S(601), None), Failed::Gone);
 }

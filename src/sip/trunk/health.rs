@@ -1,5 +1,6 @@
 //! The health check of one address of a target: when it is pinged, and whether it is reachable.
 
+use crate::sip::Status;
 use crate::sip::locate::{Hop, Share};
 use crate::time::{Duration, Mono};
 
@@ -81,8 +82,8 @@ impl HopHealth {
     }
 
     /// A response came: 503 and 408 say that the peer cannot serve, any other one that it is reachable.
-    pub(super) fn answered(&mut self, now: Mono, status: u16) {
-        if matches!(status, 408 | 503) {
+    pub(super) fn answered(&mut self, now: Mono, status: Status) {
+        if matches!(status, Status::REQUEST_TIMEOUT | Status::SERVICE_UNAVAILABLE) {
             return self.missed(now);
         }
         self.reachability = Reachability::Reachable { missed: 0 };
@@ -163,7 +164,7 @@ mod tests {
     fn two_missed_pings_are_unreachable_and_one_answer_is_reachable() {
         let mut w = checked(30);
         assert_eq!(w.handle_timeout(Mono(0)), Due::Ping);
-        w.answered(Mono(1), 200);
+        w.answered(Mono(1), Status::OK);
         assert_eq!(w.poll_timeout(), Some(Mono(1) + S(30)));
         let t = Mono(1) + S(30);
         assert_eq!(w.handle_timeout(t), Due::Ping);
@@ -178,7 +179,7 @@ mod tests {
             Due::Ping,
             "an unreachable peer is still pinged"
         );
-        w.answered(t + S(50), 404);
+        w.answered(t + S(50), Status::NOT_FOUND);
         assert_eq!(w.reachability(), Reachability::Reachable { missed: 0 });
     }
 
@@ -187,13 +188,13 @@ mod tests {
         let mut w = checked(1);
         for _ in 0..2 {
             w.handle_timeout(Mono(0));
-            w.answered(Mono(5), 503);
+            w.answered(Mono(5), Status::SERVICE_UNAVAILABLE);
         }
         assert!(w.is_unreachable());
         assert_eq!(w.poll_timeout(), Some(Mono(0) + S(1)), "a 503 does not quicken the pings");
-        w.answered(Mono(9), 503);
+        w.answered(Mono(9), Status::SERVICE_UNAVAILABLE);
         assert!(w.is_unreachable());
-        w.answered(Mono(10), 200);
+        w.answered(Mono(10), Status::OK);
         assert!(!w.is_unreachable());
     }
 

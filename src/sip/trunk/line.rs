@@ -9,7 +9,7 @@ use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::Answering;
 use crate::sip::locate::{Found, Hop, Reach, Seeker, TargetAddress};
-use crate::sip::{Flow, Message, Method, Outgoing, contact};
+use crate::sip::{Flow, Message, Method, Outgoing, Status, contact};
 use crate::time::{Duration, Mono};
 use std::net::IpAddr;
 
@@ -199,10 +199,10 @@ impl Line {
     }
 
     pub(super) fn answered(&mut self, about: About, response: &Message, cx: &mut Cx<'_>) {
-        let status = response.status().unwrap_or_default();
+        let Some(status) = response.status() else { return };
         match about {
             About::Registration => self.registering(cx, |r, around| r.answered(response, around)),
-            About::Ping(hop) if status >= 200 => {
+            About::Ping(hop) if status.is_final() => {
                 self.health_at(hop).for_each(|health| health.answered(cx.now, status));
             }
             About::Ping(_) => {}
@@ -229,7 +229,7 @@ impl Line {
     }
 
     pub(super) fn call_answered(&mut self, hop: Hop, cx: &mut Cx<'_>) {
-        self.health_at(hop).for_each(|health| health.answered(cx.now, 200));
+        self.health_at(hop).for_each(|health| health.answered(cx.now, Status::OK));
     }
 
     pub(super) fn path_lost(&mut self, flow: &Flow, cx: &mut Cx<'_>) {

@@ -5,7 +5,7 @@ use crate::event::NotRegistered;
 use crate::id::Random;
 use crate::sip::digest::Answering;
 use crate::sip::locate::{Found, Hop, TargetAddress};
-use crate::sip::{Advertised, Flow, Message, Method, Outgoing, contact};
+use crate::sip::{Advertised, Flow, Message, Method, Outgoing, Status, contact};
 use crate::time::{Duration, Mono};
 
 /// The first pause after a failure; each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -175,15 +175,12 @@ impl Registration {
 
     /// A response to what was asked.
     pub(super) fn answered(&mut self, response: &Message, around: &mut Around<'_>) -> Next {
-        let status = response.status().unwrap_or_default();
-        if status < 200 {
-            return Next::Wait;
-        }
+        let Some(status) = response.status().filter(|status| status.is_final()) else { return Next::Wait };
         match std::mem::replace(&mut self.step, Step::Left) {
             Step::Asking { request, flow, hop } => {
                 self.asking_answered((request, flow, hop), status, response, around)
             }
-            Step::Leaving { request, flow } if matches!(status, 401 | 407) => {
+            Step::Leaving { request, flow } if status.asks_for_proof() => {
                 let again = around.answering.as_mut().and_then(|a| a.answer(response, &request));
                 let Some(again) = again else { return Next::Wait };
                 self.cseq += 1;
@@ -201,24 +198,26 @@ impl Registration {
     fn asking_answered(
         &mut self,
         (request, flow, hop): (Box<Outgoing>, Flow, usize),
-        status: u16,
+        status: Status,
         response: &Message,
         around: &mut Around<'_>,
     ) -> Next {
         match status {
-            200..300 => {
+            _ if status.is_success() => {
                 self.granted_by(response, flow, hop, around);
                 Next::Wait
             }
-            401 | 407 => match around.answering.as_mut().and_then(|a| a.answer(response, &request)) {
-                Some(again) => {
-                    self.cseq += 1;
-                    self.step = Step::Asking { request: Box::new(again.clone()), flow, hop };
-                    Next::Send(flow, again)
+            Status::UNAUTHORIZED | Status::PROXY_AUTHENTICATION_REQUIRED => {
+                match around.answering.as_mut().and_then(|a| a.answer(response, &request)) {
+                    Some(again) => {
+                        self.cseq += 1;
+                        self.step = Step::Asking { request: Box::new(again.clone()), flow, hop };
+                        Next::Send(flow, again)
+                    }
+                    None => self.refused(NotRegistered::Password { status: status.code() }, None, around),
                 }
-                None => self.refused(NotRegistered::Password { status }, None, around),
-            },
-            423 => {
+            }
+            Status::INTERVAL_TOO_BRIEF => {
                 let least = response.number("Min-Expires").map(|s| Duration::from_secs(u64::from(s)));
                 match least.filter(|least| *least > self.asked && *least <= LONGEST) {
                     Some(least) => {
@@ -228,12 +227,12 @@ impl Registration {
                     None => self.refused(NotRegistered::NoMinExpires, None, around),
                 }
             }
-            408 | 500..600 => {
-                let why = NotRegistered::Refused { status };
+            _ if status == Status::REQUEST_TIMEOUT || status.is_server_failure() => {
+                let why = NotRegistered::Refused { status: status.code() };
                 self.ask_next(hop, why, response.number("Retry-After"), around)
             }
             _ => {
-                let why = NotRegistered::Refused { status };
+                let why = NotRegistered::Refused { status: status.code() };
                 self.refused(why, response.number("Retry-After"), around)
             }
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::sip::digest::{Algorithm, Challenge, Credentials, Keying, Qop};
 use crate::sip::locate::{Kind, Record};
-use crate::sip::{Method, Transport};
+use crate::sip::{Method, Status, Transport};
 use crate::time::{Duration, Wall};
 
 const S: fn(u64) -> Duration = Duration::from_secs;
@@ -52,7 +52,7 @@ fn registering() -> Profile {
     }
 }
 
-fn answer(request: &Outgoing, status: u16) -> Outgoing {
+fn answer(request: &Outgoing, status: Status) -> Outgoing {
     let request = request.clone().first("Via", "SIP/2.0/UDP 192.0.2.100;branch=z9hG4bKx");
     Outgoing::response(&Message::parse(request.encode()).unwrap(), status, Some("t"))
 }
@@ -156,7 +156,7 @@ impl Town {
 fn alive(alive: impl Fn(u8) -> bool + 'static) -> impl FnMut(Hop, &Outgoing) -> Option<Outgoing> {
     move |hop, request| {
         let std::net::IpAddr::V4(ip) = hop.remote.ip() else { return None };
-        alive(ip.octets()[3]).then(|| answer(request, 200))
+        alive(ip.octets()[3]).then(|| answer(request, Status::OK))
     }
 }
 
@@ -193,7 +193,7 @@ fn any_response_but_503_and_408_is_a_sign_of_life() {
     for (status, reachable) in
         [(200, true), (401, true), (404, true), (405, true), (503, false), (408, false)]
     {
-        let mut t = Town::new(profile(&["198.51.100.1"]), move |_, r| Some(answer(r, status)));
+        let mut t = Town::new(profile(&["198.51.100.1"]), move |_, r| Some(answer(r, status.into())));
         t.run(S(20));
         assert_eq!(t.states(), [reachable], "{status}");
     }
@@ -400,7 +400,7 @@ fn a_carrier_may_want_another_name_in_our_proofs_than_the_one_we_sign_in_as() {
     let register = t.sent.iter().find(|(_, n, _)| n.starts_with("REGISTER")).unwrap().2.clone();
     assert!(String::from_utf8_lossy(register.get("To").unwrap()).contains("sip:4930123@"));
     let asks = Challenge::parse(b"Digest realm=\"r\", nonce=\"n\", algorithm=MD5, qop=\"auth\"").unwrap();
-    let asked = answer(&register, 401).with("WWW-Authenticate", asks.render());
+    let asked = answer(&register, Status::UNAUTHORIZED).with("WWW-Authenticate", asks.render());
     let asked = Message::parse(asked.encode()).unwrap();
     let again = t.trunks.challenged(&trunk(), &asked, &register).unwrap();
     let proof = String::from_utf8_lossy(again.get("Authorization").unwrap()).into_owned();
@@ -424,7 +424,8 @@ fn a_request_of_the_call_side_is_answered_for_with_the_trunks_password() {
         stale: false,
         opaque: None,
     };
-    let refused = answer(&invite, 407).with("Proxy-Authenticate", asked.render());
+    let refused =
+        answer(&invite, Status::PROXY_AUTHENTICATION_REQUIRED).with("Proxy-Authenticate", asked.render());
     let refused = Message::parse(refused.encode()).unwrap();
     let again = t.trunks.challenged(&trunk(), &refused, &invite).unwrap();
     assert!(Credentials::parse(again.get("Proxy-Authorization").unwrap()).is_ok());
@@ -464,15 +465,15 @@ fn a_target_that_the_trunks_own_address_does_not_reach_is_no_target() {
 }
 
 /// A registrar that wants a password and grants so many seconds, refusing with `refuse` first as often as it says.
-fn registrar(grants: u32, mut refuse: Vec<u16>) -> impl FnMut(Hop, &Outgoing) -> Option<Outgoing> {
+fn registrar(grants: u32, mut refuse: Vec<Status>) -> impl FnMut(Hop, &Outgoing) -> Option<Outgoing> {
     move |_, request| {
         if request.get("Authorization").is_none() {
             let asked = "Digest realm=\"carrier\", nonce=\"n\", algorithm=SHA-256, qop=\"auth\"";
-            return Some(answer(request, 401).with("WWW-Authenticate", asked));
+            return Some(answer(request, Status::UNAUTHORIZED).with("WWW-Authenticate", asked));
         }
         if !refuse.is_empty() {
             let response = answer(request, refuse.remove(0));
-            return Some(if response.status() == Some(423) {
+            return Some(if response.status() == Some(Status::INTERVAL_TOO_BRIEF) {
                 response.with("Min-Expires", "7200")
             } else {
                 response
@@ -480,7 +481,7 @@ fn registrar(grants: u32, mut refuse: Vec<u16>) -> impl FnMut(Hop, &Outgoing) ->
         }
         let contact = String::from_utf8(request.get("Contact").unwrap().to_vec()).unwrap();
         let other = "<sip:other@192.0.2.7>;expires=20";
-        Some(answer(request, 200).with("Contact", format!("{other}, {contact};expires={grants}")))
+        Some(answer(request, Status::OK).with("Contact", format!("{other}, {contact};expires={grants}")))
     }
 }
 
@@ -508,7 +509,7 @@ fn a_registration_answers_the_challenge_is_refreshed_before_its_end_and_taken_ba
 
 #[test]
 fn a_refused_registration_is_tried_again_after_30_s_doubling_to_half_an_hour() {
-    let mut t = Town::new(registering(), |_, request| Some(answer(request, 403)));
+    let mut t = Town::new(registering(), |_, request| Some(answer(request, Status::FORBIDDEN)));
     t.run(S(4 * 3600));
     assert_eq!(t.states(), [false]);
     assert!(t.told[0].2.contains("403"), "{:?}", t.told);
@@ -525,7 +526,7 @@ fn a_refused_registration_is_tried_again_after_30_s_doubling_to_half_an_hour() {
 fn a_wrong_password_is_not_tried_twice_in_a_row() {
     let mut t = Town::new(registering(), |_, request| {
         let asked = "Digest realm=\"carrier\", nonce=\"n\", algorithm=MD5, qop=\"auth\"";
-        Some(answer(request, 401).with("WWW-Authenticate", asked))
+        Some(answer(request, Status::UNAUTHORIZED).with("WWW-Authenticate", asked))
     });
     t.run(S(10));
     assert_eq!(t.times("REGISTER 198.51.100.1").len(), 2);
@@ -535,7 +536,7 @@ fn a_wrong_password_is_not_tried_twice_in_a_row() {
 
 #[test]
 fn min_expires_is_honoured() {
-    let mut t = Town::new(registering(), registrar(7200, vec![423]));
+    let mut t = Town::new(registering(), registrar(7200, vec![Status::INTERVAL_TOO_BRIEF]));
     t.run(S(10));
     let asked: Vec<u32> = t.sent.iter().map(|(_, _, r)| expires(r)).collect();
     assert_eq!(asked, [3600, 3600, 7200]);

@@ -6,6 +6,7 @@ mod gateway;
 mod imports;
 mod purity;
 mod shape;
+mod types;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -22,7 +22,7 @@ fn our_bye_waits_for_the_ack_of_our_200_ok() {
     line.answers();
     assert_eq!(line.hangs_up(), ["media: close"]);
     assert_eq!(line.peer_acks(""), ["BYE sip:c@198.51.100.7 (1), Reason: Q.850;cause=16"]);
-    assert_eq!(line.peer_replies("BYE", 200, "", ""), NOTHING);
+    assert_eq!(line.peer_replies("BYE", Status::OK, "", ""), NOTHING);
     assert!(line.leg.is_terminated());
 }
 
@@ -74,7 +74,7 @@ fn a_glare_is_491_and_the_side_that_called_tries_again_after_2_to_4_s() {
     let offered = line.does(|leg, cx| leg.offer(Pending::offer(), cx));
     assert_eq!(offered, ["INVITE sip:1001@198.51.100.7 (2), sdp v1 sendrecv PCMA PCMU keys"]);
     assert_eq!(line.peer_sends("INVITE", "", &sdp("sendonly")), ["491 Request Pending (1 INVITE)"]);
-    assert_eq!(line.peer_replies("INVITE", 491, "", ""), NOTHING);
+    assert_eq!(line.peer_replies("INVITE", Status::REQUEST_PENDING, "", ""), NOTHING);
     assert_eq!(line.waits(Duration::from_millis(2_099)), NOTHING);
     let again = line.waits(Duration::from_millis(1_901));
     assert_eq!(again.len(), 1, "{again:?}");
@@ -87,7 +87,7 @@ fn a_dialog_that_the_peer_does_not_know_any_more_is_lost() {
         let mut line = Line::phone_in_a_call(seat(), "");
         line.does(|leg, cx| leg.offer(Pending::offer(), cx));
         assert_eq!(
-            line.peer_replies("INVITE", status, "", ""),
+            line.peer_replies("INVITE", status.into(), "", ""),
             [format!("Lost {{ loss: Unresponsive, status: Some({status}) }}")]
         );
     }
@@ -97,7 +97,7 @@ fn a_dialog_that_the_peer_does_not_know_any_more_is_lost() {
 fn an_offer_that_is_refused_leaves_the_leg_as_it_was() {
     let mut line = Line::phone_in_a_call(seat(), "");
     line.does(|leg, cx| leg.offer(Pending::offer(), cx));
-    assert_eq!(line.peer_replies("INVITE", 488, "", ""), NOTHING);
+    assert_eq!(line.peer_replies("INVITE", Status::NOT_ACCEPTABLE_HERE, "", ""), NOTHING);
     assert!(line.leg.is_up());
 }
 
@@ -125,7 +125,7 @@ fn keys_for_a_peer_by_info_go_out_one_at_a_time() {
     assert_eq!(first.len(), 1, "{first:?}");
     assert!(first[0].contains("Signal=1"), "{first:?}");
     assert_eq!(line.does(|leg, cx| leg.press(KeyPress::of('2'), cx)), NOTHING);
-    let second = line.peer_replies("INFO", 200, "", "");
+    let second = line.peer_replies("INFO", Status::OK, "", "");
     assert!(second.len() == 1 && second[0].contains("Signal=2"), "{second:?}");
 }
 
@@ -177,7 +177,7 @@ fn what_a_probe_is_answered_tells_whether_the_peer_is_there() {
     ] {
         let mut line = Line::phone_in_a_call(seat(), "");
         line.does(Leg::quieted);
-        let said = line.peer_replies("OPTIONS", status, "", "");
+        let said = line.peer_replies("OPTIONS", status.into(), "", "");
         assert_eq!(said.first().map(String::as_str), told, "{status}");
         assert_eq!(line.waits(secs(10)), NOTHING);
     }

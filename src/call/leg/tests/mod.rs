@@ -14,7 +14,7 @@ use crate::id::{CallId, LegId, PresentationId, Random};
 use crate::media;
 use crate::sdp::{self, Codec};
 use crate::sip::access::PeerClass;
-use crate::sip::{Cause, Flow, Inside, Message, Outgoing, ServerTx, Transport};
+use crate::sip::{Cause, Flow, Inside, Message, Outgoing, ServerTx, Status, Transport};
 use crate::time::{Duration, Mono, Now, Wall};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -221,7 +221,7 @@ impl Line {
         let mut line = Line::of_phone_by(peer, Inside::ToContact);
         line.gets_its_port();
         line.invites();
-        let said = line.peer_replies("INVITE", 200, headers, &sdp("sendrecv"));
+        let said = line.peer_replies("INVITE", Status::OK, headers, &sdp("sendrecv"));
         assert_eq!(said.last().map(String::as_str), Some("Answered { rang: 0ns }"));
         line
     }
@@ -304,7 +304,8 @@ impl Line {
     /// The ACK for our last 2xx to an INVITE.
     fn peer_acks(&mut self, body: &str) -> Vec<String> {
         let is_2xx = |sent: &&Outgoing| {
-            sent.status() == Some(200) && sent.get("CSeq").is_some_and(|cseq| cseq.ends_with(b"INVITE"))
+            sent.status() == Some(Status::OK)
+                && sent.get("CSeq").is_some_and(|cseq| cseq.ends_with(b"INVITE"))
         };
         let cseq = self.sent.iter().rev().find(is_2xx).unwrap().cseq();
         let ack = message("ACK sip:us@192.0.2.1 SIP/2.0", &self.common("theirs", "ACK", cseq), body);
@@ -312,9 +313,10 @@ impl Line {
     }
 
     /// A response of the peer to our last request of this method. It has a Contact where one belongs.
-    fn peer_replies(&mut self, method: &str, status: u16, headers: &str, body: &str) -> Vec<String> {
+    fn peer_replies(&mut self, method: &str, status: Status, headers: &str, body: &str) -> Vec<String> {
         let contact = "Contact: <sip:1001@198.51.100.7>\r\n".to_owned();
-        let begins = (101..300).contains(&status) && matches!(method, "INVITE" | "UPDATE");
+        let begins =
+            status != Status::TRYING && !status.is_failure() && matches!(method, "INVITE" | "UPDATE");
         let headers = if begins { contact + headers } else { headers.to_owned() };
         self.phone_replies("theirs", method, status, &headers, body)
     }
@@ -324,7 +326,7 @@ impl Line {
         &mut self,
         tag: &str,
         method: &str,
-        status: u16,
+        status: Status,
         headers: &str,
         body: &str,
     ) -> Vec<String> {
@@ -332,7 +334,7 @@ impl Line {
         self.does(|leg, cx| leg.response(flow, &response, cx))
     }
 
-    fn response(&self, tag: &str, method: &str, status: u16, headers: &str, body: &str) -> Message {
+    fn response(&self, tag: &str, method: &str, status: Status, headers: &str, body: &str) -> Message {
         let request = self.last(method);
         let of = |name| String::from_utf8_lossy(request.get(name).unwrap()).into_owned();
         let to = of("To");
@@ -387,7 +389,7 @@ impl Line {
                 let request = &self.came[tx.0 as usize];
                 let asked = String::from_utf8_lossy(request.header("CSeq").unwrap());
                 assert_eq!(cseq, asked, "the answer to one request goes out for another");
-                let status = response.status_code().unwrap();
+                let status = response.status().unwrap();
                 let start = format!("{} {} ({cseq})", status.code(), status.phrase());
                 start + &self.details(response)
             }

@@ -110,15 +110,18 @@ fn an_invite_that_names_nowhere_to_be_reached_has_no_target() {
 #[test]
 fn a_refusal_gives_the_port_back_and_503_says_when_to_try_again() {
     let mut line = Line::of_caller("", &sdp("sendrecv"));
-    assert_eq!(line.does(|leg, cx| leg.reject(486, cx)), ["486 Busy Here (1 INVITE)", "media: close"]);
+    assert_eq!(
+        line.does(|leg, cx| leg.reject(Status::BUSY_HERE, cx)),
+        ["486 Busy Here (1 INVITE)", "media: close"]
+    );
     assert!(line.leg.is_terminated() && !line.leg.is_gone());
     line.leg.media_closed();
     assert!(line.leg.is_gone());
-    assert_eq!(line.does(|leg, cx| leg.reject(486, cx)), NOTHING);
+    assert_eq!(line.does(|leg, cx| leg.reject(Status::BUSY_HERE, cx)), NOTHING);
 
     let mut line = Line::of_caller("", &sdp("sendrecv"));
     assert_eq!(
-        line.does(|leg, cx| leg.reject(503, cx)),
+        line.does(|leg, cx| leg.reject(Status::SERVICE_UNAVAILABLE, cx)),
         ["503 Service Unavailable (1 INVITE), Retry-After: 10", "media: close"]
     );
 }
@@ -204,6 +207,10 @@ fn an_answered_invite_does_not_expire() {
 fn no_port_leaves_the_refusal_of_a_caller_to_the_owner() {
     let mut line = Line::of_caller("", &sdp("sendrecv"));
     assert_eq!(line.does(|leg, cx| leg.media_failed(cx)), NOTHING);
-    assert_eq!(line.does(|leg, cx| leg.reject(503, cx)).len(), 1, "there is no port to give back");
+    assert_eq!(
+        line.does(|leg, cx| leg.reject(Status::SERVICE_UNAVAILABLE, cx)).len(),
+        1,
+        "there is no port to give back"
+    );
     assert!(line.leg.is_gone());
 }

@@ -7,9 +7,9 @@ fn an_invite_is_answered_100_at_once_and_reported_once() {
     let mut s = side();
     s.asked(udp(), invite("a", "call"));
     let trying = s.sent_one();
-    assert_eq!((trying.status(), trying.to_tag()), (Some(100), None));
+    assert_eq!((trying.status(), trying.to_tag()), (Some(Status::TRYING), None));
     assert!(s.hears(udp(), invite("a", "call")).is_none());
-    assert_eq!(s.sent_statuses(), [100]);
+    assert_eq!(s.sent_statuses(), [Status::TRYING]);
     assert_eq!(s.endpoint.counts().retransmissions, 1);
 }
 
@@ -17,10 +17,10 @@ fn an_invite_is_answered_100_at_once_and_reported_once() {
 fn a_copy_of_a_ringing_invite_gets_the_180_again() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 180);
+    s.answers(&call, Status::RINGING);
     s.sent();
     assert!(s.hears(udp(), invite("a", "call")).is_none());
-    assert_eq!(s.sent_statuses(), [180]);
+    assert_eq!(s.sent_statuses(), [Status::RINGING]);
 }
 
 #[test]
@@ -28,12 +28,12 @@ fn a_486_never_acked_is_sent_11_times_over_32_seconds_by_timer_g_until_timer_h()
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
     s.sent();
-    s.answers(&call, 486);
-    assert_eq!(s.sent_statuses(), [486]);
+    s.answers(&call, Status::BUSY_HERE);
+    assert_eq!(s.sent_statuses(), [Status::BUSY_HERE]);
     let seen = s.waits(40_000);
     let times = [500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
     assert_eq!(seen.times(), times);
-    assert!(seen.sent.iter().all(|(_, m)| m.status() == Some(486)));
+    assert!(seen.sent.iter().all(|(_, m)| m.status() == Some(Status::BUSY_HERE)));
     assert_eq!(seen.reasons[..10], [Reason::G; 10]);
     assert_eq!(seen.reasons[10..], [Reason::H]);
     assert!(seen.happened.is_empty(), "counted, not reported");
@@ -45,7 +45,7 @@ fn a_486_never_acked_is_sent_11_times_over_32_seconds_by_timer_g_until_timer_h()
 fn a_486_over_tcp_is_sent_once_and_given_up_by_timer_h() {
     let mut s = side();
     let call = s.asked(tcp(), invite("a", "call"));
-    s.answers(&call, 486);
+    s.answers(&call, Status::BUSY_HERE);
     s.sent();
     let seen = s.waits(40_000);
     assert!(seen.sent.is_empty());
@@ -56,7 +56,7 @@ fn a_486_over_tcp_is_sent_once_and_given_up_by_timer_h() {
 fn an_acked_486_absorbs_copies_of_the_ack_until_timer_i() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 486);
+    s.answers(&call, Status::BUSY_HERE);
     s.sent();
     assert!(s.hears(udp(), ack("a", "call")).is_none());
     assert!(s.hears(udp(), ack("a", "call")).is_none());
@@ -72,7 +72,7 @@ fn an_acked_486_absorbs_copies_of_the_ack_until_timer_i() {
 fn an_acked_486_over_tcp_leaves_at_once() {
     let mut s = side();
     let call = s.asked(tcp(), invite("a", "call"));
-    s.answers(&call, 486);
+    s.answers(&call, Status::BUSY_HERE);
     s.hears(tcp(), ack("a", "call"));
     assert!(s.is_empty());
 }
@@ -81,7 +81,7 @@ fn an_acked_486_over_tcp_leaves_at_once() {
 fn a_late_copy_of_an_invite_after_its_200_never_starts_a_second_call() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     s.sent();
     assert!(s.hears(udp(), invite("a", "call")).is_none());
     s.hears(udp(), ack("of-200", "call"));
@@ -98,7 +98,7 @@ fn a_200_is_repeated_over_udp_and_tcp_until_its_ack_comes() {
     for path in [udp(), tcp()] {
         let mut s = side();
         let call = s.asked(path, invite("a", "call"));
-        s.answers(&call, 200);
+        s.answers(&call, Status::OK);
         s.sent();
         assert_eq!(s.waits(4_000).times(), [500, 1_500, 3_500]);
         let acked = s.hears(path, ack("of-200", "call"));
@@ -114,7 +114,7 @@ fn a_200_is_repeated_over_udp_and_tcp_until_its_ack_comes() {
 fn an_ack_that_is_lost_leaves_the_200_repeated_for_32_seconds_and_then_unacknowledged() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     s.sent();
     let seen = s.waits(32_000);
     assert_eq!(seen.sent.len(), 10);
@@ -130,7 +130,7 @@ fn an_ack_that_is_lost_leaves_the_200_repeated_for_32_seconds_and_then_unacknowl
 fn the_ack_of_a_200_is_reported_once_and_its_copies_are_absorbed() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     assert!(s.hears(udp(), ack("of-200", "call")).is_some());
     assert!(s.hears(udp(), ack("of-200", "call")).is_none());
     assert!(s.hears(udp(), ack("a", "call")).is_none());
@@ -141,7 +141,7 @@ fn the_ack_of_a_200_is_reported_once_and_its_copies_are_absorbed() {
 fn the_ack_of_a_200_may_come_with_the_branch_of_the_invite() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     assert!(matches!(s.hears(udp(), ack("a", "call")), Some(TransactionEvent::Ack { .. })));
 }
 
@@ -149,7 +149,7 @@ fn the_ack_of_a_200_may_come_with_the_branch_of_the_invite() {
 fn an_ack_with_another_tag_than_ours_does_not_stop_the_200() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     s.sent();
     assert!(s.hears(udp(), ack("x", "call").replace("tag=ours", "tag=others")).is_none());
     assert!(s.hears(udp(), ack("a", "call").replace("tag=ours", "tag=others")).is_none());
@@ -172,24 +172,24 @@ fn an_ack_for_nothing_is_counted_and_dropped() {
 fn only_the_first_final_response_is_sent() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
-    s.answers(&call, 487);
-    s.answers(&call, 180);
-    assert_eq!(s.sent_statuses(), [100, 200]);
+    s.answers(&call, Status::OK);
+    s.answers(&call, Status::REQUEST_TERMINATED);
+    s.answers(&call, Status::RINGING);
+    assert_eq!(s.sent_statuses(), [Status::TRYING, Status::OK]);
 }
 
 #[test]
 fn a_cancel_is_answered_200_with_the_tag_of_the_180_and_the_invite_487_by_its_user() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 180);
+    s.answers(&call, Status::RINGING);
     s.sent();
     let cancelled = s.hears(udp(), request("CANCEL", "a", "call"));
     assert!(matches!(cancelled, Some(TransactionEvent::Cancelled { tx, .. }) if tx == call.0));
     let ok = s.sent_one();
-    assert_eq!((ok.status(), ok.cseq().1, ok.to_tag()), (Some(200), &Method::Cancel, Some("ours")));
-    s.answers(&call, 487);
-    assert_eq!(s.sent_statuses(), [487]);
+    assert_eq!((ok.status(), ok.cseq().1, ok.to_tag()), (Some(Status::OK), &Method::Cancel, Some("ours")));
+    s.answers(&call, Status::REQUEST_TERMINATED);
+    assert_eq!(s.sent_statuses(), [Status::REQUEST_TERMINATED]);
     s.hears(udp(), ack("a", "call"));
     s.waits(40_000);
     assert!(s.is_empty());
@@ -210,10 +210,10 @@ fn a_copy_of_a_cancel_is_answered_again_and_cancels_once() {
 fn a_cancel_that_crosses_the_200_is_answered_and_changes_nothing() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     s.sent();
     assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none());
-    assert_eq!(s.sent_statuses(), [200]);
+    assert_eq!(s.sent_statuses(), [Status::OK]);
     assert!(matches!(s.hears(udp(), ack("b", "call")), Some(TransactionEvent::Ack { .. })));
 }
 
@@ -221,7 +221,7 @@ fn a_cancel_that_crosses_the_200_is_answered_and_changes_nothing() {
 fn a_cancel_for_nothing_is_answered_481() {
     let mut s = side();
     assert!(s.hears(udp(), request("CANCEL", "a", "call")).is_none());
-    assert_eq!(s.sent_statuses(), [481]);
+    assert_eq!(s.sent_statuses(), [Status::NO_SUCH_CALL]);
     assert_eq!(s.live().0, 0);
 }
 
@@ -230,9 +230,9 @@ fn a_cancel_of_what_cannot_be_cancelled_is_answered_200_and_changes_nothing() {
     let mut s = side();
     let options = s.asked(udp(), request("OPTIONS", "b", "other"));
     assert!(s.hears(udp(), request("CANCEL", "b", "other")).is_none());
-    assert_eq!(s.sent_statuses(), [200]);
-    s.answers(&options, 200);
-    assert_eq!(s.sent_statuses(), [200]);
+    assert_eq!(s.sent_statuses(), [Status::OK]);
+    s.answers(&options, Status::OK);
+    assert_eq!(s.sent_statuses(), [Status::OK]);
 }
 
 #[test]
@@ -245,9 +245,12 @@ fn a_cancel_before_any_180_has_the_tag_that_the_487_has_too() {
         assert!(s.hears(udp(), old(request("CANCEL", "a", "call"))).is_some());
         let ok = s.sent_one();
         assert!(ok.to_tag().is_some_and(|tag| tag != "ours"));
-        s.answers(&call, 487);
+        s.answers(&call, Status::REQUEST_TERMINATED);
         let terminated = s.sent_one();
-        assert_eq!((terminated.status(), terminated.to_tag()), (Some(487), ok.to_tag()));
+        assert_eq!(
+            (terminated.status(), terminated.to_tag()),
+            (Some(Status::REQUEST_TERMINATED), ok.to_tag())
+        );
         assert_eq!(terminated.to().uri(), call.1.to().uri());
         let tag = format!("tag={}", ok.to_tag().unwrap());
         s.hears(udp(), old(ack("a", "call")).replace("tag=ours", &tag));
@@ -265,9 +268,9 @@ fn a_cancelled_invite_that_is_answered_all_the_same_keeps_the_tag_of_its_dialog(
     s.hears(udp(), request("CANCEL", "a", "call"));
     s.hears(udp(), in_dialog(&request("CANCEL", "b", "again")));
     s.sent();
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     assert_eq!(s.sent_one().to_tag(), Some("ours"));
-    s.answers(&again, 487);
+    s.answers(&again, Status::REQUEST_TERMINATED);
     assert_eq!(s.sent_one().to_tag(), Some("ours"), "inside a dialog the tag is its own");
 }
 
@@ -277,7 +280,7 @@ fn a_forked_copy_of_an_invite_is_answered_482() {
     s.asked(udp(), invite("a", "call"));
     s.sent();
     assert!(s.hears(udp(), invite("b", "call")).is_none());
-    assert_eq!(s.sent_statuses(), [482]);
+    assert_eq!(s.sent_statuses(), [Status::LOOP_DETECTED]);
     assert_eq!((s.endpoint.counts().merged, s.live().0), (1, 1));
 }
 
@@ -285,13 +288,13 @@ fn a_forked_copy_of_an_invite_is_answered_482() {
 fn a_re_invite_with_its_own_cseq_is_a_request_of_its_own() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     s.hears(udp(), ack("b", "call"));
     s.sent();
     let again = in_dialog(&invite("c", "call")).replace("CSeq: 1", "CSeq: 2");
     let second = s.asked(udp(), again);
-    s.answers(&second, 200);
-    assert_eq!(s.sent_statuses(), [100, 200]);
+    s.answers(&second, Status::OK);
+    assert_eq!(s.sent_statuses(), [Status::TRYING, Status::OK]);
     let acked = s.hears(udp(), ack("d", "call").replace("CSeq: 1", "CSeq: 2"));
     assert!(matches!(acked, Some(TransactionEvent::Ack { tx, .. }) if tx == second.0));
 }
@@ -307,13 +310,13 @@ fn an_rfc_2543_invite_without_a_branch_is_matched_with_its_copy_its_cancel_and_i
         assert!(s.hears(udp(), old(invite("a", "call"))).is_none());
         let cancelled = s.hears(udp(), old(request("CANCEL", "a", "call")));
         assert!(matches!(cancelled, Some(TransactionEvent::Cancelled { .. })));
-        s.answers(&call, 487);
+        s.answers(&call, Status::REQUEST_TERMINATED);
         assert!(s.hears(udp(), old(ack("a", "call"))).is_none());
         assert_eq!(s.endpoint.counts().stray, 0);
         s.waits(40_000);
         assert!(s.is_empty());
         let another = s.asked(udp(), old(invite("a", "other")));
-        s.answers(&another, 200);
+        s.answers(&another, Status::OK);
         assert!(s.hears(udp(), old(ack("a", "other"))).is_some(), "{via}");
     }
 }
@@ -350,7 +353,7 @@ fn an_answer_owed_by_a_closed_connection_asks_for_a_new_one() {
     let call = s.asked(path, invite("a", "call"));
     s.sent();
     assert!(s.endpoint.flow_failed(s.now, path).is_empty());
-    s.answers(&call, 200);
+    s.answers(&call, Status::OK);
     let new = Flow { connection: None, remote: UDP.parse().unwrap(), ..path };
     assert_eq!(s.sent_flows(), [new]);
 }
@@ -365,7 +368,7 @@ fn a_connection_that_closes_takes_its_own_answers_with_it_and_those_of_no_other(
     let calls = [(1, "a"), (2, "b"), (3, "c"), (2, "d")].map(|(n, id)| s.asked(on(n), invite(id, id)));
     s.sent();
     assert!(s.endpoint.flow_failed(s.now, on(2)).is_empty());
-    calls.iter().for_each(|call| s.answers(call, 200));
+    calls.iter().for_each(|call| s.answers(call, Status::OK));
     let new = Flow { connection: None, remote: UDP.parse().unwrap(), ..on(2) };
     assert_eq!(s.sent_flows(), [on(1), new, on(3), new]);
 }

@@ -38,9 +38,9 @@ fn over_tcp_an_invite_is_sent_once_and_given_up_by_timer_b() {
 fn a_provisional_response_stops_the_repetition_and_timer_c_bounds_the_ringing() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
-    assert!(s.hears(udp(), answer(&invite, 180, "t")).is_some());
+    assert!(s.hears(udp(), answer(&invite, Status::RINGING, "t")).is_some());
     assert!(s.waits(100_000).sent.is_empty());
-    assert!(s.hears(udp(), answer(&invite, 180, "t")).is_some(), "begins timer C anew");
+    assert!(s.hears(udp(), answer(&invite, Status::RINGING, "t")).is_some(), "begins timer C anew");
     let seen = s.waits(181_000);
     assert_eq!(seen.reasons, [Reason::C]);
     assert_eq!(seen.sent[0].1.method(), Some(&Method::Cancel));
@@ -56,7 +56,7 @@ fn a_provisional_response_stops_the_repetition_and_timer_c_bounds_the_ringing() 
 fn a_refusal_is_acked_on_the_same_hop_and_again_for_each_copy_until_timer_d() {
     let mut s = side();
     let (_, invite) = calling(&mut s, udp());
-    let busy = answer(&invite, 486, "t");
+    let busy = answer(&invite, Status::BUSY_HERE, "t");
     assert!(s.hears(udp(), &busy).is_some());
     let ack = s.sent_one();
     assert_eq!(ack.method(), Some(&Method::Ack));
@@ -76,7 +76,7 @@ fn a_refusal_is_acked_on_the_same_hop_and_again_for_each_copy_until_timer_d() {
 fn over_tcp_a_refused_invite_leaves_at_once() {
     let mut s = side();
     let (_, invite) = calling(&mut s, tcp());
-    assert!(s.hears(tcp(), answer(&invite, 486, "t")).is_some());
+    assert!(s.hears(tcp(), answer(&invite, Status::BUSY_HERE, "t")).is_some());
     assert_eq!(s.sent_one().method(), Some(&Method::Ack));
     assert!(s.is_empty());
 }
@@ -85,17 +85,17 @@ fn over_tcp_a_refused_invite_leaves_at_once() {
 fn a_200_its_copies_and_those_of_other_branches_of_a_fork_all_surface_until_timer_m() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
-    s.hears(udp(), answer(&invite, 180, "one"));
+    s.hears(udp(), answer(&invite, Status::RINGING, "one"));
     for tag in ["one", "one", "two"] {
-        let got = s.hears(udp(), answer(&invite, 200, tag));
+        let got = s.hears(udp(), answer(&invite, Status::OK, tag));
         let Some(TransactionEvent::Response { tx: t, response, .. }) = got else { panic!("{got:?}") };
         assert_eq!((t, response.to_tag()), (tx, Some(tag)));
     }
     assert!(s.sent().is_empty(), "the ACK of a 2xx is its user's");
-    assert!(s.hears(udp(), answer(&invite, 180, "three")).is_none());
-    assert!(s.hears(udp(), answer(&invite, 486, "three")).is_none());
+    assert!(s.hears(udp(), answer(&invite, Status::RINGING, "three")).is_none());
+    assert!(s.hears(udp(), answer(&invite, Status::BUSY_HERE, "three")).is_none());
     assert_eq!(s.waits(32_000).reasons, [Reason::M]);
-    assert!(s.hears(udp(), answer(&invite, 200, "one")).is_none());
+    assert!(s.hears(udp(), answer(&invite, Status::OK, "one")).is_none());
     assert_eq!(s.endpoint.counts().stray, 1);
     assert!(s.is_empty());
 }
@@ -104,7 +104,7 @@ fn a_200_its_copies_and_those_of_other_branches_of_a_fork_all_surface_until_time
 fn the_ack_of_a_2xx_goes_out_with_a_branch_of_its_own_and_without_a_transaction() {
     let mut s = side();
     let (_, invite) = calling(&mut s, udp());
-    s.hears(udp(), answer(&invite, 200, "t"));
+    s.hears(udp(), answer(&invite, Status::OK, "t"));
     s.endpoint.send(udp(), outgoing(Method::Ack), &mut s.out);
     let ack = s.sent_one();
     assert_ne!(ack.via().branch(), invite.via().branch());
@@ -118,9 +118,9 @@ fn a_cancel_before_any_response_waits_for_the_first_and_then_goes_out_once() {
     s.cancels(tx);
     assert!(s.sent().is_empty());
     assert_eq!(s.waits(500).sent[0].1.method(), Some(&Method::Invite), "still called for");
-    assert!(s.hears(udp(), answer(&invite, 100, "")).is_some());
+    assert!(s.hears(udp(), answer(&invite, Status::TRYING, "")).is_some());
     assert_eq!(s.sent_one().method(), Some(&Method::Cancel));
-    s.hears(udp(), answer(&invite, 180, "t"));
+    s.hears(udp(), answer(&invite, Status::RINGING, "t"));
     s.cancels(tx);
     assert!(s.sent().is_empty());
 }
@@ -129,7 +129,7 @@ fn a_cancel_before_any_response_waits_for_the_first_and_then_goes_out_once() {
 fn a_cancel_has_branch_request_uri_route_and_to_of_its_invite() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
-    s.hears(udp(), answer(&invite, 180, "t"));
+    s.hears(udp(), answer(&invite, Status::RINGING, "t"));
     s.cancels(tx);
     let cancel = s.sent_one();
     assert_eq!(cancel.uri(), invite.uri());
@@ -145,15 +145,15 @@ fn a_cancel_has_branch_request_uri_route_and_to_of_its_invite() {
 fn a_cancel_is_repeated_by_timer_e_until_answered_and_its_answer_is_nobodys() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
-    s.hears(udp(), answer(&invite, 180, "t"));
+    s.hears(udp(), answer(&invite, Status::RINGING, "t"));
     s.cancels(tx);
     let cancel = s.sent_one();
     let seen = s.waits(2_000);
     assert_eq!(seen.times(), [500, 1_500]);
     assert_eq!(methods(&seen.sent.into_iter().map(|(_, m)| m).collect::<Vec<_>>()), [&Method::Cancel; 2]);
-    assert!(s.hears(udp(), answer(&cancel, 200, "t")).is_none());
+    assert!(s.hears(udp(), answer(&cancel, Status::OK, "t")).is_none());
     assert!(s.waits(10_000).sent.is_empty());
-    let got = s.hears(udp(), answer(&invite, 487, "t"));
+    let got = s.hears(udp(), answer(&invite, Status::REQUEST_TERMINATED, "t"));
     assert!(matches!(got, Some(TransactionEvent::Response { tx: t, .. }) if t == tx));
     assert_eq!(s.sent_one().method(), Some(&Method::Ack));
     s.waits(40_000);
@@ -164,12 +164,12 @@ fn a_cancel_is_repeated_by_timer_e_until_answered_and_its_answer_is_nobodys() {
 fn a_cancel_that_crosses_the_200_ends_with_the_200_for_its_user() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
-    s.hears(udp(), answer(&invite, 180, "t"));
+    s.hears(udp(), answer(&invite, Status::RINGING, "t"));
     s.cancels(tx);
     let cancel = s.sent_one();
-    let got = s.hears(udp(), answer(&invite, 200, "t"));
+    let got = s.hears(udp(), answer(&invite, Status::OK, "t"));
     assert!(matches!(got, Some(TransactionEvent::Response { .. })));
-    assert!(s.hears(udp(), answer(&cancel, 481, "t")).is_none());
+    assert!(s.hears(udp(), answer(&cancel, Status::NO_SUCH_CALL, "t")).is_none());
     assert!(s.waits(40_000).sent.is_empty(), "nothing is cancelled any more");
     assert!(s.is_empty());
 }
@@ -178,7 +178,7 @@ fn a_cancel_that_crosses_the_200_ends_with_the_200_for_its_user() {
 fn a_cancel_after_the_end_is_nothing() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
-    s.hears(udp(), answer(&invite, 200, "t"));
+    s.hears(udp(), answer(&invite, Status::OK, "t"));
     s.cancels(tx);
     assert!(s.sent().is_empty());
 }
@@ -187,10 +187,10 @@ fn a_cancel_after_the_end_is_nothing() {
 fn a_cancelled_invite_that_gets_no_final_response_fails_after_32_seconds() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
-    s.hears(udp(), answer(&invite, 180, "t"));
+    s.hears(udp(), answer(&invite, Status::RINGING, "t"));
     s.cancels(tx);
     let cancel = s.sent_one();
-    s.hears(udp(), answer(&cancel, 200, "t"));
+    s.hears(udp(), answer(&cancel, Status::OK, "t"));
     let seen = s.waits(32_000);
     assert_eq!(seen.reasons, [Reason::Cancelled]);
     assert!(matches!(
@@ -205,7 +205,7 @@ fn a_final_response_before_the_cancel_could_go_is_just_the_end() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
     s.cancels(tx);
-    assert!(s.hears(udp(), answer(&invite, 486, "t")).is_some());
+    assert!(s.hears(udp(), answer(&invite, Status::BUSY_HERE, "t")).is_some());
     assert_eq!(methods(&s.sent()), [&Method::Ack]);
 }
 
@@ -213,9 +213,9 @@ fn a_final_response_before_the_cancel_could_go_is_just_the_end() {
 fn a_call_whose_connection_closes_while_it_rings_fails_and_an_answered_one_does_not() {
     let mut s = side();
     let (rings, invite) = calling(&mut s, tcp());
-    s.hears(tcp(), answer(&invite, 180, "t"));
+    s.hears(tcp(), answer(&invite, Status::RINGING, "t"));
     let (_, invite) = calling(&mut s, tcp());
-    s.hears(tcp(), answer(&invite, 200, "t"));
+    s.hears(tcp(), answer(&invite, Status::OK, "t"));
     let failed = s.endpoint.flow_failed(s.now, tcp());
     assert!(
         matches!(failed[..], [TransactionEvent::Failed { tx, cause: Failure::Transport }] if tx == rings)

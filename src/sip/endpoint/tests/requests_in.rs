@@ -6,7 +6,7 @@ use super::*;
 fn an_answered_request_is_answered_again_until_timer_j() {
     let mut s = side();
     let bye = s.asked(udp(), in_dialog(&request("BYE", "a", "call")));
-    s.answers(&bye, 200);
+    s.answers(&bye, Status::OK);
     let first = s.sent_one();
     s.waits(31_000);
     assert!(s.hears(udp(), in_dialog(&request("BYE", "a", "call"))).is_none());
@@ -19,7 +19,7 @@ fn an_answered_request_is_answered_again_until_timer_j() {
 fn an_answered_request_over_tcp_leaves_at_once() {
     let mut s = side();
     let bye = s.asked(tcp(), in_dialog(&request("BYE", "a", "call")));
-    s.answers(&bye, 200);
+    s.answers(&bye, Status::OK);
     assert!(s.is_empty());
 }
 
@@ -27,7 +27,7 @@ fn an_answered_request_over_tcp_leaves_at_once() {
 fn a_408_to_a_request_other_than_invite_is_not_sent() {
     let mut s = side();
     let options = s.asked(udp(), request("OPTIONS", "a", "call"));
-    s.answers(&options, 408);
+    s.answers(&options, Status::REQUEST_TIMEOUT);
     assert!(s.sent().is_empty());
     assert!(s.is_empty());
 }
@@ -36,11 +36,11 @@ fn a_408_to_a_request_other_than_invite_is_not_sent() {
 fn a_provisional_response_to_a_request_other_than_invite_is_not_sent_early() {
     let mut s = side();
     let options = s.asked(udp(), request("OPTIONS", "a", "call"));
-    s.answers(&options, 100);
-    s.answers(&options, 180);
+    s.answers(&options, Status::TRYING);
+    s.answers(&options, Status::RINGING);
     assert!(s.sent().is_empty());
-    s.answers(&options, 200);
-    assert_eq!(s.sent_statuses(), [200]);
+    s.answers(&options, Status::OK);
+    assert_eq!(s.sent_statuses(), [Status::OK]);
 }
 
 #[test]
@@ -51,11 +51,11 @@ fn a_request_left_waiting_gets_a_100_when_timer_e_of_its_sender_reaches_t2() {
         let seen = s.waits(3_500);
         assert_eq!(seen.reasons, [Reason::OwesTrying]);
         assert_eq!(seen.times(), [3_500]);
-        assert_eq!(seen.sent[0].1.status(), Some(100));
+        assert_eq!(seen.sent[0].1.status(), Some(Status::TRYING));
         assert!(s.hears(path, request("OPTIONS", "a", "call")).is_none());
-        assert_eq!(s.sent_statuses(), [100]);
-        s.answers(&options, 200);
-        assert_eq!(s.sent_statuses(), [200]);
+        assert_eq!(s.sent_statuses(), [Status::TRYING]);
+        s.answers(&options, Status::OK);
+        assert_eq!(s.sent_statuses(), [Status::OK]);
     }
 }
 
@@ -67,7 +67,7 @@ fn a_request_never_answered_ends_in_silence_after_32_seconds() {
     assert_eq!(seen.reasons, [Reason::OwesTrying, Reason::Unanswered]);
     assert_eq!(seen.sent.len(), 1);
     assert!(s.is_empty());
-    s.answers(&options, 200);
+    s.answers(&options, Status::OK);
     assert!(s.sent().is_empty(), "nobody waits for it any more");
 }
 
@@ -96,7 +96,7 @@ fn a_malformed_request_is_answered_400_and_counted() {
     let mut s = side();
     assert!(s.hears(udp(), request("OPTIONS", "a", "call").replace("Length: 0", "Length: 9")).is_none());
     let bad = s.sent_one();
-    assert_eq!((bad.status(), bad.call_id()), (Some(400), "call"));
+    assert_eq!((bad.status(), bad.call_id()), (Some(Status::BAD_REQUEST), "call"));
     assert!(s.hears(udp(), "what is this").is_none());
     assert!(s.sent().is_empty());
     assert_eq!(s.endpoint.counts().malformed, 2);

@@ -34,7 +34,7 @@ fn after_a_provisional_response_timer_e_runs_at_t2() {
     let mut s = side();
     s.asks(udp(), outgoing(Method::Options));
     let sent = s.sent_one();
-    assert!(s.hears(udp(), answer(&sent, 100, "t")).is_some());
+    assert!(s.hears(udp(), answer(&sent, Status::TRYING, "t")).is_some());
     assert_eq!(s.waits(13_000).times(), [500, 4_500, 8_500, 12_500]);
 }
 
@@ -43,9 +43,9 @@ fn a_final_response_is_reported_once_and_its_copies_absorbed_until_timer_k() {
     let mut s = side();
     let tx = s.asks(udp(), outgoing(Method::Bye));
     let sent = s.sent_one();
-    let got = s.hears(udp(), answer(&sent, 200, "t"));
+    let got = s.hears(udp(), answer(&sent, Status::OK, "t"));
     assert!(matches!(got, Some(TransactionEvent::Response { tx: got, .. }) if got == tx));
-    assert!(s.hears(udp(), answer(&sent, 200, "t")).is_none());
+    assert!(s.hears(udp(), answer(&sent, Status::OK, "t")).is_none());
     assert_eq!(s.endpoint.counts().retransmissions, 1);
     let seen = s.waits(5_000);
     assert_eq!(seen.reasons, [Reason::K]);
@@ -58,7 +58,7 @@ fn over_tcp_an_answered_request_leaves_at_once() {
     let mut s = side();
     s.asks(tcp(), outgoing(Method::Bye));
     let sent = s.sent_one();
-    assert!(s.hears(tcp(), answer(&sent, 200, "t")).is_some());
+    assert!(s.hears(tcp(), answer(&sent, Status::OK, "t")).is_some());
     assert!(s.is_empty());
 }
 
@@ -67,7 +67,7 @@ fn stray_responses_are_counted_and_dropped() {
     let mut s = side();
     s.asks(udp(), outgoing(Method::Bye));
     let sent = s.sent_one();
-    let ok = answer(&sent, 200, "t");
+    let ok = answer(&sent, Status::OK, "t");
     let branch = sent.via().branch().unwrap();
     assert!(s.hears(udp(), ok.replace(branch, "z9hG4bK1.0000000000000000")).is_none());
     assert!(s.hears(udp(), ok.replace(branch, "z9hG4bKelse")).is_none());
@@ -119,7 +119,7 @@ fn a_response_with_two_vias_answers_nothing_of_ours_however_they_are_written() {
     let mut s = side();
     s.asks(udp(), outgoing(Method::Options));
     let options = s.sent_one();
-    let ok = answer(&options, 200, "t");
+    let ok = answer(&options, Status::OK, "t");
     let other = "SIP/2.0/UDP 203.0.113.9;branch=z9hG4bKother";
     let end = ok.find("\r\nFrom").unwrap();
     for second in [format!(", {other}"), format!("\r\nVia: {other}")] {

@@ -44,7 +44,7 @@ fn each_flow_of_a_phone_is_kept_and_a_new_one_replaces_only_its_own() {
 fn a_phone_that_does_not_ask_for_outbound_is_not_promised_it() {
     let mut o = office();
     let done = o.registers_with(&mut outbound("203.0.113.5:1", 1), "");
-    assert_eq!((done.status(), done.get("Require"), done.get("Flow-Timer")), (Some(200), None, None));
+    assert_eq!((done.status(), done.get("Require"), done.get("Flow-Timer")), (Some(Status::OK), None, None));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn outbound_through_a_proxy_that_does_not_know_it_is_439() {
         ("Path: <sip:203.0.113.5;lr;ob>\r\n", 200),
     ] {
         let done = o.registers_with(&mut outbound("203.0.113.5:5060", 1), &format!("{OUTBOUND}{more}"));
-        assert_eq!(done.status(), Some(status), "{more}");
+        assert_eq!(done.status(), Status::new(status), "{more}");
     }
 }
 
@@ -71,7 +71,7 @@ fn a_path_is_kept_told_back_and_gone_by_when_it_leads_where_the_register_came_fr
     assert_eq!(kept, ["<sip:203.0.113.5;lr>".into(), "<sip:edge.example;lr>".into()]);
     assert_eq!(o.registers_with(&mut p, path).all("Path").count(), 0, "not to a phone that did not ask");
     let done = o.registers_with(&mut p, "Supported: path\r\nPath: <sip:198.51.100.66;lr>\r\n");
-    assert_eq!((done.status(), done.all("Path").count()), (Some(200), 0));
+    assert_eq!((done.status(), done.all("Path").count()), (Some(Status::OK), 0));
     assert!(o.registrar.bindings(&"1001".into())[0].path.is_empty(), "calls cannot be sent elsewhere");
 }
 
@@ -80,9 +80,12 @@ fn two_flows_at_once_and_a_path_without_end_are_400() {
     let mut o = office();
     let mut p = outbound("203.0.113.5:1", 1);
     p.contact = format!("{0}, {0}", p.contact).replacen("reg-id=1", "reg-id=2", 1);
-    assert_eq!(o.registers_with(&mut p, OUTBOUND).status(), Some(400));
+    assert_eq!(o.registers_with(&mut p, OUTBOUND).status(), Some(Status::BAD_REQUEST));
     let long = format!("Path: {}\r\n", ["<sip:203.0.113.5;lr>"; 5].join(", "));
-    assert_eq!(o.registers_with(&mut phone("1001", "203.0.113.5:1"), &long).status(), Some(400));
+    assert_eq!(
+        o.registers_with(&mut phone("1001", "203.0.113.5:1"), &long).status(),
+        Some(Status::BAD_REQUEST)
+    );
 }
 
 #[test]
