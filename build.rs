@@ -5,12 +5,13 @@ use std::error::Error;
 use std::path::PathBuf;
 
 /// The files that are compiled; what they import follows.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "hotline/v1/event.proto",
     "hotline/v1/call_event_service.proto",
     "hotline/v1/subscription_service.proto",
     "hotline/v1/call_record_service.proto",
     "hotline/v1/block_list_service.proto",
+    "hotline/v1/callback_service.proto",
     "hotline/v1/trace_service.proto",
     "hotline/v1/options.proto",
 ];

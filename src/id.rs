@@ -133,6 +133,10 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
+    /// A promise to call a number: from its first unanswered call until it is closed.
+    CallbackId
+);
+uuid_id!(
     /// One citizen's request, from its INVITE to its end. Not the SIP Call-ID, which belongs to a leg.
     CallId
 );

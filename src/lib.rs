@@ -1,7 +1,7 @@
 //! The hotline gateway: the map of the house. docs/architecture.md is the guided tour.
 //!
-//! Imports go one way: `cli → io → gateway → snapshot → call → {acd, sip, sdp, media, caller} → event → {config, id,
-//! time, redact, room}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
+//! Imports go one way: `cli → io → gateway → snapshot → call → {acd, sip, sdp, media, callback} → caller → event →
+//! {config, id, time, redact, room}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
 
 pub mod config;
 pub mod id;
@@ -12,6 +12,7 @@ pub mod token_bucket;
 
 pub mod acd;
 pub mod call;
+pub mod callback;
 pub mod caller;
 pub mod dialplan;
 pub mod event;

@@ -87,7 +87,7 @@ impl Call {
         let origin = Origin::Inbound { service, queue };
         let party = Party::Caller { trunk };
         let mut begun = Call {
-            common: Common::begin((call, received), (origin, look_up), (party, peer, arriving), cx),
+            common: Common::begin((call, received), (origin, look_up, history), (party, peer, arriving), cx),
             stage,
             afterwork: Afterwork::default(),
         };
@@ -106,11 +106,12 @@ impl Call {
         let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };
         let dialled = received.service_number.clone();
         let origin = Origin::Outbound { seat: seat.clone(), line: leg, dialled };
+        let number = to.citizen;
         let search = Search::new(to, seat.clone(), Asks::Talk, cx.now.mono);
         let stage = Stage::Outbound(Outbound { durable: false, search });
         let look_up = LookUp::Settled(None);
         let mut begun = Call {
-            common: Common::begin((call, received), (origin, look_up), (party, peer, arriving), cx),
+            common: Common::begin((call, received), (origin, look_up, number), (party, peer, arriving), cx),
             stage,
             afterwork: Afterwork::default(),
         };

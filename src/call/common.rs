@@ -13,10 +13,11 @@ use super::story::{Cx, Story};
 use super::transfer::Refer;
 use super::waiting::{EarlyMedia, Queued};
 use crate::acd;
-use crate::caller::{self, History};
+use crate::callback::Owed;
+use crate::caller::{self, History, HistoryKey};
 use crate::event::{
-    self, CallState, CallerIdentified, EndReason, LookUpSource, PresentationResult, SeatPresented, Summary,
-    What,
+    self, CallState, CallbackChanged, CallbackReason, CallerIdentified, ClosedBy, EndReason, LookUpSource,
+    PresentationResult, SeatPresented, Summary, What,
 };
 use crate::id::{CallId, LegId, PresentationId, SeatId};
 use crate::redact::Pii;
@@ -31,6 +32,8 @@ pub(super) struct Common {
     pub(super) story: Story,
     pub(super) origin: Origin,
     pub(super) identity: event::Caller,
+    /// The number outside that the call is with: the caller's, or the one a seat called. `None` where it is withheld or none.
+    pub(super) number: Option<HistoryKey>,
     pub(super) look_up: LookUp,
     pub(super) legs: Legs,
     /// The leg of the party that is served: only its end ends the call whatever the others do.
@@ -302,7 +305,7 @@ impl Common {
     /// Of a call that begins: its first event, and the leg of the party that began it.
     pub(super) fn begin(
         (id, received): (CallId, event::CallReceived),
-        (origin, look_up): (Origin, LookUp),
+        (origin, look_up, number): (Origin, LookUp, Option<HistoryKey>),
         (party, peer, arriving): (Party, Arc<PeerRules>, Arriving),
         cx: &mut Cx<'_>,
     ) -> Common {
@@ -326,6 +329,7 @@ impl Common {
             story,
             origin,
             identity,
+            number,
             look_up,
             caller,
             legs: Legs::new(first),
@@ -353,6 +357,19 @@ impl Common {
             EarlyMedia::None => welcome.map(|prompt| self.audio.notice(prompt)),
         };
         Queued { notice, ringing: None, recalled: false }
+    }
+
+    /// A citizen's call came to nothing. Gives what that changes on the recovery list; `None` where nothing is owed for it, the
+    /// number is withheld, or the list is full.
+    pub(super) fn owe(&self, reason: Option<CallbackReason>, cx: &mut Cx<'_>) -> Option<CallbackChanged> {
+        let (reason, key) = (reason?, self.number.filter(|_| self.origin.seat().is_none())?);
+        cx.owed.owe(cx.now, Owed { key, call: self.id, reason }, cx.random).ok()
+    }
+
+    /// An operator and the number outside speak: what it was owed is done.
+    pub(super) fn reached(&mut self, by: ClosedBy, cx: &mut Cx<'_>) {
+        let changed = self.number.and_then(|key| cx.owed.reached(&key, by));
+        self.story.tell_callback(changed, cx);
     }
 
     /// Waits for nothing any more.

@@ -1,20 +1,15 @@
 //! What the end of a call means for its legs, its record and its seat.
 
 use super::common::Common;
-use super::outcome::{Ending, cause_of, owes_callback, q850};
+use super::outcome::{Ending, cause_of, q850};
 use super::stage::Stage;
 use super::story::Cx;
 use super::talk::Talk;
 use super::transfer::Transfer;
-use crate::event::{
-    CallEnded, CallState, CallbackState, EndReason, EndedBy, PresentationResult, TransferResult, What,
-};
+use crate::callback;
+use crate::event::{CallEnded, CallState, EndReason, EndedBy, PresentationResult, TransferResult, What};
 use crate::id::SeatId;
 use crate::sip::Status;
-use crate::time::Duration;
-
-/// A callback is due within a day: the promise a hotline makes for an abandoned call.
-const CALLBACK_DUE_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 impl Common {
     /// Everything an end means, in the order a reader of the events expects.
@@ -40,23 +35,23 @@ impl Common {
             self.story.tell(cx, What::CallResumed { leg, held });
         }
         let answered_by_operator = self.story.record().is_some_and(|r| r.connected_at.is_some());
-        // A call that a seat placed and that came to nothing is owed to no citizen.
-        let callback_due =
-            self.origin.seat().is_none() && owes_callback(ending.reason, answered_by_operator && is_served);
+        let spoke_with_a_human = answered_by_operator && is_served;
+        let changed = match self.origin.seat() {
+            None => self.owe(callback::after_end(ending.reason, spoke_with_a_human), cx),
+            // A call that a seat placed and that came to nothing is owed to no citizen; it may have been to one who is owed one.
+            Some(_) if answered_by_operator => None,
+            Some(_) => self.number.and_then(|key| cx.owed.tried(&key)),
+        };
         let ended = CallEnded {
             by: ending.by,
             reason: ending.reason,
             sip_code: ending.cause.sip.map(Status::code),
             q850: ending.cause.q850.unwrap_or_else(|| q850(ending.reason)),
             answered_by_operator,
-            callback_due,
+            callback_due: changed.is_some() && self.origin.seat().is_none(),
         };
         self.story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
-        if callback_due && !self.identity.withheld {
-            let due_at = cx.now.wall + CALLBACK_DUE_WITHIN;
-            let (state, attempts, reason) = (CallbackState::Due, 0, ending.reason.into());
-            self.story.tell(cx, What::CallbackChanged { state, reason, attempts, due_at });
-        }
+        self.story.tell_callback(changed, cx);
         if let Some(seat) = seat {
             self.finish_seat(seat, cx);
         }

@@ -80,22 +80,6 @@ pub fn q850(reason: EndReason) -> u8 {
     }
 }
 
-/// Whether the citizen is owed a call after such an end: always when he was in and no human spoke with him.
-pub(super) fn owes_callback(reason: EndReason, spoke_with_a_human: bool) -> bool {
-    match reason {
-        EndReason::Completed | EndReason::LengthLimit | EndReason::Unanswered => false,
-        EndReason::Crashed | EndReason::Shutdown => true,
-        EndReason::Cancelled
-        | EndReason::Expired
-        | EndReason::Abandoned
-        | EndReason::WaitLimit
-        | EndReason::QueueFull
-        | EndReason::MediaSilent
-        | EndReason::SignallingLost
-        | EndReason::Internal => !spoke_with_a_human,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,14 +91,5 @@ mod tests {
         assert_eq!(presentation_result(Status::MOVED_TEMPORARILY), PresentationResult::Rejected);
         assert_eq!(presentation_result(Status::TEMPORARILY_UNAVAILABLE), PresentationResult::Unreachable);
         assert_eq!(presentation_result(Status::SERVICE_UNAVAILABLE), PresentationResult::Unreachable);
-    }
-
-    #[test]
-    fn who_never_reached_a_human_is_owed_a_call() {
-        assert!(owes_callback(EndReason::Abandoned, false));
-        assert!(owes_callback(EndReason::WaitLimit, false));
-        assert!(owes_callback(EndReason::Crashed, true));
-        assert!(!owes_callback(EndReason::Completed, true));
-        assert!(!owes_callback(EndReason::MediaSilent, true));
     }
 }

@@ -13,8 +13,10 @@ use super::story::Cx;
 use super::talk::Talk;
 use super::waiting::{EarlyMedia, Queued};
 use crate::acd;
+use crate::callback;
 use crate::event::{
-    CallRefused, CallState, EndReason, EndedBy, PresentationResult, RefusalReason, SeatPresented, What,
+    CallRefused, CallState, ClosedBy, EndReason, EndedBy, PresentationResult, RefusalReason, SeatPresented,
+    What,
 };
 use crate::id::{LegId, PresentationId};
 use crate::sip::{Cause, Outgoing, Status};
@@ -65,6 +67,8 @@ impl Call {
         self.common.command(self.common.caller, cx, |leg, lcx| leg.reject(status, lcx));
         let refused = CallRefused { received: None, reason, sip_code: status.code() };
         self.common.story.tell_as(cx, CallState::Refused, What::CallRefused(refused));
+        let changed = self.common.owe(callback::after_refusal(reason), cx);
+        self.common.story.tell_callback(changed, cx);
         self.stage = Stage::Over;
     }
 
@@ -377,6 +381,7 @@ impl Call {
         let operator = self.common.story.summary.operator.clone();
         let connected = What::SeatConnected { presentation, seat, operator, waited, leg };
         self.common.story.tell_as(cx, CallState::Connected, connected);
+        self.common.reached(ClosedBy::Answered, cx);
         cx.out.push(Output::Acd(acd::Input::Answered { presentation }));
         talk.begin(&[leg], &mut self.common, cx);
         self.stage = Stage::Talk(talk);

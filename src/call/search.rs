@@ -3,6 +3,7 @@
 
 use super::leg::Party;
 use super::ringing::{Phone, Ringing};
+use crate::caller::HistoryKey;
 use crate::event::SeatChoice;
 use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
 use crate::time::{Duration, Mono};
@@ -26,6 +27,8 @@ pub struct Destination {
     pub operator: Option<OperatorId>,
     /// The trunk it is reached through.
     pub trunk: Option<TrunkId>,
+    /// The key of a number outside; `None` for a department and a seat.
+    pub citizen: Option<HistoryKey>,
     /// The number it sees; without one it sees who asks for it.
     pub shown: Option<String>,
     /// What to ring: a department's numbers, in order, or a seat's phones, all at once. Each may have several ways to it.

@@ -40,6 +40,7 @@ fn department(numbers: usize) -> Destination {
         name: Arc::from("Water Bureau"),
         seat: None,
         operator: None,
+        citizen: None,
         trunk: Some("far".into()),
         shown: Some("12345".into()),
         phones: vec![Phone { way: target(), others: Vec::new() }; numbers],

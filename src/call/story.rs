@@ -4,9 +4,10 @@ use super::inputs::Output;
 use super::leg::{self, Leg};
 use super::ringing::Failed;
 use super::rules::Rules;
+use crate::callback::RecoveryList;
 use crate::event::{
-    CallEvent, CallRecord, CallState, CallTransferred, LegRole, Of, SeatPresentationEnded, Sequence, Summary,
-    TransferKind, TransferResult, What,
+    CallEvent, CallRecord, CallState, CallTransferred, CallbackChanged, LegRole, Of, SeatPresentationEnded,
+    Sequence, Summary, TransferKind, TransferResult, What,
 };
 use crate::id::{CallId, LegId, PresentationId, Random, SeatId};
 use crate::redact::Pii;
@@ -22,6 +23,8 @@ pub struct Cx<'a> {
     pub sequence: &'a mut Sequence,
     /// For identifiers and tags.
     pub random: &'a mut Random,
+    /// Which numbers are owed a call.
+    pub owed: &'a mut RecoveryList,
     /// What every call goes by.
     pub rules: &'a Rules,
     /// What is to be done, in order.
@@ -105,6 +108,13 @@ impl Story {
             None => self.record = CallRecord::open(&event).map(Box::new),
         }
         cx.out.push(Output::Event(event));
+    }
+
+    /// Tells what became of the callback of the call's number, if anything did.
+    pub fn tell_callback(&mut self, changed: Option<CallbackChanged>, cx: &mut Cx<'_>) {
+        if let Some(changed) = changed {
+            self.tell(cx, What::CallbackChanged(changed));
+        }
     }
 
     /// Tells how a presentation to a seat ended.

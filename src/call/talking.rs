@@ -17,7 +17,9 @@ use super::talk::{Consultation, Talk};
 use super::transfer::{Line, Refer, Transfer};
 use super::waiting::Queued;
 use crate::acd;
-use crate::event::{CallState, EndReason, EndedBy, PresentationResult, TransferKind, TransferResult, What};
+use crate::event::{
+    CallState, ClosedBy, EndReason, EndedBy, PresentationResult, TransferKind, TransferResult, What,
+};
 use crate::id::{LegId, SeatId};
 use crate::sip::{Cause, Message, Outgoing, ServerTx, Status, quoted};
 use crate::time::Duration;
@@ -60,6 +62,7 @@ impl Call {
         }
         let delay = cx.now.mono.since(self.common.story.began());
         self.common.story.tell_as(cx, CallState::Connected, What::CallAnswered { delay });
+        self.common.reached(ClosedBy::CalledBack, cx);
         self.common.longest = Some(cx.now.mono + cx.rules.call_length);
         let mut talk = Talk::new(&[self.common.caller, leg], None);
         talk.begin(&[self.common.caller, leg], &mut self.common, cx);

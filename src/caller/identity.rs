@@ -32,6 +32,12 @@ impl TrunkIdentity {
         rest.filter(|rest| !rest.is_empty()).unwrap_or(number)
     }
 
+    /// A number that is dialled over this trunk, as callers' numbers are known: in its normal form, or by its digits where it
+    /// has none.
+    pub fn normal_form(&self, number: &str) -> String {
+        normal_form(number, None, self).map_or_else(|| number.to_owned(), |form| form.as_str().to_owned())
+    }
+
     /// Whether an `X-` header of its calls is kept.
     pub fn keeps(&self, header: &str) -> bool {
         self.headers.as_ref().is_none_or(|kept| kept.iter().any(|name| name.eq_ignore_ascii_case(header)))

@@ -128,7 +128,7 @@ async fn removed(remove: Remove) -> Result<(), String> {
     Ok(())
 }
 
-fn user() -> String {
+pub(super) fn user() -> String {
     std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "command line".to_owned())
 }
 

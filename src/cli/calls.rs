@@ -1,5 +1,7 @@
 //! `hotline calls`: the records of a running gateway, as a table for people or as lines of JSON.
 
+mod owed;
+
 use super::contract::{Gateway, refused};
 use crate::event::wire::{json, v1};
 use crate::redact::masked_number;
@@ -26,8 +28,8 @@ pub struct Args {
     /// Only calls of this number.
     #[arg(long)]
     caller: Option<String>,
-    /// Only calls that are owed a callback.
-    #[arg(long)]
+    /// The numbers that are owed a call, one line each, the one to be called first before the others.
+    #[arg(long, conflicts_with_all = ["call", "queue", "seat", "caller", "since"])]
     callback_due: bool,
     /// Only calls whose record changed at or after this time, such as 2026-03-01T08:00:00Z.
     #[arg(long, value_name = "TIME")]
@@ -42,6 +44,10 @@ pub struct Args {
 
 /// Prints the records.
 pub async fn run(args: Args) -> Result<(), String> {
+    if args.callback_due {
+        let shown = owed::Shown { limit: args.limit, json: args.json, numbers: args.numbers };
+        return owed::run(&args.gateway, shown).await;
+    }
     let records = fetch(&args).await?;
     let mut out = std::io::stdout().lock();
     match print(&args, &records, &mut out) {
@@ -62,7 +68,6 @@ async fn fetch(args: &Args) -> Result<Vec<v1::CallRecord>, String> {
         queue: text(&args.queue),
         seat: text(&args.seat),
         caller: text(&args.caller),
-        callback_due: args.callback_due,
         ..Default::default()
     };
     let mut records = Vec::new();
@@ -95,9 +100,18 @@ fn print(args: &Args, records: &[v1::CallRecord], out: &mut impl Write) -> std::
     }
     let head =
         ["RECEIVED (UTC)", "CALL", "CALLER", "SERVICE", "QUEUE", "SEAT", "STATE", "WAITED", "TALKED", "END"];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(records.iter().map(|r| row(r, args.numbers)));
-    let mut widths = [0; 10];
+    let rows = records.iter().map(|r| row(r, args.numbers)).collect();
+    table(head, rows, out)
+}
+
+/// Rows below their heads, each column as wide as it must be.
+fn table<const N: usize>(
+    head: [&str; N],
+    rows: Vec<[String; N]>,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let mut widths = [0; N];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
@@ -114,7 +128,6 @@ fn print(args: &Args, records: &[v1::CallRecord], out: &mut impl Write) -> std::
 }
 
 fn row(r: &v1::CallRecord, numbers: bool) -> [String; 10] {
-    let received = r.received_at.map(|t| prost_types::Timestamp { nanos: 0, ..t }.to_string());
     let queue = r.queue_visits.last().map(|v| v.queue.clone());
     let word = |name: &str, list: &str| name.trim_start_matches(list).to_ascii_lowercase().replace('_', " ");
     let end = match (&r.ended, &r.refused) {
@@ -123,7 +136,7 @@ fn row(r: &v1::CallRecord, numbers: bool) -> [String; 10] {
         (None, None) => String::new(),
     };
     [
-        received.unwrap_or_default().replace('T', " ").trim_end_matches('Z').to_owned(),
+        moment(r.received_at),
         r.call_id.clone(),
         caller(r.caller.as_ref(), numbers),
         r.service_number.clone(),
@@ -140,6 +153,12 @@ fn caller(caller: Option<&v1::Caller>, numbers: bool) -> String {
     let Some(caller) = caller.filter(|c| !c.withheld) else { return "withheld".to_owned() };
     let number = caller.e164.as_ref().unwrap_or(&caller.raw);
     if numbers { number.clone() } else { masked_number(number) }
+}
+
+/// `2026-03-01 08:00:00`, UTC.
+fn moment(at: Option<prost_types::Timestamp>) -> String {
+    let whole = at.map(|t| prost_types::Timestamp { nanos: 0, ..t }.to_string()).unwrap_or_default();
+    whole.replace('T', " ").trim_end_matches('Z').to_owned()
 }
 
 fn dash(text: String) -> String {

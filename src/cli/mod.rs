@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod block;
+pub mod callback;
 pub mod calls;
 pub mod check;
 mod configuration;
@@ -43,6 +44,8 @@ enum Command {
     Events(events::Args),
     /// List the calls of a running gateway.
     Calls(calls::Args),
+    /// Close a callback that is owed: done by other means, or no longer owed. `hotline calls --callback-due` lists them.
+    Callback(callback::Args),
     /// Mark, slow down or turn away nuisance callers.
     Block(block::Args),
     /// Show the SIP messages of a trunk, a seat, a call or an address of a running gateway as they come and go.
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Events(args) => on_runtime(events::run(args)),
         Command::Calls(args) => on_runtime(calls::run(args)),
+        Command::Callback(args) => on_runtime(callback::run(args)),
         Command::Block(args) => on_runtime(block::run(args)),
         Command::Trace(args) => on_runtime(trace::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),

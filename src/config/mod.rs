@@ -5,6 +5,7 @@
 //! is found when the gateway starts, not here.
 
 mod address;
+mod callback;
 mod check;
 mod department;
 pub mod descriptors;
@@ -30,6 +31,7 @@ mod trunk;
 mod variables;
 
 pub use address::{Advertised, Listen, Prefix, Transport};
+pub use callback::Callback;
 pub use department::Department;
 pub use dial::{Codes, Dial};
 pub use grpc::Grpc;
@@ -74,6 +76,8 @@ pub struct Config {
     pub log: Log,
     /// `[limits]`
     pub limits: Limits,
+    /// `[callback]`
+    pub callback: Callback,
     /// `[[trunk]]`, at least one.
     pub trunks: Vec<Trunk>,
     /// `[[seat]]`, at least one.
@@ -101,6 +105,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("store", store::KEYS),
     ("log", log::KEYS),
     ("limits", limits::KEYS),
+    ("callback", callback::KEYS),
     ("trunk", trunk::KEYS),
     ("seat", seat::KEYS),
     ("queue", queue::KEYS),
@@ -203,6 +208,7 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
     let store = store::read(one(root, "store", problems).as_ref(), problems);
     let log = log::read(one(root, "log", problems).as_ref(), problems);
     let limits = limits::read(one(root, "limits", problems).as_ref(), problems);
+    let callback = callback::read(one(root, "callback", problems).as_ref(), problems);
     let trunks = many(root, "trunk", problems, trunk::read);
     let seats = many(root, "seat", problems, seat::read);
     let queues = many(root, "queue", problems, queue::read);
@@ -228,6 +234,7 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         store,
         log,
         limits,
+        callback,
         trunks,
         seats,
         queues,

@@ -6,7 +6,7 @@
 use super::reasons::*;
 use super::words::*;
 use crate::id::{
-    CallId, EventId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId,
+    CallId, CallbackId, EventId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId,
 };
 use crate::redact::Pii;
 use crate::time::{Duration, Wall};
@@ -188,17 +188,8 @@ pub enum What {
         /// Whether the limit ran out.
         timed_out: bool,
     },
-    /// The citizen is owed a call, or that changed.
-    CallbackChanged {
-        /// Where the promise stands.
-        state: CallbackState,
-        /// Why it is owed: how the call ended.
-        reason: Listed<EndReason>,
-        /// Dialling attempts so far.
-        attempts: u32,
-        /// When it is due.
-        due_at: Wall,
-    },
+    /// A number is owed a call, or that changed.
+    CallbackChanged(CallbackChanged),
     /// The whole record at this revision.
     CallRecordUpdated(Box<super::CallRecord>),
     /// A seat changed state.
@@ -237,6 +228,8 @@ pub enum What {
         count: u32,
         /// From the first of them to this event.
         span: Duration,
+        /// How many of them are owed no callback for it: the number is withheld, or was not read.
+        not_owed: u32,
     },
     /// A queue changed state.
     QueueStateChanged {
@@ -294,6 +287,38 @@ pub enum What {
         /// The trunk it is about; empty where it is about the whole gateway. An alarm is over when its end names the same one.
         subject: Arc<str>,
     },
+}
+
+/// Fields of [`What::CallbackChanged`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallbackChanged {
+    /// Where the promise stands.
+    pub state: CallbackState,
+    /// Why it is owed: how the newest of its calls ended.
+    pub reason: Listed<CallbackReason>,
+    /// Calls out to the number that were not answered.
+    pub attempts: u32,
+    /// How late it may be.
+    pub due_at: Wall,
+    /// Which promise, and what it is for; `None` in events of versions that knew none.
+    pub promise: Option<Promise>,
+    /// What closed it; `None` while it is open.
+    pub closed_by: Option<ClosedBy>,
+}
+
+/// A promise to call a number, by the calls it stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    /// Its own identifier.
+    pub id: CallbackId,
+    /// The end of the first of its calls.
+    pub since: Wall,
+    /// How many of the number's calls it stands for.
+    pub calls: u32,
+    /// The newest of them.
+    pub last_call: CallId,
+    /// The end of the newest.
+    pub last_called_at: Wall,
 }
 
 /// The side that began a call.
@@ -589,6 +614,6 @@ pub struct CallEnded {
     pub q850: u8,
     /// Whether a human answered.
     pub answered_by_operator: bool,
-    /// Whether the citizen is owed a callback.
+    /// Whether this call made or renewed a callback that is owed.
     pub callback_due: bool,
 }

@@ -2,7 +2,7 @@
 
 use super::call_event::{PresentationResult, RefusalReason};
 use super::reasons::Text;
-use super::words::{AwayReason, BlockListChange, EndReason, SeatState};
+use super::words::{AwayReason, BlockListChange, CallbackReason, CallbackState, EndReason, SeatState};
 use std::fmt;
 
 /// Gives each variant its word, and the list of all of them.
@@ -63,6 +63,31 @@ labels!(RefusalReason, 10:
     BadMedia "bad_media",
     BadRequest "bad_request",
     Internal "internal",
+);
+
+labels!(CallbackReason, 13:
+    Abandoned "abandoned",
+    Cancelled "cancelled",
+    Expired "expired",
+    WaitLimit "wait_limit",
+    QueueFull "queue_full",
+    MediaSilent "media_silent",
+    SignallingLost "signalling_lost",
+    Shutdown "shutdown",
+    Crashed "crashed",
+    Internal "internal",
+    NoChannel "no_channel",
+    Overload "overload",
+    Draining "draining",
+);
+
+labels!(CallbackState, 6:
+    Requested "requested",
+    Due "due",
+    Dialling "dialling",
+    Done "done",
+    Failed "failed",
+    Cancelled "cancelled",
 );
 
 labels!(PresentationResult, 7:

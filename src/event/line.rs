@@ -1,7 +1,7 @@
 //! One line an event, for the log: what happened without who it happened to.
 
 use super::Direction;
-use super::call_event::{CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
+use super::call_event::{CallReceived, CallbackChanged, CallerIdentified, MediaQuality, SeatPresented, What};
 use crate::id::TrunkId;
 use crate::time::Brief;
 use std::fmt;
@@ -52,7 +52,7 @@ impl fmt::Display for What {
             What::WrapUpCompleted { seat, timed_out } => {
                 write!(f, "wrap-up at seat {seat} complete, by timeout: {timed_out}")
             }
-            What::CallbackChanged { state, reason, .. } => write!(f, "callback {state:?}: {reason}"),
+            What::CallbackChanged(c) => callback(c, f),
             What::CallRecordUpdated(r) => write!(f, "record revision {}, final: {}", r.revision, r.is_final),
             What::SeatStateChanged { seat, from, to, reason, .. } => {
                 write!(f, "seat {seat}: {from:?} to {to:?}, {reason}")
@@ -61,8 +61,12 @@ impl fmt::Display for What {
                 let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
                 write!(f, "seat {seat}: a phone at {source} cannot register, {times}: {}", reason.cure())
             }
-            What::CallsShed { trunk, reason, sip_code, count, span } => {
-                write!(f, "trunk {trunk}: {count} calls refused within {span:?}: {reason:?}, {sip_code}")
+            What::CallsShed { trunk, reason, sip_code, count, span, not_owed } => {
+                write!(
+                    f,
+                    "trunk {trunk}: {count} calls refused within {span:?}: {reason:?}, {sip_code}; no callback for \
+                     {not_owed} of them"
+                )
             }
             What::QueueStateChanged { queue, open, reason } => {
                 write!(f, "queue {queue} open: {open}, {reason}")
@@ -77,6 +81,15 @@ impl fmt::Display for What {
                 write!(f, "alarm {alarm} {}: {reason}", if *raised { "raised" } else { "cleared" })
             }
         }
+    }
+}
+
+fn callback(c: &CallbackChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "callback {}: {}", c.state, c.reason)?;
+    match (&c.promise, &c.closed_by) {
+        (_, Some(by)) => write!(f, ", closed: {by}"),
+        (Some(promise), None) => write!(f, ", calls: {}, attempts: {}", promise.calls, c.attempts),
+        (None, None) => Ok(()),
     }
 }
 

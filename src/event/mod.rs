@@ -16,7 +16,9 @@ mod words;
 
 pub use call_event::*;
 pub use reasons::*;
-pub use record::{CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit};
+pub use record::{
+    CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit, RecordedCallback,
+};
 pub use sequence::{Of, Sequence};
 pub use totals::Totals;
 pub use words::*;

@@ -389,6 +389,35 @@ impl From<&str> for BlockReason {
     }
 }
 
+/// What closed a callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClosedBy {
+    /// The number called again, and an operator answered.
+    Answered,
+    /// An operator called the number, and it was answered.
+    CalledBack,
+    /// The retention time of the journal: the record of its newest call goes.
+    Retention,
+    /// A person or a backend.
+    Author {
+        /// As they name themselves.
+        name: Arc<str>,
+    },
+}
+
+texts!(ClosedBy:
+    Answered "answered",
+    CalledBack "called back",
+    Retention "retention",
+    Author { name } "{}",
+);
+
+impl From<&str> for ClosedBy {
+    fn from(text: &str) -> ClosedBy {
+        ClosedBy::of_text(text).unwrap_or_else(|| ClosedBy::Author { name: text.into() })
+    }
+}
+
 /// Where what is known of a caller comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookUpSource {
@@ -415,7 +444,7 @@ impl From<&str> for LookUpSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EndReason;
+    use crate::event::{CallbackReason, EndReason};
 
     /// Every text of the list is read as the variant that writes it.
     fn comes_back<T: Text + PartialEq + fmt::Debug>(value: &str) {
@@ -441,6 +470,8 @@ mod tests {
         comes_back::<BlockReason>("shouts");
         comes_back::<LookUpSource>("crm");
         comes_back::<EndReason>("");
+        comes_back::<CallbackReason>("");
+        comes_back::<ClosedBy>("desk");
         comes_back::<AwayReason>("");
     }
 

@@ -6,7 +6,9 @@
 use super::call_event::*;
 use super::reasons::{Listed, SeatChoice};
 use super::words::*;
-use crate::id::{CallId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId};
+use crate::id::{
+    CallId, CallbackId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId,
+};
 use crate::time::{Duration, Wall};
 use std::sync::Arc;
 
@@ -67,8 +69,8 @@ pub struct CallRecord {
     pub ended: Option<CallEnded>,
     /// Time seats spent after the call, all wrap-ups together, and whether the limit of any ran out.
     pub wrap_up: Option<(Duration, bool)>,
-    /// The callback that is owed.
-    pub callback: Option<(CallbackState, Listed<EndReason>)>,
+    /// The callback that this call made, renewed or closed.
+    pub callback: Option<RecordedCallback>,
     /// Notices the caller heard, and whether to their end; at most 8.
     pub notices: Vec<(Arc<str>, bool)>,
     /// The transfers, in order; at most 16.
@@ -117,6 +119,17 @@ pub struct PresentationRecord {
     pub why: Listed<SeatChoice>,
     /// How it ended, how long it rang, and the seat's SIP status.
     pub ended: Option<(PresentationResult, Duration, Option<u16>)>,
+}
+
+/// What a call did to a callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedCallback {
+    /// Which; `None` in records of versions that knew none.
+    pub id: Option<CallbackId>,
+    /// Where the promise stood then.
+    pub state: CallbackState,
+    /// Why it is owed.
+    pub reason: Listed<CallbackReason>,
 }
 
 /// One leg of the call.
@@ -254,7 +267,10 @@ impl CallRecord {
                 self.since.wrap_ups.push((seat.clone(), part.since_start));
             }
             What::WrapUpCompleted { seat, timed_out } => self.wrapped_up(seat, *timed_out, part.since_start),
-            What::CallbackChanged { state, reason, .. } => self.callback = Some((*state, reason.clone())),
+            What::CallbackChanged(c) => {
+                let id = c.promise.map(|promise| promise.id);
+                self.callback = Some(RecordedCallback { id, state: c.state, reason: c.reason.clone() });
+            }
             What::CallRecordUpdated(r) => {
                 self.revision = r.revision;
                 self.is_final = r.is_final;

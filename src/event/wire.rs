@@ -100,6 +100,11 @@ pub fn call_state(state: v1::CallState) -> Result<super::CallState, Unreadable> 
     terms::Term::read(state.into())
 }
 
+/// The proto value of a state of a callback.
+pub fn callback_state(state: super::CallbackState) -> i32 {
+    terms::Term::number(state)
+}
+
 /// The record as a generated type.
 pub fn record_message(record: &CallRecord) -> v1::CallRecord {
     write_record::record(record)

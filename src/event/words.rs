@@ -61,6 +61,37 @@ pub enum CallbackState {
     Cancelled,
 }
 
+/// Why a callback is owed: what became of the newest call of the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallbackReason {
+    /// The caller hung up before a human answered.
+    Abandoned,
+    /// The caller hung up before the gateway answered.
+    Cancelled,
+    /// The time that the caller's INVITE gave itself ran out before the gateway answered.
+    Expired,
+    /// The waiting limit ran out.
+    WaitLimit,
+    /// The queue had no place left.
+    QueueFull,
+    /// No media came, and no human had answered.
+    MediaSilent,
+    /// The caller's side stopped answering, and no human had answered.
+    SignallingLost,
+    /// The gateway stopped in order.
+    Shutdown,
+    /// The gateway stopped without warning.
+    Crashed,
+    /// No media port, or a fault of the gateway.
+    Internal,
+    /// The trunk had no channel left.
+    NoChannel,
+    /// More came than can be carried.
+    Overload,
+    /// The gateway took no new calls, because it was about to stop.
+    Draining,
+}
+
 /// A seat's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeatState {

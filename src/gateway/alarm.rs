@@ -86,6 +86,13 @@ pub enum Alarm {
         /// How many it needs, and what to do.
         text: String,
     },
+    /// Nearly as many numbers are owed a call as there is room for.
+    CallbacksCrowded {
+        /// How many.
+        entries: usize,
+        /// How many there is room for.
+        limit: usize,
+    },
     /// A subscription goes on without an event.
     EventParked {
         /// Which subscription.
@@ -138,6 +145,13 @@ pub enum Cleared {
     TlsCertificate,
     /// Media sockets can be opened.
     MediaSockets,
+    /// There is room for further numbers that are owed a call.
+    CallbacksCrowded {
+        /// How many are.
+        entries: usize,
+        /// How many there is room for.
+        limit: usize,
+    },
 }
 
 /// A change that a part of the shell tells.
@@ -153,7 +167,7 @@ const DISK: &str = "look at the disk under store.path";
 
 impl Alarm {
     /// Every name, in the order of the manual.
-    pub const NAMES: [&'static str; 16] = [
+    pub const NAMES: [&'static str; 17] = [
         "journal_slow",
         "journal_backed_up",
         "journal_failed",
@@ -169,6 +183,7 @@ impl Alarm {
         "disk_space",
         "media_sockets",
         "descriptors",
+        "callbacks_crowded",
         "event_parked",
     ];
 
@@ -190,6 +205,7 @@ impl Alarm {
             Alarm::PromptUnusable { .. } => "prompt_unusable",
             Alarm::MediaSockets { .. } => "media_sockets",
             Alarm::Descriptors { .. } => "descriptors",
+            Alarm::CallbacksCrowded { .. } => "callbacks_crowded",
             Alarm::EventParked { .. } => "event_parked",
         }
     }
@@ -238,6 +254,13 @@ impl Alarm {
             ),
             Alarm::TlsCertificate { why } => (format!("the old certificates stay in use: {why}").into(), ""),
             Alarm::MediaSockets { of } => Alarm::of_sockets(*of),
+            Alarm::CallbacksCrowded { entries, limit } => (
+                format!(
+                    "{entries} numbers are owed a call, and there is room for {limit}: above that a number gets no entry; "
+                )
+                .into(),
+                "work the list, or cancel what is no longer owed",
+            ),
             Alarm::EventParked { subscription, position } => (
                 format!(
                     "subscription {subscription} refused event {position} too often and goes on without it: "
@@ -303,6 +326,7 @@ impl Cleared {
             Cleared::ChannelUse { .. } => "channel_use",
             Cleared::TlsCertificate => "tls_certificate",
             Cleared::MediaSockets => "media_sockets",
+            Cleared::CallbacksCrowded { .. } => "callbacks_crowded",
         }
     }
 
@@ -322,6 +346,9 @@ impl Cleared {
             }
             Cleared::TlsCertificate => "the certificates can be used again".into(),
             Cleared::MediaSockets => "media sockets can be opened again".into(),
+            Cleared::CallbacksCrowded { entries, limit } => {
+                format!("{entries} numbers are owed a call, and there is room for {limit}").into()
+            }
         }
     }
 
@@ -383,6 +410,7 @@ mod tests {
             Alarm::DiskSpace { text: text.clone() },
             Alarm::MediaSockets { of: Shortage::Descriptors },
             Alarm::Descriptors { text },
+            Alarm::CallbacksCrowded { entries: 45_000, limit: 50_000 },
             Alarm::EventParked { subscription: "crm".into(), position: 7 },
         ]
     }

@@ -1,6 +1,7 @@
 //! What every step of a call works with, and the buffer of what it says.
 
 use crate::call::{self, Cx, Rules};
+use crate::callback::RecoveryList;
 use crate::event::Sequence;
 use crate::id::Random;
 use crate::time::Now;
@@ -10,13 +11,14 @@ pub(super) struct CallContext {
     pub(super) rules: Rules,
     pub(super) sequence: Sequence,
     pub(super) random: Random,
+    pub(super) owed: RecoveryList,
     /// Kept between steps so that a step allocates nothing of its own.
     said: Vec<call::Output>,
 }
 
 impl CallContext {
-    pub(super) fn new(rules: Rules, sequence: Sequence, random: Random) -> CallContext {
-        CallContext { rules, sequence, random, said: Vec::new() }
+    pub(super) fn new(rules: Rules, sequence: Sequence, random: Random, owed: RecoveryList) -> CallContext {
+        CallContext { rules, sequence, random, owed, said: Vec::new() }
     }
 
     /// For one step at this moment.
@@ -25,6 +27,7 @@ impl CallContext {
             now,
             sequence: &mut self.sequence,
             random: &mut self.random,
+            owed: &mut self.owed,
             rules: &self.rules,
             out: &mut self.said,
         }

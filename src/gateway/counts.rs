@@ -60,6 +60,10 @@ pub struct Counts {
     pub timers: usize,
     /// Answers that wait for the disk.
     pub awaiting_disk: usize,
+    /// Numbers that are owed a call.
+    pub callbacks_due: usize,
+    /// Calls that got no callback because too many numbers are owed one.
+    pub callbacks_full_total: u64,
     /// Calls received, refused ones not included.
     pub received_total: u64,
     /// Calls refused.
@@ -127,6 +131,8 @@ impl Gateway {
             routes: self.routes.len() + self.confirmations.len(),
             timers: self.calls.timers(),
             awaiting_disk: self.journal.awaiting(),
+            callbacks_due: self.context.owed.len(),
+            callbacks_full_total: self.context.owed.turned_away(),
             received_total: self.journal.tallies.received,
             refused_total: self.journal.tallies.refused,
             connected_total: self.journal.tallies.connected,

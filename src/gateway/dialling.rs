@@ -9,6 +9,7 @@ use super::durable::Then;
 use super::routes::Owner;
 use super::{Gateway, Output};
 use crate::call::{self, Call, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
+use crate::caller::HistoryKey;
 use crate::dialplan::Callee;
 use crate::event::RefusalReason;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
@@ -222,6 +223,13 @@ impl Gateway {
         Some(Phone { way: ways.next()?, others: ways.collect() })
     }
 
+    /// The key of a number outside, as its calls have it; `None` for a department.
+    fn citizen_at(&self, trunk: &TrunkId, name: &str, numbers: &[String]) -> Option<HistoryKey> {
+        let number = numbers.first().filter(|number| number.as_str() == name)?;
+        let identity = &self.trunking.kept.get(trunk)?.identity;
+        Some(HistoryKey::of_number(&identity.normal_form(number), &self.callers.history_key))
+    }
+
     /// Whom `seat` calls, and how the callee is reached; `about` is the citizen's call in which `seat` calls.
     fn destination(
         &mut self,
@@ -248,6 +256,7 @@ impl Gateway {
                     operator: self.acd.operator(&there),
                     seat: Some(there),
                     trunk: None,
+                    citizen: None,
                     shown: None,
                     phones,
                     ring,
@@ -264,12 +273,14 @@ impl Gateway {
                 }
                 // The callee of a consultation knows the citizen's call by the service number.
                 let of_call = about.and_then(|call| self.calls.get(call)?.call.service_dialled());
+                let citizen = self.citizen_at(&trunk, &name, &numbers);
                 let shown = Some(self.dialplan.directory.shown_number(of_call));
                 Ok(Destination {
                     name,
                     operator: None,
                     seat: None,
                     trunk: Some(trunk),
+                    citizen,
                     shown,
                     phones,
                     ring,

@@ -3,8 +3,9 @@
 use super::calls::Duty;
 use super::durable::Then;
 use super::refusals::Cause;
-use super::{Gateway, Output};
+use super::{Gateway, Output, owed};
 use crate::call::{self, Arrival, Refusal, Story};
+use crate::callback;
 use crate::caller::HistoryKey;
 use crate::event::{CallReceived, CallRefused, CallState, Direction, RefusalReason, Summary, What};
 use crate::id::{CallId, LegId, SeatId, TrunkId};
@@ -37,13 +38,18 @@ impl Gateway {
         }
         let objection = self.objects_to_proved(now, &trunk);
         if objection == Some(Cause::CallRate) {
-            self.count_shed(now, &trunk);
-            return self.turn_away(
-                now,
-                tx,
-                &invite,
-                Refusal::new(RefusalReason::Overload, Status::SERVICE_UNAVAILABLE),
-            );
+            match self.shed_one(now, &trunk, &invite) {
+                owed::Shed::Recorded => {}
+                shed @ (owed::Shed::Owed | owed::Shed::NotOwed) => {
+                    self.count_shed(now, &trunk, shed);
+                    return self.turn_away(
+                        now,
+                        tx,
+                        &invite,
+                        Refusal::new(RefusalReason::Overload, Status::SERVICE_UNAVAILABLE),
+                    );
+                }
+            }
         }
         let Some(identity) = self.trunking.kept.get(&trunk).map(|t| &t.identity) else { return };
         let leg = LegId::new(now.wall, &mut self.context.random);
@@ -123,8 +129,13 @@ impl Gateway {
             return self.signalling.put(answer);
         }
         if told == Shedding::InBulk {
-            self.count_shed(now, &trunk);
-            return self.signalling.put(answer);
+            match self.shed_one(now, &trunk, invite) {
+                owed::Shed::Recorded => {}
+                shed @ (owed::Shed::Owed | owed::Shed::NotOwed) => {
+                    self.count_shed(now, &trunk, shed);
+                    return self.signalling.put(answer);
+                }
+            }
         }
         let Some(identity) = self.trunking.kept.get(&trunk).map(|t| &t.identity) else { return };
         let leg = LegId::new(now.wall, &mut self.context.random);
@@ -205,6 +216,7 @@ impl Gateway {
         let mut cx = self.context.cx(now);
         let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code: sip_code.code() };
         story.tell(&mut cx, What::CallRefused(refused));
+        owed::owe_for(&mut story, (call, history), callback::after_refusal(reason), &mut cx);
         story.publish_record(&mut cx, true);
         self.append_said(history, out);
     }

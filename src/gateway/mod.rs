@@ -20,6 +20,7 @@ mod exchange;
 mod incoming;
 mod inside;
 mod nuisance;
+mod owed;
 mod phones;
 mod ports;
 mod pressure;
@@ -40,6 +41,7 @@ pub use alarm::{Alarm, AlarmChange, Cleared};
 pub use connections::Tie;
 pub use counts::{Counts, QueueCounts};
 pub use nuisance::BlockChange;
+pub use owed::{CallbackSettled, Settlement};
 pub use ports::{Input, Output, Reason, Recovery, Start};
 pub use refusals::{Cause, Refusals};
 pub use registrations::RegistrationFailures;
@@ -121,6 +123,7 @@ impl Gateway {
             Input::StartTrace(trace) => self.start_trace(now, trace, out),
             Input::StopTrace(trace) => self.stop_trace(trace),
             Input::Suspend => self.suspend(now, out),
+            Input::Callback(settled) => self.callback_settled(now, settled, out),
             Input::Drain => self.drain(now, out),
             Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
             Input::Stop => {
@@ -130,6 +133,7 @@ impl Gateway {
         }
         self.run(now, out);
         self.drained(now, out);
+        self.callbacks_crowd(now, out);
     }
 
     /// The next moment something must be done, and why.
@@ -145,6 +149,7 @@ impl Gateway {
             self.journal.deadline().map(|at| (at, Reason::DiskHangs)),
             self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
             self.trunking.shed.deadline().map(|at| (at, Reason::CallsShed)),
+            self.context.owed.poll_timeout().map(|at| (at, Reason::Callback)),
         ]
         .into_iter()
         .flatten()
@@ -166,12 +171,14 @@ impl Gateway {
         self.disk_hangs(now, out);
         self.traces_lapse(now, out);
         self.shed_due(now, out);
+        self.callbacks_lapse(now, out);
         self.run(now, out);
         while let Some(call) = self.calls.pop_due(now.mono) {
             self.step(now, call, None, out);
             self.run(now, out);
         }
         self.drained(now, out);
+        self.callbacks_crowd(now, out);
     }
 
     /// How many channels of all trunks are taken.

@@ -1,7 +1,9 @@
 //! What the shell brings in and carries out.
 
 use super::alarm::AlarmChange;
+use super::owed::CallbackSettled;
 use super::trace::{Trace, TraceId, Traced};
+use crate::callback::Callback;
 use crate::caller::{History, HistoryKey, HistorySecret};
 use crate::event::CallEvent;
 use crate::id::{CallId, Random, TrunkId};
@@ -87,6 +89,8 @@ pub enum Input {
     StopTrace(TraceId),
     /// Say the last snapshot of everything; nothing is sent after it. The next process goes on.
     Suspend,
+    /// A callback is done, or no longer owed: a person or a backend says so.
+    Callback(CallbackSettled),
     /// Take no new calls.
     Drain,
     /// End every call now.
@@ -162,6 +166,8 @@ pub enum Reason {
     TraceEnds,
     /// Calls that were shed are to be written down.
     CallsShed,
+    /// An entry of the recovery list is past the retention time.
+    Callback,
 }
 
 /// What a gateway starts from, beside its configuration.
@@ -176,6 +182,8 @@ pub struct Start {
     pub snapshots: Vec<Snapshot>,
     /// Whether calls are resumed.
     pub recovery: Recovery,
+    /// The numbers that are owed a call, as the store kept them.
+    pub callbacks: Vec<Callback>,
     /// Seats that register, with their passwords.
     pub accounts: Vec<SeatAccount>,
     /// The passwords of trunks, by name.

@@ -1,16 +1,15 @@
 //! What a crash left open: every such call is closed with its reason, and its citizen is owed a call. No call is owed
 //! for one that a seat made.
 
-use super::{Gateway, Output};
+use super::{Gateway, Output, owed};
 use crate::call::{self, Cx, Story};
+use crate::callback::Owed;
+use crate::caller::HistoryKey;
 use crate::event::{
-    CallEnded, CallEvent, CallRecord, CallState, CallbackState, Direction, EndReason, EndedBy, NodeReason,
+    CallEnded, CallEvent, CallRecord, CallState, CallbackReason, Direction, EndReason, EndedBy, NodeReason,
     NodeState, QueueExit, Summary, What,
 };
 use crate::time::{Duration, Now};
-
-/// A callback after a crash is due at once; this is how late it may be.
-const DUE_WITHIN: Duration = Duration::from_secs(3600);
 
 impl Gateway {
     /// Closes what is open in the journal, then says that the gateway serves.
@@ -36,42 +35,43 @@ impl Gateway {
         let Some(part) = events.last().and_then(|e| e.call.as_ref()) else { return false };
         let was_open = record.ended.is_none() && record.refused.is_none();
         let summary = Summary { state: record.state, ..part.summary.clone() };
+        let key = match record.direction {
+            Direction::Inbound => HistoryKey::of(&record.caller, &self.callers.history_key),
+            Direction::Outbound => None,
+        };
+        let (call, lacking) = (record.call, owed::lacking(events, &record));
         let mut cx = self.context.cx(now);
+        let mut story = Story::resume(record, part.seq, now, summary);
         if was_open {
-            let mut story = Story::resume(record, part.seq, now, summary);
-            end_as_crashed(&mut story, &mut cx);
-            story.publish_record(&mut cx, true);
+            end_as_crashed(&mut story, key, &mut cx);
         } else {
-            Story::resume(record, part.seq, now, summary).publish_record(&mut cx, true);
+            owed::owe_for(&mut story, (call, key), lacking, &mut cx);
         }
-        self.append_said(None, out);
+        story.publish_record(&mut cx, true);
+        self.append_said(key, out);
         was_open
     }
 }
 
-fn end_as_crashed(story: &mut Story, cx: &mut Cx<'_>) {
+fn end_as_crashed(story: &mut Story, key: Option<HistoryKey>, cx: &mut Cx<'_>) {
     let Some(record) = story.record() else { return };
     let answered_by_operator = record.connected_at.is_some();
-    let callback_due = record.direction == Direction::Inbound;
-    let withheld = record.caller.withheld;
+    let owed = key.map(|key| Owed { key, call: record.call, reason: CallbackReason::Crashed });
     let open_visit = record.queue_visits.iter().rev().find(|v| v.left.is_none());
     if let Some(visit) = open_visit {
         let (queue, position) = (visit.queue.clone(), visit.entry_position);
         let waited = Duration::from_nanos(cx.now.wall.0.saturating_sub(visit.entered_at.0));
         story.tell(cx, What::QueueLeft { queue, exit: QueueExit::Closed, position, waited });
     }
+    let changed = owed.and_then(|owed| cx.owed.owe(cx.now, owed, cx.random).ok());
     let ended = CallEnded {
         by: EndedBy::Gateway,
         reason: EndReason::Crashed,
         sip_code: None,
         q850: call::q850(EndReason::Crashed),
         answered_by_operator,
-        callback_due,
+        callback_due: changed.is_some(),
     };
     story.tell_as(cx, CallState::Ended, What::CallEnded(ended));
-    if callback_due && !withheld {
-        let due_at = cx.now.wall + DUE_WITHIN;
-        let reason = EndReason::Crashed.into();
-        story.tell(cx, What::CallbackChanged { state: CallbackState::Due, reason, attempts: 0, due_at });
-    }
+    story.tell_callback(changed, cx);
 }

@@ -14,6 +14,7 @@ use super::trunking::Trunking;
 use super::{Gateway, Output, Pending, Start, Work};
 use crate::acd::{self, Acd, AcdConfig, QueueRules};
 use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules};
+use crate::callback::{Callback, RecoveryList, Terms};
 use crate::config::{Authenticate, Config, RINGBACK};
 use crate::dialplan::Dialplan;
 use crate::event::Sequence;
@@ -41,6 +42,7 @@ impl Gateway {
             .known_by(Names::new(&config.sip));
         let acd = Acd::new(acd_config(config), random.fork());
         let sequence = Sequence::new(start.head, random.fork());
+        let owed = recovery_list(config, start.callbacks, now);
         let mut gateway = Gateway {
             signalling,
             access: Access::new(access_control(config), registrar, Names::new(&config.sip)),
@@ -53,7 +55,7 @@ impl Gateway {
             calls: Calls::new(services(config), config.limits.calls as usize),
             routes: Routes::default(),
             journal: Journal::new(config),
-            context: CallContext::new(rules(config, &advertised), sequence, random),
+            context: CallContext::new(rules(config, &advertised), sequence, random, owed),
             tracer: Tracer::default(),
             pending: Pending::default(),
         };
@@ -65,6 +67,14 @@ impl Gateway {
         gateway.run(now, out);
         gateway
     }
+}
+
+/// What the store kept, and what it goes by.
+fn recovery_list(config: &Config, stored: Vec<Callback>, now: Now) -> RecoveryList {
+    let keep = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
+    let mut list = RecoveryList::new(Terms { within: config.callback.within, keep });
+    stored.into_iter().for_each(|callback| list.load(now, callback));
+    list
 }
 
 fn advertised(config: &Config) -> Option<Advertised> {

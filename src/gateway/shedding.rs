@@ -1,6 +1,7 @@
-//! Calls of trunks that are refused by number: beyond its rate, one record a second says how many there were.
+//! Calls of trunks that are refused by number: beyond its rate, one record a second says how many there were. A few of them
+//! are read and get a record of their own, so that their callers are owed a call like any other (`owed`).
 
-use super::{Gateway, Output};
+use super::{Gateway, Output, owed};
 use crate::event::{RefusalReason, What};
 use crate::id::TrunkId;
 use crate::time::{Duration, Mono, Now};
@@ -13,17 +14,29 @@ const SPAN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Shed {
     since: Mono,
-    calls: BTreeMap<TrunkId, u32>,
+    calls: BTreeMap<TrunkId, Tally>,
+}
+
+/// Calls of one trunk.
+#[derive(Debug, Default)]
+struct Tally {
+    count: u32,
+    not_owed: u32,
 }
 
 impl Shed {
-    fn note(&mut self, now: Mono, trunk: &TrunkId) {
+    fn note(&mut self, now: Mono, trunk: &TrunkId, shed: owed::Shed) {
         if self.calls.is_empty() {
             self.since = now;
         }
-        match self.calls.get_mut(trunk) {
-            Some(n) => *n = n.saturating_add(1),
-            None => drop(self.calls.insert(trunk.clone(), 1)),
+        if !self.calls.contains_key(trunk) {
+            self.calls.insert(trunk.clone(), Tally::default());
+        }
+        let Some(tally) = self.calls.get_mut(trunk) else { return };
+        tally.count = tally.count.saturating_add(1);
+        match shed {
+            owed::Shed::NotOwed => tally.not_owed = tally.not_owed.saturating_add(1),
+            owed::Shed::Owed | owed::Shed::Recorded => {}
         }
     }
 
@@ -36,9 +49,9 @@ impl Shed {
 impl Gateway {
     /// One more call of a trunk was shed. Its answer does not wait for the record: retransmissions of a second would be more
     /// than the calls themselves.
-    pub(super) fn count_shed(&mut self, now: Now, trunk: &TrunkId) {
+    pub(super) fn count_shed(&mut self, now: Now, trunk: &TrunkId, shed: owed::Shed) {
         self.trunking.count_refusal(trunk, RefusalReason::Overload);
-        self.trunking.shed.note(now.mono, trunk);
+        self.trunking.shed.note(now.mono, trunk, shed);
         self.journal.tallies.refused += 1;
     }
 
@@ -52,8 +65,9 @@ impl Gateway {
     /// Writes down what was shed since the last record.
     pub(super) fn tell_shed(&mut self, now: Now, out: &mut Vec<Output>) {
         let span = now.mono.since(self.trunking.shed.since);
-        for (trunk, count) in std::mem::take(&mut self.trunking.shed.calls) {
-            let what = What::CallsShed { trunk, reason: RefusalReason::Overload, sip_code: 503, count, span };
+        for (trunk, Tally { count, not_owed }) in std::mem::take(&mut self.trunking.shed.calls) {
+            let (reason, sip_code) = (RefusalReason::Overload, 503);
+            let what = What::CallsShed { trunk, reason, sip_code, count, span, not_owed };
             self.tell(now, what, out);
         }
     }

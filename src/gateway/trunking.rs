@@ -3,6 +3,7 @@
 
 use super::admission::TrunkShare;
 use super::alarm::{Alarm, Cleared};
+use super::owed::Reading;
 use super::refusals::Cause;
 use super::shedding::Shed;
 use super::{Gateway, Output};
@@ -28,6 +29,8 @@ pub(super) struct Trunking {
     pub(super) kept: HashMap<TrunkId, Trunk>,
     /// Calls that were refused and only counted.
     pub(super) shed: Shed,
+    /// What is read of those.
+    pub(super) reading: Reading,
     /// Our pings and registrations that have no final response yet. Each is a client transaction of the endpoint.
     asked: HashMap<ClientTx, RequestId>,
     /// Of trunks that must prove themselves by password, each with its user name.
@@ -103,6 +106,7 @@ impl Trunking {
             peers,
             kept: kept(config),
             shed: Shed::default(),
+            reading: Reading::default(),
             asked: HashMap::new(),
             guards,
             said: Vec::new(),

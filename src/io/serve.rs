@@ -185,6 +185,7 @@ fn gateway(
         open_calls: recovered.open_calls,
         snapshots: recovered.snapshots,
         recovery: Recovery::Resume { gap: Duration::ZERO },
+        callbacks: recovered.callbacks,
         accounts: state.accounts(config),
         trunk_passwords: state.trunk_passwords(),
         history_secret: state.history_secret(),
@@ -253,6 +254,10 @@ fn services(
         codes: codes(config),
         tell: Box::new(move |change| back.try_send(Inbound::Gateway(Input::BlockList(change))).is_ok()),
     });
+    let back = sender.clone();
+    services.settle_callbacks_by(Box::new(move |settled| {
+        back.try_send(Inbound::Gateway(Input::Callback(settled))).is_ok()
+    }));
     services
 }
 

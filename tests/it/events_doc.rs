@@ -1,7 +1,7 @@
 //! docs/events.md and the code say the same: every event, field, value and text of this version, and none beside.
 
 use hotline_gateway::event::{
-    AwayReason, BlockListChange, BlockReason, EndReason, LookUpSource, NodeReason, NotRegistered,
+    AwayReason, BlockListChange, BlockReason, CallbackReason, LookUpSource, NodeReason, NotRegistered,
     QueueReason, SeatChoice, SeatReason, Text, TrunkReason, wire,
 };
 use prost::Message;
@@ -116,7 +116,7 @@ fn the_page_has_each_text_of_a_list_and_no_other() {
         ("TrunkReason", of::<TrunkReason>()),
         ("NotRegistered", of::<NotRegistered>()),
         ("NodeReason", of::<NodeReason>()),
-        ("CallbackReason", of::<EndReason>()),
+        ("CallbackReason", of::<CallbackReason>()),
         ("BlockListChange", of::<BlockListChange>()),
         ("BlockReason", of::<BlockReason>()),
         ("LookUpSource", of::<LookUpSource>()),

@@ -124,12 +124,14 @@ fn a_trunk_that_brings_900_calls_a_second_does_not_fill_the_disk() {
     let singly = house.refusals().len();
     assert_eq!(served + singly + house.shed(), calls, "each is in exactly one record");
     assert_eq!(house.gateway.counts().refused_total as usize, calls - served);
-    assert!(served + singly <= 61 * 50, "{served} and {singly}: the trunk may bring 50 a second");
+    // The trunk may bring 50 a second, and of what it brings beyond that ten a second are read.
+    assert!(served + singly <= 61 * 60 + 20, "{served} and {singly}");
     let of_shed = house.events.iter().filter(|e| matches!(e.what, What::CallsShed { .. })).count();
     assert!(of_shed <= 61, "{of_shed}");
     let bytes: usize = house.events.iter().map(|e| wire::encode(e).len()).sum();
     println!("{} events, {bytes} octets for {calls} INVITEs in a minute", house.events.len());
-    assert!(house.events.len() < 2 * singly + 30 * served + 61, "{}", house.events.len());
+    // A refusal, its record, and the callback that is owed for it.
+    assert!(house.events.len() < 3 * singly + 30 * served + 61, "{}", house.events.len());
     // A minute of the worst costs what a hundred bytes for each INVITE would.
     assert!(bytes < 100 * calls, "{bytes}");
 }

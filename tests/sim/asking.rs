@@ -210,7 +210,7 @@ fn a_citizen_who_came_back_and_gives_up_waiting_is_owed_a_call() {
     assert_eq!(steps(&w).last().unwrap(), "ended Caller Abandoned");
     let record = final_record(&w);
     assert!(record.ended.unwrap().callback_due);
-    assert_eq!(record.callback.unwrap().0, CallbackState::Due);
+    assert_eq!(record.callback.unwrap().state, CallbackState::Due);
 }
 
 #[test]

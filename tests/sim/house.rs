@@ -69,6 +69,7 @@ impl House {
             open_calls: Vec::new(),
             snapshots: Vec::new(),
             recovery: Recovery::Close { last_sign_of_life: None },
+            callbacks: Vec::new(),
             accounts: vec![account("1001", &[]), account("1009", &[Algorithm::Md5])],
             trunk_passwords: Default::default(),
             history_secret: HistorySecret::new([7; 32]),

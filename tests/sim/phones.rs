@@ -79,6 +79,7 @@ pub fn office_with(sections: &str) -> Office {
         open_calls: Vec::new(),
         snapshots: Vec::new(),
         recovery: Recovery::Close { last_sign_of_life: None },
+        callbacks: Vec::new(),
         accounts: vec![account("1001"), account("1002")],
         trunk_passwords: Default::default(),
         history_secret: HistorySecret::new([7; 32]),

@@ -275,15 +275,18 @@ fn a_proved_call_above_the_rate_is_refused_and_counted() {
     let keys = "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"\ncalls_per_second = 1";
     let mut w = world(9, keys);
     w.peers.insert(at(FIRST), None);
-    for id in ["one", "two"] {
+    for id in ["one", "two", "three"] {
         w.peer_says(at(FIRST), invite(&format!("{id}-asks"), ""));
         w.run(MS(20));
         let right = proof(&w, &format!("{id}-asks"), "open sesame", 1);
         w.peer_says(at(FIRST), invite(id, &right));
         w.run(MS(20));
     }
-    assert_eq!((answered(&w, "one").unwrap().0, answered(&w, "two").unwrap().0), (200, 503));
+    let status = |id| answered(&w, id).unwrap().0;
+    assert_eq!((status("one"), status("two"), status("three")), (200, 503, 503));
     w.run(S(1));
+    let recorded = w.journal.iter().filter(|e| matches!(e.what, What::CallRefused(_))).count();
+    assert_eq!(recorded, 1, "the number is owed a call from then on");
     let shed = w.journal.iter().filter(|e| matches!(e.what, What::CallsShed { count: 1, .. })).count();
     assert_eq!(shed, 1);
 }

@@ -4,14 +4,15 @@
 use crate::hearing::Hearing;
 use crate::offers::Offers;
 use bytes::Bytes;
-use hotline_gateway::caller::HistorySecret;
+use hotline_gateway::callback::Callback;
+use hotline_gateway::caller::{HistoryKey, HistorySecret};
 use hotline_gateway::cli::phones::{
     CitizenPlan, HangUp, Line, Output as PhoneOutput, PhoneEvent, Phones, SeatPlan, WhenRung,
 };
 use hotline_gateway::config::Config;
-use hotline_gateway::event::{CallEvent, MediaQuality, wire};
+use hotline_gateway::event::{CallEvent, MediaQuality, What, wire};
 use hotline_gateway::gateway::{Counts, Gateway, Input, Output, Recovery, Start};
-use hotline_gateway::id::{Random, SeatId};
+use hotline_gateway::id::{CallbackId, Random, SeatId};
 use hotline_gateway::media;
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::digest::SeatAccount;
@@ -72,6 +73,10 @@ pub struct World {
     snapshots: HashMap<SnapshotKey, String>,
     /// When the gateway was last alive.
     killed: Option<Mono>,
+    /// The numbers that are owed a call, as the store keeps them: changed with the event that says so.
+    pub callbacks: BTreeMap<CallbackId, Callback>,
+    /// The numbers of events that are not confirmed, by position.
+    keys: BTreeMap<u64, HistoryKey>,
     pub told: Vec<(Mono, PhoneEvent)>,
     /// What the seats' phones alone told.
     pub seats_told: Vec<(Mono, PhoneEvent)>,
@@ -141,6 +146,8 @@ impl World {
             unconfirmed: Vec::new(),
             snapshots: HashMap::new(),
             killed: None,
+            callbacks: BTreeMap::new(),
+            keys: BTreeMap::new(),
             told: Vec::new(),
             seats_told: Vec::new(),
             random,
@@ -197,6 +204,7 @@ impl World {
             open_calls: self.open_calls(),
             snapshots: self.snapshots(),
             recovery,
+            callbacks: self.callbacks.values().cloned().collect(),
             accounts: self.accounts(),
             trunk_passwords: [("secured".into(), "open sesame".into())].into(),
             history_secret: HistorySecret::new([7; 32]),
@@ -227,6 +235,7 @@ impl World {
         self.gateway = None;
         self.killed = Some(self.now.mono);
         self.unconfirmed.clear();
+        self.keys.clear();
         self.open_ports.clear();
         self.hearing.forget();
         self.offers = self.offers.anew();
@@ -422,7 +431,9 @@ impl World {
             }
             Delivery::Disk(position) => {
                 let confirmed = self.unconfirmed.partition_point(|e| e.position <= position);
-                self.journal.extend(self.unconfirmed.drain(..confirmed));
+                let confirmed: Vec<CallEvent> = self.unconfirmed.drain(..confirmed).collect();
+                confirmed.iter().for_each(|event| self.store_callback(event));
+                self.journal.extend(confirmed);
                 self.input(Input::Durable { position });
             }
             Delivery::Kept(key, Some(body)) => {
@@ -460,8 +471,9 @@ impl World {
                     );
                 }
                 Output::Media(command) => self.media(command),
-                Output::Append { event, .. } => {
+                Output::Append { event, history } => {
                     let position = event.position;
+                    self.keys.extend(history.map(|key| (position, key)));
                     self.hearing.happened(&event);
                     self.offers.happened(&event).unwrap_or_else(|broken| panic!("{broken}"));
                     self.unconfirmed.push(event);
@@ -482,6 +494,18 @@ impl World {
                 Output::Traced(_, traced) => self.traced.push(traced),
                 Output::Drained => self.drained = true,
             }
+        }
+    }
+
+    /// What the store does with the event of a callback.
+    fn store_callback(&mut self, event: &CallEvent) {
+        let key = self.keys.remove(&event.position);
+        let What::CallbackChanged(changed) = &event.what else { return };
+        let Some(promise) = changed.promise else { return };
+        let key = key.or_else(|| self.callbacks.get(&promise.id).map(|stored| stored.key));
+        match key.and_then(|key| Callback::after(changed, key)) {
+            Some(callback) => drop(self.callbacks.insert(promise.id, callback)),
+            None => drop(self.callbacks.remove(&promise.id)),
         }
     }
 

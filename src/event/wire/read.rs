@@ -127,12 +127,7 @@ fn what(payload: Payload) -> Read<What> {
         Payload::WrapUpCompleted(w) => {
             What::WrapUpCompleted { seat: w.seat.as_str().into(), timed_out: w.timed_out }
         }
-        Payload::CallbackChanged(c) => What::CallbackChanged {
-            state: CallbackState::read(c.state)?,
-            reason: Listed::read(&c.reason),
-            attempts: c.attempts,
-            due_at: timestamp(c.due_at, "due_at")?,
-        },
+        Payload::CallbackChanged(c) => What::CallbackChanged(callback(c)?),
         Payload::QueueEntered(_)
         | Payload::QueuePositionChanged(_)
         | Payload::SeatPresented(_)
@@ -141,6 +136,31 @@ fn what(payload: Payload) -> Read<What> {
         | Payload::QueueLeft(_) => return queueing(payload),
         other => return node(other),
     })
+}
+
+fn callback(c: v1::CallbackChanged) -> Read<CallbackChanged> {
+    Ok(CallbackChanged {
+        state: CallbackState::read(c.state)?,
+        reason: Listed::read(&c.reason),
+        attempts: c.attempts,
+        due_at: timestamp(c.due_at, "due_at")?,
+        closed_by: name(&c.closed_by),
+        promise: promise(&c)?,
+    })
+}
+
+/// Absent in events of versions that knew none.
+fn promise(c: &v1::CallbackChanged) -> Read<Option<Promise>> {
+    if c.callback_id.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Promise {
+        id: id(&c.callback_id, "callback_id")?,
+        since: timestamp(c.since, "since")?,
+        calls: c.calls,
+        last_call: id(&c.last_call_id, "last_call_id")?,
+        last_called_at: timestamp(c.last_called_at, "last_called_at")?,
+    }))
 }
 
 fn received(r: v1::CallReceived) -> Read<CallReceived> {
@@ -231,6 +251,7 @@ fn node(payload: Payload) -> Read<What> {
             sip_code: code(s.sip_code)?,
             count: s.count,
             span: duration(s.span)?,
+            not_owed: s.not_owed,
         },
         Payload::QueueStateChanged(q) => What::QueueStateChanged {
             queue: q.queue.as_str().into(),

@@ -37,10 +37,7 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         refused: r.refused.map(|r| Ok((RefusalReason::read(r.reason)?, code(r.sip_code)?))).transpose()?,
         ended: r.ended.map(end).transpose()?,
         wrap_up: r.wrap_up.map(|w| Ok((duration(w.duration)?, w.timed_out))).transpose()?,
-        callback: r
-            .callback
-            .map(|c| Ok((CallbackState::read(c.state)?, Listed::read(&c.reason))))
-            .transpose()?,
+        callback: r.callback.map(callback).transpose()?,
         notices: r.notices.into_iter().map(|n| (n.prompt.into(), n.complete)).collect(),
         transfers: r.transfers.into_iter().map(transfer).collect::<Read<_>>()?,
         since: Default::default(),
@@ -80,6 +77,11 @@ fn end(e: v1::End) -> Read<CallEnded> {
         answered_by_operator: e.answered_by_operator,
         callback_due: e.callback_due,
     })
+}
+
+fn callback(c: v1::Callback) -> Read<RecordedCallback> {
+    let id = (!c.callback_id.is_empty()).then(|| id(&c.callback_id, "callback_id")).transpose()?;
+    Ok(RecordedCallback { id, state: CallbackState::read(c.state)?, reason: Listed::read(&c.reason) })
 }
 
 fn maybe_time(t: Option<prost_types::Timestamp>) -> Read<Option<Wall>> {

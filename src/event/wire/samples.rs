@@ -1,7 +1,7 @@
 //! Events for tests: one of every kind with every field filled, and whole calls.
 
 use crate::event::*;
-use crate::id::{CallId, EventId, LegId, PresentationId};
+use crate::id::{CallId, CallbackId, EventId, LegId, PresentationId};
 use crate::time::{Duration, Wall};
 use std::sync::Arc;
 
@@ -120,6 +120,7 @@ pub(crate) fn every_kind() -> Vec<CallEvent> {
     kinds.extend(node_kinds().into_iter().map(of_node));
     kinds.extend(later_kinds().into_iter().map(of_call));
     kinds.extend(later_node_kinds().into_iter().map(of_node));
+    kinds.extend(grown_kinds().into_iter().map(of_node));
     kinds.into_iter().zip(1..).map(|((call, what), n)| event(n, AT, call, what)).collect()
 }
 
@@ -148,12 +149,7 @@ fn call_kinds() -> Vec<What> {
         What::CallEnded(ended()),
         What::WrapUpStarted { seat, limit: s(30) },
         What::WrapUpCompleted { seat: "1001".into(), timed_out: true },
-        What::CallbackChanged {
-            state: CallbackState::Due,
-            reason: EndReason::Abandoned.into(),
-            attempts: 1,
-            due_at: AT + s(3600),
-        },
+        What::CallbackChanged(CallbackChanged { promise: None, ..callback() }),
     ]
 }
 
@@ -189,8 +185,46 @@ fn later_node_kinds() -> Vec<What> {
             sip_code: 503,
             count: 850,
             span: Duration::from_secs(1),
+            not_owed: 0,
         },
     ]
+}
+
+/// Kinds that got fields later, with all they have now.
+fn grown_kinds() -> Vec<What> {
+    vec![
+        What::CallbackChanged(CallbackChanged {
+            state: CallbackState::Done,
+            closed_by: Some(ClosedBy::Answered),
+            ..callback()
+        }),
+        What::CallsShed {
+            trunk: "city".into(),
+            reason: RefusalReason::Overload,
+            sip_code: 503,
+            count: 850,
+            span: Duration::from_secs(1),
+            not_owed: 830,
+        },
+    ]
+}
+
+/// A callback that is owed.
+pub(crate) fn callback() -> CallbackChanged {
+    CallbackChanged {
+        state: CallbackState::Due,
+        reason: CallbackReason::Abandoned.into(),
+        attempts: 1,
+        due_at: AT + Duration::from_secs(3600),
+        promise: Some(Promise {
+            id: CallbackId::from_bytes(uuid(4, 1)),
+            since: AT,
+            calls: 3,
+            last_call: call_id(1),
+            last_called_at: AT + Duration::from_secs(60),
+        }),
+        closed_by: None,
+    }
 }
 
 fn node_kinds() -> Vec<What> {

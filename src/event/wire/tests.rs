@@ -1,7 +1,7 @@
 use super::samples;
 use super::*;
 use crate::event::CallRecord;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 #[test]
 fn every_kind_of_event_comes_back_as_it_was() {
@@ -75,9 +75,13 @@ const GOLDEN: &str = include_str!("golden_v1.txt");
 #[test]
 fn the_bytes_of_released_events_stay_as_they_are() {
     let events = samples::every_kind();
+    // A kind that got fields later has a second line.
+    let mut seen: HashMap<&str, usize> = HashMap::new();
     for line in GOLDEN.lines() {
         let (name, hex) = line.split_once(' ').unwrap();
-        let event = events.iter().find(|e| kind(&e.what) == name).unwrap();
+        let nth = seen.entry(name).or_default();
+        let event = events.iter().filter(|e| kind(&e.what) == name).nth(*nth).unwrap();
+        *nth += 1;
         assert_eq!(to_hex(&encode(event)), hex, "{name}");
     }
     assert_eq!(GOLDEN.lines().count(), events.len() - 1);

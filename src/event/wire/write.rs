@@ -99,14 +99,7 @@ fn payload(what: &What) -> Payload {
             timed_out: *timed_out,
             ..Default::default()
         }),
-        What::CallbackChanged { state, reason, attempts, due_at } => {
-            Payload::CallbackChanged(v1::CallbackChanged {
-                state: state.number(),
-                reason: reason.to_string(),
-                attempts: *attempts,
-                due_at: Some(timestamp(*due_at)),
-            })
-        }
+        What::CallbackChanged(c) => Payload::CallbackChanged(callback(c)),
         What::QueueEntered(_)
         | What::QueuePositionChanged { .. }
         | What::SeatPresented(_)
@@ -150,6 +143,22 @@ fn ended(e: &CallEnded) -> v1::CallEnded {
         q850: e.q850.into(),
         answered_by_operator: e.answered_by_operator,
         callback_due: e.callback_due,
+    }
+}
+
+fn callback(c: &CallbackChanged) -> v1::CallbackChanged {
+    let promise = c.promise.as_ref();
+    v1::CallbackChanged {
+        state: c.state.number(),
+        reason: c.reason.to_string(),
+        attempts: c.attempts,
+        due_at: Some(timestamp(c.due_at)),
+        callback_id: promise.map(|p| p.id.to_string()).unwrap_or_default(),
+        since: promise.map(|p| timestamp(p.since)),
+        calls: promise.map_or(0, |p| p.calls),
+        last_call_id: promise.map(|p| p.last_call.to_string()).unwrap_or_default(),
+        last_called_at: promise.map(|p| timestamp(p.last_called_at)),
+        closed_by: c.closed_by.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -230,13 +239,16 @@ fn node(what: &What) -> Payload {
                 count: *count,
             })
         }
-        What::CallsShed { trunk, reason, sip_code, count, span } => Payload::CallsShed(v1::CallsShed {
-            trunk: trunk.to_string(),
-            reason: reason.number(),
-            sip_code: (*sip_code).into(),
-            count: *count,
-            span: Some(duration(*span)),
-        }),
+        What::CallsShed { trunk, reason, sip_code, count, span, not_owed } => {
+            Payload::CallsShed(v1::CallsShed {
+                trunk: trunk.to_string(),
+                reason: reason.number(),
+                sip_code: (*sip_code).into(),
+                count: *count,
+                span: Some(duration(*span)),
+                not_owed: *not_owed,
+            })
+        }
         What::QueueStateChanged { queue, open, reason } => {
             Payload::QueueStateChanged(v1::QueueStateChanged {
                 queue: queue.to_string(),

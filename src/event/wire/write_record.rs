@@ -41,10 +41,11 @@ pub(super) fn record(r: &CallRecord) -> v1::CallRecord {
             callback_due: e.callback_due,
         }),
         wrap_up: r.wrap_up.map(|(took, timed_out)| v1::WrapUp { duration: Some(duration(took)), timed_out }),
-        callback: r
-            .callback
-            .as_ref()
-            .map(|(state, reason)| v1::Callback { state: state.number(), reason: reason.to_string() }),
+        callback: r.callback.as_ref().map(|c| v1::Callback {
+            state: c.state.number(),
+            reason: c.reason.to_string(),
+            callback_id: c.id.map(|id| id.to_string()).unwrap_or_default(),
+        }),
         notices: r
             .notices
             .iter()

@@ -14,7 +14,7 @@ use v1::block_list_service_server::BlockListService;
 /// Longest reason, in characters.
 const REASON: usize = 200;
 /// Longest name of who decided, in characters.
-const BY: usize = 64;
+pub(super) const BY: usize = 64;
 
 /// What the service needs beside the store: the key of numbers, and the gateway's ear.
 pub struct BlockListParts {
@@ -87,6 +87,12 @@ impl BlockListService for Blocks {
     }
 }
 
+/// The key of a number in any of its spellings.
+pub(super) fn key_of(shared: &Shared, text: &str) -> Result<HistoryKey, Status> {
+    let parts = shared.block_list.get().ok_or_else(|| Status::unavailable("the gateway is starting"))?;
+    Ok(HistoryKey::of_number(&number(text, &parts.codes)?, &parts.secret))
+}
+
 fn now() -> Wall {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Wall(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
@@ -137,7 +143,7 @@ fn number(text: &str, codes: &[(String, Option<String>)]) -> Result<String, Stat
     Err(Status::invalid_argument("number is a telephone number, like +8613812341234, or digits alone"))
 }
 
-fn named<'a>(text: &'a str, what: &str, most: usize) -> Result<&'a str, Status> {
+pub(super) fn named<'a>(text: &'a str, what: &str, most: usize) -> Result<&'a str, Status> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > most || text.chars().any(char::is_control) {
         return Err(Status::invalid_argument(format!("{what} has 1 to {most} characters on one line")));

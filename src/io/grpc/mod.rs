@@ -3,6 +3,7 @@
 
 mod auth;
 mod blocks;
+mod callbacks;
 mod calls;
 mod convert;
 mod events;
@@ -18,6 +19,7 @@ mod traces;
 mod tests;
 
 pub use blocks::BlockListParts;
+pub use callbacks::Settle;
 
 use super::store::{Feed, Journal};
 use super::trace::Traces;
@@ -36,6 +38,7 @@ use tonic_health::server::HealthReporter;
 use v1::block_list_service_server::BlockListServiceServer;
 use v1::call_event_service_server::CallEventServiceServer;
 use v1::call_record_service_server::CallRecordServiceServer;
+use v1::callback_service_server::CallbackServiceServer;
 use v1::subscription_service_server::SubscriptionServiceServer;
 use v1::trace_service_server::TraceServiceServer;
 
@@ -74,6 +77,7 @@ pub(crate) struct Shared {
     phase: watch::Sender<Phase>,
     on_parked: Mutex<Option<OnParked>>,
     block_list: OnceLock<BlockListParts>,
+    settle: OnceLock<Settle>,
     traces: OnceLock<Arc<Traces>>,
 }
 
@@ -91,6 +95,7 @@ impl Services {
             phase: watch::channel(Phase::Serving).0,
             on_parked: Mutex::default(),
             block_list: OnceLock::new(),
+            settle: OnceLock::new(),
             traces: OnceLock::new(),
         };
         Services { shared: Arc::new(shared) }
@@ -111,6 +116,11 @@ impl Services {
     /// From here on the block list can be changed.
     pub fn keep_block_list(&self, parts: BlockListParts) {
         let _ = self.shared.block_list.set(parts);
+    }
+
+    /// From here on callbacks can be closed.
+    pub fn settle_callbacks_by(&self, tell: Settle) {
+        let _ = self.shared.settle.set(tell);
     }
 
     /// Traces are begun here. Without it there are none. Said once.
@@ -148,6 +158,7 @@ async fn routes(shared: &Arc<Shared>) -> Routes {
     health.set_serving::<SubscriptionServiceServer<subscriptions::Subscriptions>>().await;
     health.set_serving::<CallRecordServiceServer<calls::Calls>>().await;
     health.set_serving::<BlockListServiceServer<blocks::Blocks>>().await;
+    health.set_serving::<CallbackServiceServer<callbacks::Callbacks>>().await;
     health.set_serving::<TraceServiceServer<traces::Tracing>>().await;
     let events =
         CallEventServiceServer::new(events::Events(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
@@ -157,6 +168,8 @@ async fn routes(shared: &Arc<Shared>) -> Routes {
         CallRecordServiceServer::new(calls::Calls(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
     let blocks =
         BlockListServiceServer::new(blocks::Blocks(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
+    let callbacks = CallbackServiceServer::new(callbacks::Callbacks(shared.clone()))
+        .max_decoding_message_size(REQUEST_BYTES);
     let traces =
         TraceServiceServer::new(traces::Tracing(shared.clone())).max_decoding_message_size(REQUEST_BYTES);
     let reflection = tonic_reflection::server::Builder::configure()
@@ -168,6 +181,7 @@ async fn routes(shared: &Arc<Shared>) -> Routes {
         .add_service(auth::guarded(subscriptions, check.clone()))
         .add_service(auth::guarded(calls, check.clone()))
         .add_service(auth::guarded(blocks, check.clone()))
+        .add_service(auth::guarded(callbacks, check.clone()))
         .add_service(auth::guarded(traces, check.clone()));
     match reflection {
         Ok(reflection) => routes.add_service(auth::guarded(reflection, check)),

@@ -6,6 +6,7 @@
 
 mod backlog;
 mod blocks;
+mod callbacks;
 mod error;
 mod feed;
 mod history;
@@ -26,6 +27,7 @@ mod writer;
 pub(crate) mod tests;
 
 pub use backlog::{BACKED_UP, LIMIT, Pressure};
+pub use callbacks::{Behind, OwedNumber, OwedTotals};
 pub use error::StoreError;
 pub use feed::{Feed, Kind, Page, Stored};
 pub use reader::Reader;
@@ -33,6 +35,7 @@ pub use records::{StoredRecord, Wanted};
 pub use schema::examine;
 pub use subscriptions::{PARKED, Parked, SUBSCRIPTIONS, Subscription};
 
+use crate::callback::Callback;
 use crate::caller::{History, HistoryKey};
 use crate::event::CallEvent;
 use crate::event::totals::Histogram;
@@ -70,6 +73,8 @@ pub struct Recovered {
     pub open_calls: Vec<Vec<CallEvent>>,
     /// What outlived the process before.
     pub snapshots: Vec<Snapshot>,
+    /// The numbers that are owed a call.
+    pub callbacks: Vec<Callback>,
 }
 
 /// Something the writer could not do.

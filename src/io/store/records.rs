@@ -153,7 +153,7 @@ mod tests {
             let (raw, e164) = (format!("0{n}"), (n % 2 == 0).then(|| format!("+86{n}")));
             tx.prepare_cached(
                 "INSERT INTO call_record VALUES (?1, 1, ?1, 1, 1, 'Ended', 1, 'pbx', '12345', ?2, ?3, NULL, NULL, NULL, \
-                 0, 0, NULL, ?4, x'00')",
+                 0, 0, NULL, ?4, x'00', 0)",
             )
             .unwrap()
             .execute(params![n, raw, e164, i64::from(n % 100 == 0)])

@@ -1,6 +1,6 @@
 //! What a start finds in the store.
 
-use super::{Recovered, StoreError, reader, schema, snapshots};
+use super::{Recovered, StoreError, callbacks, reader, schema, snapshots};
 use crate::event::CallEvent;
 use rusqlite::Connection;
 
@@ -32,5 +32,5 @@ pub(super) fn recover(conn: &Connection) -> Result<Recovered, StoreError> {
     }
     snapshots::forget_others(conn)?;
     let snapshots = snapshots::all(conn)?;
-    Ok(Recovered { log_id, head, open_calls, snapshots })
+    Ok(Recovered { log_id, head, open_calls, snapshots, callbacks: callbacks::all(conn)? })
 }

@@ -1,7 +1,8 @@
 //! What one event changes in the tables.
 
 use super::feed::Stored;
-use super::{Append, nanos};
+use super::{Append, callbacks, nanos};
+use crate::callback::is_open;
 use crate::event::{CallEvent, CallRecord, What, wire};
 use crate::id::TrunkId;
 use rusqlite::{Transaction, params};
@@ -19,6 +20,9 @@ pub(super) fn event(tx: &Transaction<'_>, append: &Append, stored: &Stored) -> r
         nanos(event.at),
         &stored.body[..],
     ])?;
+    if let What::CallbackChanged(changed) = &event.what {
+        callbacks::changed(tx, changed, append.history)?;
+    }
     if let Some(call_id) = &call_id {
         of_call(tx, append, call_id)?;
     }
@@ -69,7 +73,7 @@ fn record(tx: &Transaction<'_>, event: &CallEvent, r: &CallRecord, call_id: &str
     };
     tx.prepare_cached(
         "INSERT OR REPLACE INTO call_record VALUES \
-         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
     )?
     .execute(params![
         event.position.cast_signed(),
@@ -91,15 +95,15 @@ fn record(tx: &Transaction<'_>, event: &CallEvent, r: &CallRecord, call_id: &str
         end_reason,
         is_owed(r),
         &wire::encode_record(r)[..],
+        callbacks::cannot_be_owed(r),
     ])?;
     Ok(())
 }
 
-/// Whether the citizen is owed a call.
+/// Whether the call made or renewed a callback.
 fn is_owed(r: &CallRecord) -> bool {
-    use crate::event::CallbackState::{Dialling, Due, Requested};
     match &r.callback {
-        Some((state, _)) => matches!(state, Requested | Due | Dialling),
+        Some(callback) => is_open(callback.state),
         None => r.ended.as_ref().is_some_and(|e| e.callback_due),
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The version this program writes. A store with a higher one is refused.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// `HLGW`: marks the file as ours for `file` and against mistakes.
 const APPLICATION: i64 = 0x484c_4757;
@@ -124,6 +124,26 @@ CREATE TABLE snapshot (
     body    BLOB NOT NULL,
     PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
+",
+    "
+-- Numbers that are owed a call, behind their keyed hash: one row each while it is owed. The number in clear stands in the
+-- record of its newest call. An entry that is closed leaves; what became of it is in its events.
+CREATE TABLE callback (
+    callback_id       TEXT PRIMARY KEY,
+    key               BLOB NOT NULL UNIQUE,
+    state             TEXT NOT NULL,
+    reason            TEXT NOT NULL,
+    since_ns          INTEGER NOT NULL,
+    calls             INTEGER NOT NULL,
+    last_call_id      TEXT NOT NULL,
+    last_called_at_ns INTEGER NOT NULL,
+    due_at_ns         INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX callback_by_due ON callback (due_at_ns, callback_id);
+-- Calls that came to nothing and whose number is withheld: they are counted, for they leave no number to call.
+ALTER TABLE call_record ADD COLUMN unowed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX record_unowed ON call_record (received_at_ns) WHERE unowed = 1;
 ",
 ];
 
@@ -262,7 +282,8 @@ mod tests {
             assert_eq!(number("SELECT count(*) FROM history"), 1, "with what was in it");
             assert_eq!(number("SELECT count(*) FROM block"), 0, "and the tables that came later");
             let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name LIKE 'record_%'";
-            assert_eq!(number(indexes), 3);
+            assert_eq!(number(indexes), 4);
+            assert_eq!(number("SELECT count(*) FROM callback"), 0);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::sources;
 use std::collections::BTreeSet;
 
 const BASE: &[&str] = &["config", "id", "time", "redact", "room", "token_bucket"];
-const PARTS: &[&str] = &["acd", "sip", "sdp", "media", "caller"];
+const PARTS: &[&str] = &["acd", "sip", "sdp", "media", "caller", "callback"];
 
 /// What each module may import. A module that is not here has no place yet: give it one.
 fn may_import(module: &str) -> Option<Vec<&'static str>> {
@@ -17,6 +17,7 @@ fn may_import(module: &str) -> Option<Vec<&'static str>> {
         "acd" | "sip" | "sdp" => &["event"],
         "media" => &["event", "sdp"],
         "caller" => &["event", "sip"],
+        "callback" => &["event", "caller"],
         "call" | "fuzz" => &["event"],
         "dialplan" => &["acd"],
         "snapshot" => &["call"],
