@@ -1,6 +1,6 @@
 //! The hotline gateway: the map of the house. docs/architecture.md is the guided tour.
 //!
-//! Imports go one way: `cli → io → gateway → snapshot → call → {acd, sip, sdp, media, callback} → caller → event →
+//! Imports go one way: `cli → io → gateway → snapshot → call → {acd, sdp, media, callback → caller → sip} → event →
 //! {config, id, time, redact, room}`. Only `io` and `cli` know sockets, files, clocks, tasks and channels.
 
 pub mod config;

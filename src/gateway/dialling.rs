@@ -224,7 +224,7 @@ impl Gateway {
     }
 
     /// The key of a number outside, as its calls have it; `None` for a department.
-    fn citizen_at(&self, trunk: &TrunkId, name: &str, numbers: &[String]) -> Option<HistoryKey> {
+    pub(super) fn citizen_at(&self, trunk: &TrunkId, name: &str, numbers: &[String]) -> Option<HistoryKey> {
         let number = numbers.first().filter(|number| number.as_str() == name)?;
         let identity = &self.trunking.kept.get(trunk)?.identity;
         Some(HistoryKey::of_number(&identity.normal_form(number), &self.callers.history_key))

@@ -5,7 +5,7 @@ use super::{Gateway, Output};
 use crate::call::{Cx, Story};
 use crate::callback::{self, Owed};
 use crate::caller::{HistoryKey, identify};
-use crate::event::{CallEvent, CallRecord, CallbackReason, CallbackState, ClosedBy, What};
+use crate::event::{CallEvent, CallRecord, CallbackReason, CallbackState, ClosedBy, Direction, What};
 use crate::id::{CallId, CallbackId, TrunkId};
 use crate::sip::Message;
 use crate::time::{Mono, Now};
@@ -89,7 +89,28 @@ pub(super) fn lacking(events: &[CallEvent], record: &CallRecord) -> Option<Callb
     }
 }
 
+/// What closes a callback by the last event of a call: the gateway was stopped before it said so.
+pub(super) fn answered_last(events: &[CallEvent], record: &CallRecord) -> Option<ClosedBy> {
+    match (&events.last()?.what, record.direction) {
+        (What::SeatConnected { .. }, Direction::Inbound) => Some(ClosedBy::Answered),
+        (What::CallAnswered { .. }, Direction::Outbound) => Some(ClosedBy::CalledBack),
+        _ => None,
+    }
+}
+
 impl Gateway {
+    /// The number outside that a call was with.
+    pub(super) fn number_of(&self, record: &CallRecord) -> Option<HistoryKey> {
+        match (record.direction, &record.trunk) {
+            (Direction::Inbound, _) => HistoryKey::of(&record.caller, &self.callers.history_key),
+            (Direction::Outbound, Some(trunk)) => {
+                let dialled = record.service_number.as_str();
+                self.citizen_at(trunk, dialled, &[dialled.to_owned()])
+            }
+            (Direction::Outbound, None) => None,
+        }
+    }
+
     /// What becomes of a call that is beyond its trunk's rate.
     pub(super) fn shed_one(&mut self, now: Now, trunk: &TrunkId, invite: &Message) -> Shed {
         if !self.trunking.reading.may_read(now.mono) {

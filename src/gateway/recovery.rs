@@ -35,17 +35,17 @@ impl Gateway {
         let Some(part) = events.last().and_then(|e| e.call.as_ref()) else { return false };
         let was_open = record.ended.is_none() && record.refused.is_none();
         let summary = Summary { state: record.state, ..part.summary.clone() };
-        let key = match record.direction {
-            Direction::Inbound => HistoryKey::of(&record.caller, &self.callers.history_key),
-            Direction::Outbound => None,
-        };
-        let (call, lacking) = (record.call, owed::lacking(events, &record));
+        let key = self.number_of(&record);
+        let (answered, lacking) = (owed::answered_last(events, &record), owed::lacking(events, &record));
+        let (call, caller) = (record.call, key.filter(|_| record.direction == Direction::Inbound));
         let mut cx = self.context.cx(now);
         let mut story = Story::resume(record, part.seq, now, summary);
+        let closed = key.zip(answered).and_then(|(key, by)| cx.owed.reached(&key, by));
+        story.tell_callback(closed, &mut cx);
         if was_open {
-            end_as_crashed(&mut story, key, &mut cx);
+            end_as_crashed(&mut story, caller, &mut cx);
         } else {
-            owed::owe_for(&mut story, (call, key), lacking, &mut cx);
+            owed::owe_for(&mut story, (call, caller), lacking, &mut cx);
         }
         story.publish_record(&mut cx, true);
         self.append_said(key, out);
@@ -53,10 +53,11 @@ impl Gateway {
     }
 }
 
-fn end_as_crashed(story: &mut Story, key: Option<HistoryKey>, cx: &mut Cx<'_>) {
+/// `caller` is the number of a citizen's call.
+fn end_as_crashed(story: &mut Story, caller: Option<HistoryKey>, cx: &mut Cx<'_>) {
     let Some(record) = story.record() else { return };
     let answered_by_operator = record.connected_at.is_some();
-    let owed = key.map(|key| Owed { key, call: record.call, reason: CallbackReason::Crashed });
+    let owed = caller.map(|key| Owed { key, call: record.call, reason: CallbackReason::Crashed });
     let open_visit = record.queue_visits.iter().rev().find(|v| v.left.is_none());
     if let Some(visit) = open_visit {
         let (queue, position) = (visit.queue.clone(), visit.entry_position);

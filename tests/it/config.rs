@@ -288,6 +288,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     // Departments, dialling and codes.
     ("[limits]", "[dial]\ntrunk = \"pbx\" #!\n[limits]", "targets ="),
     ("[limits]", "[dial]\nutc_offset = \"CST\" #!\n[limits]", "+08:00"),
+    ("[limits]", "[callback]\nwithin = \"10s\" #!\n[limits]", "1m to"),
     ("[limits]", "[codes]\nready = \"12\" #!\n[limits]", "*10"),
     ("[limits]", "[codes]\nready = \"*1\" #!\n[limits]", "begin with another"),
     (

@@ -1,8 +1,8 @@
 //! docs/events.md and the code say the same: every event, field, value and text of this version, and none beside.
 
 use hotline_gateway::event::{
-    AwayReason, BlockListChange, BlockReason, CallbackReason, LookUpSource, NodeReason, NotRegistered,
-    QueueReason, SeatChoice, SeatReason, Text, TrunkReason, wire,
+    AwayReason, BlockListChange, BlockReason, CallbackReason, ClosedBy, LookUpSource, NodeReason,
+    NotRegistered, QueueReason, SeatChoice, SeatReason, Text, TrunkReason, wire,
 };
 use prost::Message;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
@@ -117,6 +117,7 @@ fn the_page_has_each_text_of_a_list_and_no_other() {
         ("NotRegistered", of::<NotRegistered>()),
         ("NodeReason", of::<NodeReason>()),
         ("CallbackReason", of::<CallbackReason>()),
+        ("ClosedBy", of::<ClosedBy>()),
         ("BlockListChange", of::<BlockListChange>()),
         ("BlockReason", of::<BlockReason>()),
         ("LookUpSource", of::<LookUpSource>()),

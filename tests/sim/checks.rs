@@ -13,6 +13,7 @@ pub fn promises(events: &[CallEvent]) {
     presentations_end_once(events);
     seat_states_join(events);
     calls_go_from_state_to_state(events);
+    crate::owed::owed_after(events);
 }
 
 fn positions_have_no_gap(events: &[CallEvent]) {

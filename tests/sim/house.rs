@@ -1,6 +1,7 @@
 //! The whole control plane with scripted peers at addresses of their own, and no network between: what is sent for what comes.
 
 use bytes::Bytes;
+use hotline_gateway::callback::Callback;
 use hotline_gateway::caller::{BlockEntry, HistorySecret};
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{CallEvent, RefusalReason, What};
@@ -48,6 +49,15 @@ impl House {
 
     /// The same with domains of ours before its own, and whole sections.
     pub fn with(domains: &str, sections: &str) -> House {
+        House::started(domains, sections, Vec::new())
+    }
+
+    /// The same with numbers that are owed a call from before.
+    pub fn owing(callbacks: Vec<Callback>) -> House {
+        House::started("", "", callbacks)
+    }
+
+    fn started(domains: &str, sections: &str, callbacks: Vec<Callback>) -> House {
         let text = format!(
             "[sip]\nlisten = [\"udp:192.0.2.1:5060\", \"tcp:192.0.2.1:5060\"]\ndomains = [{domains}\"hotline.example\"]\n[limits]\nslow_after = 20\n\
              [[trunk]]\nname = \"small\"\nsources = [\"192.0.2.10\"]\ncalls_per_second = 5\nchannels = 40\n\
@@ -69,7 +79,7 @@ impl House {
             open_calls: Vec::new(),
             snapshots: Vec::new(),
             recovery: Recovery::Close { last_sign_of_life: None },
-            callbacks: Vec::new(),
+            callbacks,
             accounts: vec![account("1001", &[]), account("1009", &[Algorithm::Md5])],
             trunk_passwords: Default::default(),
             history_secret: HistorySecret::new([7; 32]),

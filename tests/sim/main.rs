@@ -22,6 +22,7 @@ mod media_access;
 mod nuisance;
 mod offers;
 mod outward;
+mod owed;
 mod passwords;
 mod peer;
 mod phones;

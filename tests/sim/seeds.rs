@@ -1,6 +1,7 @@
 //! Random worlds. A failing seed is printed and replays: `SEED=123 cargo test --test sim one_seed -- --nocapture`.
 
 use crate::checks::{nothing_is_left, promises};
+use crate::owed::the_store_has_what_is_owed;
 use crate::world::{Weather, World};
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
 use hotline_gateway::time::Duration;
@@ -50,7 +51,9 @@ fn live(seed: u64) -> String {
             1 => HangUp::AfterDialling(Duration::from_millis(w.random.below(10_000))),
             _ => HangUp::AfterAnswer(Duration::from_millis(w.random.below(20_000))),
         };
-        w.citizen_calls(&format!("139{n:08}"), hangs_up);
+        // Some call again, and one in ten withholds the number.
+        let number = if n % 10 == 9 { "anonymous".to_owned() } else { format!("139{:08}", n % 11) };
+        w.citizen_calls(&number, hangs_up);
         let pause = w.random.below(2_000);
         w.run(Duration::from_millis(pause));
         if crash_at == Some(n) {
@@ -65,6 +68,7 @@ fn live(seed: u64) -> String {
     // Every limit has passed by then: waiting, transactions, wrap-up.
     w.run(Duration::from_secs(180));
     promises(&w.journal);
+    the_store_has_what_is_owed(&w);
     if crash_at.is_none() {
         nothing_is_left(&w);
     }

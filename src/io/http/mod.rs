@@ -179,6 +179,12 @@ fn figures(c: &Counts) -> Vec<Figure> {
         gauge("routes", c.routes, "Ways from a transaction to its call"),
         gauge("call_timers", c.timers, "Deadlines of calls"),
         gauge("awaiting_disk", c.awaiting_disk, "Answers that wait for the disk"),
+        gauge("callbacks_due", c.callbacks_due, "Numbers that are owed a call"),
+        counter(
+            "callbacks_full_total",
+            c.callbacks_full_total,
+            "Calls owed a callback that got none: too many numbers are owed one",
+        ),
         counter("received_total", c.received_total, "Until the next release; hotline_calls_received_total"),
         counter("refused_total", c.refused_total, "Until the next release; hotline_calls_refused_total"),
         counter(
