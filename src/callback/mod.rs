@@ -9,8 +9,10 @@
 
 mod list;
 mod reason;
+mod settled;
 #[cfg(test)]
 mod tests;
 
 pub use list::{Callback, ENTRIES, ListFull, Owed, RecoveryList, Terms, is_open};
 pub use reason::{after_end, after_refusal};
+pub use settled::{CallbackSettled, Settlement};

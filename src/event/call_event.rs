@@ -3,10 +3,11 @@
 //! Events are facts in the past tense. They carry no reference to a machine and no protobuf type, so
 //! that every part of the core can speak of them.
 
+use super::callback_event::CallbackChanged;
 use super::reasons::*;
 use super::words::*;
 use crate::id::{
-    CallId, CallbackId, EventId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId,
+    CallId, EventId, LegId, OperatorId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId,
 };
 use crate::redact::Pii;
 use crate::time::{Duration, Wall};
@@ -287,38 +288,6 @@ pub enum What {
         /// The trunk it is about; empty where it is about the whole gateway. An alarm is over when its end names the same one.
         subject: Arc<str>,
     },
-}
-
-/// Fields of [`What::CallbackChanged`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct CallbackChanged {
-    /// Where the promise stands.
-    pub state: CallbackState,
-    /// Why it is owed: how the newest of its calls ended.
-    pub reason: Listed<CallbackReason>,
-    /// Calls out to the number that were not answered.
-    pub attempts: u32,
-    /// How late it may be.
-    pub due_at: Wall,
-    /// Which promise, and what it is for; `None` in events of versions that knew none.
-    pub promise: Option<Promise>,
-    /// What closed it; `None` while it is open.
-    pub closed_by: Option<ClosedBy>,
-}
-
-/// A promise to call a number, by the calls it stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promise {
-    /// Its own identifier.
-    pub id: CallbackId,
-    /// The end of the first of its calls.
-    pub since: Wall,
-    /// How many of the number's calls it stands for.
-    pub calls: u32,
-    /// The newest of them.
-    pub last_call: CallId,
-    /// The end of the newest.
-    pub last_called_at: Wall,
 }
 
 /// The side that began a call.

@@ -1,7 +1,7 @@
 //! One line an event, for the log: what happened without who it happened to.
 
-use super::Direction;
-use super::call_event::{CallReceived, CallbackChanged, CallerIdentified, MediaQuality, SeatPresented, What};
+use super::call_event::{CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
+use super::{CallbackChanged, Direction};
 use crate::id::TrunkId;
 use crate::time::Brief;
 use std::fmt;

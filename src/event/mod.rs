@@ -5,6 +5,7 @@
 //! record, `totals` folds all events into figures, and `wire` is the only place that knows the generated protobuf types.
 
 mod call_event;
+mod callback_event;
 mod labels;
 mod line;
 mod reasons;
@@ -15,6 +16,7 @@ pub mod wire;
 mod words;
 
 pub use call_event::*;
+pub use callback_event::{CallbackChanged, Promise};
 pub use reasons::*;
 pub use record::{
     CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit, RecordedCallback,

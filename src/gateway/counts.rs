@@ -119,6 +119,7 @@ impl Gateway {
         let sip = self.signalling.counts();
         let acd = self.acd.counts();
         let (watched_phones, lost_phones) = self.phones.counts();
+        let callbacks = self.callback_counts();
         Counts {
             calls: self.calls.len(),
             legs: self.routes.legs(),
@@ -131,8 +132,8 @@ impl Gateway {
             routes: self.routes.len() + self.confirmations.len(),
             timers: self.calls.timers(),
             awaiting_disk: self.journal.awaiting(),
-            callbacks_due: self.context.owed.len(),
-            callbacks_full_total: self.context.owed.turned_away(),
+            callbacks_due: callbacks.due,
+            callbacks_full_total: callbacks.full,
             received_total: self.journal.tallies.received,
             refused_total: self.journal.tallies.refused,
             connected_total: self.journal.tallies.connected,

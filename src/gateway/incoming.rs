@@ -3,6 +3,7 @@
 use super::calls::Duty;
 use super::durable::Then;
 use super::refusals::Cause;
+use super::shedding::Outcome;
 use super::{Gateway, Output, owed};
 use crate::call::{self, Arrival, Refusal, Story};
 use crate::callback;
@@ -39,8 +40,8 @@ impl Gateway {
         let objection = self.objects_to_proved(now, &trunk);
         if objection == Some(Cause::CallRate) {
             match self.shed_one(now, &trunk, &invite) {
-                owed::Shed::Recorded => {}
-                shed @ (owed::Shed::Owed | owed::Shed::NotOwed) => {
+                Outcome::Recorded => {}
+                shed @ (Outcome::Owed | Outcome::NotOwed) => {
                     self.count_shed(now, &trunk, shed);
                     return self.turn_away(
                         now,
@@ -130,8 +131,8 @@ impl Gateway {
         }
         if told == Shedding::InBulk {
             match self.shed_one(now, &trunk, invite) {
-                owed::Shed::Recorded => {}
-                shed @ (owed::Shed::Owed | owed::Shed::NotOwed) => {
+                Outcome::Recorded => {}
+                shed @ (Outcome::Owed | Outcome::NotOwed) => {
                     self.count_shed(now, &trunk, shed);
                     return self.signalling.put(answer);
                 }

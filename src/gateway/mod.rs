@@ -41,7 +41,6 @@ pub use alarm::{Alarm, AlarmChange, Cleared};
 pub use connections::Tie;
 pub use counts::{Counts, QueueCounts};
 pub use nuisance::BlockChange;
-pub use owed::{CallbackSettled, Settlement};
 pub use ports::{Input, Output, Reason, Recovery, Start};
 pub use refusals::{Cause, Refusals};
 pub use registrations::RegistrationFailures;
@@ -149,7 +148,7 @@ impl Gateway {
             self.journal.deadline().map(|at| (at, Reason::DiskHangs)),
             self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
             self.trunking.shed.deadline().map(|at| (at, Reason::CallsShed)),
-            self.context.owed.poll_timeout().map(|at| (at, Reason::Callback)),
+            self.callback_lapses().map(|at| (at, Reason::Callback)),
         ]
         .into_iter()
         .flatten()

@@ -1,65 +1,24 @@
 //! The recovery list at work where no call is: what a refusal or a crash leaves owed, what people settle, what lapses.
 
 use super::alarm::{Alarm, Cleared};
+use super::shedding::Outcome;
 use super::{Gateway, Output};
 use crate::call::{Cx, Story};
-use crate::callback::{self, Owed};
+use crate::callback::{self, CallbackSettled, Owed, Settlement};
 use crate::caller::{HistoryKey, identify};
 use crate::event::{CallEvent, CallRecord, CallbackReason, CallbackState, ClosedBy, Direction, What};
-use crate::id::{CallId, CallbackId, TrunkId};
+use crate::id::{CallId, TrunkId};
 use crate::sip::Message;
 use crate::time::{Mono, Now};
-use crate::token_bucket::{Rate, TokenBucket};
-use std::sync::Arc;
-
-/// Of calls beyond a trunk's rate so many a second are read, twice as many at once: each may cost a record and an entry, and
-/// what a trunk brings beyond its rate, or a sender in its name, must fill neither the disk nor the list. Ten a second are
-/// thirty times the calls of the busiest hour on record.
-const READ: Rate = Rate { per_second: 10, burst: 20 };
 
 /// From this share of the list on, in parts of ten, an alarm stands; it is over below [`EASED`].
 const CROWDED: usize = 9;
 const EASED: usize = 8;
 
-/// What is said of a callback from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallbackSettled {
-    /// Which.
-    pub id: CallbackId,
-    /// How it is closed.
-    pub how: Settlement,
-    /// By whom.
-    pub by: Arc<str>,
-}
-
-/// How a callback is closed by a person or a backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settlement {
-    /// The citizen was reached.
-    Done,
-    /// No call is owed any more.
-    Cancelled,
-}
-
-/// What is read of calls beyond a trunk's rate.
-#[derive(Debug, Default)]
-pub(super) struct Reading(TokenBucket);
-
-/// What becomes of a call beyond a trunk's rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shed {
-    /// It gets a record of its own and its number an entry.
-    Recorded,
-    /// It is counted; its number is owed a call already.
-    Owed,
-    /// It is counted, and no call is owed for it.
-    NotOwed,
-}
-
-impl Reading {
-    fn may_read(&mut self, now: Mono) -> bool {
-        self.0.take(now, READ)
-    }
+/// What the list holds, and could not take.
+pub(super) struct CallbackCounts {
+    pub(super) due: usize,
+    pub(super) full: u64,
 }
 
 /// Tells the callback that a call leaves that is no more than a story: one that was refused, or found at the start.
@@ -82,7 +41,7 @@ pub(super) fn lacking(events: &[CallEvent], record: &CallRecord) -> Option<Callb
         return None;
     }
     match (&record.ended, &record.refused) {
-        // That it owes one was said by the end itself.
+        // Whether the end owes one, its event says; for what, its reason.
         (Some(ended), _) if ended.callback_due => callback::after_end(ended.reason, false),
         (Some(_), _) | (None, None) => None,
         (None, Some((reason, _))) => callback::after_refusal(*reason),
@@ -112,16 +71,28 @@ impl Gateway {
     }
 
     /// What becomes of a call that is beyond its trunk's rate.
-    pub(super) fn shed_one(&mut self, now: Now, trunk: &TrunkId, invite: &Message) -> Shed {
+    pub(super) fn shed_one(&mut self, now: Now, trunk: &TrunkId, invite: &Message) -> Outcome {
         if !self.trunking.reading.may_read(now.mono) {
-            return Shed::NotOwed;
+            return Outcome::NotOwed;
         }
-        let Some(identity) = self.trunking.kept.get(trunk).map(|t| &t.identity) else { return Shed::NotOwed };
+        let Some(identity) = self.trunking.kept.get(trunk).map(|t| &t.identity) else {
+            return Outcome::NotOwed;
+        };
         match HistoryKey::of(&identify(invite, identity), &self.callers.history_key) {
-            None => Shed::NotOwed,
-            Some(key) if self.context.owed.owes(&key) => Shed::Owed,
-            Some(_) => Shed::Recorded,
+            None => Outcome::NotOwed,
+            Some(key) if self.context.owed.owes(&key) => Outcome::Owed,
+            Some(_) => Outcome::Recorded,
         }
+    }
+
+    /// When an entry leaves the list.
+    pub(super) fn callback_lapses(&self) -> Option<Mono> {
+        self.context.owed.poll_timeout()
+    }
+
+    /// How many numbers are owed a call, and how many calls found the list full.
+    pub(super) fn callback_counts(&self) -> CallbackCounts {
+        CallbackCounts { due: self.context.owed.len(), full: self.context.owed.turned_away() }
     }
 
     /// A person or a backend settled a callback. One that is closed already stays as it is.

@@ -1,9 +1,8 @@
 //! What the shell brings in and carries out.
 
 use super::alarm::AlarmChange;
-use super::owed::CallbackSettled;
 use super::trace::{Trace, TraceId, Traced};
-use crate::callback::Callback;
+use crate::callback::{Callback, CallbackSettled};
 use crate::caller::{History, HistoryKey, HistorySecret};
 use crate::event::CallEvent;
 use crate::id::{CallId, Random, TrunkId};

@@ -3,9 +3,8 @@
 
 use super::admission::TrunkShare;
 use super::alarm::{Alarm, Cleared};
-use super::owed::Reading;
 use super::refusals::Cause;
-use super::shedding::Shed;
+use super::shedding::{Reading, Shed};
 use super::{Gateway, Output};
 use crate::caller::TrunkIdentity;
 use crate::config::{Authenticate, Config};

@@ -4,11 +4,11 @@ use crate::checks::{by_call, promises, story};
 use crate::house::{House, OTHER_TRUNK, TRUNK};
 use crate::town::TOWN;
 use crate::world::World;
-use hotline_gateway::callback::{Callback, ENTRIES};
+use hotline_gateway::callback::{Callback, CallbackSettled, ENTRIES, Settlement};
 use hotline_gateway::caller::{HistoryKey, normalise};
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
 use hotline_gateway::event::*;
-use hotline_gateway::gateway::{CallbackSettled, Input, Settlement};
+use hotline_gateway::gateway::Input;
 use hotline_gateway::id::{CallId, CallbackId};
 use hotline_gateway::media;
 use hotline_gateway::time::{Duration, Wall};
@@ -465,7 +465,7 @@ fn of_calls_beyond_a_trunks_rate_each_number_that_is_read_is_owed_a_call() {
 }
 
 #[test]
-fn a_list_that_fills_up_raises_an_alarm_keeps_what_it_has_and_says_what_it_cannot() {
+fn a_list_that_fills_up_raises_an_alarm_and_keeps_what_it_has() {
     let mut house = House::owing((0..ENTRIES - 2).map(from_before).collect());
     assert_eq!(alarms(&house, true).len(), 1, "from the start on");
     house.takes(Input::Overloaded(true));

@@ -54,7 +54,7 @@ pub struct Behind {
 impl Reader {
     /// Every number that is owed a call.
     pub fn callbacks(&self) -> Result<Vec<Callback>, StoreError> {
-        self.with(|conn| all(conn))
+        self.with(all)
     }
 
     /// At most `limit` numbers that are owed a call, the one to be called first before the others.
