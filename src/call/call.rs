@@ -82,7 +82,7 @@ impl Call {
         };
         let peer = cx.rules.trunk(&trunk);
         let offer = offer.map(Box::new);
-        let (watch, inside) = (Watch::LeftAlone, Inside::ToContact);
+        let (watch, inside) = (Watch::InDialog, Inside::ToContact);
         let arriving = ArrivingLeg { tx, flow, invite, offer, watch, inside };
         let origin = Origin::Inbound { service, queue };
         let party = Party::Caller { trunk };
@@ -336,8 +336,13 @@ impl Call {
             }
             leg::Output::Lost { loss, .. } => self.leg_lost(leg, loss, cx),
             leg::Output::Missing(loss) => {
-                if self.stage.talk().is_some_and(|talk| talk.is_gone(leg, &self.common, cx.now.mono)) {
-                    self.return_to_queue(leg, loss, cx);
+                if !self.stage.is_gone(leg, &self.common, cx.now.mono) {
+                    return;
+                }
+                if leg == self.common.caller {
+                    self.end(Ending::new(EndedBy::Gateway, EndReason::SignallingLost), cx);
+                } else {
+                    self.leg_lost(leg, loss, cx);
                 }
             }
             leg::Output::DirectionChanged(direction) => {

@@ -2,6 +2,7 @@
 
 use super::audio::{Hears, Notice};
 use super::common::Common;
+use super::leg::Leg;
 use super::origin::Origin;
 use super::outcome::Ending;
 use super::ringing::Ringing;
@@ -191,9 +192,28 @@ impl Stage {
         }
     }
 
-    /// The legs that talk and may be judged.
+    /// The legs that may be judged: those that talk, the caller's in the queue, and a party outside that a seat consults.
     pub(super) fn watched(&self, common: &Common) -> Vec<LegId> {
-        self.talk().map(|talk| talk.watched(common)).unwrap_or_default()
+        let Some(talk) = self.talk() else {
+            // A seat that rings for the call it placed is judged by its ringing.
+            let of_trunk = |leg: &&Leg| leg.is_up() && leg.is_watched() && !leg.is_watched_phone();
+            return common.legs.get(common.caller).filter(of_trunk).map(|leg| leg.id).into_iter().collect();
+        };
+        let consulted = talk.consultation.as_ref().and_then(|consultation| consultation.search.up());
+        let is_outside = |leg: &LegId| {
+            common.legs.get(*leg).is_some_and(|leg| leg.is_watched() && !leg.is_watched_phone())
+        };
+        talk.watched(common).into_iter().chain(consulted.filter(is_outside)).collect()
+    }
+
+    /// Whether the peer of `leg` is gone, now that one sign says so: with the silence of its media it is enough, and for a phone
+    /// also in a talk on hold.
+    pub(super) fn is_gone(&self, leg: LegId, common: &Common, now: Mono) -> bool {
+        let Some(judged) = common.legs.get(leg).filter(|_| self.watched(common).contains(&leg)) else {
+            return false;
+        };
+        let on_hold = self.talk().is_some_and(|talk| talk.holder().is_some());
+        judged.is_quiet(now) || on_hold && judged.is_watched_phone()
     }
 
     /// A prompt is over: the notice it was, unless the call ends with it.

@@ -151,8 +151,8 @@ impl Talk {
     /// Parties that hear each other from here on. Their media is watched where they may be judged, and a hold that was agreed
     /// before they were connected is followed.
     pub(super) fn begin(&mut self, legs: &[LegId], common: &mut Common, cx: &mut Cx<'_>) {
-        let watched = self.watched(common);
-        for leg in legs.iter().filter(|leg| watched.contains(leg)) {
+        let phones = self.watched_phones(common);
+        for leg in legs.iter().filter(|leg| phones.contains(leg)) {
             common.command(*leg, cx, |leg, lcx| leg.watch(lcx));
             self.probe_at = Some(cx.now.mono + ON_HOLD);
         }
@@ -169,12 +169,18 @@ impl Talk {
         self.legs().into_iter().filter(is_watched).collect()
     }
 
+    /// Of these the phones of seats.
+    fn watched_phones(&self, common: &Common) -> Vec<LegId> {
+        let is_phone = |leg: &LegId| common.legs.get(*leg).is_some_and(Leg::is_watched_phone);
+        self.legs().into_iter().filter(is_phone).collect()
+    }
+
     /// While a party is on hold the seats owe no sound, and are probed.
     pub(super) fn probe_on_hold(&mut self, common: &mut Common, cx: &mut Cx<'_>) {
-        let watched = self.watched(common);
-        self.probe_at = Some(cx.now.mono + ON_HOLD).filter(|_| !watched.is_empty());
+        let phones = self.watched_phones(common);
+        self.probe_at = Some(cx.now.mono + ON_HOLD).filter(|_| !phones.is_empty());
         if self.holder().is_some() {
-            for leg in watched {
+            for leg in phones {
                 common.command(leg, cx, Leg::probe);
             }
         }
@@ -265,11 +271,5 @@ impl Talk {
                 line.purpose = Purpose::Serves(PresentationId::new(cx.now.wall, cx.random));
             }
         }
-    }
-
-    /// Whether the peer of `leg` is gone, now that one sign says so: with the silence of its media, or on hold, it is enough.
-    pub(super) fn is_gone(&self, leg: LegId, common: &Common, now: Mono) -> bool {
-        let is_quiet = common.legs.get(leg).is_some_and(|leg| leg.is_quiet(now));
-        self.watched(common).contains(&leg) && (is_quiet || self.holder().is_some())
     }
 }

@@ -3,19 +3,19 @@
 use crate::event::{CallbackReason, EndReason, RefusalReason};
 
 /// Why the caller of a call that ended so is owed a call; `None`: is not. A caller who was put through to a human, and was not
-/// waiting again, is owed one only where the gateway itself went down.
+/// waiting again, is owed one only where the gateway itself went down, or the path to the caller.
 pub fn after_end(reason: EndReason, spoke_with_a_human: bool) -> Option<CallbackReason> {
     let owed = match reason {
         EndReason::Completed | EndReason::LengthLimit | EndReason::Unanswered => return None,
         EndReason::Crashed => return Some(CallbackReason::Crashed),
         EndReason::Shutdown => return Some(CallbackReason::Shutdown),
+        EndReason::SignallingLost => return Some(CallbackReason::SignallingLost),
         EndReason::Cancelled => CallbackReason::Cancelled,
         EndReason::Expired => CallbackReason::Expired,
         EndReason::Abandoned => CallbackReason::Abandoned,
         EndReason::WaitLimit => CallbackReason::WaitLimit,
         EndReason::QueueFull => CallbackReason::QueueFull,
         EndReason::MediaSilent => CallbackReason::MediaSilent,
-        EndReason::SignallingLost => CallbackReason::SignallingLost,
         EndReason::Internal => CallbackReason::Internal,
     };
     (!spoke_with_a_human).then_some(owed)

@@ -216,7 +216,7 @@ impl Gateway {
     /// A number outside, with the ways to dial it through a trunk: its targets that live first.
     fn phone_at(&mut self, trunk: &TrunkId, number: &str) -> Option<Phone> {
         let target = |r: Route| {
-            let (watch, inside) = (Watch::LeftAlone, Inside::ToContact);
+            let (watch, inside) = (Watch::InDialog, Inside::ToContact);
             Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch, inside }
         };
         let mut ways = self.trunking.peers.routes(trunk, number, WAYS).into_iter().map(target);

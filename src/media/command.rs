@@ -55,7 +55,7 @@ pub enum Command {
         /// How long it is held.
         held: Duration,
     },
-    /// Tell when this leg sends no RTP for so long while another leg hears it and it may send: by [`Event::Quiet`], and
+    /// Tell when this leg sends no RTP for so long, whatever it hears, may send, or sent before: by [`Event::Quiet`], and
     /// again each time that much more has passed.
     Watch {
         /// The leg.
@@ -192,7 +192,7 @@ pub enum Event {
         /// Why.
         why: OpenFailure,
     },
-    /// The first RTP packet of the leg's peer was accepted. Once for each [`Command::Remote`].
+    /// The first RTP packet of the leg's peer was accepted. Once for each [`Command::Remote`] that says something new.
     Heard {
         /// The leg.
         leg: LegId,

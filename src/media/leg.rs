@@ -198,16 +198,10 @@ impl Leg {
         Some((places.into_iter().find(|place| place.ip() == target.ip())?, Through::Rtcp))
     }
 
-    /// Whether to tell now that the leg, which is watched, fell silent.
+    /// Whether to tell now that the leg, which is watched, sends nothing.
     pub(super) fn rtp_timed_out(&mut self, now: Mono) -> bool {
-        let owes = self.heard_by.is_some() && self.remote.is_none_or(|r| r.direction.receives());
         let heard = self.last_heard();
-        let Some(timeout) = &mut self.rtp_timeout else { return false };
-        if !owes {
-            timeout.restart(now);
-            return false;
-        }
-        timeout.is_due(now, heard)
+        self.rtp_timeout.as_mut().is_some_and(|timeout| timeout.is_due(now, heard))
     }
 
     /// Its silence so far says nothing: nothing was read.

@@ -254,9 +254,15 @@ impl Relay {
             }
             Described::Held(source) => out.push(Output::Hold(key, source)),
         }
-        leg.remote = Some(remote);
+        // A refresh says the same again, and its answer is no sound.
+        if leg.remote.replace(remote) == Some(remote) {
+            return;
+        }
         leg.heard = Heard::NotYet;
         // Silence is measured anew: a call taken off hold gets the whole time.
+        if let Some(timeout) = &mut leg.rtp_timeout {
+            timeout.restart(now);
+        }
         if let Some(peer) = self.talks_with(key) {
             self.watch(key, peer, Watch::Since(now));
         }

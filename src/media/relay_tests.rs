@@ -431,7 +431,6 @@ fn a_leg_that_is_watched_is_told_of_each_time_it_says_nothing_for_so_long() {
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
     let quiet = Duration::from_secs(3);
     w.order(Command::Watch { leg: b.leg, quiet });
-    w.rounds(quiet * 2);
     w.bridge(a, b);
     w.rounds(quiet - Duration::from_secs(1));
     w.speak(b, 1).unwrap();

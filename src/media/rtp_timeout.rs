@@ -1,5 +1,5 @@
-//! The watch over one leg that others hear: whether its peer goes on sending. Silence of both sides, which ends a call,
-//! is the relay's own; this only tells, and somebody else asks the peer.
+//! The watch over one leg: whether its peer goes on sending. Silence of both sides, which ends a call, is the relay's own; this
+//! only tells, and the control plane asks the peer.
 
 use crate::time::{Duration, Mono};
 
@@ -17,7 +17,7 @@ impl RtpTimeout {
         RtpTimeout { after, from: now }
     }
 
-    /// The leg owes nothing at present.
+    /// What was not heard so far says nothing.
     pub(super) fn restart(&mut self, now: Mono) {
         self.from = now;
     }

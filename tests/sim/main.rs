@@ -12,6 +12,7 @@ mod conduct;
 mod desk;
 mod desks;
 mod early;
+mod far_side;
 mod hearing;
 mod house;
 mod inside;

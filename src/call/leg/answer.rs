@@ -128,6 +128,7 @@ impl Leg {
         if let Some(agreed) = agreed {
             cx.media(self.media.agree(agreed));
         }
+        self.watch_trunk(cx);
         Answering::Done
     }
 

@@ -151,6 +151,7 @@ impl Leg {
                 match agreed {
                     Some(agreed) => {
                         cx.media(self.media.agree(agreed));
+                        self.watch_trunk(cx);
                         cx.say(Output::Answered { rang });
                     }
                     None => {

@@ -34,10 +34,27 @@ pub(super) struct PeerLiveness {
     /// How it is reached inside a dialog.
     pub(super) inside: Inside,
     pub(super) path: Path,
-    /// When its media was last told to be silent.
-    pub(super) quiet: Option<Mono>,
+    /// Since when its media is silent, as far as that was told.
+    pub(super) silence: Option<Silence>,
     /// A probe is out; its answer is awaited until then.
     pub(super) probe: Option<Mono>,
+    /// When the last probe went out, and the last one by re-INVITE.
+    pub(super) probed: Probed,
+}
+
+/// What was told of the silence of a peer's media.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Silence {
+    pub(super) since: Mono,
+    /// When that was last told.
+    pub(super) told: Mono,
+}
+
+/// The last probes of a peer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Probed {
+    pub(super) at: Option<Mono>,
+    pub(super) by_invite: Option<Mono>,
 }
 
 /// The path to a phone.
@@ -51,7 +68,15 @@ pub(super) enum Path {
 
 impl PeerLiveness {
     pub(super) fn new(way: Way, watch: Watch, inside: Inside) -> PeerLiveness {
-        PeerLiveness { way, watch, inside, path: Path::Open, quiet: None, probe: None }
+        PeerLiveness {
+            way,
+            watch,
+            inside,
+            path: Path::Open,
+            silence: None,
+            probe: None,
+            probed: Probed::default(),
+        }
     }
 
     /// The peer was heard by this path: where it is reached by the path it is heard by, its liveness is that of this one.

@@ -49,13 +49,13 @@ impl Leg {
         }
         let Some(asked) = conduct.renegotiation.take() else { return };
         let method = match asked.change {
-            Change::Refresh if conduct.can.update => Method::Update,
-            Change::Refresh | Change::Offer => Method::Invite,
+            Change::Probe | Change::Refresh if conduct.can.update => Method::Update,
+            Change::Probe | Change::Refresh | Change::Offer => Method::Invite,
         };
         let flow = dialog.flow();
         let description = match (&method, asked.change) {
             (Method::Update, _) => None,
-            (_, Change::Refresh) => media.said_again(cx.rules, flow),
+            (_, Change::Probe | Change::Refresh) => media.said_again(cx.rules, flow),
             (_, Change::Offer) => {
                 let codecs = media.codecs();
                 media.offer(cx.rules, flow, &codecs)
@@ -101,6 +101,11 @@ impl Leg {
             conduct.learn(response);
             conduct.timer.answered(cx.now.mono, response);
             self.on_accepted(offered, response, cx);
+            if asked.change == Change::Probe {
+                self.probe_answered(status, cx);
+            }
+        } else if asked.change == Change::Probe {
+            self.on_probe_rejected(response, status, cx);
         } else {
             self.on_rejected(asked, response, status, cx);
         }
@@ -116,6 +121,25 @@ impl Leg {
         if let Some(agreed) = answer {
             self.agree(agreed, cx);
         }
+    }
+
+    /// A probe is not asked again: a peer that refuses it is there, unless it says that it knows no such dialog.
+    fn on_probe_rejected(&mut self, response: &Message, status: Status, cx: &mut Cx<'_>) {
+        match status {
+            // For the peer the dialog is over, and so it is for us (RFC 3261 section 12.2.1.2).
+            Status::NO_SUCH_CALL => {
+                self.forget_probe();
+                return cx.say(Output::Lost { loss: Loss::Forgotten, status: Some(status) });
+            }
+            Status::SESSION_INTERVAL_TOO_SMALL => {
+                let _ = self.conduct.timer.too_small(response);
+            }
+            Status::METHOD_NOT_ALLOWED | Status::NOT_IMPLEMENTED if *response.cseq().1 == Method::Update => {
+                self.conduct.can.update = false;
+            }
+            _ => {}
+        }
+        self.probe_answered(status, cx);
     }
 
     fn on_rejected(&mut self, mut asked: Pending, response: &Message, status: Status, cx: &mut Cx<'_>) {
@@ -159,10 +183,14 @@ impl Leg {
     /// was; a session timer is tried again while it has time.
     pub(super) fn renegotiation_unsent(&mut self, cx: &mut Cx<'_>) {
         let Some(Parts { conduct, .. }) = self.parts(None) else { return };
-        if let Out::Sent { asked, .. } = std::mem::take(&mut conduct.renegotiation.out)
-            && asked.change == Change::Refresh
-        {
-            let _ = conduct.timer.failed(cx.now.mono, Some(Status::SERVICE_UNAVAILABLE));
+        match std::mem::take(&mut conduct.renegotiation.out) {
+            Out::Sent { asked: Pending { change: Change::Refresh, .. }, .. } => {
+                let _ = conduct.timer.failed(cx.now.mono, Some(Status::SERVICE_UNAVAILABLE));
+            }
+            Out::Sent { asked: Pending { change: Change::Probe, .. }, .. } => self.probe_unanswered(cx),
+            Out::Sent { asked: Pending { change: Change::Offer, .. }, .. }
+            | Out::Idle
+            | Out::BackOff { .. } => {}
         }
         self.send_pending(cx);
     }

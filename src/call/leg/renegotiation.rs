@@ -16,6 +16,8 @@ pub struct Pending {
 /// What a renegotiation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Change {
+    /// The question whether the peer is there; everything stays as it is, and it is not asked again.
+    Probe,
     /// A sign of life, or new headers; the media stays as it is.
     Refresh,
     /// A new description of our side, with the direction the leg wishes for.
@@ -23,6 +25,11 @@ pub(super) enum Change {
 }
 
 impl Pending {
+    /// A probe.
+    pub(super) fn probe() -> Pending {
+        Pending { change: Change::Probe, headers: Vec::new(), tries: 0 }
+    }
+
     /// A refresh.
     pub fn refresh() -> Pending {
         Pending { change: Change::Refresh, headers: Vec::new(), tries: 0 }
@@ -79,6 +86,11 @@ impl Renegotiation {
         if matches!(self.out, Out::Idle) { self.pending.take() } else { None }
     }
 
+    /// Whether nothing is out and nothing waits.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.out, Out::Idle) && self.pending.is_none()
+    }
+
     /// Whether an INVITE of ours waits for its answer.
     pub(super) fn is_inviting(&self) -> bool {
         matches!(self.out, Out::Sent { method: Method::Invite, .. })
@@ -87,6 +99,11 @@ impl Renegotiation {
     /// Whether an offer of ours waits for its answer.
     pub(super) fn has_offered(&self) -> bool {
         matches!(self.out, Out::Sent { offered: Some(_), .. })
+    }
+
+    /// Whether a probe is out.
+    pub(super) fn is_probing(&self) -> bool {
+        matches!(self.out, Out::Sent { asked: Pending { change: Change::Probe, .. }, .. })
     }
 
     /// Whether the request with this CSeq number is out.

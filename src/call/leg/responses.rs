@@ -36,6 +36,8 @@ impl Leg {
     pub fn request_failed(&mut self, method: &Method, cseq: u32, cause: Failure, cx: &mut Cx<'_>) {
         if self.parts(None).is_some_and(|Parts { conduct, .. }| conduct.renegotiation.is_out(cseq)) {
             return match cause {
+                // A probe is judged by its own deadline, which has passed.
+                Failure::Timeout if self.conduct.renegotiation.is_probing() => self.renegotiation_unsent(cx),
                 Failure::Timeout => cx.say(Output::Lost { loss: Loss::Unresponsive, status: None }),
                 Failure::Transport | Failure::Full => self.renegotiation_unsent(cx),
             };

@@ -23,8 +23,10 @@ pub struct Target {
 /// Whether a phone may be asked if it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
-    /// It answers OPTIONS.
+    /// A phone of ours: it answers OPTIONS.
     Asked,
+    /// The peer of a trunk: asked inside its dialog alone, and where its silence lasts.
+    InDialog,
     /// It may answer none.
     LeftAlone,
 }

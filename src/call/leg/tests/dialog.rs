@@ -158,42 +158,6 @@ fn a_request_with_another_tag_is_in_no_dialog() {
 }
 
 #[test]
-fn a_peer_that_answers_no_probe_is_missing_after_4_s() {
-    let mut line = Line::phone_in_a_call(seat(), "");
-    assert_eq!(line.does(Leg::quieted), ["OPTIONS sip:1001@198.51.100.7 (2)"]);
-    assert!(line.leg.is_quiet(line.now.mono));
-    assert_eq!(line.does(Leg::probe), NOTHING, "one probe at a time");
-    assert_eq!(line.waits(secs(10)), ["at 4s: Missing(Unresponsive)"]);
-}
-
-#[test]
-fn what_a_probe_is_answered_tells_whether_the_peer_is_there() {
-    for (status, told) in [
-        (200, None),
-        (405, None),
-        (481, Some("Missing(Forgotten)")),
-        (408, Some("Missing(Unresponsive)")),
-        (503, Some("Missing(Unresponsive)")),
-    ] {
-        let mut line = Line::phone_in_a_call(seat(), "");
-        line.does(Leg::quieted);
-        let said = line.peer_replies("OPTIONS", status.into(), "", "");
-        assert_eq!(said.first().map(String::as_str), told, "{status}");
-        assert_eq!(line.waits(secs(10)), NOTHING);
-    }
-}
-
-#[test]
-fn a_probe_that_could_not_be_sent_is_no_answer() {
-    let mut line = Line::phone_in_a_call(seat(), "");
-    line.does(Leg::quieted);
-    let failed = |leg: &mut Leg, cx: &mut Cx<'_>| {
-        leg.request_failed(&Method::Options, 2, Failure::Transport, cx);
-    };
-    assert_eq!(line.does(failed), ["Missing(Unresponsive)"]);
-}
-
-#[test]
 fn the_session_timer_is_refreshed_at_half_and_lost_without_an_answer() {
     let timed = PeerRules { session_expires: secs(1800), ..seat() };
     let mut line = Line::phone_in_a_call(timed, "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE\r\n");

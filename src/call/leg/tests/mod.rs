@@ -2,6 +2,7 @@
 
 mod dialog;
 mod early;
+mod probe;
 mod uac;
 mod uas;
 
