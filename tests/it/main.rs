@@ -18,6 +18,7 @@ mod ipv6;
 mod kill;
 mod line;
 mod names;
+mod owed;
 mod packaging;
 mod programme;
 mod prompts;

@@ -85,8 +85,14 @@ impl Town {
 
     /// A citizen calls. Gives his number, which nobody else has.
     pub fn call(&mut self, dials: &str, hangs_up: HangUp) -> String {
-        let number = format!("139{:08}", self.next);
+        let n = self.next;
         self.next += 1;
+        self.call_again(n, dials, hangs_up)
+    }
+
+    /// The citizen of the n-th call calls again.
+    pub fn call_again(&mut self, n: u32, dials: &str, hangs_up: HangUp) -> String {
+        let number = number(n);
         let plan = CitizenPlan { dials: dials.into(), number: number.clone(), media: nowhere(), hangs_up };
         let line = self.citizens.call(plan);
         self.lines.insert(line, number.clone());

@@ -205,3 +205,168 @@ fn owed(row: &Row<'_>) -> rusqlite::Result<Option<OwedNumber>> {
         queue: row.get(12)?,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Place, open};
+    use super::super::{Append, Journal};
+    use super::*;
+    use crate::event::wire::samples;
+    use crate::event::{CallEvent, CallbackReason, ClosedBy, EndReason, What};
+    use std::sync::mpsc;
+
+    const AT: Wall = samples::AT;
+
+    fn key(n: u8) -> HistoryKey {
+        HistoryKey::from_bytes([n; 16])
+    }
+
+    fn id(n: u8) -> CallbackId {
+        CallbackId::from_bytes([n; 16])
+    }
+
+    /// Number `n` is owed a call, `calls` times over; its newest call is call `n`.
+    fn due(n: u8, calls: u32, due_at: Wall) -> CallbackChanged {
+        let last_call = samples::call_id(u64::from(n));
+        CallbackChanged {
+            promise: Some(Promise { id: id(n), since: AT, calls, last_call, last_called_at: AT }),
+            attempts: 0,
+            due_at,
+            ..samples::callback()
+        }
+    }
+
+    fn done(n: u8) -> CallbackChanged {
+        let closed_by = Some(ClosedBy::Answered);
+        CallbackChanged { state: CallbackState::Done, closed_by, ..due(n, 1, AT) }
+    }
+
+    /// Writes events, and waits until they are on disk.
+    fn write(journal: &Journal, events: Vec<(CallEvent, Option<HistoryKey>)>) {
+        let last = events.last().unwrap().0.position;
+        let (tell, told) = mpsc::channel();
+        journal.on_durable(Box::new(move |position| {
+            let _ = tell.send(position);
+        }));
+        journal.append(events.into_iter().map(|(event, history)| Append { event, history }).collect());
+        while told.recv().unwrap() < last {}
+    }
+
+    fn of_call(position: u64, n: u8, changed: CallbackChanged) -> (CallEvent, Option<HistoryKey>) {
+        let part = samples::part(u64::from(n), 1, crate::event::CallState::Ended);
+        (samples::event(position, AT, Some(part), What::CallbackChanged(changed)), Some(key(n)))
+    }
+
+    fn of_none(position: u64, changed: CallbackChanged) -> (CallEvent, Option<HistoryKey>) {
+        (samples::event(position, AT, None, What::CallbackChanged(changed)), None)
+    }
+
+    fn numbers(journal: &Journal) -> Vec<(HistoryKey, u32, u32)> {
+        let stored = journal.reader().callbacks().unwrap();
+        stored.iter().map(|c| (c.key, c.promise.calls, c.attempts)).collect()
+    }
+
+    #[test]
+    fn the_list_on_disk_is_what_its_events_say_also_after_a_crash() {
+        let place = Place::new();
+        let (journal, recovered) = open(&place);
+        assert_eq!(recovered.callbacks, []);
+        write(&journal, vec![of_call(1, 1, due(1, 1, AT)), of_call(2, 2, due(2, 1, AT))]);
+        let tried = CallbackChanged { attempts: 1, ..due(2, 1, AT) };
+        write(&journal, vec![of_call(3, 1, due(1, 2, AT)), of_none(4, tried)]);
+        assert_eq!(numbers(&journal), [(key(1), 2, 0), (key(2), 1, 1)]);
+        let crashed = place.crash();
+        let (after, recovered) = open(&crashed);
+        let expected = Callback::after(&due(1, 2, AT), key(1)).unwrap();
+        assert_eq!(recovered.callbacks.len(), 2);
+        assert_eq!(recovered.callbacks[0], expected);
+        // One is closed by a call of its number, the other by a person.
+        write(&after, vec![of_call(5, 1, done(1)), of_none(6, done(2))]);
+        assert_eq!(numbers(&after), []);
+        assert!(!after.reader().is_owed(id(1)).unwrap());
+    }
+
+    #[test]
+    fn an_event_of_an_older_version_changes_no_row() {
+        let place = Place::new();
+        let (journal, _) = open(&place);
+        write(&journal, vec![of_call(1, 1, CallbackChanged { promise: None, ..due(1, 1, AT) })]);
+        assert_eq!(numbers(&journal), []);
+    }
+
+    #[test]
+    fn the_list_is_read_page_by_page_the_most_urgent_first_with_its_numbers() {
+        let place = Place::new();
+        let (journal, _) = open(&place);
+        let now = wall_now();
+        let hour = Duration::from_secs(3600);
+        // The record of the call of number 1 is there.
+        let call = samples::whole_call(1, 1);
+        let n = call.len() as u64;
+        write(&journal, call.into_iter().map(|event| (event, None)).collect());
+        let times = [now + hour * 3, now - hour, now + hour, now + hour];
+        for (i, due_at) in (0..4).zip(times) {
+            write(&journal, vec![of_call(n + 1 + u64::from(i), i + 1, due(i + 1, 1, due_at))]);
+        }
+        let reader = journal.reader();
+        let first = reader.owed(None, 2).unwrap();
+        let ids = |page: &[OwedNumber]| page.iter().map(|o| o.callback.promise.id).collect::<Vec<_>>();
+        assert_eq!(ids(&first), [id(2), id(3)]);
+        let last = &first[1].callback;
+        let behind = Behind { due_at: last.due_at, id: last.promise.id };
+        let second = reader.owed(Some(behind), 2).unwrap();
+        assert_eq!(ids(&second), [id(4), id(1)], "equally due in the order of their ids");
+        assert_eq!(
+            (second[1].number.reveal().as_str(), &*second[1].service_number),
+            ("+8613812341234", "12345")
+        );
+        assert_eq!(second[1].queue.as_deref(), Some("heating"));
+        assert_eq!((second[0].number.reveal().as_str(), second[0].state), ("", CallbackState::Due));
+        assert_eq!(reader.owed_totals().unwrap(), OwedTotals { entries: 4, overdue: 1, withheld: 0 });
+        assert_eq!(reader.callback_of(key(3)).unwrap(), Some(id(3)));
+        assert_eq!(reader.callback_of(key(9)).unwrap(), None);
+    }
+
+    #[test]
+    fn calls_of_withheld_numbers_that_came_to_nothing_are_counted_for_a_day() {
+        let place = Place::new();
+        let (journal, _) = open(&place);
+        let now = wall_now();
+        let mut position = 0;
+        let mut abandoned = |age: Duration, withheld: bool, reason: EndReason| {
+            position += 1;
+            let mut record = CallRecord::from_events(&samples::started_call(position, 1)).unwrap();
+            record.caller.withheld = withheld;
+            record.received_at = now - age;
+            record.ended = Some(crate::event::CallEnded { reason, callback_due: false, ..samples::ended() });
+            let part = samples::part(position, 3, crate::event::CallState::Ended);
+            let what = What::CallRecordUpdated(Box::new(record));
+            write(&journal, vec![(samples::event(position, now, Some(part), what), None)]);
+        };
+        let hour = Duration::from_secs(3600);
+        abandoned(hour, true, EndReason::Abandoned);
+        abandoned(hour * 23, true, EndReason::Crashed);
+        abandoned(hour * 25, true, EndReason::Abandoned);
+        abandoned(hour, false, EndReason::Abandoned);
+        abandoned(hour, true, EndReason::Completed);
+        assert_eq!(journal.reader().owed_totals().unwrap().withheld, 2);
+    }
+
+    #[test]
+    fn a_state_or_a_reason_of_another_version_is_read_as_far_as_it_can_be() {
+        let place = Place::new();
+        let (journal, _) = open(&place);
+        write(&journal, vec![of_call(1, 1, due(1, 1, AT)), of_call(2, 2, due(2, 1, AT))]);
+        let other = Connection::open(place.store()).unwrap();
+        other
+            .execute("UPDATE callback SET reason = 'asked for' WHERE callback_id = ?1", [id(1).to_string()])
+            .unwrap();
+        other
+            .execute("UPDATE callback SET state = 'promised' WHERE callback_id = ?1", [id(2).to_string()])
+            .unwrap();
+        let stored = journal.reader().callbacks().unwrap();
+        assert_eq!(stored.len(), 1, "a state that is not known is passed over");
+        assert_eq!(stored[0].reason.to_string(), "asked for");
+        assert_ne!(stored[0].reason, CallbackReason::Abandoned.into());
+    }
+}

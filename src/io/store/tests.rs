@@ -22,7 +22,7 @@ impl Place {
     }
 
     /// The files as a power cut at this moment would leave them.
-    fn crash(&self) -> Place {
+    pub(crate) fn crash(&self) -> Place {
         let copy = Place::new();
         for file in ["hotline.db", "hotline.db-wal"] {
             std::fs::copy(self.0.join(file), copy.0.join(file)).unwrap();
