@@ -3,6 +3,7 @@
 use crate::caller::HistoryKey;
 use crate::event::{CallbackChanged, CallbackReason, CallbackState, ClosedBy, Listed, Promise};
 use crate::id::{CallId, CallbackId, Random};
+use crate::room::give_back;
 use crate::time::{Duration, Mono, Now, Timers, Wall};
 use std::collections::HashMap;
 
@@ -88,6 +89,8 @@ pub struct ListFull;
 #[derive(Debug)]
 pub struct RecoveryList {
     entries: HashMap<HistoryKey, Callback>,
+    /// Whose a promise is.
+    numbers: HashMap<CallbackId, HistoryKey>,
     lapses: Timers<HistoryKey>,
     terms: Terms,
     limit: usize,
@@ -101,12 +104,20 @@ impl RecoveryList {
     }
 
     pub(super) fn with_limit(terms: Terms, limit: usize) -> RecoveryList {
-        RecoveryList { entries: HashMap::new(), lapses: Timers::default(), terms, limit, turned_away: 0 }
+        RecoveryList {
+            entries: HashMap::new(),
+            numbers: HashMap::new(),
+            lapses: Timers::default(),
+            terms,
+            limit,
+            turned_away: 0,
+        }
     }
 
     /// An entry that the store kept. It stays whatever the limit: it is owed.
     pub fn load(&mut self, now: Now, callback: Callback) {
         self.lapse_after(now, callback.key, callback.promise.last_called_at);
+        self.numbers.insert(callback.promise.id, callback.key);
         self.entries.insert(callback.key, callback);
     }
 
@@ -133,6 +144,7 @@ impl RecoveryList {
         entry.promise.last_called_at = now.wall;
         entry.reason = reason.into();
         entry.due_at = due_at;
+        self.numbers.insert(entry.promise.id, key);
         let changed = entry.changed(CallbackState::Due, None);
         self.lapse_after(now, key, now.wall);
         Ok(changed)
@@ -152,15 +164,16 @@ impl RecoveryList {
 
     /// A person or a backend says that a promise is kept, or no longer owed. `None` when there is no such promise.
     pub fn settle(&mut self, id: CallbackId, state: CallbackState, by: ClosedBy) -> Option<CallbackChanged> {
-        // Done by people, a few times an hour: 50,000 entries are passed in less than a millisecond.
-        let key = self.entries.values().find(|entry| entry.promise.id == id)?.key;
+        let key = *self.numbers.get(&id)?;
         self.close(&key, state, by)
     }
 
     fn close(&mut self, key: &HistoryKey, state: CallbackState, by: ClosedBy) -> Option<CallbackChanged> {
         self.lapses.cancel(*key);
         let entry = self.entries.remove(key)?;
-        crate::room::give_back(&mut self.entries);
+        self.numbers.remove(&entry.promise.id);
+        give_back(&mut self.entries);
+        give_back(&mut self.numbers);
         Some(entry.changed(state, Some(by)))
     }
 

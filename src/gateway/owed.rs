@@ -6,7 +6,9 @@ use super::{Gateway, Output};
 use crate::call::{Cx, Story};
 use crate::callback::{self, CallbackSettled, Owed, Settlement};
 use crate::caller::{HistoryKey, identify};
-use crate::event::{CallEvent, CallRecord, CallbackReason, CallbackState, ClosedBy, Direction, What};
+use crate::event::{
+    CallEvent, CallRecord, CallbackReason, CallbackState, ClosedBy, Direction, EndReason, What,
+};
 use crate::id::{CallId, TrunkId};
 use crate::sip::Message;
 use crate::time::{Mono, Now};
@@ -21,7 +23,7 @@ pub(super) struct CallbackCounts {
     pub(super) full: u64,
 }
 
-/// Tells the callback that a call leaves that is no more than a story: one that was refused, or found at the start.
+/// Tells the callback that a call leaves that is no more than a story: one that was refused, or found ended at the start.
 pub(super) fn owe_for(
     story: &mut Story,
     (call, key): (CallId, Option<HistoryKey>),
@@ -33,28 +35,54 @@ pub(super) fn owe_for(
     story.tell_callback(changed, cx);
 }
 
-/// Why a call whose outcome is on disk still lacks its entry: the gateway was stopped between the two.
-pub(super) fn lacking(events: &[CallEvent], record: &CallRecord) -> Option<CallbackReason> {
-    let outcome = events.iter().rposition(|e| matches!(e.what, What::CallEnded(_) | What::CallRefused(_)))?;
-    let told = |e: &CallEvent| matches!(e.what, What::CallbackChanged(_));
-    if events.iter().skip(outcome).any(told) {
-        return None;
-    }
-    match (&record.ended, &record.refused) {
+/// What the last event of a call changes on the list, and was not told: the gateway was stopped between the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Untold {
+    /// The number is owed a call.
+    Owed(CallbackReason),
+    /// An operator called the number, and it was not answered.
+    Tried,
+    /// An operator answered the number.
+    Answered,
+    /// The number answered an operator.
+    CalledBack,
+}
+
+/// A change is told right after what changes it, in one step: it is missing where that is the call's last event.
+pub(super) fn untold(events: &[CallEvent], record: &CallRecord) -> Option<Untold> {
+    match (&events.last()?.what, record.direction) {
         // Whether the end owes one, its event says; for what, its reason.
-        (Some(ended), _) if ended.callback_due => callback::after_end(ended.reason, false),
-        (Some(_), _) | (None, None) => None,
-        (None, Some((reason, _))) => callback::after_refusal(*reason),
+        (What::CallEnded(ended), Direction::Inbound) if ended.callback_due => {
+            callback::after_end(ended.reason, false).map(Untold::Owed)
+        }
+        (What::CallRefused(refused), Direction::Inbound) => {
+            callback::after_refusal(refused.reason).map(Untold::Owed)
+        }
+        (What::SeatConnected { .. }, Direction::Inbound) => Some(Untold::Answered),
+        (What::CallAnswered { .. }, Direction::Outbound) => Some(Untold::CalledBack),
+        // The end after a crash was told by a start, and says nothing of an answer.
+        (What::CallEnded(ended), Direction::Outbound) if ended.reason != EndReason::Crashed => {
+            (!ended.answered_by_operator).then_some(Untold::Tried)
+        }
+        _ => None,
     }
 }
 
-/// What closes a callback by the last event of a call: the gateway was stopped before it said so.
-pub(super) fn answered_last(events: &[CallEvent], record: &CallRecord) -> Option<ClosedBy> {
-    match (&events.last()?.what, record.direction) {
-        (What::SeatConnected { .. }, Direction::Inbound) => Some(ClosedBy::Answered),
-        (What::CallAnswered { .. }, Direction::Outbound) => Some(ClosedBy::CalledBack),
-        _ => None,
-    }
+/// Tells what the last life did not.
+pub(super) fn tell_untold(
+    story: &mut Story,
+    (call, key): (CallId, Option<HistoryKey>),
+    untold: Option<Untold>,
+    cx: &mut Cx<'_>,
+) {
+    let (Some(key), Some(untold)) = (key, untold) else { return };
+    let changed = match untold {
+        Untold::Owed(reason) => return owe_for(story, (call, Some(key)), Some(reason), cx),
+        Untold::Tried => cx.owed.tried(&key),
+        Untold::Answered => cx.owed.reached(&key, ClosedBy::Answered),
+        Untold::CalledBack => cx.owed.reached(&key, ClosedBy::CalledBack),
+    };
+    story.tell_callback(changed, cx);
 }
 
 impl Gateway {

@@ -36,16 +36,13 @@ impl Gateway {
         let was_open = record.ended.is_none() && record.refused.is_none();
         let summary = Summary { state: record.state, ..part.summary.clone() };
         let key = self.number_of(&record);
-        let (answered, lacking) = (owed::answered_last(events, &record), owed::lacking(events, &record));
-        let (call, caller) = (record.call, key.filter(|_| record.direction == Direction::Inbound));
+        let (call, untold) = (record.call, owed::untold(events, &record));
+        let caller = key.filter(|_| record.direction == Direction::Inbound);
         let mut cx = self.context.cx(now);
         let mut story = Story::resume(record, part.seq, now, summary);
-        let closed = key.zip(answered).and_then(|(key, by)| cx.owed.reached(&key, by));
-        story.tell_callback(closed, &mut cx);
+        owed::tell_untold(&mut story, (call, key), untold, &mut cx);
         if was_open {
             end_as_crashed(&mut story, caller, &mut cx);
-        } else {
-            owed::owe_for(&mut story, (call, caller), lacking, &mut cx);
         }
         story.publish_record(&mut cx, true);
         self.append_said(key, out);

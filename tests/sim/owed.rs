@@ -5,7 +5,7 @@ use crate::house::{House, OTHER_TRUNK, TRUNK};
 use crate::town::TOWN;
 use crate::world::World;
 use hotline_gateway::callback::{Callback, CallbackSettled, ENTRIES, Settlement};
-use hotline_gateway::caller::{HistoryKey, normalise};
+use hotline_gateway::caller::{HistoryKey, HistorySecret, normalise};
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
 use hotline_gateway::event::*;
 use hotline_gateway::gateway::Input;
@@ -344,31 +344,76 @@ fn a_crash_owes_each_open_call_and_forgets_nothing_that_was_owed() {
     assert_eq!(w.callbacks.len(), 1, "the other still waits for its call");
 }
 
-#[test]
-fn a_crash_at_any_event_loses_no_callback() {
-    // The disk confirms each event alone, 40 ms after it was told: a crash finds every prefix of the journal.
-    let mut owed = 0;
-    for step in 0..60 {
-        let mut w = unanswered(7, "");
-        w.disk_delay = MS(40);
-        w.citizen_calls(ONE, HangUp::AfterAnswer(S(5)));
-        w.run(S(60));
-        w.citizen_calls(ONE, HangUp::AfterAnswer(S(5)));
-        w.citizen_dials(TWO, "12345", HangUp::AfterAnswer(S(5)));
-        w.run(S(5) + MS(step));
-        w.kill();
-        w.start();
-        w.seat_answers(1001, MS(100));
-        w.run(S(5));
-        w.citizen_calls(ONE, HangUp::AfterAnswer(S(3)));
-        w.run(S(5));
-        w.run(MS(step));
-        w.kill();
-        w.start();
-        settle(&mut w);
-        owed += w.callbacks.len();
+/// A morning: calls that are given up, refused, answered, called back in vain and for good.
+fn morning() -> World {
+    let mut w = World::with(7, 1, ("wrap_up = \"0s\"\ncapacity = 1", ""), "dial_out = true", TOWN);
+    w.seat_does(1001, WhenRung::Rings, None);
+    for number in [ONE, TWO, "anonymous", ONE] {
+        w.citizen_calls(number, HangUp::AfterAnswer(S(5)));
+        w.run(S(2));
     }
-    assert!(owed >= 60, "the second number is owed a call each time: {owed}");
+    w.run(S(60));
+    w.seat_answers(1001, MS(100));
+    w.citizen_calls(ONE, HangUp::AfterAnswer(S(3)));
+    w.run(S(60));
+    for answers in [false, true] {
+        let when_rung = if answers { WhenRung::Answers(S(1)) } else { WhenRung::Refuses(486) };
+        w.in_town(TWO, when_rung, Some(S(2)));
+        w.seat_dials(1001, TWO, HangUp::AfterAnswer(S(10)));
+        w.run(S(60));
+    }
+    w
+}
+
+/// The rows of the store after these events.
+fn stored_after(events: &[CallEvent]) -> BTreeMap<CallbackId, Callback> {
+    let mut rows: BTreeMap<CallbackId, Callback> = BTreeMap::new();
+    for event in events {
+        let What::CallbackChanged(changed) = &event.what else { continue };
+        let id = changed.promise.unwrap().id;
+        let caller = event.call.as_ref().map(|part| part.summary.caller.reveal().as_str());
+        let key = rows.remove(&id).map(|row| row.key);
+        let key = key.or(caller.map(|caller| HistoryKey::of_number(caller, &HistorySecret::new([7; 32]))));
+        rows.extend(key.and_then(|key| Callback::after(changed, key)).map(|row| (id, row)));
+    }
+    rows
+}
+
+#[test]
+fn a_journal_that_breaks_off_at_any_event_loses_no_callback() {
+    let whole = morning();
+    the_store_has_what_is_owed(&whole);
+    assert_eq!(stored_after(&whole.journal), whole.callbacks);
+    let mut mended = 0;
+    for end in 1..whole.journal.len() {
+        let mut w = World::with(8, 1, ("", ""), "dial_out = true", TOWN);
+        w.kill();
+        w.now = whole.now;
+        w.journal = whole.journal[..end].to_vec();
+        w.callbacks = stored_after(&w.journal);
+        w.start();
+        w.run(S(1));
+        promises(&w.journal);
+        the_store_has_what_is_owed(&w);
+        let missing = &whole.journal[end];
+        if let What::CallbackChanged(missing_change) = &missing.what {
+            let call = |e: &CallEvent| e.call.as_ref().map(|part| part.id);
+            let told = w.journal[end..].iter().find(|e| call(e) == call(missing)).map(|e| &e.what);
+            mended += usize::from(
+                matches!(told, Some(What::CallbackChanged(told)) if told.state == missing_change.state),
+            );
+        }
+    }
+    assert_eq!(mended, changes(&whole).len(), "each is told at the start where it was not before");
+    let expected = [
+        "due queue_full",
+        "due abandoned",
+        "due abandoned",
+        "done abandoned",
+        "due queue_full",
+        "done queue_full",
+    ];
+    assert_eq!(told(&whole), expected, "refused, given up twice, answered, tried, called back");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A small town for calls between seats and departments: what operators do there, and what is read off afterwards.
 
 use crate::checks::{by_call, nothing_is_left, promises, story};
+use crate::owed::the_store_has_what_is_owed;
 use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, Line, PhoneEvent, WhenRung};
 use hotline_gateway::event::*;
@@ -23,6 +24,7 @@ pub fn hotline(seed: u64, seats: u32) -> World {
 pub fn settle(w: &mut World) {
     w.run(S(300));
     promises(&w.journal);
+    the_store_has_what_is_owed(w);
     nothing_is_left(w);
 }
 
