@@ -344,7 +344,7 @@ fn a_crash_owes_each_open_call_and_forgets_nothing_that_was_owed() {
     assert_eq!(w.callbacks.len(), 1, "the other still waits for its call");
 }
 
-/// A morning: calls that are given up, refused, answered, called back in vain and for good.
+/// A morning: calls that are given up, refused, answered, called back without an answer and with one.
 fn morning() -> World {
     let mut w = World::with(7, 1, ("wrap_up = \"0s\"\ncapacity = 1", ""), "dial_out = true", TOWN);
     w.seat_does(1001, WhenRung::Rings, None);
