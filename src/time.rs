@@ -5,6 +5,7 @@
 //! shape every machine keeps its deadlines in: a deadline without a named reason cannot be debugged.
 
 use crate::room::give_back;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::hash::Hash;
@@ -12,11 +13,11 @@ use std::ops::{Add, Sub};
 pub use std::time::Duration;
 
 /// Nanoseconds on a clock that never steps back. The zero is arbitrary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Mono(pub u64);
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, leap seconds ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Wall(pub u64);
 
 /// One reading of both clocks, taken by the shell before it calls the core.

@@ -178,6 +178,11 @@ pub enum Input {
         /// The seat that transferred them.
         seat: Option<SeatId>,
     },
+    /// What the seat is said to be doing does not fit the calls there are: it has nothing to do.
+    Mend {
+        /// The seat.
+        seat: SeatId,
+    },
     /// Take no new call from now on. Calls that wait go on being served.
     Drain,
 }

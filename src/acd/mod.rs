@@ -11,13 +11,16 @@
 //! A step costs O(log n) in callers and seats; nothing ever walks the queue. Positions are told by one timer of
 //! each queue, to at most [`POSITIONS`] callers at a time: what that costs does not grow with the queue.
 
+mod absence;
 mod direct;
 mod estimate;
 mod input;
+mod mend;
 mod output;
 mod presence;
 mod presentation;
 mod queue;
+mod restore_seat;
 mod rules;
 mod seat;
 mod strategy;
@@ -30,8 +33,10 @@ mod tests;
 
 pub use crate::event::AwayReason;
 pub use input::Input;
+pub use mend::Engaged;
 pub use output::{Output, Refusal};
 pub use presence::{Denied, OwnRole};
+pub use restore_seat::{SeatPhone, SeatSnapshot};
 pub use rules::{AcdConfig, QueueRules};
 pub use seat::may_follow;
 
@@ -75,6 +80,8 @@ pub enum Reason {
     Close,
     /// A seat that failed to take a call is ready again.
     CoolDown,
+    /// A seat that left presentations unanswered is ready again.
+    Absence,
     /// A seat's work after the call has had its time.
     WrapUp,
     /// A call has waited as long as it may.
@@ -166,7 +173,7 @@ impl Acd {
         for seat in config.signing_in {
             let index = acd.add_seat(seat) as usize;
             if let Some(seat) = acd.seats.get_mut(index) {
-                seat.standing = presence::OperatorState::SignedOut;
+                seat.standing = presence::Standing::SignedOut;
             }
         }
         acd
@@ -196,6 +203,7 @@ impl Acd {
             Input::SetNotReady { seat, reason } => self.set_not_ready(now, &seat, reason, out),
             Input::Occupy { seat, call, role } => self.occupy(&seat, Own { call, role }, out),
             Input::Joined { seat, call } => self.joined(&seat, call, out),
+            Input::Mend { seat } => self.mend(now, &seat, out),
             Input::Vacate { seat, call, spoke } => self.vacate(now, &seat, (call, spoke), out),
             Input::TakeOver { seat, call, queue } => self.take_over(&seat, call, &queue, out),
             Input::PickUp { seat, call } => self.pick_up(now, &seat, call, out),
@@ -238,6 +246,7 @@ impl Acd {
             Some(State::NotReady { .. } | State::Unreachable { .. }) => {
                 self.free(now, index, now.mono, SeatReason::CooledDown, out);
             }
+            Some(State::Absent { .. }) => self.ready_again(now, index, out),
             Some(
                 State::Offline
                 | State::Ready

@@ -1,7 +1,8 @@
 //! What the machine wants done or known.
 
 use crate::event::{
-    PresentationResult, QueueEntered, QueueExit, RefusalReason, SeatChoice, SeatReason, SeatState,
+    OperatorStateChanged, PresentationResult, QueueEntered, QueueExit, RefusalReason, SeatChoice, SeatReason,
+    SeatState,
 };
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::Duration;
@@ -94,6 +95,8 @@ pub enum Output {
         /// Why.
         reason: SeatReason,
     },
+    /// An operator signed in or out, takes calls or none: told when that is decided.
+    OperatorChanged(OperatorStateChanged),
     /// The seat's work after the call began. Not said when the limit is zero.
     WrapUpStarted {
         /// The seat.

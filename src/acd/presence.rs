@@ -5,19 +5,21 @@
 
 use super::seat::{Phone, SeatIndex, State};
 use super::{Acd, Output};
-use crate::event::{AwayReason, SeatReason};
+use crate::event::{Author, AwayReason, OperatorReason, OperatorState, SeatReason};
 use crate::id::{CallId, OperatorId, QueueId, SeatId};
-use crate::time::Now;
+use crate::time::{Mono, Now};
 
 /// What the operator at a seat wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OperatorState {
+pub(super) enum Standing {
     /// No operator is signed in.
     SignedOut,
     /// Calls.
     Ready,
     /// No calls.
     Away(AwayReason),
+    /// Calls, but presentations were left unanswered: none until the operator comes back, or until then.
+    Absent { until: Option<Mono> },
 }
 
 /// A call of a seat that comes from no queue.
@@ -64,8 +66,9 @@ impl Acd {
                 | State::Unreachable { .. }
                 | State::Lost
                 | State::Away { .. }
+                | State::Absent { .. }
         );
-        let same = seat.standing == OperatorState::SignedOut && seat.operator.is_none()
+        let same = seat.standing == Standing::SignedOut && seat.operator.is_none()
             || seat.operator.as_ref() == operator;
         if idle || same { Ok(()) } else { Err(Denied::InUse) }
     }
@@ -74,14 +77,19 @@ impl Acd {
     pub fn may_set_state(&self, id: &SeatId) -> Result<(), Denied> {
         let index = self.seat_index(id).ok_or(Denied::UnknownSeat)?;
         match self.seats.get(index as usize).map(|s| s.standing) {
-            Some(OperatorState::SignedOut) | None => Err(Denied::SignedOut),
-            Some(OperatorState::Ready | OperatorState::Away(_)) => Ok(()),
+            Some(Standing::SignedOut) | None => Err(Denied::SignedOut),
+            Some(Standing::Ready | Standing::Away(_) | Standing::Absent { .. }) => Ok(()),
         }
     }
 
     /// The operator at a seat.
     pub fn operator(&self, id: &SeatId) -> Option<OperatorId> {
         self.seats.get(self.seat_index(id)? as usize)?.operator.clone()
+    }
+
+    /// Whether the operator at a seat takes calls.
+    pub fn operator_state(&self, id: &SeatId) -> Option<OperatorState> {
+        Some(self.seats.get(self.seat_index(id)? as usize)?.standing.shown())
     }
 
     /// The call a seat is in, out of a queue or its own.
@@ -121,23 +129,38 @@ impl Acd {
         if self.may_sign_in(id, operator.as_ref()).is_err() {
             return;
         }
-        let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        seat.operator = operator;
-        seat.standing = OperatorState::Ready;
-        if matches!(seat.state, State::Offline | State::Away { .. }) {
+        if let Some(operator) = &operator {
+            self.ends_elsewhere(now, index, operator, out);
+        }
+        self.takes_seat(index, operator, out);
+        if matches!(self.state_of(index), Some(State::Offline | State::Away { .. } | State::Absent { .. })) {
             self.free(now, index, now.mono, SeatReason::SignedIn, out);
         }
     }
 
     pub(super) fn sign_out(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
+        let Some(author) = self.at_seat(index) else { return };
+        self.end_sign_in(now, index, OperatorReason::SignedOut, author, out);
+    }
+
+    /// The operator's sign-in ends: at once, or with the work in hand.
+    pub(super) fn end_sign_in(
+        &mut self,
+        now: Now,
+        index: SeatIndex,
+        why: OperatorReason,
+        author: Author,
+        out: &mut Vec<Output>,
+    ) {
+        self.decide(index, Standing::SignedOut, why, author, out);
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        seat.standing = OperatorState::SignedOut;
         match seat.state {
             State::Offline => seat.operator = None,
             State::Ready
             | State::Closing { .. }
             | State::Away { .. }
+            | State::Absent { .. }
             | State::NotReady { .. }
             | State::Unreachable { .. }
             | State::Lost => {
@@ -154,45 +177,50 @@ impl Acd {
     }
 
     pub(super) fn set_ready(&mut self, now: Now, id: &SeatId, out: &mut Vec<Output>) {
-        let Some(index) = self.seat_index(id) else { return };
-        let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        if seat.standing == OperatorState::SignedOut {
-            return;
-        }
-        seat.standing = OperatorState::Ready;
-        match seat.state {
+        let Some(index) = self.seat_index(id).filter(|_| self.may_set_state(id).is_ok()) else { return };
+        let Some(author) = self.at_seat(index) else { return };
+        self.back_at_work(index, OperatorReason::Ready, author, out);
+        match self.state_of(index) {
             // The operator says so, so nothing needs to cool down.
-            State::Away { .. } | State::NotReady { .. } | State::Unreachable { .. } => {
+            Some(
+                State::Away { .. }
+                | State::Absent { .. }
+                | State::NotReady { .. }
+                | State::Unreachable { .. },
+            ) => {
                 self.free(now, index, now.mono, SeatReason::Ready, out);
             }
-            State::WrapUp { .. } => self.complete_wrap_up(now, index, false, out),
-            State::Offline
-            | State::Ready
-            | State::Reserved { .. }
-            | State::Ringing { .. }
-            | State::Releasing { .. }
-            | State::Talking { .. }
-            | State::Held { .. }
-            | State::Closing { .. }
-            | State::Occupied { .. }
-            | State::Lost => {}
+            Some(State::WrapUp { .. }) => self.complete_wrap_up(now, index, false, out),
+            Some(
+                State::Offline
+                | State::Ready
+                | State::Reserved { .. }
+                | State::Ringing { .. }
+                | State::Releasing { .. }
+                | State::Talking { .. }
+                | State::Held { .. }
+                | State::Closing { .. }
+                | State::Occupied { .. }
+                | State::Lost,
+            )
+            | None => {}
         }
     }
 
     pub(super) fn set_not_ready(&mut self, now: Now, id: &SeatId, reason: AwayReason, out: &mut Vec<Output>) {
-        let Some(index) = self.seat_index(id) else { return };
-        let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        if seat.standing == OperatorState::SignedOut {
-            return;
-        }
-        seat.standing = OperatorState::Away(reason);
+        let Some(index) = self.seat_index(id).filter(|_| self.may_set_state(id).is_ok()) else { return };
+        let Some(author) = self.at_seat(index) else { return };
+        self.decide(index, Standing::Away(reason), OperatorReason::Away { reason }, author, out);
         if matches!(
-            seat.state,
-            State::Ready
-                | State::Closing { .. }
-                | State::Away { .. }
-                | State::NotReady { .. }
-                | State::Unreachable { .. }
+            self.state_of(index),
+            Some(
+                State::Ready
+                    | State::Closing { .. }
+                    | State::Away { .. }
+                    | State::Absent { .. }
+                    | State::NotReady { .. }
+                    | State::Unreachable { .. }
+            )
         ) {
             self.free(now, index, now.mono, SeatReason::Away { reason }, out);
         }
@@ -204,9 +232,14 @@ impl Acd {
         if self.is_engaged(id) {
             return;
         }
+        if own.role == OwnRole::Talks {
+            self.came_back(index, out);
+        }
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         seat.own = Some(own);
-        if matches!(seat.state, State::Ready | State::Closing { .. }) {
+        // Who places a call is not absent.
+        let is_back = matches!(seat.state, State::Absent { .. }) && seat.standing == Standing::Ready;
+        if is_back || matches!(seat.state, State::Ready | State::Closing { .. }) {
             let reason = match own.role {
                 OwnRole::Rung => SeatReason::RungByColleague,
                 OwnRole::Talks => SeatReason::OwnCall,
@@ -222,7 +255,9 @@ impl Acd {
         let Some(own) = seat.own.as_mut().filter(|own| own.call == call) else { return };
         own.role = OwnRole::Talks;
         let own = *own;
-        if matches!(seat.state, State::Occupied { .. }) {
+        let was_absent = matches!(seat.state, State::Absent { .. });
+        self.came_back(index, out);
+        if was_absent || matches!(self.state_of(index), Some(State::Occupied { .. })) {
             self.turn(index, State::Occupied { own }, SeatReason::AnsweredColleague, out);
         }
     }
@@ -274,7 +309,7 @@ impl Acd {
     /// it has no call.
     pub(super) fn can_take(&self, index: SeatIndex) -> Result<(), Denied> {
         let seat = self.seats.get(index as usize).ok_or(Denied::UnknownSeat)?;
-        if seat.standing == OperatorState::SignedOut || seat.phone != Phone::Here {
+        if seat.standing == Standing::SignedOut || seat.phone != Phone::Here {
             return Err(Denied::SignedOut);
         }
         let idle = matches!(
@@ -284,6 +319,7 @@ impl Acd {
                 | State::NotReady { .. }
                 | State::Unreachable { .. }
                 | State::Away { .. }
+                | State::Absent { .. }
         );
         if idle && seat.own.is_none() { Ok(()) } else { Err(Denied::Busy) }
     }

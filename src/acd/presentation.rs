@@ -86,6 +86,7 @@ impl Acd {
         let Some(waiting) = self.waiting.get(&call) else { return };
         let queue = waiting.queue;
         self.presentations.remove(&presentation);
+        self.came_back(seat, out);
         self.turn(seat, State::Talking { call, queue }, SeatReason::Answered, out);
         self.remove(now, call, QueueExit::Connected, out);
     }
@@ -144,6 +145,9 @@ impl Acd {
         out: &mut Vec<Output>,
     ) {
         self.presentations.remove(&presentation);
+        if result == PresentationResult::NoAnswer && self.missed(now, seat, call, out) {
+            return self.back_in_line(now, call, seat, out);
+        }
         let until = now.mono + self.waiting.get(&call).map_or(RELEASE_LIMIT, |w| self.cool_down_of(w.queue));
         let (state, reason) = match result {
             PresentationResult::Unreachable => (State::Unreachable { until }, SeatReason::Unreachable),

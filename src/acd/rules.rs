@@ -28,6 +28,10 @@ pub struct QueueRules {
     pub ring_timeout: Duration,
     /// How long a seat is left alone after it failed to take a call; at least [`super::RELEASE_LIMIT`].
     pub cool_down: Duration,
+    /// After so many presentations in a row that the ring timeout ended a seat is offered nothing; 0: never.
+    pub ring_misses: u32,
+    /// After how long such a seat is ready again although its operator did not come back; `None`: never.
+    pub ring_misses_ready_after: Option<Duration>,
     /// How long a seat may work on the case after a call of this queue. Zero: ready at once.
     pub wrap_up: Duration,
     /// The seats that serve it. A seat may serve several queues.

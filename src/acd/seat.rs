@@ -4,9 +4,9 @@
 //! others without one end with something outside: talking and held with the call, whose length the call layer
 //! limits; offline and lost with a phone that comes back.
 
-use super::presence::{OperatorState, Own, OwnRole};
+use super::presence::{Own, OwnRole, Standing};
 use super::{Acd, Output, Reason, Timer};
-use crate::event::{AwayReason, SeatReason, SeatState};
+use crate::event::{Author, AwayReason, OperatorReason, SeatReason, SeatState};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::{Mono, Now};
 
@@ -21,7 +21,9 @@ pub(super) struct Seat {
     pub(super) queues: Vec<usize>,
     pub(super) phone: Phone,
     /// What the operator wants; takes effect when the seat is free.
-    pub(super) standing: OperatorState,
+    pub(super) standing: Standing,
+    /// Presentations in a row that the ring timeout ended.
+    pub(super) misses: u32,
     /// The operator, where they have a name apart from the seat.
     pub(super) operator: Option<OperatorId>,
     /// A call that comes from no queue.
@@ -98,6 +100,10 @@ pub(super) enum State {
     Away {
         reason: AwayReason,
     },
+    /// The seat left presentations unanswered: offered nothing until its operator comes back. Shown as not ready.
+    Absent {
+        until: Option<Mono>,
+    },
     /// In a call that comes from no queue. Shown as ringing while a colleague rings it, else as talking.
     Occupied {
         own: Own,
@@ -115,7 +121,8 @@ impl Seat {
             id,
             queues: Vec::new(),
             phone: Phone::Gone,
-            standing: OperatorState::Ready,
+            standing: Standing::Ready,
+            misses: 0,
             operator: None,
             own: None,
             idle_since: Mono(0),
@@ -155,7 +162,7 @@ impl State {
             State::Talking { .. } | State::Occupied { .. } => SeatState::Talking,
             State::Held { .. } => SeatState::Held,
             State::WrapUp { .. } => SeatState::WrapUp,
-            State::NotReady { .. } | State::Away { .. } => SeatState::NotReady,
+            State::NotReady { .. } | State::Away { .. } | State::Absent { .. } => SeatState::NotReady,
             State::Unreachable { .. } | State::Lost => SeatState::Unreachable,
         }
     }
@@ -170,6 +177,7 @@ impl State {
             State::Closing { until, .. } => Some((until, Reason::Close)),
             State::WrapUp { until, .. } => Some((until, Reason::WrapUp)),
             State::NotReady { until } | State::Unreachable { until } => Some((until, Reason::CoolDown)),
+            State::Absent { until } => until.map(|until| (until, Reason::Absence)),
             State::Offline
             | State::Ready
             | State::Away { .. }
@@ -185,7 +193,7 @@ impl State {
 pub fn may_follow(from: SeatState, to: SeatState) -> bool {
     use SeatState::*;
     match from {
-        Offline => matches!(to, Ready | NotReady | Ringing | Talking | Unreachable),
+        Offline => matches!(to, Ready | NotReady | Ringing | Talking | WrapUp | Unreachable),
         Ready => matches!(to, Reserved | Offline | NotReady | Ringing | Talking | Unreachable),
         Reserved => matches!(to, Ringing | Talking | Ready | NotReady | Unreachable | Offline),
         Ringing => matches!(to, Talking | Ready | NotReady | Unreachable | Offline),
@@ -216,7 +224,7 @@ impl Acd {
             Some((at, _)) => self.timers.set(Timer::Seat(index), at),
             None => self.timers.cancel(Timer::Seat(index)),
         }
-        let another_reason = matches!(to, State::Away { .. }) && was != to;
+        let another_reason = matches!(to, State::Away { .. } | State::Absent { .. }) && was != to;
         let (from, to) = (was.shown(), to.shown());
         if from != to || another_reason {
             debug_assert!(may_follow(from, to), "{from:?} to {to:?}");
@@ -236,7 +244,7 @@ impl Acd {
     ) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         match (seat.phone, seat.standing, seat.own) {
-            (_, OperatorState::SignedOut, _) => {
+            (_, Standing::SignedOut, _) => {
                 self.turn(index, State::Offline, SeatReason::SignedOut, out);
                 if let Some(seat) = self.seats.get_mut(index as usize) {
                     seat.operator = None;
@@ -249,10 +257,17 @@ impl Acd {
                 seat.idle_since = idle_since;
                 self.turn(index, State::Occupied { own }, reason, out);
             }
-            (Phone::Here, OperatorState::Away(reason), None) => {
+            (Phone::Here, Standing::Away(reason), None) => {
                 self.turn(index, State::Away { reason }, SeatReason::Away { reason }, out);
             }
-            (Phone::Here, OperatorState::Ready, None) => {
+            (Phone::Here, Standing::Absent { until }, None) if until.is_none_or(|at| at > now.mono) => {
+                self.turn(index, State::Absent { until }, SeatReason::NoAnswer, out);
+            }
+            (Phone::Here, Standing::Absent { .. }, None) => {
+                self.back_at_work(index, OperatorReason::ReadyAgain, Author::Gateway, out);
+                self.free(now, index, idle_since, reason, out);
+            }
+            (Phone::Here, Standing::Ready, None) => {
                 debug_assert!(seat.state != State::Ready, "the idle order is keyed by idle_since");
                 seat.idle_since = idle_since;
                 self.turn(index, State::Ready, reason, out);
@@ -279,6 +294,7 @@ impl Acd {
             | State::Closing { .. }
             | State::NotReady { .. }
             | State::Away { .. }
+            | State::Absent { .. }
             | State::Occupied { .. } => return,
         };
         self.free(now, index, now.mono, reason, out);
@@ -317,6 +333,7 @@ impl Acd {
             State::Ready
             | State::Closing { .. }
             | State::Away { .. }
+            | State::Absent { .. }
             | State::NotReady { .. }
             | State::Unreachable { .. }
             | State::Lost => {
@@ -342,7 +359,7 @@ impl Acd {
             && with == call
             && let Some((phone, standing)) = self.seats.get(index as usize).map(|s| (s.phone, s.standing))
         {
-            if phone == Phone::Here && standing != OperatorState::SignedOut {
+            if phone == Phone::Here && standing != Standing::SignedOut {
                 let until = now.mono + self.cool_down_of(queue);
                 self.turn(index, State::Unreachable { until }, reason, out);
             } else {

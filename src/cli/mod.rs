@@ -14,6 +14,7 @@ pub mod handsets;
 mod health;
 pub mod load;
 mod log;
+mod operator;
 pub mod phones;
 pub mod serve;
 pub mod sound;
@@ -48,6 +49,8 @@ enum Command {
     Callback(callback::Args),
     /// Mark, slow down or turn away nuisance callers.
     Block(block::Args),
+    /// Make what the configuration needs of an operator.
+    Operator(operator::Args),
     /// Show the SIP messages of a trunk, a seat, a call or an address of a running gateway as they come and go.
     Trace(trace::Args),
     /// Ask the gateway on this machine whether it takes calls.
@@ -70,6 +73,9 @@ pub fn run() -> ExitCode {
         Command::Man(args) => definition::page(&args, program(), &mut std::io::stdout().lock()),
         Command::Check(args) => check::run(&args, &mut std::io::stdout().lock()),
         Command::Health(args) => health::run(&args),
+        Command::Operator(args) => {
+            operator::run(&args, std::io::stdin().lock(), &mut std::io::stdout().lock())
+        }
         Command::Serve(args) => on_runtime(serve::run(args)),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Events(args) => on_runtime(events::run(args)),

@@ -19,9 +19,12 @@ mod limits;
 mod log;
 mod media;
 mod name;
+mod operator;
+mod pin;
 mod problem;
 mod prompts;
 mod queue;
+mod registrar;
 mod seat;
 mod service;
 mod sip;
@@ -40,9 +43,12 @@ pub use http::Http;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use media::Media;
+pub use operator::{Operator, is_operator_number};
+pub use pin::{PIN_DIGITS, PinHash};
 pub use problem::{ConfigError, ConfigErrors};
 pub use prompts::{NamedPrompt, NamedPrompts};
-pub use queue::{Queue, RINGBACK};
+pub use queue::{PROMPT_DONE, PROMPT_PIN, PROMPT_REFUSED, Queue, RINGBACK};
+pub use registrar::Registrar;
 pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
 pub use sip::{Identity, Sip, Tls};
@@ -82,6 +88,10 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// `[[seat]]`, at least one.
     pub seats: Vec<Seat>,
+    /// `[registrar]`
+    pub registrar: Registrar,
+    /// `[[operator]]`; without any entry every number signs in.
+    pub operators: Vec<Operator>,
     /// `[[queue]]`, at least one.
     pub queues: Vec<Queue>,
     /// `[[service]]`, at least one.
@@ -107,7 +117,9 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("limits", limits::KEYS),
     ("callback", callback::KEYS),
     ("trunk", trunk::KEYS),
+    ("registrar", registrar::KEYS),
     ("seat", seat::KEYS),
+    ("operator", operator::KEYS),
     ("queue", queue::KEYS),
     ("service", service::KEYS),
     ("department", department::KEYS),
@@ -211,6 +223,8 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
     let callback = callback::read(one(root, "callback", problems).as_ref(), problems);
     let trunks = many(root, "trunk", problems, trunk::read);
     let seats = many(root, "seat", problems, seat::read);
+    let registrar = registrar::read(one(root, "registrar", problems).as_ref(), problems);
+    let operators = operator::check(any(root, "operator", problems, operator::read), problems);
     let queues = many(root, "queue", problems, queue::read);
     let services = many(root, "service", problems, service::read);
     let departments = any(root, "department", problems, department::read);
@@ -236,7 +250,9 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         limits,
         callback,
         trunks,
+        registrar,
         seats,
+        operators,
         queues,
         services,
         departments,

@@ -14,6 +14,8 @@ pub(super) const KEYS: &[&str] = &[
     "max_wait",
     "ring_timeout",
     "cool_down",
+    "ring_misses",
+    "ring_misses_ready_after",
     "wrap_up",
     "seats",
     "music",
@@ -36,6 +38,10 @@ pub struct Queue {
     pub ring_timeout: Duration,
     /// How long a seat that did not answer, or refused, is left in peace.
     pub cool_down: Duration,
+    /// After so many presentations in a row without an answer a seat is offered nothing more; 0: never.
+    pub ring_misses: u32,
+    /// After how long such a seat is ready again without its operator; `None`: never.
+    pub ring_misses_ready_after: Option<Duration>,
     /// How long a seat has for its notes after a call.
     pub wrap_up: Duration,
     /// The seats that serve it, at least one, each known and named once.
@@ -54,6 +60,15 @@ pub struct Queue {
 
 /// The built-in prompt a caller hears where no music is named: the ringing tone.
 pub const RINGBACK: &str = "ringback";
+
+/// The tone after a feature code that is taken.
+pub const PROMPT_DONE: &str = "tone-done";
+
+/// The tone after one that is refused, and after a wrong PIN.
+pub const PROMPT_REFUSED: &str = "tone-refused";
+
+/// What an operator hears who is to press the PIN.
+pub const PROMPT_PIN: &str = "tone-pin";
 
 /// A prompt, or none at all.
 fn music(text: &str) -> Result<Option<Arc<str>>, Fault> {
@@ -76,6 +91,14 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         max_wait: t.duration("max_wait", s(1)..=s(24 * 3600), s(30 * 60), problems),
         ring_timeout: t.duration("ring_timeout", s(1)..=s(300), s(20), problems),
         cool_down: t.duration("cool_down", s(0)..=s(3600), s(30), problems),
+        ring_misses: t.number("ring_misses", 0..=100, 1, problems),
+        ring_misses_ready_after: Some(t.duration(
+            "ring_misses_ready_after",
+            s(0)..=s(24 * 3600),
+            Duration::ZERO,
+            problems,
+        ))
+        .filter(|after| !after.is_zero()),
         wrap_up: t.duration("wrap_up", s(0)..=s(3600), s(30), problems),
         seats: Vec::new(),
         music: t.text("music", problems, music).unwrap_or_else(|| Some(Arc::from(RINGBACK))),

@@ -1,12 +1,9 @@
 //! Feature codes: what an operator tells the gateway by dialling.
 
 use crate::acd::AwayReason;
-use crate::config::{Codes, Config};
+use crate::config::{Codes, Config, is_operator_number};
 use crate::id::{OperatorId, QueueId};
 use std::collections::HashMap;
-
-/// The longest name of an operator, in digits.
-const OPERATOR_DIGITS: usize = 16;
 
 /// What a feature code asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +67,9 @@ impl FeatureCodes {
 fn sign_in(rest: &str) -> FeatureCode {
     match rest.strip_prefix('*') {
         None if rest.is_empty() => FeatureCode::SignIn(None),
-        Some(operator) if is_operator(operator) => FeatureCode::SignIn(Some(OperatorId::from(operator))),
+        Some(operator) if is_operator_number(operator) => {
+            FeatureCode::SignIn(Some(OperatorId::from(operator)))
+        }
         Some(_) | None => FeatureCode::Unassigned,
     }
 }
@@ -83,8 +82,4 @@ fn not_ready(rest: &str) -> FeatureCode {
         }
         (Some(_), _) => FeatureCode::Unassigned,
     }
-}
-
-fn is_operator(text: &str) -> bool {
-    (1..=OPERATOR_DIGITS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,6 +1,6 @@
 //! One line an event, for the log: what happened without who it happened to.
 
-use super::call_event::{CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
+use super::call_event::{Author, CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
 use super::{CallbackChanged, Direction};
 use crate::id::TrunkId;
 use crate::time::Brief;
@@ -56,6 +56,16 @@ impl fmt::Display for What {
             What::CallRecordUpdated(r) => write!(f, "record revision {}, final: {}", r.revision, r.is_final),
             What::SeatStateChanged { seat, from, to, reason, .. } => {
                 write!(f, "seat {seat}: {from:?} to {to:?}, {reason}")
+            }
+            What::OperatorStateChanged(o) => {
+                let who =
+                    o.operator.as_ref().map_or_else(String::new, |operator| format!("operator {operator}, "));
+                write!(f, "seat {}: {who}{:?}, {}, by ", o.seat, o.to, o.reason)?;
+                match &o.author {
+                    Author::Gateway => f.write_str("the gateway"),
+                    Author::Seat { seat, operator: None } => write!(f, "seat {seat}"),
+                    Author::Seat { seat, operator: Some(operator) } => write!(f, "{operator} at seat {seat}"),
+                }
             }
             What::SeatRegistrationFailed { seat, source, reason, count } => {
                 let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };

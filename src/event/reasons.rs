@@ -234,6 +234,10 @@ pub enum SeatReason {
     OwnCallOver,
     /// The seat took over a call of another seat.
     TookOver,
+    /// The gateway started again, and the seat is what it was.
+    Restored,
+    /// The seat's state did not fit the calls there are, and was mended.
+    Mended,
     /// The operator takes no calls.
     Away {
         /// Why.
@@ -270,6 +274,55 @@ texts!(SeatReason:
     AnsweredColleague "answered a colleague",
     OwnCallOver "own call over",
     TookOver "took a call over",
+    Restored "restored after a restart",
+    Mended "state mended",
+    Away { reason } "{}",
+);
+
+/// Why the state of an operator changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OperatorReason {
+    /// The operator signed in.
+    SignedIn,
+    /// The operator signed out.
+    SignedOut,
+    /// The operator signed in at another seat.
+    SignedInElsewhere {
+        /// That seat.
+        seat: SeatId,
+    },
+    /// Another operator signed in at the seat.
+    Replaced,
+    /// The operator takes calls.
+    Ready,
+    /// The seat left presentations unanswered.
+    NoAnswer,
+    /// The operator of a seat that had left presentations unanswered answered or placed a call.
+    CameBack,
+    /// The time after unanswered presentations is over.
+    ReadyAgain,
+    /// The operator is not configured any more.
+    NotConfigured,
+    /// The PIN was wrong too often: nobody signs in by PIN at the seat for a while.
+    WrongPin,
+    /// The operator takes no calls.
+    Away {
+        /// Why.
+        reason: AwayReason,
+    },
+}
+
+texts!(OperatorReason:
+    SignedIn "signed in",
+    SignedOut "signed out",
+    SignedInElsewhere { seat } "signed in at {}",
+    Replaced "another operator signed in",
+    Ready "ready",
+    NoAnswer "no answer",
+    CameBack "came back",
+    ReadyAgain "ready again",
+    NotConfigured "not configured any more",
+    WrongPin "too many wrong PINs",
     Away { reason } "{}",
 );
 
@@ -463,6 +516,7 @@ mod tests {
     fn every_text_of_a_list_is_read_as_the_variant_that_writes_it() {
         comes_back::<SeatChoice>("7");
         comes_back::<SeatReason>("meal");
+        comes_back::<OperatorReason>("meal");
         comes_back::<QueueReason>("");
         comes_back::<TrunkReason>("no answer");
         comes_back::<NotRegistered>("403");

@@ -282,6 +282,7 @@ impl CallRecord {
             | What::ConfigChanged { .. }
             | What::BlockListChanged { .. }
             | What::SeatRegistrationFailed { .. }
+            | What::OperatorStateChanged(_)
             | What::CallsShed { .. }
             | What::AlarmRaised { .. } => {}
         }

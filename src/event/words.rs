@@ -149,6 +149,17 @@ impl AwayReason {
     }
 }
 
+/// Whether the operator at a seat takes calls, apart from what the seat is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OperatorState {
+    /// No operator is signed in.
+    SignedOut,
+    /// The operator takes calls.
+    Ready,
+    /// The operator takes no calls.
+    NotReady,
+}
+
 /// What was decided about a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockListChange {

@@ -1,7 +1,7 @@
 //! Alarms: what needs a person, each with its name, what it says and its cure. docs/operations.md lists them all.
 
 use crate::event::{TrunkReason, What};
-use crate::id::TrunkId;
+use crate::id::{CallId, SeatId, TrunkId};
 use crate::media::Shortage;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -93,6 +93,13 @@ pub enum Alarm {
         /// How many there is room for.
         limit: usize,
     },
+    /// What a seat was said to be doing did not fit the calls there are.
+    SeatState {
+        /// Which seat.
+        seat: SeatId,
+        /// The call it was, or was not, said to be in.
+        call: CallId,
+    },
     /// A subscription goes on without an event.
     EventParked {
         /// Which subscription.
@@ -152,6 +159,8 @@ pub enum Cleared {
         /// How many there is room for.
         limit: usize,
     },
+    /// Seats and calls fit.
+    SeatState,
 }
 
 /// A change that a part of the shell tells.
@@ -167,7 +176,7 @@ const DISK: &str = "look at the disk under store.path";
 
 impl Alarm {
     /// Every name, in the order of the manual.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "journal_slow",
         "journal_backed_up",
         "journal_failed",
@@ -185,6 +194,7 @@ impl Alarm {
         "descriptors",
         "callbacks_crowded",
         "event_parked",
+        "seat_state",
     ];
 
     /// The name in events, metrics and the manual.
@@ -207,6 +217,7 @@ impl Alarm {
             Alarm::Descriptors { .. } => "descriptors",
             Alarm::CallbacksCrowded { .. } => "callbacks_crowded",
             Alarm::EventParked { .. } => "event_parked",
+            Alarm::SeatState { .. } => "seat_state",
         }
     }
 
@@ -268,6 +279,10 @@ impl Alarm {
                 .into(),
                 "mend the backend, then re-drive it",
             ),
+            Alarm::SeatState { seat, call } => (
+                format!("what seat {seat} was said to be doing did not fit call {call}, and was mended: ").into(),
+                "report it with the events of that call",
+            ),
             Alarm::DiskSpace { text } | Alarm::PromptUnusable { text } | Alarm::Descriptors { text } => {
                 (text.clone().into(), "")
             }
@@ -327,6 +342,7 @@ impl Cleared {
             Cleared::TlsCertificate => "tls_certificate",
             Cleared::MediaSockets => "media_sockets",
             Cleared::CallbacksCrowded { .. } => "callbacks_crowded",
+            Cleared::SeatState => "seat_state",
         }
     }
 
@@ -349,6 +365,7 @@ impl Cleared {
             Cleared::CallbacksCrowded { entries, limit } => {
                 format!("{entries} numbers are owed a call, and there is room for {limit}").into()
             }
+            Cleared::SeatState => "seats and calls fit".into(),
         }
     }
 
@@ -412,6 +429,7 @@ mod tests {
             Alarm::Descriptors { text },
             Alarm::CallbacksCrowded { entries: 45_000, limit: 50_000 },
             Alarm::EventParked { subscription: "crm".into(), position: 7 },
+            Alarm::SeatState { seat: "1001".into(), call: CallId::from_bytes([7; 16]) },
         ]
     }
 

@@ -130,6 +130,11 @@ impl Calls {
         ids
     }
 
+    /// Every call with its id, in no order.
+    pub(super) fn with_ids(&self) -> impl Iterator<Item = (CallId, &Slot)> {
+        self.slots.iter().map(|(id, slot)| (*id, slot))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.slots.values()
     }

@@ -1,140 +1,484 @@
-//! Feature codes at work: sign in and out, ready and not ready, call pick-up, each with its confirmation.
+//! Feature codes as they are answered: with 200 OK, a short tone that says whether the code was taken, and a hang-up. An
+//! operator who signs in with a PIN presses it in between.
 //!
-//! A feature code that is granted is answered with 200 OK and hung up when the phone has acknowledged: the phone shows a
-//! call that succeeded. One that is denied is refused, with the reason in a Warning header (RFC 3261 section 20.43).
+//! Nothing of it is a call: there is one leg, no record, and one confirmation a seat at a time. Where nothing can be heard, for
+//! want of a port or of an offer, a code that is granted is answered without sound, and one that is denied is refused with the
+//! reason in a Warning header (RFC 3261 section 20.43).
 
+use super::feature_codes::{Plan, Verdict};
 use super::{Gateway, Output, Work};
-use crate::acd::{self, Denied};
 use crate::call;
-use crate::dialplan::FeatureCode;
-use crate::id::{LegId, QueueId, SeatId};
-use crate::sdp;
+use crate::config::{PROMPT_DONE, PROMPT_PIN, PROMPT_REFUSED};
+use crate::id::{LegId, OperatorId, SeatId};
+use crate::media::{self, Family, LocalMedia};
+use crate::sdp::{self, Description};
 use crate::sip::access::{PeerClass, allowed};
-use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx, Status};
-use crate::time::Now;
+use crate::sip::{Dialog, Flow, KeyPress, Message, Method, Outgoing, ServerTx, Status};
+use crate::time::{Duration, Mono, Now, Timers};
 use std::collections::HashMap;
 
-/// Confirmations that wait for the phone's ACK, at most: each is forgotten after 64*T1, and a seat that dials faster
-/// than it acknowledges is at fault.
+/// Confirmations at one time, at most: each has a port of the callers'. A seat has one, so that only a large house where all
+/// sign in within the same seconds gets there; the next is told 503.
 const MOST: usize = 256;
+
+/// How long the media plane has for a port or a tone, of which it needs milliseconds and half a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the first key of a PIN may take, and each one after it; after the last the PIN is taken as it is.
+const FIRST_KEY: Duration = Duration::from_secs(15);
+const NEXT_KEY: Duration = Duration::from_secs(4);
 
 /// Answered feature codes, by our tag.
 #[derive(Debug, Default)]
-pub(super) struct Confirmations(HashMap<LegId, Confirmation>);
-
-/// An answer that waits for its ACK.
-#[derive(Debug)]
-struct Confirmation {
-    tx: ServerTx,
-    dialog: Dialog,
+pub(super) struct Confirmations {
+    all: HashMap<LegId, Confirmation>,
+    timers: Timers<LegId>,
+    plays: u32,
 }
 
-impl Confirmations {
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
+/// One feature code that is being answered.
+#[derive(Debug)]
+struct Confirmation {
+    seat: SeatId,
+    stage: Stage,
+}
 
-    /// The dialog with this tag of ours.
-    pub(super) fn dialog(&self, leg: LegId) -> Option<&Dialog> {
-        self.0.get(&leg).map(|confirmation| &confirmation.dialog)
-    }
+#[derive(Debug)]
+enum Stage {
+    /// A port was asked for.
+    Opening { asked: SeatInvite, offer: Box<Description>, plan: Plan },
+    /// The 200 OK is out.
+    Answered { tx: ServerTx, dialog: Box<Dialog>, ack: Ack, hears: Hears },
+}
 
-    /// The confirmation whose tag a request names.
-    fn named_by(&self, request: &Message) -> Option<LegId> {
-        let leg: LegId = request.to_tag()?.parse().ok()?;
-        self.0.contains_key(&leg).then_some(leg)
-    }
+/// The ACK of the 200 OK: no BYE goes out before it, or before the end of waiting for it (RFC 3261 section 15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ack {
+    Awaited,
+    Come,
+}
 
-    /// The phone hung up first. Gives whether the BYE names a confirmation.
-    pub(super) fn ended_by(&mut self, bye: &Message) -> bool {
-        self.named_by(bye).and_then(|leg| self.0.remove(&leg)).is_some()
-    }
+/// What the operator hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hears {
+    /// The last tone.
+    Tone { play: u32, why: Option<Status> },
+    /// That the PIN is awaited, and what was pressed of it.
+    Keys { operator: OperatorId, digits: String, play: u32 },
+    /// Nothing more: only the ACK is awaited.
+    Nothing { why: Option<Status> },
 }
 
 /// A seat's INVITE.
+#[derive(Debug)]
 pub(super) struct SeatInvite {
     pub(super) tx: ServerTx,
     pub(super) flow: Flow,
     pub(super) invite: Message,
 }
 
-impl Gateway {
-    /// A feature code was dialled at `seat`.
-    pub(super) fn feature_code(
-        &mut self,
-        now: Now,
-        seat: SeatId,
-        code: FeatureCode,
-        asked: SeatInvite,
-        out: &mut Vec<Output>,
-    ) {
-        let granted = match &code {
-            FeatureCode::SignIn(operator) => self.acd.may_sign_in(&seat, operator.as_ref()),
-            FeatureCode::SignOut => Ok(()),
-            FeatureCode::Ready | FeatureCode::NotReady(_) => self.acd.may_set_state(&seat),
-            FeatureCode::PickUp(queue) => {
-                let queue = queue.clone();
-                return self.pick_up(now, seat, queue.as_ref(), asked, out);
-            }
-            FeatureCode::Unassigned => {
-                return self.refuse_seat(now, &asked, Status::NOT_FOUND, "there is no such code");
-            }
-        };
-        if let Err(denied) = granted {
-            let (status, why) = refusal_of(denied);
-            return self.refuse_seat(now, &asked, status, why);
-        }
-        if !self.confirm(now, &asked) {
-            return;
-        }
-        self.pending.work.push_back(Work::Acd(match code {
-            FeatureCode::SignIn(operator) => acd::Input::SignIn { seat, operator },
-            FeatureCode::SignOut => acd::Input::SignOut { seat },
-            FeatureCode::NotReady(reason) => acd::Input::SetNotReady { seat, reason },
-            FeatureCode::Ready | FeatureCode::PickUp(_) | FeatureCode::Unassigned => {
-                acd::Input::SetReady { seat }
-            }
-        }));
+impl Confirmations {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
     }
 
-    /// The seat takes a waiting call: its own INVITE becomes the seat's leg.
-    fn pick_up(
+    /// When something is due.
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
+        self.timers.next().map(|(at, _)| at)
+    }
+
+    /// The dialog with this tag of ours.
+    pub(super) fn dialog(&self, leg: LegId) -> Option<&Dialog> {
+        match &self.all.get(&leg)?.stage {
+            Stage::Answered { dialog, .. } => Some(dialog),
+            Stage::Opening { .. } => None,
+        }
+    }
+
+    /// Whether a leg is one.
+    pub(super) fn has(&self, leg: LegId) -> bool {
+        self.all.contains_key(&leg)
+    }
+
+    /// The seat of a confirmation.
+    pub(super) fn seat(&self, leg: LegId) -> Option<&SeatId> {
+        self.all.get(&leg).map(|confirmation| &confirmation.seat)
+    }
+
+    /// The confirmation whose tag a request names.
+    fn named_by(&self, request: &Message) -> Option<LegId> {
+        let leg: LegId = request.to_tag()?.parse().ok()?;
+        self.dialog(leg).map(|_| leg)
+    }
+
+    /// The confirmation of an INVITE. Walks at most [`MOST`].
+    fn of(&self, invite: ServerTx) -> Option<LegId> {
+        let is_of = |c: &Confirmation| match &c.stage {
+            Stage::Opening { asked, .. } => asked.tx == invite,
+            Stage::Answered { tx, .. } => *tx == invite,
+        };
+        self.all.iter().find(|(_, c)| is_of(c)).map(|(leg, _)| *leg)
+    }
+
+    fn hears(&mut self, leg: LegId) -> Option<&mut Hears> {
+        match &mut self.all.get_mut(&leg)?.stage {
+            Stage::Answered { hears, .. } => Some(hears),
+            Stage::Opening { .. } => None,
+        }
+    }
+
+    fn remove(&mut self, leg: LegId) -> Option<Confirmation> {
+        self.timers.cancel(leg);
+        self.all.remove(&leg)
+    }
+}
+
+impl Gateway {
+    /// A code is answered: with a tone where one can be heard.
+    pub(super) fn confirm(
         &mut self,
         now: Now,
         seat: SeatId,
-        queue: Option<&QueueId>,
         asked: SeatInvite,
+        plan: Plan,
         out: &mut Vec<Output>,
     ) {
-        let offer = match call::read_arrival(
-            (&asked.invite, &asked.flow),
-            &self.context.rules.seat,
-            &self.context.rules,
-        ) {
-            Ok(Some(offer)) => offer,
-            Ok(None) => {
-                return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "an offer is needed");
-            }
+        let before = self.confirmations.all.iter().find(|(_, c)| c.seat == seat).map(|(leg, _)| *leg);
+        if let Some(before) = before {
+            self.end_confirmation(now, before, out);
+        }
+        if self.confirmations.len() >= MOST {
+            return self.refuse_seat(now, &asked, Status::SERVICE_UNAVAILABLE, "too many codes at once");
+        }
+        let (invite, flow) = (&asked.invite, &asked.flow);
+        let offer = match call::read_arrival((invite, flow), &self.context.rules.seat, &self.context.rules) {
+            Ok(offer) => offer,
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
         };
-        let call = match self.acd.to_pick_up(&seat, queue) {
-            Ok(call) => call,
-            Err(denied) => {
-                let (status, why) = refusal_of(denied);
-                return self.refuse_seat(now, &asked, status, why);
+        let Some(offer) = offer else { return self.confirm_silently(now, seat, &asked, None, plan) };
+        let leg = LegId::new(now.wall, &mut self.context.random);
+        let family = self.family_of(&offer, flow);
+        out.push(Output::Media(media::Command::Open { leg, family, resume: None }));
+        self.confirmations.timers.set(leg, now.mono + PATIENCE);
+        let stage = Stage::Opening { asked, offer: Box::new(offer), plan };
+        self.confirmations.all.insert(leg, Confirmation { seat, stage });
+    }
+
+    fn family_of(&self, offer: &Description, flow: &Flow) -> Family {
+        self.context.rules.media.family(Some(offer), flow)
+    }
+
+    /// What the media plane says of a confirmation.
+    pub(super) fn confirmation_media(&mut self, now: Now, event: media::Event, out: &mut Vec<Output>) {
+        match event {
+            media::Event::Opened { leg, local: LocalMedia::Plain { rtp, .. } } => {
+                self.answer_code(now, leg, rtp, out);
+            }
+            media::Event::OpenFailed { leg, .. } => self.without_port(now, leg),
+            media::Event::Played { leg, play, .. } => self.tone_played(now, leg, play, out),
+            media::Event::Digit { leg, digit, .. } => self.pin_key(now, leg, digit, out),
+            media::Event::Heard { .. }
+            | media::Event::Quiet { .. }
+            | media::Event::Silent { .. }
+            | media::Event::Closed { .. } => {}
+        }
+    }
+
+    fn without_port(&mut self, now: Now, leg: LegId) {
+        let Some(Confirmation { seat, stage: Stage::Opening { asked, offer, plan } }) =
+            self.confirmations.remove(leg)
+        else {
+            return;
+        };
+        self.confirm_silently(now, seat, &asked, Some(&offer), plan);
+    }
+
+    /// The port is ours: the code is answered, and the tone begins.
+    fn answer_code(&mut self, now: Now, leg: LegId, port: u16, out: &mut Vec<Output>) {
+        let Some(Confirmation { seat, stage: Stage::Opening { asked, offer, plan } }) =
+            self.confirmations.remove(leg)
+        else {
+            return;
+        };
+        let address = self.context.rules.media.of(self.family_of(&offer, &asked.flow), &asked.flow);
+        let mut author = sdp::Author::new(address, port, self.context.random.bits() >> 2);
+        let rules = self.context.rules.seat.clone();
+        let answer = author.answer(&offer, &rules.codecs, sdp::Direction::SendRecv).ok();
+        let dialog = self.confirmation_dialog(&asked, leg);
+        let (Some((body, negotiated)), Some((dialog, contact))) = (answer, dialog) else {
+            out.push(Output::Media(media::Command::Close { leg }));
+            return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "no codec in common");
+        };
+        self.answer_with(now, &asked, leg, (contact, body));
+        let sources = media::Sources {
+            signalled: asked.flow.remote.ip().to_canonical(),
+            listed: rules.media_sources.clone(),
+            towards: rules.towards,
+        };
+        out.push(Output::Media(media::Command::Remote { leg, remote: negotiated, sources }));
+        let hears = Hears::Nothing { why: None };
+        let stage = Stage::Answered { tx: asked.tx, dialog: Box::new(dialog), ack: Ack::Awaited, hears };
+        self.confirmations.all.insert(leg, Confirmation { seat, stage });
+        match plan {
+            Plan::Tell(verdict) => self.tell_verdict(now, leg, verdict, out),
+            Plan::AskPin { operator } => self.ask_pin(now, leg, operator, None, out),
+        }
+    }
+
+    /// The last tone of a confirmation, and what it stands for.
+    pub(super) fn tell_verdict(&mut self, now: Now, leg: LegId, verdict: Verdict, out: &mut Vec<Output>) {
+        let (prompt, why) = match verdict {
+            Verdict::Granted(input) => {
+                self.pending.work.push_back(Work::Acd(input));
+                (PROMPT_DONE, None)
+            }
+            Verdict::Denied { status, .. } => (PROMPT_REFUSED, Some(status)),
+        };
+        let play = self.play(now, leg, prompt, PATIENCE, out);
+        if let Some(hears) = self.confirmations.hears(leg) {
+            *hears = Hears::Tone { play, why };
+        }
+    }
+
+    /// The operator hears that the PIN is awaited; after a wrong one the tone of refusal goes before.
+    pub(super) fn ask_pin(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        operator: OperatorId,
+        first: Option<&'static str>,
+        out: &mut Vec<Output>,
+    ) {
+        let play = self.play(now, leg, first.unwrap_or(PROMPT_PIN), FIRST_KEY, out);
+        if let Some(hears) = self.confirmations.hears(leg) {
+            *hears = Hears::Keys { operator, digits: String::new(), play };
+        }
+    }
+
+    fn play(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        prompt: &'static str,
+        patience: Duration,
+        out: &mut Vec<Output>,
+    ) -> u32 {
+        self.confirmations.plays = self.confirmations.plays.wrapping_add(1);
+        let play = self.confirmations.plays;
+        let source = media::Source::Prompt { prompt: prompt.into(), repeat: prompt == PROMPT_PIN, play };
+        out.push(Output::Media(media::Command::Hear { leg, source }));
+        self.confirmations.timers.set(leg, now.mono + patience);
+        play
+    }
+
+    fn tone_played(&mut self, now: Now, leg: LegId, played: u32, out: &mut Vec<Output>) {
+        match self.confirmations.hears(leg).cloned() {
+            Some(Hears::Tone { play, .. }) if play == played => self.end_confirmation(now, leg, out),
+            // The tone of refusal is over; what was pressed meanwhile counts.
+            Some(Hears::Keys { operator, digits, play }) if play == played => {
+                self.ask_pin(now, leg, operator, None, out);
+                if let Some(Hears::Keys { digits: kept, .. }) = self.confirmations.hears(leg) {
+                    *kept = digits;
+                }
+            }
+            Some(Hears::Tone { .. } | Hears::Keys { .. } | Hears::Nothing { .. }) | None => {}
+        }
+    }
+
+    fn pin_key(&mut self, now: Now, leg: LegId, key: char, out: &mut Vec<Output>) {
+        let Some(Hears::Keys { digits, .. }) = self.confirmations.hears(leg) else { return };
+        match key {
+            '#' => return self.pin_pressed(now, leg, out),
+            '*' => digits.clear(),
+            '0'..='9' if digits.len() < *crate::config::PIN_DIGITS.end() => digits.push(key),
+            _ => {}
+        }
+        self.confirmations.timers.set(leg, now.mono + NEXT_KEY);
+    }
+
+    fn pin_pressed(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
+        let Some(Hears::Keys { operator, digits, .. }) = self.confirmations.hears(leg).cloned() else {
+            return;
+        };
+        self.judge_pin(now, leg, operator, &digits, out);
+    }
+
+    /// What is due: a PIN whose last key is long past, a tone or a port that never came.
+    pub(super) fn confirmations_due(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some(leg) = self.confirmations.timers.pop_due(now.mono) {
+            match self.confirmations.all.get(&leg).map(|c| &c.stage) {
+                Some(Stage::Answered { hears: Hears::Keys { .. }, .. }) => self.pin_pressed(now, leg, out),
+                Some(Stage::Answered { .. } | Stage::Opening { .. }) => self.end_confirmation(now, leg, out),
+                None => {}
+            }
+        }
+    }
+
+    /// A request inside the dialog of a confirmation, or of none: a key, the end, or nothing to be had.
+    pub(super) fn confirmation_asked(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        request: &Message,
+        out: &mut Vec<Output>,
+    ) {
+        let named = self.confirmations.named_by(request);
+        let status = match (named, request.method()) {
+            (Some(leg), Some(Method::Bye)) => {
+                self.confirmations.remove(leg);
+                out.push(Output::Media(media::Command::Close { leg }));
+                Status::OK
+            }
+            (Some(leg), Some(Method::Info)) => match KeyPress::read(request) {
+                Ok(press) => {
+                    let pressed = press.map(|p| media::Command::Pressed { leg, key: p.key, held: p.held });
+                    out.extend(pressed.map(Output::Media));
+                    Status::OK
+                }
+                Err(status) => status,
+            },
+            // What was agreed goes on (RFC 3261 section 14.2).
+            (Some(_), Some(Method::Invite | Method::Update)) => Status::NOT_ACCEPTABLE_HERE,
+            (Some(_), Some(Method::Options)) => Status::OK,
+            _ => Status::NO_SUCH_CALL,
+        };
+        let response = Outgoing::response(request, status, Some(&self.context.random.token()));
+        self.signalling.respond(now, tx, response);
+    }
+
+    /// The phone acknowledged a confirmation.
+    pub(super) fn confirmation_acked(&mut self, now: Now, ack: &Message) {
+        if let Some(leg) = self.confirmations.named_by(ack) {
+            self.confirmation_is_acked(now, leg);
+        }
+    }
+
+    fn confirmation_is_acked(&mut self, now: Now, leg: LegId) {
+        let Some(confirmation) = self.confirmations.all.get_mut(&leg) else { return };
+        let Stage::Answered { ack, hears, .. } = &mut confirmation.stage else { return };
+        *ack = Ack::Come;
+        if let Hears::Nothing { why } = *hears {
+            self.hang_up_confirmation(now, leg, why);
+        }
+    }
+
+    /// The phone never acknowledged a confirmation: it is hung up all the same (RFC 3261 section 13.3.1.4).
+    pub(super) fn confirmation_unacknowledged(&mut self, now: Now, tx: ServerTx, out: &mut Vec<Output>) {
+        if let Some(leg) = self.confirmations.of(tx) {
+            self.confirmation_is_acked(now, leg);
+            self.end_confirmation(now, leg, out);
+        }
+    }
+
+    /// The phone took its INVITE back; it has its 487.
+    pub(super) fn confirmation_cancelled(&mut self, tx: ServerTx, out: &mut Vec<Output>) {
+        if let Some(leg) = self.confirmations.of(tx) {
+            self.confirmations.remove(leg);
+            out.push(Output::Media(media::Command::Close { leg }));
+        }
+    }
+
+    /// Nothing more is heard: the port is given back, and the phone hung up once it has acknowledged.
+    fn end_confirmation(&mut self, now: Now, leg: LegId, out: &mut Vec<Output>) {
+        let Some(confirmation) = self.confirmations.all.get_mut(&leg) else { return };
+        match &mut confirmation.stage {
+            Stage::Opening { .. } => {
+                if let Some(Confirmation { stage: Stage::Opening { asked, .. }, .. }) =
+                    self.confirmations.remove(leg)
+                {
+                    self.refuse_seat(
+                        now,
+                        &asked,
+                        Status::TEMPORARILY_UNAVAILABLE,
+                        "another code was dialled, or no port was found in time",
+                    );
+                }
+                out.push(Output::Media(media::Command::Close { leg }));
+            }
+            Stage::Answered { ack, hears, .. } => {
+                let why = match hears {
+                    Hears::Tone { why, .. } => *why,
+                    Hears::Keys { .. } => None,
+                    Hears::Nothing { .. } => return,
+                };
+                *hears = Hears::Nothing { why };
+                let is_acked = *ack == Ack::Come;
+                self.confirmations.timers.cancel(leg);
+                out.push(Output::Media(media::Command::Close { leg }));
+                if is_acked {
+                    self.hang_up_confirmation(now, leg, why);
+                }
+            }
+        }
+    }
+
+    fn hang_up_confirmation(&mut self, now: Now, leg: LegId, why: Option<Status>) {
+        let Some(Confirmation { stage: Stage::Answered { mut dialog, .. }, .. }) =
+            self.confirmations.remove(leg)
+        else {
+            return;
+        };
+        let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));
+        let bye = match why {
+            Some(status) => bye.with("Reason", format!("SIP;cause={status}")),
+            None => bye,
+        };
+        self.signalling.request(now, flow, bye);
+    }
+
+    /// A code of a phone that can hear nothing: answered with an inactive line, or refused with the reason.
+    fn confirm_silently(
+        &mut self,
+        now: Now,
+        seat: SeatId,
+        asked: &SeatInvite,
+        offer: Option<&Description>,
+        plan: Plan,
+    ) {
+        let granted = match plan {
+            Plan::Tell(Verdict::Granted(input)) => input,
+            Plan::Tell(Verdict::Denied { status, why }) => return self.refuse_seat(now, asked, status, why),
+            Plan::AskPin { .. } => {
+                return self.refuse_seat(
+                    now,
+                    asked,
+                    Status::NOT_ACCEPTABLE_HERE,
+                    "a PIN needs a line that can be heard",
+                );
             }
         };
-        let SeatInvite { tx, flow, invite } = asked;
+        // Nothing is heard: port 9 discards (RFC 863), and the line is inactive.
+        let addresses = &self.context.rules.media;
+        let address = addresses.of(addresses.family(offer, &asked.flow), &asked.flow);
+        let mut author = sdp::Author::new(address, 9, self.context.random.bits() >> 2);
+        let codecs = &self.context.rules.seat.codecs;
+        let body = match offer {
+            Some(offer) => author.answer(offer, codecs, sdp::Direction::Inactive).ok().map(|(body, _)| body),
+            None => Some(author.offer(codecs, sdp::Direction::Inactive).0),
+        };
         let leg = LegId::new(now.wall, &mut self.context.random);
-        let (offer, watch, inside) = (Box::new(offer), self.watch_of(&seat), self.inside_of(&seat));
-        self.pending.picking =
-            Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, watch, inside }));
-        self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.pending.heard);
-        self.acd_said(now, out);
-        if let Some((_, missed)) = self.pending.picking.take() {
-            let asked = SeatInvite { tx: missed.tx, flow: missed.flow, invite: missed.invite };
-            self.refuse_seat(now, &asked, Status::TEMPORARILY_UNAVAILABLE, "nobody waits");
-        }
+        let (Some(body), Some((dialog, contact))) = (body, self.confirmation_dialog(asked, leg)) else {
+            return self.refuse_seat(now, asked, Status::NOT_ACCEPTABLE_HERE, "no codec in common");
+        };
+        self.answer_with(now, asked, leg, (contact, body));
+        let hears = Hears::Nothing { why: None };
+        let stage = Stage::Answered { tx: asked.tx, dialog: Box::new(dialog), ack: Ack::Awaited, hears };
+        self.confirmations.all.insert(leg, Confirmation { seat, stage });
+        self.pending.work.push_back(Work::Acd(granted));
+    }
+
+    fn confirmation_dialog(&self, asked: &SeatInvite, leg: LegId) -> Option<(Dialog, String)> {
+        let contact = self.context.rules.contact(&asked.flow, &asked.invite);
+        let dialog = Dialog::uas(&asked.invite, asked.flow, &leg.to_string(), &contact)?;
+        Some((dialog, contact))
+    }
+
+    fn answer_with(&mut self, now: Now, asked: &SeatInvite, leg: LegId, (contact, body): (String, String)) {
+        let response = Outgoing::response(&asked.invite, Status::OK, Some(&leg.to_string()))
+            .with("Contact", contact)
+            .with("Allow", allowed(PeerClass::Seat))
+            .body("application/sdp", body);
+        self.signalling.respond(now, asked.tx, response);
     }
 
     /// Refuses a seat's INVITE and says why.
@@ -152,75 +496,5 @@ impl Gateway {
         } else {
             response
         }
-    }
-
-    /// Answers an INVITE without a call behind it; `false` when it was refused.
-    fn confirm(&mut self, now: Now, asked: &SeatInvite) -> bool {
-        if self.confirmations.len() >= MOST {
-            self.refuse_seat(now, asked, Status::SERVICE_UNAVAILABLE, "too many codes at once");
-            return false;
-        }
-        let SeatInvite { tx, flow, invite } = asked;
-        let offer = match call::read_arrival((invite, flow), &self.context.rules.seat, &self.context.rules) {
-            Ok(offer) => offer,
-            Err(refusal) => {
-                self.turn_away(now, *tx, invite, refusal);
-                return false;
-            }
-        };
-        // Nothing is heard in this call: port 9 discards (RFC 863), and the line is inactive.
-        let addresses = &self.context.rules.media;
-        let address = addresses.of(addresses.family(offer.as_ref(), flow), flow);
-        let mut author = sdp::Author::new(address, 9, self.context.random.bits() >> 2);
-        let codecs = &self.context.rules.seat.codecs;
-        let body = match &offer {
-            Some(offer) => author.answer(offer, codecs, sdp::Direction::Inactive).ok().map(|(body, _)| body),
-            None => Some(author.offer(codecs, sdp::Direction::Inactive).0),
-        };
-        let leg = LegId::new(now.wall, &mut self.context.random);
-        let contact = self.context.rules.contact(flow, invite);
-        let dialog = Dialog::uas(invite, *flow, &leg.to_string(), &contact);
-        let (Some(body), Some(dialog)) = (body, dialog) else {
-            self.refuse_seat(now, asked, Status::NOT_ACCEPTABLE_HERE, "no codec in common");
-            return false;
-        };
-        let response = Outgoing::response(invite, Status::OK, Some(&leg.to_string()))
-            .with("Contact", contact)
-            .with("Allow", allowed(PeerClass::Seat))
-            .body("application/sdp", body);
-        self.signalling.respond(now, *tx, response);
-        self.confirmations.0.insert(leg, Confirmation { tx: *tx, dialog });
-        true
-    }
-
-    /// The phone acknowledged a confirmation: it is hung up.
-    pub(super) fn confirmation_acked(&mut self, now: Now, ack: &Message) {
-        if let Some(leg) = self.confirmations.named_by(ack) {
-            self.hang_up_confirmation(now, leg);
-        }
-    }
-
-    /// The phone never acknowledged a confirmation: it is hung up all the same (RFC 3261 section 13.3.1.4).
-    pub(super) fn confirmation_unacknowledged(&mut self, now: Now, tx: ServerTx) {
-        if let Some(leg) = self.confirmations.0.iter().find(|(_, c)| c.tx == tx).map(|(leg, _)| *leg) {
-            self.hang_up_confirmation(now, leg);
-        }
-    }
-
-    fn hang_up_confirmation(&mut self, now: Now, leg: LegId) {
-        let Some(Confirmation { mut dialog, .. }) = self.confirmations.0.remove(&leg) else { return };
-        let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));
-        self.signalling.request(now, flow, bye);
-    }
-}
-
-/// What a phone is answered.
-fn refusal_of(denied: Denied) -> (Status, &'static str) {
-    match denied {
-        Denied::UnknownSeat => (Status::FORBIDDEN, "this seat is not known"),
-        Denied::SignedOut => (Status::FORBIDDEN, "sign in first"),
-        Denied::InUse => (Status::FORBIDDEN, "somebody else has a call at this seat"),
-        Denied::Busy => (Status::BUSY_HERE, "this seat has a call"),
-        Denied::NobodyWaits => (Status::TEMPORARILY_UNAVAILABLE, "nobody waits"),
     }
 }

@@ -23,6 +23,7 @@ impl Gateway {
                 }
             }
         }
+        self.keep_seats(now, out);
         self.flush(now, out);
     }
 
@@ -44,8 +45,11 @@ impl Gateway {
             | media::Event::Quiet { .. }
             | media::Event::Closed { .. } => {}
         }
-        if let Some(call) = self.routes.call_of(leg_of(&event)) {
+        let leg = leg_of(&event);
+        if let Some(call) = self.routes.call_of(leg) {
             self.push_call(call, call::Input::Media(event));
+        } else if self.confirmations.has(leg) {
+            self.confirmation_media(now, event, out);
         }
     }
 
@@ -127,7 +131,13 @@ impl Gateway {
             acd::Output::WrapUpCompleted { seat, call, timed_out } => {
                 (call, call::Input::WrapUpCompleted { seat, timed_out })
             }
+            acd::Output::OperatorChanged(changed) => {
+                self.seats.changed(&changed.seat);
+                self.tell(now, What::OperatorStateChanged(changed), out);
+                return None;
+            }
             acd::Output::SeatChanged { seat, operator, from, to, reason } => {
+                self.seats.changed(&seat);
                 let reason = reason.into();
                 self.tell(now, What::SeatStateChanged { seat, operator, from, to, reason }, out);
                 return None;

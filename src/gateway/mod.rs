@@ -17,6 +17,7 @@ mod counts;
 mod dialling;
 mod durable;
 mod exchange;
+mod feature_codes;
 mod incoming;
 mod inside;
 mod nuisance;
@@ -26,11 +27,13 @@ mod ports;
 mod pressure;
 mod proving;
 mod reception;
+mod reconciliation;
 mod recovery;
 mod refusals;
 mod registrations;
 mod routes;
 mod routing;
+mod seats;
 mod setup;
 mod shedding;
 mod signalling;
@@ -63,12 +66,18 @@ pub struct Gateway {
     trunking: trunking::Trunking,
     /// The seats' phones, and whether they answer.
     phones: phones::Phones,
+    /// What is to be written of seats.
+    seats: seats::Seats,
+    /// Whether seats and calls fit.
+    reconciliation: reconciliation::Reconciliation,
     /// Who calls: the block list.
     callers: nuisance::Callers,
     /// What a seat can dial.
     dialplan: Dialplan,
     /// Feature codes that were answered.
     confirmations: confirmation::Confirmations,
+    /// Who may sign in, and wrong PINs.
+    operators: feature_codes::Operators,
     /// Queues and seats.
     acd: Acd,
     calls: calls::Calls,
@@ -141,6 +150,9 @@ impl Gateway {
             self.signalling.poll_timeout().map(|(at, r)| (at, Reason::Sip(r))),
             self.access.registrar.poll_timeout().map(|(at, _)| (at, Reason::Registration)),
             self.phones.poll_timeout().map(|at| (at, Reason::Phone)),
+            self.seats.poll_timeout().map(|at| (at, Reason::SeatsKept)),
+            self.reconciliation.poll_timeout().map(|at| (at, Reason::Reconciliation)),
+            self.confirmations.poll_timeout().map(|at| (at, Reason::FeatureCode)),
             self.signalling.late_answer().map(|at| (at, Reason::SlowAnswer)),
             self.acd.poll_timeout().map(|(at, r)| (at, Reason::Acd(r))),
             self.trunking.poll_timeout().map(|(at, r)| (at, Reason::Trunk(r))),
@@ -165,6 +177,8 @@ impl Gateway {
         }
         self.phones_due(now, out);
         self.acd_due(now, out);
+        self.confirmations_due(now, out);
+        self.reconcile_due(now, out);
         self.signalling.answer_late(now);
         self.trunks_due(now, out);
         self.disk_hangs(now, out);

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::id::SeatId;
 use crate::sip::liveness::{self, Probe, WatchedContact};
 use crate::sip::{
-    Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, Status, Transport, keep_alive,
+    Binding, ClientTx, Flow, Inside, Liveness, Method, Outgoing, Reach, Status, Transport, keep_alive,
 };
 use crate::time::{Mono, Now};
 use std::collections::{HashMap, HashSet};
@@ -65,6 +65,16 @@ impl Phones {
         self.liveness.poll_timeout()
     }
 
+    /// A seat's contacts have no connection yet: it is back with the first.
+    pub(super) fn await_connection(&mut self, seat: &SeatId) {
+        self.lost.insert(seat.clone());
+    }
+
+    /// The phones of a seat are asked at that moment whether they are there.
+    pub(super) fn ask_at(&mut self, at: Mono, seat: &SeatId) {
+        self.liveness.ask_at(at, seat);
+    }
+
     /// What was known of a seat is not so any more.
     pub(super) fn forget(&mut self, seat: &SeatId) {
         self.lost.remove(seat);
@@ -85,7 +95,8 @@ impl Gateway {
         }
         let watch = self.watch_of(seat);
         let mut phones: Vec<(Option<&str>, Phone)> = Vec::new();
-        for binding in self.access.registrar.bindings(seat).iter().rev() {
+        for binding in self.access.registrar.bindings(seat).iter().rev().filter(|b| b.reach == Reach::ByFlow)
+        {
             let way = target_of(binding, watch);
             if self.phones.liveness.is_lost(&way.way()) {
                 continue;
@@ -104,7 +115,8 @@ impl Gateway {
             return vec![target.clone()];
         }
         let watch = self.watch_of(seat);
-        self.access.registrar.bindings(seat).iter().map(|b| target_of(b, watch)).collect()
+        let reached = self.access.registrar.bindings(seat).iter().filter(|b| b.reach == Reach::ByFlow);
+        reached.map(|b| target_of(b, watch)).collect()
     }
 
     /// Whether the phones of a seat may be asked if they are there.
@@ -119,9 +131,10 @@ impl Gateway {
 
     /// Looks after the seats whose registrations changed.
     pub(super) fn watch_touched(&mut self, now: Now, out: &mut Vec<Output>) {
-        for seat in self.access.registrar.take_touched() {
-            self.watch(now, &seat);
-            self.reconcile(&seat);
+        for touched in self.access.registrar.take_touched() {
+            self.watch(now, &touched.seat);
+            self.reconcile(&touched.seat);
+            self.seats.touched(now.mono, &touched);
         }
         self.phones_said(now, out);
     }

@@ -151,6 +151,12 @@ pub enum Reason {
     Registration,
     /// A seat's phone is to be asked whether it is there, or has not answered.
     Phone,
+    /// The seats are to be compared with the calls.
+    Reconciliation,
+    /// A PIN is not pressed to its end, or a feature code is not answered.
+    FeatureCode,
+    /// Refreshed registrations are to be written.
+    SeatsKept,
     /// An answer to a wrong password was held back.
     SlowAnswer,
     /// A queue's or a seat's timer.

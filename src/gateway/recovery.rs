@@ -27,7 +27,9 @@ impl Gateway {
     }
 
     /// Says the last snapshot of everything.
-    pub(super) fn suspend(&mut self, _now: Now, _out: &mut Vec<Output>) {}
+    pub(super) fn suspend(&mut self, _now: Now, _out: &mut Vec<Output>) {
+        self.seats.write_all();
+    }
 
     /// Whether the call was open; one that had ended only gets the final record it lacks.
     fn close_open_call(&mut self, now: Now, events: &[CallEvent], out: &mut Vec<Output>) -> bool {

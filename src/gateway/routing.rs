@@ -4,9 +4,7 @@ use super::routes::{Owner, Sent};
 use super::{Gateway, Output};
 use crate::call;
 use crate::id::LegId;
-use crate::sip::{
-    ClientTx, Dialog, Failure, Flow, Message, Method, Outgoing, ServerTx, Status, TransactionEvent,
-};
+use crate::sip::{ClientTx, Dialog, Failure, Flow, Message, Method, ServerTx, TransactionEvent};
 use crate::time::Now;
 
 impl Gateway {
@@ -26,10 +24,11 @@ impl Gateway {
                     self.shed(now, flow, &request, (answer, told), out)
                 }
                 TransactionEvent::Cancelled { tx, cause } => {
+                    self.confirmation_cancelled(tx, out);
                     self.tell_owner(tx, |leg| call::Input::Cancelled { leg, cause });
                 }
                 TransactionEvent::Unacknowledged { tx } => {
-                    self.confirmation_unacknowledged(now, tx);
+                    self.confirmation_unacknowledged(now, tx, out);
                     self.acknowledged(tx);
                     self.tell_owner(tx, |leg| call::Input::Unacknowledged { leg });
                 }
@@ -123,11 +122,8 @@ impl Gateway {
             }
             _ => {}
         }
-        // In the dialog of a confirmation there is nothing to do but to end it. Admission has answered all else.
-        let is_end = request.method() == Some(&Method::Bye) && self.confirmations.ended_by(&request);
-        let status = if is_end { Status::OK } else { Status::NO_SUCH_CALL };
-        let response = Outgoing::response(&request, status, Some(&self.context.random.token()));
-        self.signalling.respond(now, tx, response);
+        // Admission has answered all else.
+        self.confirmation_asked(now, tx, &request, out);
     }
 
     /// A request inside a dialog, from its peer.

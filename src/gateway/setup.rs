@@ -5,14 +5,17 @@ use super::calls::Calls;
 use super::confirmation::Confirmations;
 use super::context::CallContext;
 use super::durable::Journal;
+use super::feature_codes::Operators;
 use super::nuisance::Callers;
 use super::phones::Phones;
+use super::reconciliation::Reconciliation;
 use super::routes::Routes;
+use super::seats::Seats;
 use super::signalling::Signalling;
 use super::trace::Tracer;
 use super::trunking::Trunking;
-use super::{Gateway, Output, Pending, Start, Work};
-use crate::acd::{self, Acd, AcdConfig, QueueRules};
+use super::{Gateway, Output, Pending, Start};
+use crate::acd::{Acd, AcdConfig, QueueRules};
 use crate::call::{MediaAddresses, PeerRules, QueueVoice, Rules, ServiceRules};
 use crate::callback::{Callback, RecoveryList, Terms};
 use crate::config::{Authenticate, Config, RINGBACK};
@@ -21,7 +24,8 @@ use crate::event::Sequence;
 use crate::media::Towards;
 use crate::sdp::Codec;
 use crate::sip::access::Names;
-use crate::sip::{AccessControl, Advertised, EndpointConfig, Registrar};
+use crate::sip::{AccessControl, Advertised, EndpointConfig, Expiry, Registrar};
+use crate::snapshot::{SeatSnapshot, Snapshot};
 use crate::time::{Duration, Now};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,13 +37,15 @@ impl Gateway {
     /// A gateway that goes on where the journal ends. The first outputs close what a crash left open.
     pub fn new(config: &Config, start: Start, now: Now, out: &mut Vec<Output>) -> Gateway {
         let mut random = start.random;
+        let seats = seats_of(&start.snapshots);
         let advertised = advertised(config);
         // Each part draws from a random stream of its own, forked in this order: a seed replays.
         let trunking = Trunking::new(config, &start.trunk_passwords, now, &mut random);
         let endpoint = EndpointConfig { advertised: advertised.clone(), ..EndpointConfig::default() };
         let signalling = Signalling::new(endpoint, random.fork());
         let registrar = Registrar::new(config.sip.realm.clone(), start.accounts, random.fork())
-            .known_by(Names::new(&config.sip));
+            .known_by(Names::new(&config.sip))
+            .granting(expiry(&config.registrar));
         let acd = Acd::new(acd_config(config), random.fork());
         let sequence = Sequence::new(start.head, random.fork());
         let owed = recovery_list(config, start.callbacks, now);
@@ -48,9 +54,12 @@ impl Gateway {
             access: Access::new(access_control(config), registrar, Names::new(&config.sip)),
             trunking,
             phones: Phones::new(config),
+            seats: Seats::default(),
+            reconciliation: Reconciliation::default(),
             callers: Callers::new(config.limits.slow_after, start.history_secret),
             dialplan: Dialplan::new(config),
             confirmations: Confirmations::default(),
+            operators: Operators::new(&config.operators),
             acd,
             calls: Calls::new(services(config), config.limits.calls as usize),
             routes: Routes::default(),
@@ -60,10 +69,7 @@ impl Gateway {
             pending: Pending::default(),
         };
         gateway.recover(now, &start.open_calls, out);
-        for seat in gateway.phones.fixed() {
-            gateway.watch(now, &seat);
-            gateway.pending.work.push_back(Work::Acd(acd::Input::SeatUp { seat }));
-        }
+        gateway.restore_seats(now, config, seats, &start.recovery, out);
         gateway.run(now, out);
         gateway
     }
@@ -75,6 +81,22 @@ fn recovery_list(config: &Config, stored: Vec<Callback>, now: Now) -> RecoveryLi
     let mut list = RecoveryList::new(Terms { within: config.callback.within, keep });
     stored.into_iter().for_each(|callback| list.load(now, callback));
     list
+}
+
+fn seats_of(snapshots: &[Snapshot]) -> Vec<SeatSnapshot> {
+    let seat = |snapshot: &Snapshot| match snapshot {
+        Snapshot::Seat(seat) => Some(SeatSnapshot::clone(seat)),
+        Snapshot::Call(_) => None,
+    };
+    snapshots.iter().filter_map(seat).collect()
+}
+
+fn expiry(registrar: &crate::config::Registrar) -> Expiry {
+    Expiry {
+        shortest: registrar.expires_min,
+        longest_udp: registrar.expires_max_udp,
+        longest_stream: registrar.expires_max_stream,
+    }
 }
 
 fn advertised(config: &Config) -> Option<Advertised> {
@@ -147,6 +169,8 @@ fn acd_config(config: &Config) -> AcdConfig {
         max_wait: q.max_wait,
         ring_timeout: q.ring_timeout,
         cool_down: q.cool_down,
+        ring_misses: q.ring_misses,
+        ring_misses_ready_after: q.ring_misses_ready_after,
         wrap_up: q.wrap_up,
         seats: q.seats.clone(),
     });

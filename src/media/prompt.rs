@@ -85,6 +85,19 @@ impl Prompt {
         Prompt { codec: Codec::Pcma, audio: Cow::Owned((0..5 * 8_000).map(sample).collect()) }
     }
 
+    /// Tones one after the other at -13 dB of full scale, each of so many hertz, 0 for silence, and so many milliseconds. Each
+    /// ends where its wave is at zero or nearly so: 8 samples a millisecond.
+    pub fn tones(tones: &[(u32, u32)]) -> Prompt {
+        let mut audio = Vec::new();
+        for (hertz, millis) in tones {
+            audio.extend((0..millis * 8).map(|n| {
+                let phase = std::f64::consts::TAU * f64::from(*hertz) * f64::from(n) / 8_000.0;
+                g711::alaw_from_linear((7_336.0 * phase.sin()) as i16)
+            }));
+        }
+        Prompt { codec: Codec::Pcma, audio: Cow::Owned(audio) }
+    }
+
     /// How many packets it is.
     pub fn frames(&self) -> u32 {
         u32::try_from(self.audio.len().div_ceil(FRAME)).unwrap_or(u32::MAX)

@@ -1,10 +1,11 @@
 //! Where a message came from, or goes to.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
 
 /// How SIP travels here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Transport {
     /// One message a datagram (RFC 3261 section 18).
     Udp,
@@ -60,7 +61,7 @@ impl fmt::Display for Transport {
 }
 
 /// A path to a peer: for TCP one connection, for UDP a pair of addresses (RFC 5626 section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Flow {
     /// How.
     pub transport: Transport,

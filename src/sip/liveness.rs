@@ -147,6 +147,18 @@ impl Liveness {
             .insert(self.last, Phone { place, seats: vec![seat.clone()], state: State::Reachable(now) });
     }
 
+    /// The phones of a seat are asked at that moment, although nothing was heard of them for no long time: the process is new,
+    /// and they may be gone.
+    pub fn ask_at(&mut self, at: Mono, seat: &SeatId) {
+        let asked = self.phones.iter_mut().filter(|(_, phone)| phone.seats.contains(seat));
+        for (id, phone) in asked {
+            if let State::Reachable(heard) = &mut phone.state {
+                *heard = at - self.every;
+                self.timers.set(*id, at);
+            }
+        }
+    }
+
     fn leave(&mut self, id: u64, seat: &SeatId, out: &mut Vec<Output>) {
         let Some(phone) = self.phones.get_mut(&id) else { return };
         phone.seats.retain(|s| s != seat);

@@ -133,6 +133,16 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("seats = \"all\"", "ring_timeout = \"20 seconds\" #!", "5m"),
     ("seats = \"all\"", "ring_timeout = \"0s\" #!", "1s to 5m"),
     ("calls = 2000", "call_length = \"2000h\" #!", "24h"),
+    ("seats = \"all\"", "ring_misses = 101 #!", "0 to 100"),
+    ("seats = \"all\"", "ring_misses_ready_after = \"25h\" #!", "24h"),
+    // Registrations and operators.
+    ("[log]", "[registrar]\nexpires_min = \"1s\" #!\n[log]", "10s"),
+    ("[log]", "[registrar]\nexpires_min = \"10m\" #!\n[log]", "longer `expires_max`"),
+    ("[log]", "[registrar]\nexpires_min = \"60s\"\nexpires_max = \"30s\" #!\n[log]", "longer `expires_max`"),
+    ("[log]", "[[operator]]\nnumber = \"zhang\" #!\n[log]", "1 to 16 digits"),
+    ("[log]", "[[operator]] #!\nname = \"Zhang\"\n[log]", "add `number"),
+    ("[log]", "[[operator]]\nnumber = \"8007\"\npin_hash = \"4711\" #!\n[log]", "hotline operator hash"),
+    ("[log]", "[[operator]]\nnumber = \"8007\"\n[[operator]]\nnumber = \"8007\" #!\n[log]", "drop one"),
     ("calls = 2000", "drain = \"-5s\" #!", "20s"),
     // Addresses.
     ("listen = [\"udp:127.0.0.1:5060\"]", "listen = [\"127.0.0.1:5060\"] #!", "udp:0.0.0.0:5060"),

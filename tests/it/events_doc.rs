@@ -2,7 +2,7 @@
 
 use hotline_gateway::event::{
     AwayReason, BlockListChange, BlockReason, CallbackReason, ClosedBy, LookUpSource, NodeReason,
-    NotRegistered, QueueReason, SeatChoice, SeatReason, Text, TrunkReason, wire,
+    NotRegistered, OperatorReason, QueueReason, SeatChoice, SeatReason, Text, TrunkReason, wire,
 };
 use prost::Message;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
@@ -111,6 +111,7 @@ fn the_page_has_each_text_of_a_list_and_no_other() {
     let lists = [
         ("SeatChoice", of::<SeatChoice>()),
         ("SeatReason", of::<SeatReason>()),
+        ("OperatorReason", of::<OperatorReason>()),
         ("AwayReason", of::<AwayReason>()),
         ("QueueReason", of::<QueueReason>()),
         ("TrunkReason", of::<TrunkReason>()),

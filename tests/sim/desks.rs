@@ -102,6 +102,11 @@ fn run(seed: u64) -> [usize; 3] {
         hangs_up(&mut w, line);
     }
     w.run(S(400));
+    // Operators who left calls unanswered come back.
+    for seat in 1001..1001 + SEATS {
+        w.seat_dials(seat as u32, "*12", HangUp::Never);
+    }
+    w.run(S(10));
     promises(&w.journal);
     nothing_is_left(&w);
     assert_eq!(

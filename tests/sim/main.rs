@@ -22,6 +22,7 @@ mod malice;
 mod media_access;
 mod nuisance;
 mod offers;
+mod operators;
 mod outward;
 mod owed;
 mod passwords;

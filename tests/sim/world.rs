@@ -537,7 +537,7 @@ impl World {
         self.post(|bytes| Delivery::ToGateway(from, bytes), bytes);
     }
 
-    /// A media plane that always has a port and plays every prompt in three seconds.
+    /// A media plane that always has a port and plays every prompt in three seconds, a tone in half of one.
     fn media(&mut self, command: media::Command) {
         let of_hearing = |c: &&media::Command| matches!(c, media::Command::Hear { .. });
         let is_lost =
@@ -559,9 +559,10 @@ impl World {
                     Delivery::Media(media::Event::Opened { leg, local: media::LocalMedia::plain(port) }),
                 );
             }
-            media::Command::Hear { leg, source: media::Source::Prompt { play, repeat: false, .. } } => {
+            media::Command::Hear { leg, source: media::Source::Prompt { prompt, play, repeat: false } } => {
                 let played = media::Event::Played { leg, play, complete: true };
-                self.after(Duration::from_secs(3), Delivery::Media(played));
+                let lasts = Duration::from_millis(if prompt.starts_with("tone-") { 500 } else { 3_000 });
+                self.after(lasts, Delivery::Media(played));
             }
             media::Command::Pressed { leg, key, held } => {
                 let digit = media::Event::Digit { leg, digit: key, held: Some(held) };

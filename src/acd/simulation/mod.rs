@@ -4,6 +4,7 @@
 //! somebody else, every place, every edge between states, every deadline. A failure prints its seed;
 //! narrow [`SEEDS`] to it and the same run comes again.
 
+mod desk;
 mod model;
 
 use super::tests::presented;
@@ -39,6 +40,9 @@ fn world(random: &mut Random) -> Vec<QueueRules> {
         max_wait: Duration::from_millis(5_000 + random.below(90_000)),
         ring_timeout: Duration::from_millis(2_000 + random.below(20_000)),
         cool_down: Duration::from_millis(random.below(30_000) * (n as u64 % 2)),
+        ring_misses: random.below(3) as u32,
+        ring_misses_ready_after: Some(Duration::from_millis(1 + random.below(40_000)))
+            .filter(|_| random.below(2) == 0),
         wrap_up: Duration::from_millis(random.below(20_000) * (n as u64 % 2)),
         seats: seats.clone().map(name).collect(),
     };
@@ -174,7 +178,8 @@ impl Run {
 
     /// What an operator asks for at a seat, or what happens to it beside the queue.
     fn word_of(&mut self, seat: SeatId) -> Input {
-        let operator = || -> Option<OperatorId> { Some("zhang".into()) };
+        let who = self.random.below(3);
+        let operator = || -> Option<OperatorId> { Some(["zhang", "li", "wang"][who as usize].into()) };
         // One call of its own for each seat, so that some of what is said of it fits.
         let own = own_call(index(&seat));
         let queue: QueueId = format!("q{}", self.random.below(QUEUES as u64)).as_str().into();
@@ -272,6 +277,8 @@ fn run(seeds: Range<u64>) {
         sum.recalled += t.recalled;
         sum.returned += t.returned;
         sum.closing += t.closing;
+        sum.absent += t.absent;
+        sum.elsewhere += t.elsewhere;
     }
     // The run must have been where it is dangerous, or it proves nothing.
     assert!(sum.inputs >= 200_000, "{}", sum.inputs);
@@ -286,6 +293,8 @@ fn run(seeds: Range<u64>) {
         sum.recalled,
         sum.returned,
         sum.closing,
+        sum.absent,
+        sum.elsewhere,
     ];
     assert!(rare.iter().all(|n| *n > 200), "{rare:?}");
 }

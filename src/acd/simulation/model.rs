@@ -1,8 +1,9 @@
 //! The reference: lists, scans, and no cleverness.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one kind of many")]
 
+use super::desk::{Desk, Telephone, legal};
 use super::*;
-use crate::event::SeatChoice;
+use crate::event::{OperatorReason, SeatChoice};
 
 /// The seat without an operator when the world begins.
 pub(super) const SIGNS_IN: usize = 0;
@@ -22,37 +23,6 @@ struct Caller {
     told: (u32, Option<Mono>),
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Telephone {
-    Gone,
-    Silent,
-    Here,
-}
-
-struct Desk {
-    phone: Telephone,
-    state: SeatState,
-    idle_since: Mono,
-    /// When the state must be over.
-    until: Option<Mono>,
-    offer: Option<PresentationId>,
-    releasing: bool,
-    queue: usize,
-    caller: Option<CallId>,
-    signed_in: bool,
-    operator: Option<OperatorId>,
-    away: bool,
-    own: Option<CallId>,
-    /// A colleague rings it.
-    rung: bool,
-    /// The phone has not confirmed the end of the caller's call.
-    unheard: bool,
-    /// The seat waits for that alone.
-    closing: bool,
-    /// About to talk with a caller that was transferred.
-    taken: Option<CallId>,
-}
-
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) inputs: u64,
@@ -68,6 +38,8 @@ pub(super) struct Tally {
     pub(super) recalled: u64,
     pub(super) returned: u64,
     pub(super) closing: u64,
+    pub(super) absent: u64,
+    pub(super) elsewhere: u64,
 }
 
 pub(super) struct Model {
@@ -84,27 +56,11 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(rules: Vec<QueueRules>) -> Model {
-        let desk = || Desk {
-            phone: Telephone::Gone,
-            state: SeatState::Offline,
-            idle_since: Mono(0),
-            until: None,
-            offer: None,
-            releasing: false,
-            queue: 0,
-            caller: None,
-            signed_in: true,
-            operator: None,
-            away: false,
-            own: None,
-            rung: false,
-            unheard: false,
-            closing: false,
-            taken: None,
-        };
         Model {
             rules,
-            seats: (0..SEATS).map(|n| Desk { signed_in: n != SIGNS_IN, ..desk() }).collect(),
+            seats: (0..SEATS)
+                .map(|n| if n == SIGNS_IN { Desk::new().without_operator() } else { Desk::new() })
+                .collect(),
             callers: HashMap::new(),
             draining: false,
             tickets: 0,
@@ -204,7 +160,8 @@ impl Model {
                 }
             }
             Input::Answered { presentation } => match self.running(presentation) {
-                Some((call, _)) => {
+                Some((call, seat)) => {
+                    self.seats[seat].came_back();
                     let ok = |o: &Output| matches!(o, Output::Left { call: c, exit: QueueExit::Connected, .. } if *c == call);
                     assert_eq!(out.iter().filter(|o| ok(o)).count(), 1);
                 }
@@ -242,22 +199,23 @@ impl Model {
             }
             Input::SignIn { seat, operator } => self.signs_in(index(seat), operator),
             Input::SignOut { seat } => {
-                let desk = &mut self.seats[index(seat)];
-                desk.signed_in = false;
-                if desk.state == SeatState::Offline {
-                    desk.operator = None;
-                }
+                self.seats[index(seat)].signs_out();
             }
             Input::SetReady { seat } if self.seats[index(seat)].signed_in => {
                 self.seats[index(seat)].away = false;
+                self.seats[index(seat)].came_back();
             }
             Input::SetNotReady { seat, .. } if self.seats[index(seat)].signed_in => {
                 self.seats[index(seat)].away = true;
+                self.seats[index(seat)].came_back();
             }
             Input::SetReady { .. } | Input::SetNotReady { .. } => assert_eq!(out, []),
             Input::Occupy { seat, call, role } => {
                 let desk = &mut self.seats[index(seat)];
                 if !desk.engaged() {
+                    if *role == OwnRole::Talks {
+                        desk.came_back();
+                    }
                     desk.own = Some(*call);
                     desk.rung = *role == OwnRole::Rung;
                     if desk.closing && !desk.rung && desk.state == SeatState::Talking {
@@ -269,8 +227,12 @@ impl Model {
             Input::Joined { seat, call } => {
                 let desk = &mut self.seats[index(seat)];
                 let rings = desk.own == Some(*call) && desk.rung && desk.state == SeatState::Ringing;
-                assert_eq!(out.is_empty(), !rings);
-                desk.rung &= desk.own != Some(*call);
+                let is_back = desk.own == Some(*call) && desk.absent.is_some();
+                assert_eq!(out.is_empty(), !rings && !is_back);
+                if desk.own == Some(*call) {
+                    desk.rung = false;
+                    desk.came_back();
+                }
             }
             Input::Vacate { seat, call, .. } => {
                 let desk = &mut self.seats[index(seat)];
@@ -315,6 +277,8 @@ impl Model {
                 self.callers.insert(*call, caller);
             }
             Input::Drain => self.draining = true,
+            // A world without faults has nothing to mend.
+            Input::Mend { .. } => assert_eq!(out, []),
             Input::Rang { .. } | Input::Held { .. } | Input::Resumed { .. } | Input::WrapUpDone { .. } => {}
         }
     }
@@ -327,7 +291,15 @@ impl Model {
         if idle || nobody || desk.operator == *operator {
             desk.signed_in = true;
             desk.away = false;
+            desk.came_back();
             desk.operator = operator.clone();
+            let there = |(n, d): &(usize, &mut Desk)| {
+                *n != seat && operator.is_some() && d.operator == *operator && d.signed_in
+            };
+            for (_, other) in self.seats.iter_mut().enumerate().filter(there) {
+                other.signs_out();
+                self.tally.elsewhere += 1;
+            }
         }
     }
 
@@ -428,6 +400,15 @@ impl Model {
                 *told = (*position, Some(now.mono));
                 self.tally.positions += 1;
             }
+            Output::OperatorChanged(changed) => {
+                let desk = &mut self.seats[index(&changed.seat)];
+                assert_eq!(changed.from, desk.told);
+                desk.told = changed.to;
+                if changed.reason == OperatorReason::ReadyAgain.into() {
+                    assert!(desk.absent.flatten().is_some_and(|until| until <= now.mono));
+                    desk.came_back();
+                }
+            }
             Output::SeatChanged { seat, from, to, operator, .. } => {
                 assert_eq!(*operator, self.seats[index(seat)].operator);
                 self.seat_changed(now, cause, index(seat), *from, *to, next)
@@ -481,6 +462,14 @@ impl Model {
         match result {
             PresentationResult::NoAnswer => {
                 assert!(by_timer && desk.until.is_some_and(|u| u <= now.mono));
+                let rules = &self.rules[desk.queue];
+                desk.misses += 1;
+                let takes_calls = desk.signed_in && !desk.away && desk.absent.is_none();
+                if rules.ring_misses > 0 && desk.misses >= rules.ring_misses && takes_calls {
+                    desk.absent = Some(rules.ring_misses_ready_after.map(|after| now.mono + after));
+                    (desk.misses, desk.missed) = (0, true);
+                    self.tally.absent += 1;
+                }
                 self.fail(call, seat);
             }
             PresentationResult::Unreachable => self.fail(call, seat),
@@ -541,20 +530,23 @@ impl Model {
             Talking => desk.caller = self.offers[&desk.offer.expect("an offer")].0.into(),
             Offline => assert!(desk.phone == Telephone::Gone || !desk.signed_in),
             Ready => {
-                assert!(desk.phone == Telephone::Here && desk.signed_in && !desk.away && desk.own.is_none())
+                assert!(desk.could_be_ready())
             }
             NotReady => {
-                assert!(failed || (desk.phone == Telephone::Here && desk.signed_in && desk.away))
+                let rests = desk.away || desk.absent.is_some();
+                assert!(failed || (desk.phone == Telephone::Here && desk.signed_in && rests))
             }
             _ => {}
         }
         desk.until = match to {
             Ringing if desk.own.is_none() => desk.until,
             Unreachable if desk.phone == Telephone::Silent => None,
+            NotReady if std::mem::take(&mut desk.missed) => desk.absent.flatten(),
             NotReady | Unreachable if failed || broke_off => {
                 Some(now.mono + rules.cool_down.max(RELEASE_LIMIT))
             }
             WrapUp => Some(now.mono + rules.wrap_up),
+            NotReady => desk.absent.flatten(),
             _ => None,
         };
         if !matches!(to, Ringing) {
@@ -578,13 +570,15 @@ impl Model {
             assert!(c.offer.is_some() || ready[c.queue].is_none(), "a call waits beside a ready seat");
         }
         for desk in &self.seats {
+            assert_eq!(desk.told, desk.standing(), "what is decided of an operator is told");
             assert!(desk.until.is_none_or(|u| u > now.mono), "{:?} is stuck", desk.state);
             let timed =
                 matches!(desk.state, SeatState::Reserved | SeatState::WrapUp | SeatState::Unreachable)
                     || desk.state == SeatState::Ringing && desk.own.is_none()
                     || desk.closing;
             let lost = desk.state == SeatState::Unreachable && desk.phone != Telephone::Here;
-            let may = timed || (desk.state == SeatState::NotReady && !(desk.away && desk.until.is_none()));
+            let rests = (desk.away || desk.absent.is_some()) && desk.until.is_none();
+            let may = timed || (desk.state == SeatState::NotReady && !rests);
             assert_eq!(may && !lost, desk.until.is_some(), "{:?}", desk.state);
         }
     }
@@ -594,39 +588,4 @@ impl Caller {
     fn order(&self) -> (u8, Mono, u64) {
         (u8::MAX - self.priority, self.arrival, self.ticket)
     }
-}
-
-impl Desk {
-    fn engaged(&self) -> bool {
-        use SeatState::*;
-        self.own.is_some() || matches!(self.state, Reserved | Ringing | Talking | Held) && !self.closing
-    }
-
-    fn could_be_ready(&self) -> bool {
-        self.phone == Telephone::Here && self.signed_in && !self.away && self.own.is_none()
-    }
-
-    /// The seat is free, but for its phone.
-    fn close(&mut self, now: Now) {
-        (self.closing, self.unheard) = (true, false);
-        self.idle_since = now.mono;
-        self.until = Some(now.mono + CLOSE_LIMIT);
-    }
-}
-
-/// The table of legal edges, written down a second time and otherwise.
-fn legal(from: SeatState, to: SeatState) -> bool {
-    use SeatState::*;
-    let into: &[SeatState] = match to {
-        Offline => &[Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
-        Ready => &[Offline, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
-        Reserved => &[Ready, WrapUp, NotReady, Unreachable],
-        Ringing => &[Offline, Ready, Reserved, Talking, Held, WrapUp, NotReady, Unreachable],
-        Talking => &[Offline, Ready, Reserved, Ringing, Held, WrapUp, NotReady, Unreachable],
-        Held => &[Talking],
-        WrapUp => &[Talking, Held],
-        NotReady => &[Offline, Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable],
-        Unreachable => &[Offline, Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady],
-    };
-    into.contains(&from)
 }

@@ -1,6 +1,7 @@
 //! The rules of queue and seat as sentences, in virtual time.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for one kind of many")]
 
+mod absence;
 mod order;
 mod presence;
 mod presenting;
@@ -29,6 +30,8 @@ fn rules(seats: &[&str]) -> QueueRules {
         max_wait: Duration::from_secs(1800),
         ring_timeout: Duration::from_secs(20),
         cool_down: Duration::from_secs(30),
+        ring_misses: 0,
+        ring_misses_ready_after: None,
         wrap_up: Duration::from_secs(30),
         seats: seats.iter().map(|s| seat(s)).collect(),
     }
@@ -160,6 +163,18 @@ fn changes(out: &[Output]) -> Vec<String> {
         .filter_map(|o| match o {
             Output::SeatChanged { seat, from, to, reason, .. } => {
                 Some(format!("{seat}: {from:?} → {to:?}, {reason}"))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// `seat: from → to, reason` for every decision about an operator.
+fn decided(out: &[Output]) -> Vec<String> {
+    out.iter()
+        .filter_map(|o| match o {
+            Output::OperatorChanged(c) => {
+                Some(format!("{}: {:?} → {:?}, {}", c.seat, c.from, c.to, c.reason))
             }
             _ => None,
         })

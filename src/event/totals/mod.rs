@@ -196,6 +196,7 @@ impl Totals {
             | What::WrapUpCompleted { .. }
             | What::CallbackChanged { .. }
             | What::SeatStateChanged { .. }
+            | What::OperatorStateChanged(_)
             | What::QueueStateChanged { .. }
             | What::TrunkStateChanged { .. }
             | What::NodeStateChanged { .. }

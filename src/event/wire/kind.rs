@@ -47,4 +47,5 @@ kinds!(
     AlarmRaised,
     SeatRegistrationFailed,
     CallsShed,
+    OperatorStateChanged,
 );

@@ -239,6 +239,22 @@ fn node(payload: Payload) -> Read<What> {
             to: SeatState::read(s.to_state)?,
             reason: Listed::read(&s.reason),
         },
+        Payload::OperatorStateChanged(o) => What::OperatorStateChanged(OperatorStateChanged {
+            seat: o.seat.as_str().into(),
+            operator: name(&o.operator),
+            from: OperatorState::read(o.from_state)?,
+            to: OperatorState::read(o.to_state)?,
+            reason: Listed::read(&o.reason),
+            author: match v1::OperatorAuthor::try_from(o.author) {
+                Ok(v1::OperatorAuthor::Gateway) => Author::Gateway,
+                Ok(v1::OperatorAuthor::Seat) => {
+                    Author::Seat { seat: o.author_seat.as_str().into(), operator: name(&o.author_operator) }
+                }
+                Ok(v1::OperatorAuthor::Unspecified) | Err(_) => {
+                    return Err(Unreadable { what: "OperatorAuthor" });
+                }
+            },
+        }),
         Payload::SeatRegistrationFailed(s) => What::SeatRegistrationFailed {
             seat: s.seat.as_str().into(),
             source: id(&s.source_address, "source_address")?,

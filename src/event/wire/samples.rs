@@ -187,6 +187,14 @@ fn later_node_kinds() -> Vec<What> {
             span: Duration::from_secs(1),
             not_owed: 0,
         },
+        What::OperatorStateChanged(OperatorStateChanged {
+            seat: "1001".into(),
+            operator: Some("8007".into()),
+            from: OperatorState::Ready,
+            to: OperatorState::SignedOut,
+            reason: OperatorReason::SignedInElsewhere { seat: "1002".into() }.into(),
+            author: Author::Seat { seat: "1002".into(), operator: Some("8007".into()) },
+        }),
     ]
 }
 

@@ -40,6 +40,7 @@ term!(EndedBy: Caller, Seat, Gateway, ThirdParty);
 term!(EndReason: Completed, Abandoned, Cancelled, WaitLimit, LengthLimit, MediaSilent, SignallingLost, Shutdown, Crashed, Internal, QueueFull, Unanswered, Expired);
 term!(CallbackState: Requested, Due, Dialling, Done, Failed, Cancelled);
 term!(SeatState: Offline, Ready, Reserved, Ringing, Talking, Held, WrapUp, NotReady, Unreachable);
+term!(OperatorState: SignedOut, Ready, NotReady);
 term!(RegistrationFailure: WrongPassword, Algorithm, Unanswered, DigestUri, Unreadable, Silenced, UnknownDomain, Forbidden);
 term!(NodeState: Started, Draining, Stopped, Recovered);
 term!(LegRole: Caller, Seat, ThirdParty);

@@ -114,6 +114,7 @@ fn payload(what: &What) -> Payload {
         | What::BlockListChanged { .. }
         | What::AlarmRaised { .. }
         | What::SeatRegistrationFailed { .. }
+        | What::OperatorStateChanged(_)
         | What::CallsShed { .. } => node(what),
     }
 }
@@ -229,6 +230,22 @@ fn node(what: &What) -> Payload {
                 from_state: from.number(),
                 to_state: to.number(),
                 reason: reason.to_string(),
+            })
+        }
+        What::OperatorStateChanged(o) => {
+            let (author, by) = match &o.author {
+                Author::Gateway => (v1::OperatorAuthor::Gateway, None),
+                Author::Seat { seat, operator } => (v1::OperatorAuthor::Seat, Some((seat, operator))),
+            };
+            Payload::OperatorStateChanged(v1::OperatorStateChanged {
+                seat: o.seat.to_string(),
+                operator: name(o.operator.as_ref().map(|o| o.as_str())),
+                from_state: o.from.number(),
+                to_state: o.to.number(),
+                reason: o.reason.to_string(),
+                author: author as i32,
+                author_seat: name(by.map(|(seat, _)| seat.as_str())),
+                author_operator: name(by.and_then(|(_, operator)| operator.as_ref()).map(|o| o.as_str())),
             })
         }
         What::SeatRegistrationFailed { seat, source, reason, count } => {

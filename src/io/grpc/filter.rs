@@ -105,6 +105,7 @@ fn facets(event: v1::CallEvent) -> Facets {
     }
     match event.payload {
         Some(Payload::SeatStateChanged(s)) => facets.seat = s.seat,
+        Some(Payload::OperatorStateChanged(s)) => facets.seat = s.seat,
         Some(Payload::SeatPresented(s)) => facets.seat = s.seat,
         Some(Payload::SeatPresentationEnded(s)) => facets.seat = s.seat,
         Some(Payload::WrapUpStarted(s)) => facets.seat = s.seat,

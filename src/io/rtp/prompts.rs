@@ -1,6 +1,6 @@
 //! The prompts in the program, and those of a directory that take their place.
 
-use crate::config::{Config, ConfigErrors, RINGBACK};
+use crate::config::{Config, ConfigErrors, PROMPT_DONE, PROMPT_PIN, PROMPT_REFUSED, RINGBACK};
 use crate::media::prompt::{NotAPrompt, Prompt, Prompts};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,15 @@ const BUILT_IN: [(&str, &[u8]); 9] = [
     ("apology-en", include_bytes!("../../../configs/prompts/apology-en.wav")),
     ("music", include_bytes!("../../../configs/prompts/music.wav")),
 ];
+
+/// The prompts that are computed.
+const MADE: [&str; 4] = [RINGBACK, PROMPT_DONE, PROMPT_REFUSED, PROMPT_PIN];
+
+/// Hertz, 0 for silence, and milliseconds. A phone begins to play a little after its call is answered, so that each begins
+/// with silence.
+const DONE: [(u32, u32); 3] = [(0, 200), (600, 120), (900, 180)];
+const REFUSED: [(u32, u32); 6] = [(0, 200), (300, 180), (0, 80), (300, 180), (0, 80), (300, 180)];
+const PIN: [(u32, u32); 3] = [(0, 200), (1_000, 150), (0, 2_000)];
 
 /// Why a prompt, or a directory of them, could not be loaded.
 #[derive(Debug)]
@@ -101,7 +110,7 @@ pub fn load_prompts(config: &Config) -> Result<Loaded, ConfigErrors> {
     let mut in_place = Vec::new();
     for (name, e) in unusable {
         let named = config.prompts.all.iter().find(|p| *p.name == *name);
-        let own = BUILT_IN.iter().map(|(own, _)| *own).chain([RINGBACK]).find(|own| *own == name);
+        let own = BUILT_IN.iter().map(|(own, _)| *own).chain(MADE).find(|own| *own == name);
         // A file that nothing names is nothing to anybody but `hotline check`.
         let Some(built_in) = own.or(named.map(|p| p.built_in)) else { continue };
         if own.is_none()
@@ -142,7 +151,14 @@ fn built_in() -> Prompts {
             prompts.insert(name, prompt);
         }
     }
-    prompts.insert(RINGBACK, Prompt::ringback());
+    for (name, prompt) in MADE.into_iter().zip([
+        Prompt::ringback(),
+        Prompt::tones(&DONE),
+        Prompt::tones(&REFUSED),
+        Prompt::tones(&PIN),
+    ]) {
+        prompts.insert(name, prompt);
+    }
     prompts
 }
 

@@ -64,10 +64,16 @@ mod tests {
     use super::super::tests::Place;
     use super::*;
     use crate::snapshot::SeatSnapshot;
-    use crate::time::Duration;
+    use crate::time::{Duration, Mono, Wall};
 
     fn seat(name: &str) -> Snapshot {
-        Snapshot::Seat(Box::new(SeatSnapshot { seat: name.into() }))
+        Snapshot::Seat(Box::new(SeatSnapshot {
+            seat: name.into(),
+            at: Mono(1),
+            wall: Wall(1),
+            bindings: Vec::new(),
+            work: Default::default(),
+        }))
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The contacts one seat has registered, and how a REGISTER changes them.
 
 use super::wish::{CONTACTS_PER_SEAT, ContactKey, Refusal, Wanted, Wish};
-use crate::sip::Flow;
 use crate::sip::uri::without_headers;
+use crate::sip::{Flow, Transport};
 use crate::time::Mono;
+use serde::{Deserialize, Serialize};
 
-/// One registered contact.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One registered contact; as it is, it outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// The URI as it came; see [`Binding::target`] for what calls to it are sent to.
     pub contact: String,
@@ -18,10 +19,21 @@ pub struct Binding {
     pub expires: Mono,
     /// What the phone says it is; printable, at most 64 characters.
     pub user_agent: Option<Box<str>>,
+    /// Whether there is a way to it at this moment.
+    pub reach: Reach,
     pub(super) q: Option<Box<str>>,
     place: ContactKey,
     call_id: Box<str>,
     cseq: u32,
+}
+
+/// Whether there is a way to a registered contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reach {
+    /// Its flow.
+    ByFlow,
+    /// Its connection ended with the process before; the phone opens another one and registers on it (RFC 5626 section 4.5).
+    NoConnection,
 }
 
 /// Which REGISTER makes a change.
@@ -46,6 +58,32 @@ impl Bindings {
     /// When the next contact lapses.
     pub(super) fn next_expiry(&self) -> Option<Mono> {
         self.0.iter().map(|b| b.expires).min()
+    }
+
+    /// Contacts of the process before, as far as they have not lapsed. Over UDP they are reached as before; the number of a
+    /// connection means nothing any more.
+    pub(super) fn restore(&mut self, now: Mono, saved: Vec<Binding>) {
+        let lasting = saved.into_iter().filter(|b| b.expires > now).take(CONTACTS_PER_SEAT);
+        self.0 = lasting
+            .map(|mut binding| {
+                if binding.flow.transport != Transport::Udp {
+                    (binding.flow.connection, binding.reach) = (None, Reach::NoConnection);
+                }
+                binding
+            })
+            .collect();
+    }
+
+    /// Where the seat is reached, apart from how long.
+    pub(super) fn places(&self) -> Vec<(String, Flow)> {
+        let mut places: Vec<_> = self.0.iter().map(|b| (b.contact.clone(), b.flow)).collect();
+        places.sort();
+        places
+    }
+
+    /// The flows to the seat's phones.
+    pub(super) fn flows(&self) -> impl Iterator<Item = Flow> {
+        self.0.iter().filter(|b| b.reach == Reach::ByFlow).map(|b| b.flow)
     }
 
     /// Removes what has lapsed.
@@ -94,6 +132,7 @@ impl Bindings {
             contact: wanted.contact.clone(),
             flow: cause.flow,
             path: cause.path.clone(),
+            reach: Reach::ByFlow,
             q: wanted.q.clone(),
             expires: now + wanted.lasts,
             user_agent: cause.user_agent.clone(),

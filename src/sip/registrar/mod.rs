@@ -14,9 +14,9 @@ mod wish;
 #[cfg(test)]
 mod tests;
 
-pub use binding::Binding;
+pub use binding::{Binding, Reach};
 pub use held::{HELD, Held};
-pub use wish::{CONTACTS_PER_SEAT, LONGEST, SHORTEST};
+pub use wish::{CONTACTS_PER_SEAT, Expiry};
 
 use super::access::Names;
 use super::digest::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
@@ -36,6 +36,24 @@ pub enum Change {
     Bound,
     /// The last contact is gone: removed by the phone, lapsed, or its connection closed.
     Unbound,
+}
+
+/// A seat whose contacts were changed or refreshed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// The seat.
+    pub seat: SeatId,
+    /// What became of its contacts.
+    pub how: Touch,
+}
+
+/// What became of the contacts of a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touch {
+    /// They last longer.
+    Refreshed,
+    /// The seat is reached elsewhere, too or instead.
+    Moved,
 }
 
 /// What came of a REGISTER.
@@ -76,10 +94,12 @@ pub struct Registrar {
     by_id: HashMap<SeatId, usize>,
     on_flow: HashMap<Flow, Vec<usize>>,
     lapses: Timers<usize>,
+    /// How long a registration lasts.
+    expiry: Expiry,
     /// By which hosts we may be asked: what the `uri` of an answer may name.
     names: Names,
     /// Seats whose contacts may have changed since their owner last asked.
-    touched: Vec<SeatId>,
+    touched: Vec<Touched>,
     random: Random,
 }
 
@@ -91,6 +111,7 @@ impl Registrar {
             by_id: HashMap::new(),
             on_flow: HashMap::new(),
             lapses: Timers::default(),
+            expiry: Expiry::default(),
             names: Names::default(),
             touched: Vec::new(),
             guard: Guard::new(realm, seats.clone(), random.fork()),
@@ -110,6 +131,20 @@ impl Registrar {
     #[must_use]
     pub fn known_by(self, names: Names) -> Registrar {
         Registrar { names, ..self }
+    }
+
+    /// The same registrar, with registrations as long as that.
+    #[must_use]
+    pub fn granting(self, expiry: Expiry) -> Registrar {
+        Registrar { expiry, ..self }
+    }
+
+    /// The contacts a seat had in the process before. Those that have lapsed are left out, and a seat that does not register
+    /// has none.
+    pub fn restore(&mut self, now: Mono, seat: &SeatId, saved: Vec<Binding>) {
+        if let Some(i) = self.by_id.get(seat).copied() {
+            self.change(i, |bindings| bindings.restore(now, saved));
+        }
     }
 
     /// Handles one REGISTER that came on `flow`.
@@ -201,7 +236,7 @@ impl Registrar {
     }
 
     /// The seats whose contacts were changed or refreshed since this was last asked, each once.
-    pub fn take_touched(&mut self) -> Vec<SeatId> {
+    pub fn take_touched(&mut self) -> Vec<Touched> {
         std::mem::take(&mut self.touched)
     }
 
@@ -237,7 +272,9 @@ impl Registrar {
         };
         registered.response = registered.response.map(|response| match &granted {
             Ok((_, route)) => told(request, route, self.listed(now, seat, response)),
-            Err(Refusal::TooBrief) => response.with("Min-Expires", SHORTEST.as_secs().to_string()),
+            Err(Refusal::TooBrief) => {
+                response.with("Min-Expires", self.expiry.shortest.as_secs().to_string())
+            }
             Err(_) => response,
         });
         registered.changed.extend(granted.ok().and_then(|(changed, _)| changed));
@@ -251,7 +288,7 @@ impl Registrar {
         request: &Message,
         i: usize,
     ) -> Result<(Option<(SeatId, Change)>, Route), Refusal> {
-        let wish = Wish::read(request)?;
+        let wish = Wish::read(request, flow.transport, &self.expiry)?;
         let route = Route::read(request, flow, &wish)?;
         let cause = Cause {
             call_id: request.call_id(),
@@ -269,20 +306,24 @@ impl Registrar {
     fn change(&mut self, i: usize, how: impl FnOnce(&mut Bindings)) -> Option<(SeatId, Change)> {
         let seat = self.seats.get_mut(i)?;
         let had_any = !seat.bindings.all().is_empty();
-        if !self.touched.contains(&seat.id) {
-            self.touched.push(seat.id.clone());
-        }
-        for binding in seat.bindings.all() {
-            if let Some(seats) = self.on_flow.get_mut(&binding.flow) {
+        let places = seat.bindings.places();
+        for flow in seat.bindings.flows() {
+            if let Some(seats) = self.on_flow.get_mut(&flow) {
                 seats.retain(|s| *s != i);
                 if seats.is_empty() {
-                    self.on_flow.remove(&binding.flow);
+                    self.on_flow.remove(&flow);
                 }
             }
         }
         how(&mut seat.bindings);
-        for binding in seat.bindings.all() {
-            let seats = self.on_flow.entry(binding.flow).or_default();
+        let how = if seat.bindings.places() == places { Touch::Refreshed } else { Touch::Moved };
+        match self.touched.iter_mut().find(|touched| touched.seat == seat.id) {
+            Some(touched) if how == Touch::Moved => touched.how = how,
+            Some(_) => {}
+            None => self.touched.push(Touched { seat: seat.id.clone(), how }),
+        }
+        for flow in seat.bindings.flows() {
+            let seats = self.on_flow.entry(flow).or_default();
             if !seats.contains(&i) {
                 seats.push(i);
             }

@@ -1,18 +1,41 @@
 //! What a REGISTER asks for, read and checked before anything is changed (RFC 3261 section 10.3).
 
-use crate::sip::{Message, NameAddr, Scheme, Uri};
+use crate::sip::{Message, NameAddr, Scheme, Transport, Uri};
 use crate::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// Most contacts a seat has at once: a desk phone, a softphone and their lines, with room for a phone that
 /// comes back from another port. A registration past it replaces the contact that would expire first.
 pub const CONTACTS_PER_SEAT: usize = 8;
 
-/// The shortest registration taken; a shorter wish is answered 423. Each costs two requests and two answers.
-pub const SHORTEST: Duration = Duration::from_secs(60);
+/// What a REGISTER that says nothing of it, or nothing that can be read, asks for (RFC 3261 section 10.2.1.1).
+const UNSAID: Duration = Duration::from_secs(3600);
 
-/// The longest registration given; a longer wish is cut to it. A phone that dies in silence is offered calls
-/// for this long at most.
-pub const LONGEST: Duration = Duration::from_secs(3600);
+/// How long a registration lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// The shortest one taken; a shorter wish is answered 423. Each costs two requests and two answers.
+    pub shortest: Duration,
+    /// The longest one granted over UDP; a longer wish is cut to it. A phone that dies in silence is offered calls for this
+    /// long at most, and a NAT on the way forgets one that is silent for longer.
+    pub longest_udp: Duration,
+    /// The longest one granted over a stream, whose end is noticed.
+    pub longest_stream: Duration,
+}
+
+impl Default for Expiry {
+    fn default() -> Expiry {
+        let s = Duration::from_secs;
+        Expiry { shortest: s(60), longest_udp: s(300), longest_stream: s(3600) }
+    }
+}
+
+impl Expiry {
+    /// The longest one granted over this transport.
+    pub(super) fn longest(&self, transport: Transport) -> Duration {
+        if transport == Transport::Udp { self.longest_udp } else { self.longest_stream }
+    }
+}
 
 /// Longest contact URI taken, in octets: it is kept, and stands in the start line of every call to the seat.
 const CONTACT_OCTETS: usize = 512;
@@ -29,7 +52,7 @@ pub(super) enum Refusal {
     NotOutbound,
     /// 403: for another seat than the one that proved itself, or with more contacts than a seat may have.
     Forbidden,
-    /// 423: shorter than [`SHORTEST`].
+    /// 423: shorter than [`Expiry::shortest`].
     TooBrief,
     /// 500: older than what it would change (RFC 3261 section 10.3 item 7).
     Late,
@@ -61,7 +84,7 @@ pub(super) struct Wanted {
 
 /// What two contact URIs share when they are the same contact: RFC 3261 section 19.1.4 without the
 /// parameters phones do not vary, so that a phone which changes an idle one replaces its old contact.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ContactKey {
     user: Option<String>,
     host: String,
@@ -117,8 +140,8 @@ impl ContactKey {
 }
 
 impl Wish {
-    /// Reads the wish of a REGISTER.
-    pub(super) fn read(request: &Message) -> Result<Wish, Refusal> {
+    /// Reads the wish of a REGISTER that came by `transport`.
+    pub(super) fn read(request: &Message, transport: Transport, expiry: &Expiry) -> Result<Wish, Refusal> {
         let listed = request.list("Contact");
         let general = request.header("Expires").map(seconds);
         if listed.iter().any(|c| c.trim_ascii() == b"*") {
@@ -133,13 +156,22 @@ impl Wish {
         if listed.len() > CONTACTS_PER_SEAT {
             return Err(Refusal::Forbidden);
         }
-        let general = general.unwrap_or(LONGEST);
-        listed.into_iter().map(|c| Wanted::read(c, general)).collect::<Result<_, _>>().map(Wish::Update)
+        let general = general.unwrap_or(UNSAID);
+        let granted = (expiry.shortest, expiry.longest(transport));
+        listed
+            .into_iter()
+            .map(|c| Wanted::read(c, general, granted))
+            .collect::<Result<_, _>>()
+            .map(Wish::Update)
     }
 }
 
 impl Wanted {
-    fn read(contact: &[u8], general: Duration) -> Result<Wanted, Refusal> {
+    fn read(
+        contact: &[u8],
+        general: Duration,
+        (shortest, longest): (Duration, Duration),
+    ) -> Result<Wanted, Refusal> {
         const BROKEN: Refusal = Refusal::Bad("a Contact that cannot be called");
         let contact = NameAddr::parse(contact.to_vec()).map_err(|_| BROKEN)?;
         if !contact.is_bracketed() && contact.uri().contains(&b'?') {
@@ -151,8 +183,8 @@ impl Wanted {
         if text.len() > CONTACT_OCTETS || uri.host.is_empty() {
             return Err(BROKEN);
         }
-        let lasts = contact.param("expires").map_or(general, |e| seconds(e.as_bytes())).min(LONGEST);
-        if !lasts.is_zero() && lasts < SHORTEST {
+        let lasts = contact.param("expires").map_or(general, |e| seconds(e.as_bytes())).min(longest);
+        if !lasts.is_zero() && lasts < shortest {
             return Err(Refusal::TooBrief);
         }
         let q =
@@ -165,7 +197,7 @@ impl Wanted {
 fn seconds(text: &[u8]) -> Duration {
     let text = text.trim_ascii();
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
-        return LONGEST;
+        return UNSAID;
     }
     let count = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
     Duration::from_secs(count.unwrap_or(u64::from(u32::MAX)))
