@@ -84,37 +84,6 @@ pub enum CallState {
     Refused,
 }
 
-/// An operator signed in or out, takes calls or none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperatorStateChanged {
-    /// The seat.
-    pub seat: SeatId,
-    /// The operator there, where they have a name apart from the seat; on signing out, the one who leaves.
-    pub operator: Option<OperatorId>,
-    /// From this state.
-    pub from: OperatorState,
-    /// To this state; the same when another operator signs in, when the reason changes, or when signing in is refused.
-    pub to: OperatorState,
-    /// Why.
-    pub reason: Listed<OperatorReason>,
-    /// Who decided it.
-    pub author: Author,
-}
-
-/// Who decided something about an operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Author {
-    /// The gateway, by its rules.
-    Gateway,
-    /// The person at a seat.
-    Seat {
-        /// The seat.
-        seat: SeatId,
-        /// Who is signed in there, or signs in.
-        operator: Option<OperatorId>,
-    },
-}
-
 /// What happened. Names and fields as in the public contract, `proto/hotline/v1`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
@@ -238,7 +207,7 @@ pub enum What {
         reason: Listed<SeatReason>,
     },
     /// An operator signed in or out, takes calls or none: told when that is decided, also while the seat is in a call.
-    OperatorStateChanged(OperatorStateChanged),
+    OperatorStateChanged(super::OperatorStateChanged),
     /// The phone of a seat could not register, or something that claims to be it.
     SeatRegistrationFailed {
         /// The seat.

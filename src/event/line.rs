@@ -1,7 +1,7 @@
 //! One line an event, for the log: what happened without who it happened to.
 
-use super::call_event::{Author, CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
-use super::{CallbackChanged, Direction};
+use super::call_event::{CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
+use super::{Author, CallbackChanged, Direction, OperatorStateChanged};
 use crate::id::TrunkId;
 use crate::time::Brief;
 use std::fmt;
@@ -57,16 +57,7 @@ impl fmt::Display for What {
             What::SeatStateChanged { seat, from, to, reason, .. } => {
                 write!(f, "seat {seat}: {from:?} to {to:?}, {reason}")
             }
-            What::OperatorStateChanged(o) => {
-                let who =
-                    o.operator.as_ref().map_or_else(String::new, |operator| format!("operator {operator}, "));
-                write!(f, "seat {}: {who}{:?}, {}, by ", o.seat, o.to, o.reason)?;
-                match &o.author {
-                    Author::Gateway => f.write_str("the gateway"),
-                    Author::Seat { seat, operator: None } => write!(f, "seat {seat}"),
-                    Author::Seat { seat, operator: Some(operator) } => write!(f, "{operator} at seat {seat}"),
-                }
-            }
+            What::OperatorStateChanged(o) => operator(o, f),
             What::SeatRegistrationFailed { seat, source, reason, count } => {
                 let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
                 write!(f, "seat {seat}: a phone at {source} cannot register, {times}: {}", reason.cure())
@@ -100,6 +91,16 @@ fn callback(c: &CallbackChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (_, Some(by)) => write!(f, ", closed: {by}"),
         (Some(promise), None) => write!(f, ", calls: {}, attempts: {}", promise.calls, c.attempts),
         (None, None) => Ok(()),
+    }
+}
+
+fn operator(o: &OperatorStateChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let who = o.operator.as_ref().map_or_else(String::new, |operator| format!("operator {operator}, "));
+    write!(f, "seat {}: {who}{:?}, {}, by ", o.seat, o.to, o.reason)?;
+    match &o.author {
+        Author::Gateway => f.write_str("the gateway"),
+        Author::Seat { seat, operator: None } => write!(f, "seat {seat}"),
+        Author::Seat { seat, operator: Some(operator) } => write!(f, "{operator} at seat {seat}"),
     }
 }
 

@@ -8,6 +8,7 @@ mod call_event;
 mod callback_event;
 mod labels;
 mod line;
+mod operator;
 mod reasons;
 mod record;
 mod sequence;
@@ -17,6 +18,7 @@ mod words;
 
 pub use call_event::*;
 pub use callback_event::{CallbackChanged, Promise};
+pub use operator::{Author, OperatorStateChanged};
 pub use reasons::*;
 pub use record::{
     CallRecord, LegRecord, LegRole, PRESENTATIONS_KEPT, PresentationRecord, QueueVisit, RecordedCallback,

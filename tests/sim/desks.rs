@@ -106,7 +106,7 @@ fn run(seed: u64) -> [usize; 3] {
     for seat in 1001..1001 + SEATS {
         w.seat_dials(seat as u32, "*12", HangUp::Never);
     }
-    w.run(S(10));
+    w.run(S(60));
     promises(&w.journal);
     nothing_is_left(&w);
     assert_eq!(

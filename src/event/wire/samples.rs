@@ -187,18 +187,10 @@ fn later_node_kinds() -> Vec<What> {
             span: Duration::from_secs(1),
             not_owed: 0,
         },
-        What::OperatorStateChanged(OperatorStateChanged {
-            seat: "1001".into(),
-            operator: Some("8007".into()),
-            from: OperatorState::Ready,
-            to: OperatorState::SignedOut,
-            reason: OperatorReason::SignedInElsewhere { seat: "1002".into() }.into(),
-            author: Author::Seat { seat: "1002".into(), operator: Some("8007".into()) },
-        }),
     ]
 }
 
-/// Kinds that got fields later, with all they have now.
+/// Kinds that got fields later, with all they have now, and kinds that came after them.
 fn grown_kinds() -> Vec<What> {
     vec![
         What::CallbackChanged(CallbackChanged {
@@ -214,6 +206,14 @@ fn grown_kinds() -> Vec<What> {
             span: Duration::from_secs(1),
             not_owed: 830,
         },
+        What::OperatorStateChanged(OperatorStateChanged {
+            seat: "1001".into(),
+            operator: Some("8007".into()),
+            from: OperatorState::Ready,
+            to: OperatorState::SignedOut,
+            reason: OperatorReason::SignedInElsewhere { seat: "1002".into() }.into(),
+            author: Author::Seat { seat: "1002".into(), operator: Some("8007".into()) },
+        }),
     ]
 }
 

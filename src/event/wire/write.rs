@@ -219,6 +219,23 @@ fn queueing(what: &What) -> Payload {
     }
 }
 
+fn operator(o: &OperatorStateChanged) -> v1::OperatorStateChanged {
+    let (author, by) = match &o.author {
+        Author::Gateway => (v1::OperatorAuthor::Gateway, None),
+        Author::Seat { seat, operator } => (v1::OperatorAuthor::Seat, Some((seat, operator))),
+    };
+    v1::OperatorStateChanged {
+        seat: o.seat.to_string(),
+        operator: name(o.operator.as_ref().map(|o| o.as_str())),
+        from_state: o.from.number(),
+        to_state: o.to.number(),
+        reason: o.reason.to_string(),
+        author: author as i32,
+        author_seat: name(by.map(|(seat, _)| seat.as_str())),
+        author_operator: name(by.and_then(|(_, operator)| operator.as_ref()).map(|o| o.as_str())),
+    }
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are written by `payload`")]
 /// Events that belong to no call.
 fn node(what: &What) -> Payload {
@@ -232,22 +249,7 @@ fn node(what: &What) -> Payload {
                 reason: reason.to_string(),
             })
         }
-        What::OperatorStateChanged(o) => {
-            let (author, by) = match &o.author {
-                Author::Gateway => (v1::OperatorAuthor::Gateway, None),
-                Author::Seat { seat, operator } => (v1::OperatorAuthor::Seat, Some((seat, operator))),
-            };
-            Payload::OperatorStateChanged(v1::OperatorStateChanged {
-                seat: o.seat.to_string(),
-                operator: name(o.operator.as_ref().map(|o| o.as_str())),
-                from_state: o.from.number(),
-                to_state: o.to.number(),
-                reason: o.reason.to_string(),
-                author: author as i32,
-                author_seat: name(by.map(|(seat, _)| seat.as_str())),
-                author_operator: name(by.and_then(|(_, operator)| operator.as_ref()).map(|o| o.as_str())),
-            })
-        }
+        What::OperatorStateChanged(o) => Payload::OperatorStateChanged(operator(o)),
         What::SeatRegistrationFailed { seat, source, reason, count } => {
             Payload::SeatRegistrationFailed(v1::SeatRegistrationFailed {
                 seat: seat.to_string(),

@@ -57,7 +57,8 @@ fn office() -> Office {
         algorithms: Vec::new(),
     };
     let seats = vec![seat("1001"), seat("1002"), seat("1003")];
-    let registrar = Registrar::new("hotline".into(), seats, Random::from_number(11));
+    let hours = Expiry { longest_udp: Duration::from_secs(3600), ..Expiry::default() };
+    let registrar = Registrar::new("hotline".into(), seats, Random::from_number(11)).granting(hours);
     let now = Now { mono: Mono(5_000_000_000_000), wall: Wall(1_289_690_940_000_000_000) };
     Office { registrar, now, changes: Vec::new() }
 }
@@ -353,6 +354,19 @@ fn too_short_is_423_and_too_long_is_cut_and_nonsense_is_an_hour() {
 }
 
 #[test]
+fn an_hour_is_wished_and_granted_as_long_as_the_transport_is_trusted() {
+    let mut o = office();
+    o.registrar = o.registrar.granting(Expiry::default());
+    let mut p = phone("1001", "203.0.113.5:40001");
+    p.expires = Some(3600);
+    let done = o.registers(&mut p).response.unwrap();
+    assert!(contacts(&done)[0].ends_with(";expires=300"), "{:?}", contacts(&done));
+    p.flow = stream("203.0.113.5:40001", 7);
+    let done = o.registers(&mut p).response.unwrap();
+    assert!(contacts(&done)[0].ends_with(";expires=3600"), "{:?}", contacts(&done));
+}
+
+#[test]
 fn one_contact_that_cannot_be_granted_changes_nothing() {
     let mut o = office();
     let mut p = phone("1001", "203.0.113.5:40001");
@@ -579,4 +593,35 @@ fn no_mangled_register_makes_the_registrar_panic_or_grow() {
         o.passes(Duration::from_secs(1));
     }
     assert!([200, 400, 401].iter().all(|s| reached.contains(&Status::from(*s))), "{reached:?}");
+}
+
+#[test]
+fn a_restored_contact_is_reached_by_udp_and_awaited_by_a_stream() {
+    let mut o = office();
+    let (mut udp, mut tcp) = (phone("1001", "203.0.113.5:40001"), phone("1002", "203.0.113.6:40002"));
+    tcp.flow = stream("203.0.113.6:40002", 7);
+    o.registers(&mut udp);
+    o.registers(&mut tcp);
+    let text = |o: &Office, seat: &str| serde_json::to_string(o.registrar.bindings(&seat.into())).unwrap();
+    let saved: Vec<(SeatId, Vec<Binding>)> =
+        ["1001", "1002"].map(|seat| (seat.into(), serde_json::from_str(&text(&o, seat)).unwrap())).into();
+    let mut next = office();
+    next.now = o.now.after(Duration::from_secs(100));
+    for (seat, saved) in &saved {
+        next.registrar.restore(next.now.mono, seat, saved.clone());
+    }
+    let binding = |next: &Office, seat: &str| next.registrar.bindings(&seat.into())[0].clone();
+    assert_eq!(binding(&next, "1001").reach, Reach::ByFlow);
+    assert_eq!(next.registrar.seats_on(&udp.flow).collect::<Vec<_>>(), [&SeatId::from("1001")]);
+    let awaited = binding(&next, "1002");
+    assert_eq!((awaited.reach, awaited.flow.connection), (Reach::NoConnection, None));
+    assert_eq!(next.registrar.seats_on(&tcp.flow).count(), 0, "its number means another connection now");
+    tcp.flow = stream("203.0.113.6:40777", 2);
+    next.registers(&mut tcp);
+    assert_eq!(binding(&next, "1002").reach, Reach::ByFlow, "it is back by its contact");
+    assert_eq!(next.registrar.bindings(&"1002".into()).len(), 1);
+    let mut late = office();
+    late.now = o.now.after(Duration::from_secs(600));
+    late.registrar.restore(late.now.mono, &"1001".into(), saved[0].1.clone());
+    assert!(late.registrar.bindings(&"1001".into()).is_empty(), "it has lapsed");
 }
