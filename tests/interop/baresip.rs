@@ -49,6 +49,21 @@ impl Baresip {
         Baresip::register_over(place, ("udp", ""), gateway, account, codec, frequency)
     }
 
+    /// As [`Baresip::register`], wishing to stay registered for so many seconds.
+    pub fn register_for(
+        place: &Place,
+        gateway: SocketAddr,
+        (seat, password): (&str, &str),
+        seconds: u32,
+        frequency: u32,
+    ) -> Baresip {
+        let account = format!(
+            "<sip:{seat}@{gateway};transport=udp>;auth_user={seat};auth_pass={password};answermode=auto;\
+             regint={seconds};audio_codecs=PCMA/8000/1\n"
+        );
+        Baresip::start(place, "", &account, frequency)
+    }
+
     /// As [`Baresip::register`], by this proxy.
     pub fn register_by(
         place: &Place,

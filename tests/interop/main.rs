@@ -17,6 +17,7 @@ mod matrix;
 mod operator_phone;
 mod outgoing;
 mod plain_proxy;
+mod restart;
 mod scanners;
 mod twinkle;
 

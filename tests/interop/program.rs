@@ -23,7 +23,7 @@ pub struct Program {
     /// Every SIP listener as the program names it: `tcp:127.0.0.1:5060`.
     listening: Vec<String>,
     grpc: String,
-    _process: Process,
+    process: Process,
 }
 
 impl Program {
@@ -61,7 +61,7 @@ impl Program {
     }
 
     fn launch(
-        mut command: Command,
+        command: Command,
         name: &str,
         listen: &[&str],
         tls: &str,
@@ -96,9 +96,23 @@ queue = "main"
 "#,
             store = place.file("state/hotline.db").display()
         );
-        let config = place.write("hotline.toml", config);
+        place.write("hotline.toml", config);
+        Program::begin(command, place)
+    }
+
+    /// Kills the process as `kill -9` does, and starts it again.
+    pub fn kill_and_start(&mut self) {
+        let child = self.process.child();
+        child.kill().expect("a child of ours");
+        child.wait().expect("a child of ours");
+        let place = std::mem::replace(&mut self.place, Place::new("between"));
+        *self = Program::begin(Command::new(HOTLINE), place);
+    }
+
+    /// Starts the program with the configuration of this place.
+    fn begin(mut command: Command, place: Place) -> Program {
         let says = std::fs::File::create(place.file("hotline.log")).expect("a file for its log");
-        command.arg("serve").arg("--config").arg(config).env_remove("RUST_LOG");
+        command.arg("serve").arg("--config").arg(place.file("hotline.toml")).env_remove("RUST_LOG");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(says);
         let mut process = Process::spawn(command);
         let ready = first_line(&mut process).unwrap_or_else(|| {
@@ -114,7 +128,7 @@ queue = "main"
             listed.map_or("", |(listed, _)| listed).split(' ').map(str::to_owned).collect()
         };
         let sip = after("sip").trim_start_matches("udp:").parse().expect("the SIP address");
-        Program { sip, listening, grpc: after("grpc"), place, _process: process }
+        Program { sip, listening, grpc: after("grpc"), place, process }
     }
 
     /// The listener whose name begins so, for instance `tcp:127.`.
