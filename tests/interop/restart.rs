@@ -30,7 +30,7 @@ fn a_phone_registered_by_udp_is_ready_at_once_after_kill_9() {
     let again = poll(TOLD, || (gateway.seat_state("1001") == restored).then_some(()));
     println!("kill -9 to the seat that is told ready: {:?}", killed.elapsed());
     assert!(again.is_some(), "{:?}", gateway.seat_state("1001"));
-    let position = |event: &serde_json::Value| text(event, "/position").parse::<u64>().expect("a position");
+    let position = |event: &serde_json::Value| event["position"].as_u64().expect("a position");
     let started = position(gateway.events("NodeStateChanged").last().expect("a start"));
     let told = position(gateway.events("SeatStateChanged").last().expect("a seat"));
     assert!(told > started && told - started <= 3, "in the step of the start: {started} and {told}");
