@@ -33,6 +33,9 @@ impl World {
             max_wait: Duration::from_secs(1800),
             ring_timeout: Duration::from_secs(20),
             cool_down: Duration::from_secs(30),
+
+            ring_misses: 0,
+            ring_misses_ready_after: None,
             wrap_up: Duration::ZERO,
             seats: seats.clone(),
         };

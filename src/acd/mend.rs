@@ -1,4 +1,4 @@
-//! What the seats are said to be doing, for whoever compares it with the calls there are; and the end of what does not fit.
+//! What the seats are said to be doing, to be compared with the calls there are; and the end of what does not fit.
 
 use super::presence::OwnRole;
 use super::presentation::Presentation;
@@ -11,9 +11,9 @@ use crate::time::Now;
 /// What a seat is said to have to do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engaged {
-    /// The call is offered to it, or a colleague rings it for that call.
+    /// The call is offered to the seat, or a colleague rings the seat for it.
     Rung(CallId),
-    /// It is in that call.
+    /// The seat is in that call.
     InCall(CallId),
 }
 

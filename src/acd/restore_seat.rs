@@ -64,11 +64,11 @@ enum Rests {
 /// Whether a restored seat has a phone to ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeatPhone {
-    /// It is reached as before.
+    /// The phone is reached as before.
     Here,
-    /// It is registered, and there is no connection to it yet.
+    /// A phone is registered, and there is no connection to it yet.
     NoConnection,
-    /// None is registered.
+    /// No phone is registered.
     Gone,
 }
 

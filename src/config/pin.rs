@@ -1,7 +1,7 @@
 //! A PIN as the configuration holds it: a salted hash, so that a copy of the file does not sign anybody in.
 //!
 //! `pbkdf2-sha256$ROUNDS$SALT$HASH`: PBKDF2 (RFC 8018 section 5.2) with HMAC-SHA-256, one block, salt and hash in hexadecimal
-//! digits. A PIN is short, so whoever holds the file can try all of them: the file is for its owner alone.
+//! digits. A PIN is short, so that all of them can be tried by a holder of the file: it is for its owner alone.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;

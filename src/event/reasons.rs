@@ -288,7 +288,7 @@ pub enum OperatorReason {
     SignedOut,
     /// The operator signed in at another seat.
     SignedInElsewhere {
-        /// That seat.
+        /// The other seat.
         seat: SeatId,
     },
     /// Another operator signed in at the seat.

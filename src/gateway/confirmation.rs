@@ -5,8 +5,8 @@
 //! want of a port or of an offer, a code that is granted is answered without sound, and one that is denied is refused with the
 //! reason in a Warning header (RFC 3261 section 20.43).
 
-use super::feature_codes::{Plan, Verdict};
 use super::{Gateway, Output, Work};
+use crate::acd;
 use crate::call;
 use crate::config::{PROMPT_DONE, PROMPT_PIN, PROMPT_REFUSED};
 use crate::id::{LegId, OperatorId, SeatId};
@@ -27,6 +27,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the first key of a PIN may take, and each one after it; after the last the PIN is taken as it is.
 const FIRST_KEY: Duration = Duration::from_secs(15);
 const NEXT_KEY: Duration = Duration::from_secs(4);
+
+/// What becomes of a code.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// The code is taken, or not.
+    Tell(Verdict),
+    /// The operator is to press the PIN.
+    AskPin { operator: OperatorId },
+}
+
+/// Whether a code is taken.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// The code is taken; this is done.
+    Granted(acd::Input),
+    /// The code is not taken.
+    Denied { status: Status, why: &'static str },
+}
 
 /// Answered feature codes, by our tag.
 #[derive(Debug, Default)]

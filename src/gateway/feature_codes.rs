@@ -1,7 +1,7 @@
 //! What a feature code means here: sign in and out, ready and not ready, call pick-up. How it is answered is
 //! [`super::confirmation`].
 
-use super::confirmation::SeatInvite;
+use super::confirmation::{Plan, SeatInvite, Verdict};
 use super::{Gateway, Output};
 use crate::acd::{self, Denied};
 use crate::call;
@@ -20,24 +20,6 @@ const TRIES: u32 = 3;
 /// thousand PINs of four digits three tries in five minutes are a week at the least, and far more by doubling.
 const BARRED: Duration = Duration::from_secs(300);
 const DOUBLINGS: u32 = 6;
-
-/// What becomes of a code.
-#[derive(Debug)]
-pub(super) enum Plan {
-    /// It is taken, or not.
-    Tell(Verdict),
-    /// The operator is to press the PIN.
-    AskPin { operator: OperatorId },
-}
-
-/// Whether a code is taken.
-#[derive(Debug)]
-pub(super) enum Verdict {
-    /// It is; this is done.
-    Granted(acd::Input),
-    /// It is not.
-    Denied { status: Status, why: &'static str },
-}
 
 /// The operators of the configuration, and the wrong PINs of each seat. Bounded by both.
 #[derive(Debug)]
@@ -107,12 +89,12 @@ impl Gateway {
 
     fn sign_in_plan(&self, now: Now, seat: &SeatId, operator: Option<OperatorId>) -> Plan {
         let allowed = self.acd.may_sign_in(seat, operator.as_ref());
-        if self.operators.known.is_empty() || allowed.is_err() {
+        if self.seats.operators.known.is_empty() || allowed.is_err() {
             return granted(allowed, acd::Input::SignIn { seat: seat.clone(), operator });
         }
-        match operator.as_ref().and_then(|number| self.operators.known.get(number)) {
+        match operator.as_ref().and_then(|number| self.seats.operators.known.get(number)) {
             None => denied(Status::NOT_FOUND, "this operator is not known"),
-            Some(Operator { pin: Some(_), .. }) if !self.operators.takes_pins(now.mono, seat) => {
+            Some(Operator { pin: Some(_), .. }) if !self.seats.operators.takes_pins(now.mono, seat) => {
                 denied(Status::FORBIDDEN, "too many wrong PINs at this seat")
             }
             Some(Operator { number, pin: Some(_), .. }) => Plan::AskPin { operator: number.clone() },
@@ -130,15 +112,15 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) {
         let Some(seat) = self.confirmations.seat(leg).cloned() else { return };
-        let is_known = self.operators.known.get(&operator).and_then(|o| o.pin.as_ref());
-        let takes = self.operators.takes_pins(now.mono, &seat);
+        let is_known = self.seats.operators.known.get(&operator).and_then(|o| o.pin.as_ref());
+        let takes = self.seats.operators.takes_pins(now.mono, &seat);
         let verdict = if pressed.is_empty() {
             Verdict::Denied { status: Status::REQUEST_TIMEOUT, why: "no PIN was pressed" }
         } else if takes && is_known.is_some_and(|pin| pin.is_of(pressed)) {
-            self.operators.wrong.remove(&seat);
+            self.seats.operators.wrong.remove(&seat);
             let allowed = self.acd.may_sign_in(&seat, Some(&operator));
             verdict(allowed, acd::Input::SignIn { seat, operator: Some(operator) })
-        } else if takes && !self.operators.wrong(now.mono, &seat) {
+        } else if takes && !self.seats.operators.wrong(now.mono, &seat) {
             return self.ask_pin(now, leg, operator, Some(PROMPT_REFUSED), out);
         } else {
             self.sign_in_refused(now, &seat, &operator, out);

@@ -66,18 +66,14 @@ pub struct Gateway {
     trunking: trunking::Trunking,
     /// The seats' phones, and whether they answer.
     phones: phones::Phones,
-    /// What is to be written of seats.
+    /// What is kept of the seats, who may sign in there, and whether their states fit the calls.
     seats: seats::Seats,
-    /// Whether seats and calls fit.
-    reconciliation: reconciliation::Reconciliation,
     /// Who calls: the block list.
     callers: nuisance::Callers,
     /// What a seat can dial.
     dialplan: Dialplan,
     /// Feature codes that were answered.
     confirmations: confirmation::Confirmations,
-    /// Who may sign in, and wrong PINs.
-    operators: feature_codes::Operators,
     /// Queues and seats.
     acd: Acd,
     calls: calls::Calls,
@@ -151,7 +147,7 @@ impl Gateway {
             self.access.registrar.poll_timeout().map(|(at, _)| (at, Reason::Registration)),
             self.phones.poll_timeout().map(|at| (at, Reason::Phone)),
             self.seats.poll_timeout().map(|at| (at, Reason::SeatsKept)),
-            self.reconciliation.poll_timeout().map(|at| (at, Reason::Reconciliation)),
+            self.seats.reconciliation.poll_timeout().map(|at| (at, Reason::Reconciliation)),
             self.confirmations.poll_timeout().map(|at| (at, Reason::FeatureCode)),
             self.signalling.late_answer().map(|at| (at, Reason::SlowAnswer)),
             self.acd.poll_timeout().map(|(at, r)| (at, Reason::Acd(r))),

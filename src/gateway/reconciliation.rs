@@ -46,12 +46,12 @@ impl Reconciliation {
 impl Gateway {
     /// Compares, where it is time to.
     pub(super) fn reconcile_due(&mut self, now: Now, out: &mut Vec<Output>) {
-        if self.reconciliation.due.is_none_or(|at| at > now.mono) {
+        if self.seats.reconciliation.due.is_none_or(|at| at > now.mono) {
             return;
         }
-        self.reconciliation.due = None;
+        self.seats.reconciliation.due = None;
         let found = self.mismatches();
-        let stays: Vec<Mismatch> = found.intersection(&self.reconciliation.found).cloned().collect();
+        let stays: Vec<Mismatch> = found.intersection(&self.seats.reconciliation.found).cloned().collect();
         if stays.is_empty() {
             self.clear(now, &Cleared::SeatState, out);
         }
@@ -59,9 +59,9 @@ impl Gateway {
             self.mend(now, mismatch, out);
         }
         if self.calls.len() > 0 || !found.is_empty() || self.acd.engaged().next().is_some() {
-            self.reconciliation.begin(now.mono);
+            self.seats.reconciliation.begin(now.mono);
         }
-        self.reconciliation.found = found;
+        self.seats.reconciliation.found = found;
     }
 
     fn mismatches(&self) -> BTreeSet<Mismatch> {

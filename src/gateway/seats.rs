@@ -1,6 +1,8 @@
 //! Seats outlive the process: a seat's snapshot is written in the step that changed what it is or where it is reached, and the
 //! next start has it again. What only lasts longer, a refreshed registration, is written once a second at most.
 
+use super::feature_codes::Operators;
+use super::reconciliation::Reconciliation;
 use super::{Gateway, Output, Recovery};
 use crate::acd::SeatPhone;
 use crate::config::{Config, Listen};
@@ -17,9 +19,13 @@ const TOGETHER: Duration = Duration::from_secs(1);
 /// The pause between the first questions to restored phones: a thousand seats are asked within two seconds.
 const ASKED_EVERY: Duration = Duration::from_millis(2);
 
-/// What is to be written of seats. Bounded by the seats.
-#[derive(Debug, Default)]
+/// What is to be written of seats, and what belongs to them. Bounded by the seats.
+#[derive(Debug)]
 pub(super) struct Seats {
+    /// Who may sign in, and wrong PINs.
+    pub(super) operators: Operators,
+    /// Whether seats and calls fit.
+    pub(super) reconciliation: Reconciliation,
     /// In this step, in the order of their names.
     changed: BTreeSet<SeatId>,
     refreshed: BTreeSet<SeatId>,
@@ -28,6 +34,17 @@ pub(super) struct Seats {
 }
 
 impl Seats {
+    /// Nothing is to be written yet.
+    pub(super) fn new(config: &Config) -> Seats {
+        Seats {
+            operators: Operators::new(&config.operators),
+            reconciliation: Reconciliation::default(),
+            changed: BTreeSet::new(),
+            refreshed: BTreeSet::new(),
+            due: None,
+        }
+    }
+
     /// A seat is not what it was.
     pub(super) fn changed(&mut self, seat: &SeatId) {
         if !self.changed.contains(seat) {
@@ -65,7 +82,7 @@ impl Gateway {
             self.seats.write_all();
         }
         if !self.seats.changed.is_empty() {
-            self.reconciliation.begin(now.mono);
+            self.seats.reconciliation.begin(now.mono);
         }
         while let Some(seat) = self.seats.changed.pop_first() {
             self.seats.refreshed.remove(&seat);

@@ -5,10 +5,8 @@ use super::calls::Calls;
 use super::confirmation::Confirmations;
 use super::context::CallContext;
 use super::durable::Journal;
-use super::feature_codes::Operators;
 use super::nuisance::Callers;
 use super::phones::Phones;
-use super::reconciliation::Reconciliation;
 use super::routes::Routes;
 use super::seats::Seats;
 use super::signalling::Signalling;
@@ -54,12 +52,10 @@ impl Gateway {
             access: Access::new(access_control(config), registrar, Names::new(&config.sip)),
             trunking,
             phones: Phones::new(config),
-            seats: Seats::default(),
-            reconciliation: Reconciliation::default(),
+            seats: Seats::new(config),
             callers: Callers::new(config.limits.slow_after, start.history_secret),
             dialplan: Dialplan::new(config),
             confirmations: Confirmations::default(),
-            operators: Operators::new(&config.operators),
             acd,
             calls: Calls::new(services(config), config.limits.calls as usize),
             routes: Routes::default(),

@@ -187,7 +187,7 @@ fn without_a_free_port_a_code_is_taken_without_sound_or_refused_by_status() {
 }
 
 #[test]
-fn a_mute_seat_costs_one_caller_the_ring_timeout_and_the_next_seat_rings_at_once() {
+fn a_mute_seat_costs_one_caller_the_ring_timeout_alone() {
     let mut w = World::new(8, 2, "ring_timeout = \"20s\"", "");
     w.seat_does(1001, WhenRung::Rings, None);
     w.citizen_calls("13800000001", HangUp::AfterAnswer(S(120)));

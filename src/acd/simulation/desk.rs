@@ -23,10 +23,10 @@ pub(super) struct Desk {
     pub(super) signed_in: bool,
     pub(super) operator: Option<OperatorId>,
     pub(super) away: bool,
-    /// It left presentations unanswered, and is ready again then.
+    /// Presentations were left unanswered; the seat is ready again then.
     pub(super) absent: Option<Option<Mono>>,
     pub(super) misses: u32,
-    /// It became absent in this step.
+    /// The seat became absent in this step.
     pub(super) missed: bool,
     /// What was told of its operator.
     pub(super) told: OperatorState,

@@ -16,7 +16,7 @@ fn operator(name: &str) -> Option<crate::id::OperatorId> {
 }
 
 #[test]
-fn a_seat_that_does_not_answer_is_offered_nothing_until_its_operator_is_back() {
+fn a_seat_that_misses_is_offered_nothing_until_its_operator_is_back() {
     let mut w = strict(1, None);
     let (call, _) = w.enters(0);
     let out = w.passes(secs(20));
