@@ -81,7 +81,7 @@ enum Ack {
 enum Hears {
     /// The last tone.
     Tone { play: u32, why: Option<Status> },
-    /// That the PIN is awaited, and what was pressed of it.
+    /// The PIN is awaited, and this was pressed of it.
     Keys { operator: OperatorId, digits: String, play: u32 },
     /// Nothing more: only the ACK is awaited.
     Nothing { why: Option<Status> },

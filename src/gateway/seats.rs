@@ -3,7 +3,7 @@
 
 use super::feature_codes::Operators;
 use super::reconciliation::Reconciliation;
-use super::{Gateway, Output, Recovery};
+use super::{Gateway, Output, Reason, Recovery};
 use crate::acd::SeatPhone;
 use crate::config::{Config, Listen};
 use crate::id::{OperatorId, SeatId};
@@ -76,6 +76,18 @@ impl Seats {
 }
 
 impl Gateway {
+    /// When something is due for the seats, and why.
+    pub(super) fn seats_timeout(&self) -> Option<(Mono, Reason)> {
+        [
+            (self.seats.poll_timeout(), Reason::SeatsKept),
+            (self.seats.reconciliation.poll_timeout(), Reason::Reconciliation),
+            (self.confirmations.poll_timeout(), Reason::FeatureCode),
+        ]
+        .into_iter()
+        .filter_map(|(at, reason)| Some((at?, reason)))
+        .min_by_key(|(at, _)| *at)
+    }
+
     /// Writes what changed in this step.
     pub(super) fn keep_seats(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.seats.due.is_some_and(|at| at <= now.mono) {
