@@ -30,9 +30,9 @@ pub struct Binding {
 /// Whether there is a way to a registered contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
-    /// Its flow.
+    /// By the flow of its registration.
     ByFlow,
-    /// Its connection ended with the process before; the phone opens another one and registers on it (RFC 5626 section 4.5).
+    /// The connection ended with the process before; the phone opens another one and registers on it (RFC 5626 section 4.5).
     NoConnection,
 }
 

@@ -50,7 +50,7 @@ pub struct Touched {
 /// What became of the contacts of a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Touch {
-    /// They last longer.
+    /// The contacts last longer.
     Refreshed,
     /// The seat is reached elsewhere, too or instead.
     Moved,
