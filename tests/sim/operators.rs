@@ -69,11 +69,11 @@ fn hang_ups(w: &World) -> usize {
 }
 
 fn last_state(w: &World, seat: &str) -> Option<SeatState> {
-    let states = w.journal.iter().filter_map(|e| match &e.what {
+    let mut states = w.journal.iter().filter_map(|e| match &e.what {
         What::SeatStateChanged { seat: s, to, .. } if s.as_str() == seat => Some(*to),
         _ => None,
     });
-    states.last()
+    states.next_back()
 }
 
 #[test]
