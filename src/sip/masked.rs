@@ -64,6 +64,7 @@ pub fn masked(bytes: &[u8], numbers: bool) -> Vec<u8> {
             personal = PERSONAL.iter().any(|s| Wanted::new(s).is(name));
         }
         mask_key(line);
+        mask_pressed(line);
         mask_passwords(line);
         if secret {
             mask_credentials(line, is_continued);
@@ -207,6 +208,17 @@ fn mask_numbers(line: &mut [u8]) {
     }
 }
 
+/// Masks a telephone key that was pressed, in the two bodies of INFO that carry one: a PIN is pressed so.
+fn mask_pressed(line: &mut [u8]) {
+    let value = match line.iter().position(|&b| b == b'=') {
+        Some(equals) if line[..equals].trim_ascii().eq_ignore_ascii_case(b"signal") => equals + 1,
+        Some(_) => return,
+        None if line.trim_ascii().len() == 1 => 0,
+        None => return,
+    };
+    star(&mut line[value..]);
+}
+
 /// Masks the key of a media line (RFC 4568) and the password of ICE.
 fn mask_key(line: &mut [u8]) {
     let from = if line.starts_with(b"a=crypto:") {
@@ -292,6 +304,13 @@ mod tests {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }
         assert!(shown.contains("m=audio 1 RTP/AVP 8") && shown.contains("sip:u:*****@h"), "{shown}");
+    }
+
+    #[test]
+    fn keys_that_were_pressed_are_masked() {
+        let relay = "INFO sip:a@b SIP/2.0\r\nCSeq: 2 INFO\r\n\r\nSignal=7\r\nDuration=160\r\n";
+        assert!(shown(relay, false).ends_with("\r\n\r\nSignal=*\r\nDuration=160\r\n"));
+        assert!(shown("INFO sip:a@b SIP/2.0\r\nCSeq: 2 INFO\r\n\r\n7", false).ends_with("\r\n\r\n*"));
     }
 
     #[test]
