@@ -413,6 +413,9 @@ impl Call {
                 if self.stage.watched(&self.common).contains(&leg) {
                     self.on(leg, cx, Leg::quieted);
                 }
+                if self.stage.is_one_way(leg, &self.common, cx.now.mono) {
+                    cx.out.push(Output::OneWayAudio { leg });
+                }
             }
             media::Event::Heard { .. } => {}
         }

@@ -261,6 +261,11 @@ pub enum Output {
     Acd(acd::Input),
     /// Write an event.
     Event(CallEvent),
+    /// The peer of a leg in a talk is there and sends no sound, while the other party is heard. Said every few seconds.
+    OneWayAudio {
+        /// The leg.
+        leg: LegId,
+    },
     /// A new leg: requests that name its tag belong to this call.
     LegUp(LegId),
     /// The leg takes a channel of a trunk, until it is gone.

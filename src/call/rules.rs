@@ -1,7 +1,7 @@
 //! The part of the configuration a call lives by, shared by all calls and never changed in place.
 
 use super::media_addresses::MediaAddresses;
-use crate::config::{Dtmf, Prefix, Reliable};
+use crate::config::{Dtmf, Prefix, Reliable, TimedPeers};
 use crate::id::{QueueId, ServiceNumber, TrunkId};
 use crate::media::Towards;
 use crate::sdp::Codec;
@@ -62,6 +62,8 @@ pub struct PeerRules {
     pub dtmf: Dtmf,
     /// The session timer we ask for (RFC 4028); zero: none, but one asked of us is kept.
     pub session_expires: Duration,
+    /// Which peers we ask for it.
+    pub timed: TimedPeers,
     /// Reliable provisional responses (RFC 3262).
     pub reliable: Reliable,
     /// Whether there is sound before the answer: ours for who calls us, the peer's for who is called.
@@ -86,6 +88,7 @@ impl Default for PeerRules {
             codecs: Codec::ALL.to_vec(),
             dtmf: Dtmf::Rfc4733,
             session_expires: Duration::from_secs(1800),
+            timed: TimedPeers::All,
             reliable: Reliable::Supported,
             early_media: false,
             media_sources: Arc::from([]),

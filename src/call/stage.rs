@@ -216,6 +216,18 @@ impl Stage {
         judged.is_quiet(now) || on_hold && judged.is_watched_phone()
     }
 
+    /// Whether `leg`, whose media is silent, is in a talk that is heard in one direction only: its peer is there and may send, and
+    /// the other party is heard.
+    pub(super) fn is_one_way(&self, leg: LegId, common: &Common, now: Mono) -> bool {
+        let Some(talk) = self.talk().filter(|talk| talk.has(leg) && talk.holder().is_none()) else {
+            return false;
+        };
+        let may_send = |leg: &&Leg| leg.direction().is_some_and(|direction| direction.receives());
+        let is_silent = common.legs.get(leg).filter(may_send).is_some_and(|leg| leg.is_silent_and_there(now));
+        let is_heard = |leg: &Leg| leg.is_watched() && !leg.is_quiet(now);
+        is_silent && talk.other(leg).and_then(|other| common.legs.get(other)).is_some_and(is_heard)
+    }
+
     /// A prompt is over: the notice it was, unless the call ends with it.
     pub(super) fn played(&mut self, play: u32) -> Option<Notice> {
         match self {

@@ -53,7 +53,7 @@ pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
 pub use sip::{Identity, Sip, Tls};
 pub use store::Store;
-pub use trunk::{Authenticate, Codec, Dtmf, Reliable, Trunk, TrunkSource, TrunkTarget};
+pub use trunk::{Authenticate, Codec, Dtmf, Reliable, TimedPeers, Trunk, TrunkSource, TrunkTarget};
 
 use problem::{Problems, fault};
 use table::{Table, tables};

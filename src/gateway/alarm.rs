@@ -81,6 +81,8 @@ pub enum Alarm {
         /// What is missing.
         of: Shortage,
     },
+    /// A party of a talk answers and sends no sound.
+    OneWayAudio,
     /// The process may open too few files.
     Descriptors {
         /// How many it needs, and what to do.
@@ -152,6 +154,8 @@ pub enum Cleared {
     TlsCertificate,
     /// Media sockets can be opened.
     MediaSockets,
+    /// Every talk is heard both ways.
+    OneWayAudio,
     /// There is room for further numbers that are owed a call.
     CallbacksCrowded {
         /// How many are.
@@ -176,7 +180,7 @@ const DISK: &str = "look at the disk under store.path";
 
 impl Alarm {
     /// Every name, in the order of the manual.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 19] = [
         "journal_slow",
         "journal_backed_up",
         "journal_failed",
@@ -191,6 +195,7 @@ impl Alarm {
         "prompt_unusable",
         "disk_space",
         "media_sockets",
+        "one_way_audio",
         "descriptors",
         "callbacks_crowded",
         "event_parked",
@@ -214,6 +219,7 @@ impl Alarm {
             Alarm::TlsCertificate { .. } => "tls_certificate",
             Alarm::PromptUnusable { .. } => "prompt_unusable",
             Alarm::MediaSockets { .. } => "media_sockets",
+            Alarm::OneWayAudio => "one_way_audio",
             Alarm::Descriptors { .. } => "descriptors",
             Alarm::CallbacksCrowded { .. } => "callbacks_crowded",
             Alarm::EventParked { .. } => "event_parked",
@@ -265,6 +271,10 @@ impl Alarm {
             ),
             Alarm::TlsCertificate { why } => (format!("the old certificates stay in use: {why}").into(), ""),
             Alarm::MediaSockets { of } => Alarm::of_sockets(*of),
+            Alarm::OneWayAudio => (
+                "a talk is heard in one direction only: one side answers by SIP and sends no RTP; ".into(),
+                "look at NAT and firewalls on its way, and at media_sources of its trunk",
+            ),
             Alarm::CallbacksCrowded { entries, limit } => (
                 format!(
                     "{entries} numbers are owed a call, and there is room for {limit}: above that a number gets no entry; "
@@ -341,6 +351,7 @@ impl Cleared {
             Cleared::ChannelUse { .. } => "channel_use",
             Cleared::TlsCertificate => "tls_certificate",
             Cleared::MediaSockets => "media_sockets",
+            Cleared::OneWayAudio => "one_way_audio",
             Cleared::CallbacksCrowded { .. } => "callbacks_crowded",
             Cleared::SeatState => "seat_state",
         }
@@ -362,6 +373,7 @@ impl Cleared {
             }
             Cleared::TlsCertificate => "the certificates can be used again".into(),
             Cleared::MediaSockets => "media sockets can be opened again".into(),
+            Cleared::OneWayAudio => "every talk is heard both ways again, or over".into(),
             Cleared::CallbacksCrowded { entries, limit } => {
                 format!("{entries} numbers are owed a call, and there is room for {limit}").into()
             }
@@ -426,6 +438,7 @@ mod tests {
             Alarm::PromptUnusable { text: text.clone() },
             Alarm::DiskSpace { text: text.clone() },
             Alarm::MediaSockets { of: Shortage::Descriptors },
+            Alarm::OneWayAudio,
             Alarm::Descriptors { text },
             Alarm::CallbacksCrowded { entries: 45_000, limit: 50_000 },
             Alarm::EventParked { subscription: "crm".into(), position: 7 },

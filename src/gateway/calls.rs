@@ -19,6 +19,8 @@ pub(super) struct Calls {
     services: HashMap<ServiceNumber, Arc<ServiceRules>>,
     most: usize,
     pub(super) duty: Duty,
+    /// The legs of talks that send no sound, each until silence would have been told again; as many as there are legs.
+    pub(super) one_way: Timers<LegId>,
 }
 
 /// A call and what the gateway keeps beside it.
@@ -84,7 +86,8 @@ impl Slot {
 
 impl Calls {
     pub(super) fn new(services: HashMap<ServiceNumber, Arc<ServiceRules>>, most: usize) -> Calls {
-        Calls { slots: HashMap::new(), timers: Timers::default(), services, most, duty: Duty::Serving }
+        let (timers, one_way) = (Timers::default(), Timers::default());
+        Calls { slots: HashMap::new(), timers, services, most, duty: Duty::Serving, one_way }
     }
 
     /// A new call.
@@ -307,6 +310,7 @@ impl Gateway {
                 let history = self.calls.get(id).and_then(|slot| slot.history);
                 self.append(event, history, out);
             }
+            call::Output::OneWayAudio { leg } => self.one_way_audio(now, leg, out),
             call::Output::LegUp(leg) => self.routes.leg_up(Owner { call: id, leg }),
             call::Output::ChannelTaken { leg, trunk } => {
                 of_trunks.push(OfTrunk::Taken(trunk.clone()));

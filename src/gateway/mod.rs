@@ -21,6 +21,7 @@ mod feature_codes;
 mod incoming;
 mod inside;
 mod nuisance;
+mod one_way;
 mod owed;
 mod phones;
 mod ports;
@@ -154,6 +155,7 @@ impl Gateway {
             self.journal.deadline().map(|at| (at, Reason::DiskHangs)),
             self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
             self.trunking.shed.deadline().map(|at| (at, Reason::CallsShed)),
+            self.calls.one_way.next().map(|(at, _)| (at, Reason::OneWayAudio)),
             self.callback_lapses().map(|at| (at, Reason::Callback)),
         ]
         .into_iter()
@@ -178,6 +180,7 @@ impl Gateway {
         self.disk_hangs(now, out);
         self.traces_lapse(now, out);
         self.shed_due(now, out);
+        self.heard_both_ways(now, out);
         self.callbacks_lapse(now, out);
         self.run(now, out);
         while let Some(call) = self.calls.pop_due(now.mono) {

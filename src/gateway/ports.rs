@@ -169,6 +169,8 @@ pub enum Reason {
     DiskHangs,
     /// A trace's time is up.
     TraceEnds,
+    /// A leg that sent no sound may be heard again.
+    OneWayAudio,
     /// Calls that were shed are to be written down.
     CallsShed,
     /// An entry of the recovery list is past the retention time.

@@ -135,6 +135,7 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         codecs: trunk.codecs.iter().map(codec).collect(),
         dtmf: trunk.dtmf,
         session_expires: trunk.session_expires,
+        timed: trunk.timed,
         reliable: trunk.reliable,
         early_media: trunk.early_media,
         media_sources: Arc::from(trunk.media_sources.as_slice()),

@@ -3,6 +3,7 @@
 
 use super::grammar::{decimal, parameters, trim, unquoted};
 use super::{Message, Status, option_tag};
+use crate::config::TimedPeers;
 use crate::time::{Duration, Mono};
 
 /// The shortest interval we take (Min-SE): the least the RFC allows (section 4). A shorter one would let a peer make
@@ -51,6 +52,8 @@ pub enum Failed {
 pub struct SessionTimer {
     /// What we ask for; `None`: only what the peer asks for.
     wish: Option<Duration>,
+    /// Of whom we ask it.
+    timed: TimedPeers,
     /// The lower bound asked for, raised by a peer's 422.
     least: Duration,
     running: Option<Running>,
@@ -105,7 +108,13 @@ impl SessionTimer {
     /// For a dialog not yet begun; a `wish` of zero asks for nothing.
     pub fn new(wish: Duration) -> SessionTimer {
         let wish = (!wish.is_zero()).then(|| wish.clamp(LEAST, MOST));
-        SessionTimer { wish, least: LEAST, running: None }
+        SessionTimer { wish, timed: TimedPeers::All, least: LEAST, running: None }
+    }
+
+    /// The same, asked of these peers.
+    #[must_use]
+    pub fn with(self, timed: TimedPeers) -> SessionTimer {
+        SessionTimer { timed, ..self }
     }
 
     /// The headers of an INVITE that begins a dialog. Supported is its owner's matter.
@@ -116,7 +125,13 @@ impl SessionTimer {
 
     /// The headers of a refresh, which its sender goes on sending.
     pub fn refresh(&self) -> Vec<(&'static str, String)> {
-        let Some(running) = &self.running else { return self.ask() };
+        let Some(running) = &self.running else {
+            return match self.timed {
+                TimedPeers::All => self.ask(),
+                // The dialog began without a timer, because its peer knows none.
+                TimedPeers::Supporting => Vec::new(),
+            };
+        };
         let role = if running.refresher == Refresher::Us { "uac" } else { "uas" };
         let interval = running.interval.max(self.least).as_secs();
         let asked = ("Session-Expires", format!("{interval};refresher={role}"));
@@ -131,7 +146,8 @@ impl SessionTimer {
     pub fn answer(&mut self, now: Mono, request: &Message) -> Vec<(&'static str, String)> {
         let knows = option_tag::supports(request, "timer");
         let asked = RefreshInterval::of(request);
-        let interval = match (asked, self.wish) {
+        let wish = self.wish.filter(|_| knows || self.timed == TimedPeers::All);
+        let interval = match (asked, wish) {
             (None, None) => {
                 self.running = None;
                 return Vec::new();
@@ -159,9 +175,11 @@ impl SessionTimer {
                 let refresher = if uac == Some(false) { Refresher::Peer } else { Refresher::Us };
                 self.run(now, interval.clamp(LEAST, MOST), refresher, true);
             }
-            // The peer does not know it: we ask all the same, to learn whether it is alive.
-            (None, Some(wish)) => self.run(now, wish.max(self.least), Refresher::Us, false),
-            (None, None) => self.running = None,
+            // The peer does not know it (RFC 4028 section 7.2): we ask all the same, to learn whether it is alive.
+            (None, Some(wish)) if self.timed == TimedPeers::All => {
+                self.run(now, wish.max(self.least), Refresher::Us, false)
+            }
+            (None, _) => self.running = None,
         }
     }
 

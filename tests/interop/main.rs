@@ -8,6 +8,7 @@ mod bad_offers;
 mod calls;
 mod cancel;
 mod carrier;
+mod dead_carrier;
 mod dead_phone;
 mod desk_phone;
 mod kamailio;

@@ -44,6 +44,11 @@ fn silent_until_the_end(w: &mut World, leg: LegId) -> Duration {
 
 /// The leg sends nothing for so long, and its peer answers every probe; how many there were.
 fn silent_and_alive(w: &mut World, pbx: &mut Peer, time: Duration) -> usize {
+    silent_and_says(w, pbx, "", time)
+}
+
+/// As [`silent_and_alive`], with this direction in its answers.
+fn silent_and_says(w: &mut World, pbx: &mut Peer, direction: &str, time: Duration) -> usize {
     let (leg, end, mut probes) = (caller(w), w.now.mono + time, 0);
     while w.now.mono < end {
         w.run(S(3));
@@ -53,7 +58,7 @@ fn silent_and_alive(w: &mut World, pbx: &mut Peer, time: Duration) -> usize {
         for method in ["INVITE", "OPTIONS", "UPDATE"] {
             if heard.contains(&method.to_owned()) {
                 let probe = pbx.hears(w, method);
-                let body = if method == "INVITE" { sdp("") } else { String::new() };
+                let body = if method == "INVITE" { sdp(direction) } else { String::new() };
                 pbx.answers(w, &probe, 200, "", &body);
                 probes += 1;
             }
@@ -175,4 +180,62 @@ fn a_carrier_that_has_forgotten_the_call_ends_it_at_once() {
     w.run(MS(100));
     assert_eq!(end(&w).sip_code, Some(481));
     is_lost(&mut w);
+}
+
+/// As [`world`], with a seat whose phone is watched.
+fn watched_seat(seed: u64) -> World {
+    let queue = "wrap_up = \"0s\"\nring_timeout = \"60s\"\nseats = [\"1001\"]";
+    let trunk = "[[trunk]]\nname = \"script\"\nsources = [\"127.0.0.9\"]\n";
+    World::with(seed, 1, (queue, ""), "ping = true", trunk)
+}
+
+/// What was told of the alarm `one_way_audio`: raised or cleared, in order.
+fn one_way(w: &World) -> Vec<bool> {
+    let told = w.journal.iter().filter_map(|event| match &event.what {
+        What::AlarmRaised { alarm, raised, .. } if &**alarm == "one_way_audio" => Some(*raised),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_side_that_answers_and_is_not_heard_raises_an_alarm_until_it_is() {
+    let mut w = watched_seat(29);
+    let mut pbx = Peer::speaks(&mut w, "");
+    silent_and_alive(&mut w, &mut pbx, S(9));
+    assert_eq!(one_way(&w), [true; 0], "its carrier has only just answered");
+    silent_and_alive(&mut w, &mut pbx, S(60));
+    assert_eq!(one_way(&w), [true]);
+    assert!(!is_over(&w), "the call goes on");
+    w.run(S(5));
+    assert_eq!(one_way(&w), [true, false]);
+    pbx.asks(&mut w, "BYE", "", "");
+    pbx.hears(&mut w, "200 BYE");
+}
+
+#[test]
+fn a_talk_of_two_silent_sides_or_on_hold_is_not_one_way() {
+    for hold in [false, true] {
+        let mut w = watched_seat(30);
+        let mut pbx = Peer::speaks(&mut w, "");
+        if hold {
+            let cseq = pbx.asks(&mut w, "INVITE", "", &sdp("a=sendonly\r\n"));
+            pbx.hears(&mut w, "200 INVITE");
+            pbx.acks(&mut w, cseq, "");
+        }
+        let seat = w.commands.iter().rev().find_map(|command| match command {
+            Command::Watch { leg, .. } => Some(*leg),
+            _ => None,
+        });
+        assert_ne!(seat, Some(caller(&w)), "the seat is watched, too");
+        for _ in 0..10 {
+            if !hold {
+                w.input(Input::Media(Event::Quiet { leg: seat.unwrap() }));
+            }
+            silent_and_says(&mut w, &mut pbx, if hold { "a=sendonly\r\n" } else { "" }, S(3));
+        }
+        assert_eq!(one_way(&w), [true; 0], "on hold: {hold}");
+        pbx.asks(&mut w, "BYE", "", "");
+        pbx.hears(&mut w, "200 BYE");
+    }
 }

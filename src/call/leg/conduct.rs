@@ -85,7 +85,7 @@ impl Conduct {
     pub(super) fn new(peer: Arc<PeerRules>, bits: u64) -> Conduct {
         Conduct {
             can: Abilities::default(),
-            timer: SessionTimer::new(peer.session_expires),
+            timer: SessionTimer::new(peer.session_expires).with(peer.timed),
             provisionals: Provisionals::new(bits),
             ack: Awaited::Nothing,
             renegotiation: Renegotiation::default(),

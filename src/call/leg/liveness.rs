@@ -50,11 +50,12 @@ pub(super) struct Silence {
     pub(super) told: Mono,
 }
 
-/// The last probes of a peer.
+/// The last probes of a peer, and when it answered one last.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Probed {
     pub(super) at: Option<Mono>,
     pub(super) by_invite: Option<Mono>,
+    pub(super) answered: Option<Mono>,
 }
 
 /// The path to a phone.

@@ -47,6 +47,14 @@ impl Leg {
         self.liveness.silence.is_some_and(|silence| now.since(silence.told) < TOLD_WITHIN)
     }
 
+    /// Whether the media of the peer is silent for long, although its signalling answered a probe in this silence.
+    pub fn is_silent_and_there(&self, now: Mono) -> bool {
+        self.liveness.silence.is_some_and(|silence| {
+            let is_there = self.liveness.probed.answered.is_some_and(|at| at >= silence.since);
+            self.is_quiet(now) && now.since(silence.since) >= LONG_QUIET && is_there
+        })
+    }
+
     /// The peer has answered: its media is watched from here on.
     pub fn watch(&self, cx: &mut Cx<'_>) {
         cx.media(media::Command::Watch { leg: self.id, quiet: QUIET });
@@ -132,7 +140,7 @@ impl Leg {
             | Status::FLOW_FAILED
             | Status::SERVICE_UNAVAILABLE
             | Status::SERVER_TIME_OUT => cx.say(Output::Missing(Loss::Unresponsive)),
-            _ => {}
+            _ => self.liveness.probed.answered = Some(cx.now.mono),
         }
     }
 

@@ -103,6 +103,8 @@ pub struct Trunk {
     pub dtmf: Dtmf,
     /// The session timer asked for (RFC 4028); zero: none is asked for, one asked of us is kept.
     pub session_expires: Duration,
+    /// Of which of its calls it is asked.
+    pub timed: TimedPeers,
     /// Reliable provisional responses (RFC 3262).
     pub reliable: Reliable,
     /// Whether the caller hears us before the call is answered.
@@ -142,6 +144,15 @@ pub enum Dtmf {
     Info,
 }
 
+/// Peers that get the session timer that was not asked of us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimedPeers {
+    /// All: one that knows none still has to answer the refreshes.
+    All,
+    /// Only peers that support it: the others are asked for nothing.
+    Supporting,
+}
+
 /// How we take reliable provisional responses (RFC 3262).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reliable {
@@ -161,6 +172,8 @@ pub(super) struct Placed {
     pub local_at: Span,
 }
 
+/// The session timer asked for where the key is left out (RFC 4028 section 4 recommends it).
+const HALF_AN_HOUR: Duration = Duration::from_secs(1800);
 /// An hour, the longest a timer of a trunk makes sense.
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -195,7 +208,8 @@ pub(super) fn read(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Placed>
         headers: list(t, "headers", problems, header),
         codecs: codecs(t, problems),
         dtmf: t.text("dtmf", problems, dtmf).unwrap_or(Dtmf::Rfc4733),
-        session_expires: timer(t, "session_expires", Duration::from_secs(90), Duration::ZERO, problems),
+        session_expires: timer(t, "session_expires", Duration::from_secs(90), HALF_AN_HOUR, problems),
+        timed: if t.get("session_expires").is_some() { TimedPeers::All } else { TimedPeers::Supporting },
         reliable: t.text("reliable", problems, reliable).unwrap_or(Reliable::Supported),
         early_media: t.flag("early_media", false, problems),
         media_sources: list(t, "media_sources", problems, source::media_source).unwrap_or_default(),

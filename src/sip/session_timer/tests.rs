@@ -131,3 +131,19 @@ fn a_refresh_of_ours_keeps_us_the_refresher() {
     timer.answered(START, &response("Session-Expires: 600;refresher=uac\r\n"));
     assert_eq!(timer.refresh(), [("Session-Expires", "600;refresher=uac".to_owned())]);
 }
+
+#[test]
+fn a_timer_for_supporting_peers_leaves_the_others_alone() {
+    let mut timer = SessionTimer::new(S(1800)).with(TimedPeers::Supporting);
+    assert_eq!(timer.answer(START, &invite("")), []);
+    assert_eq!((timer.running(), timer.refresh()), (None, Vec::new()));
+    let headers = timer.answer(START, &invite("Supported: timer\r\n"));
+    assert_eq!(headers[0], ("Session-Expires", "1800;refresher=uac".to_owned()));
+    assert_eq!(timer.running(), Some((S(1800), Refresher::Peer)));
+    let mut timer = SessionTimer::new(S(1800)).with(TimedPeers::Supporting);
+    assert_eq!(timer.ask(), [("Session-Expires", "1800".to_owned())]);
+    timer.answered(START, &response(""));
+    assert_eq!(timer.running(), None, "the peer does not know the timer");
+    timer.answered(START, &response("Session-Expires: 600;refresher=uac\r\n"));
+    assert_eq!(timer.running(), Some((S(600), Refresher::Us)));
+}
