@@ -2,15 +2,33 @@
 
 use super::configuration::{Named, NoConfig};
 use crate::config::{Authenticate, Config, Listen, Seat, Transport, Trunk};
-use crate::io::preflight;
+use crate::io::{preflight, serve, store};
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// What to check.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     named: Named,
+    /// Say whether this build can take over from the gateway that runs, calls and all: `hotline upgrade` asks this.
+    #[arg(long)]
+    successor: bool,
+    /// The journal of the gateway that runs.
+    #[arg(long, hide = true, value_name = "FILE", requires = "successor")]
+    held_store: Option<PathBuf>,
+    /// A listener of the gateway that runs.
+    #[arg(long, hide = true, value_name = "LISTENER", requires = "successor")]
+    held: Vec<String>,
+}
+
+impl Args {
+    /// The question without a gateway that runs.
+    #[cfg(test)]
+    fn of(config: Option<PathBuf>) -> Args {
+        Args { named: Named { config }, successor: false, held_store: None, held: Vec::new() }
+    }
 }
 
 /// Prints `OK`, what the configuration says, and what it warns of, or every error on a line of its own.
@@ -24,11 +42,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     };
     let (text, verdict) = match args.named.read() {
         Ok((config, warnings)) => {
-            let found = preflight::examine(&config);
+            let mut found = preflight::examine(&config);
+            if args.successor {
+                found.errors.extend(cannot_take_over(args, &config));
+            }
             let warnings = warnings.iter().map(ToString::to_string).chain(found.warnings);
             let warned: String = warnings.map(|w| format!("  warning  {w}\n")).collect();
             match &found.errors[..] {
-                [] => (summary(&args.named.name(), &config) + &warned, Ok(())),
+                [] => {
+                    let build = if args.successor { format!("{}\n", super::build()) } else { String::new() };
+                    (build + &summary(&args.named.name(), &config) + &warned, Ok(()))
+                }
                 lines => {
                     let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>() + &warned;
                     (text, errors(lines.len(), "in what it needs of this machine: cure them"))
@@ -43,6 +67,24 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<(), String> {
     // A reader that went away has seen enough.
     let _ = out.write_all(text.as_bytes());
     verdict
+}
+
+/// Why this build cannot take over from the gateway that runs.
+fn cannot_take_over(args: &Args, config: &Config) -> Vec<String> {
+    let mut errors = Vec::new();
+    if let Some(store) = args.held_store.as_ref().filter(|store| **store != config.store.path) {
+        let (store, other) = (store.display(), config.store.path.display());
+        errors.push(format!(
+            "store.path: the gateway that runs has {store} and not {other}: stop it and start it to change the store"
+        ));
+    }
+    if args.held_store.is_some() {
+        errors.extend(serve::try_all(config, &args.held));
+    }
+    if let Err(e) = store::examine_snapshots(&config.store.path) {
+        errors.push(e.to_string());
+    }
+    errors
 }
 
 fn summary(name: &str, c: &Config) -> String {
@@ -129,7 +171,7 @@ mod tests {
     fn check(file: &str) -> (String, Result<(), String>) {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let mut out = Vec::new();
-        let done = run(&Args { named: Named { config: Some(path) } }, &mut out);
+        let done = run(&Args::of(Some(path)), &mut out);
         (String::from_utf8(out).unwrap(), done)
     }
 

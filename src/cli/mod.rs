@@ -10,15 +10,19 @@ mod contract;
 mod definition;
 pub mod demo;
 pub mod events;
+mod failure;
 pub mod handsets;
 mod health;
 pub mod load;
 mod log;
 mod operator;
+mod order;
 pub mod phones;
 pub mod serve;
 pub mod sound;
 pub mod trace;
+
+pub use failure::Failure;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +41,10 @@ enum Command {
     Check(check::Args),
     /// Run the gateway until SIGTERM, then drain and stop.
     Serve(serve::Args),
+    /// Let the gateway on this machine go on as the build and the configuration that stand there now, calls and all.
+    Upgrade(order::Upgrade),
+    /// Stop the gateway on this machine: drain, or keep the calls for the next start.
+    Stop(order::Stop),
     /// Show a gateway at work: simulated seats and citizens call it for real.
     Demo(demo::Args),
     /// Load a gateway on this machine with calls and say what became of each.
@@ -62,11 +70,11 @@ enum Command {
 }
 
 /// Runs the command line of this process: exit status 0 when all went well, 1 when it failed, with one plain line
-/// about what and the cure, and 2 when the command line itself is wrong.
+/// about what and the cure, 2 when the command line itself is wrong, and 78 when `serve` has a wrong configuration.
 pub fn run() -> ExitCode {
-    let command = Hotline::parse().command;
     let program = <Hotline as clap::CommandFactory>::command;
-    let done = match command {
+    let done = match Hotline::parse().command {
+        Command::Serve(args) => return ended(on_runtime(serve::run(args)).and_then(serve::After::run)),
         Command::Completions(args) => {
             definition::completions(&args, program(), &mut std::io::stdout().lock())
         }
@@ -76,7 +84,8 @@ pub fn run() -> ExitCode {
         Command::Operator(args) => {
             operator::run(&args, std::io::stdin().lock(), &mut std::io::stdout().lock())
         }
-        Command::Serve(args) => on_runtime(serve::run(args)),
+        Command::Upgrade(args) => order::upgrade(&args),
+        Command::Stop(args) => order::stop(&args),
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Events(args) => on_runtime(events::run(args)),
         Command::Calls(args) => on_runtime(calls::run(args)),
@@ -85,13 +94,26 @@ pub fn run() -> ExitCode {
         Command::Trace(args) => on_runtime(trace::run(args)),
         Command::Load(args) => on_runtime(load::run(args)),
     };
+    ended(done.map_err(Failure::Any))
+}
+
+fn ended(done: Result<(), Failure>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(line) => {
-            eprintln!("hotline: {line}");
-            ExitCode::FAILURE
+        Err(failure) => {
+            eprintln!("hotline: {failure}");
+            failure.status()
         }
     }
+}
+
+/// The build, for people.
+fn build() -> String {
+    format!(
+        "hotline {} ({})",
+        env!("CARGO_PKG_VERSION"),
+        option_env!("HOTLINE_REVISION").unwrap_or("unknown")
+    )
 }
 
 /// Threads for reads of the store beside the gateway's own: a disk serves no more at a time, and each may hold a connection to
@@ -99,7 +121,7 @@ pub fn run() -> ExitCode {
 const READING: usize = 8;
 
 /// Runs a command that waits. Two threads: gRPC and HTTP beside the gateway's own.
-fn on_runtime(command: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+fn on_runtime<T, E: From<String>>(command: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(READING)

@@ -24,6 +24,7 @@ mod pin;
 mod problem;
 mod prompts;
 mod queue;
+mod recovery;
 mod registrar;
 mod seat;
 mod service;
@@ -48,6 +49,7 @@ pub use pin::{PIN_DIGITS, PinHash};
 pub use problem::{ConfigError, ConfigErrors};
 pub use prompts::{NamedPrompt, NamedPrompts};
 pub use queue::{PROMPT_DONE, PROMPT_PIN, PROMPT_REFUSED, Queue, RINGBACK};
+pub use recovery::Recovery;
 pub use registrar::Registrar;
 pub use seat::{Algorithm, Contact, Seat};
 pub use service::Service;
@@ -78,6 +80,8 @@ pub struct Config {
     pub http: Http,
     /// `[store]`
     pub store: Store,
+    /// `[recovery]`
+    pub recovery: Recovery,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
@@ -113,6 +117,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("grpc", grpc::KEYS),
     ("http", http::KEYS),
     ("store", store::KEYS),
+    ("recovery", recovery::KEYS),
     ("log", log::KEYS),
     ("limits", limits::KEYS),
     ("callback", callback::KEYS),
@@ -218,6 +223,7 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         ports: at(&media_table, "ports"),
     };
     let store = store::read(one(root, "store", problems).as_ref(), problems);
+    let recovery = recovery::read(one(root, "recovery", problems).as_ref(), problems);
     let log = log::read(one(root, "log", problems).as_ref(), problems);
     let limits = limits::read(one(root, "limits", problems).as_ref(), problems);
     let callback = callback::read(one(root, "callback", problems).as_ref(), problems);
@@ -246,6 +252,7 @@ fn read(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         grpc,
         http,
         store,
+        recovery,
         log,
         limits,
         callback,

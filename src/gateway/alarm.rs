@@ -102,6 +102,11 @@ pub enum Alarm {
         /// The call it was, or was not, said to be in.
         call: CallId,
     },
+    /// The starts before this one died, each while it resumed calls.
+    CrashLoop {
+        /// How many.
+        starts: u32,
+    },
     /// A subscription goes on without an event.
     EventParked {
         /// Which subscription.
@@ -198,6 +203,7 @@ impl Alarm {
         "one_way_audio",
         "descriptors",
         "callbacks_crowded",
+        "crash_loop",
         "event_parked",
         "seat_state",
     ];
@@ -222,6 +228,7 @@ impl Alarm {
             Alarm::OneWayAudio => "one_way_audio",
             Alarm::Descriptors { .. } => "descriptors",
             Alarm::CallbacksCrowded { .. } => "callbacks_crowded",
+            Alarm::CrashLoop { .. } => "crash_loop",
             Alarm::EventParked { .. } => "event_parked",
             Alarm::SeatState { .. } => "seat_state",
         }
@@ -281,6 +288,10 @@ impl Alarm {
                 )
                 .into(),
                 "work the list, or cancel what is no longer owed",
+            ),
+            Alarm::CrashLoop { starts } => (
+                format!("{starts} starts in a row died within 10 s: no call was resumed; ").into(),
+                "look at the log for what they died of",
             ),
             Alarm::EventParked { subscription, position } => (
                 format!(

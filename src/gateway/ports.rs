@@ -14,7 +14,7 @@ use crate::sip::{Flow, Malformed};
 use crate::snapshot::{Snapshot, SnapshotKey};
 use crate::time::{Duration, Wall};
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What the shell brings in.
 #[derive(Debug)]
@@ -206,6 +206,12 @@ pub enum Recovery {
     Resume {
         /// From the last sign of life of the process before until now.
         gap: Duration,
+        /// How that process ended.
+        after: media::Interruption,
+        /// But these calls do not: the starts before this one died of them. Their dialogs are ended.
+        given_up: BTreeSet<CallId>,
+        /// The numbers of the streams, with their age now; `None` where the process before left none.
+        numbers: Option<media::Numbers>,
     },
     /// Calls are closed and their dialogs ended: too much time has passed, or this is another machine.
     Close {

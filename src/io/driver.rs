@@ -4,6 +4,7 @@
 use super::clock::Clock;
 use super::dns::Resolver;
 use super::lag::Lag;
+use super::notify::Supervisor;
 use super::rtp::Commander;
 use super::store::{Append, Journal};
 use super::stream::{Accepted, Connections};
@@ -38,6 +39,8 @@ pub enum Inbound {
     Accepted(Accepted),
     /// A connection is gone.
     Closed(Flow),
+    /// The next process goes on: say the last of everything and end the driver.
+    Suspend,
     /// Everything is said: end the driver.
     Stop,
 }
@@ -68,6 +71,8 @@ pub struct Driver {
     pub drained: watch::Sender<bool>,
     /// The readers of traces.
     pub traces: Arc<Traces>,
+    /// Hears each second that this thread works.
+    pub supervisor: Supervisor,
 }
 
 impl Driver {
@@ -88,6 +93,7 @@ impl Driver {
                 biased;
                 // First, or a flood would keep it waiting and the figures would look as if the gateway were dead.
                 _ = tick.tick() => {
+                    self.supervisor.alive();
                     self.counts.send_replace(self.gateway.counts());
                     let silent = self.streams.sweep(|flow| self.gateway.tie(flow), || self.gateway.paths());
                     self.failed(silent, &mut out);
@@ -155,6 +161,11 @@ impl Driver {
             Inbound::Closed(flow) => {
                 let failed = self.streams.close(&flow);
                 self.failed(failed, out);
+            }
+            Inbound::Suspend => {
+                self.gateway.handle(now, Input::Suspend, out);
+                self.carry_out(out);
+                return false;
             }
             Inbound::Stop => {
                 self.gateway.handle(now, Input::Stop, out);

@@ -109,7 +109,7 @@ fn store_is_private(store: &Path, found: &mut Findings) {
     // Who may not enter the directory reads nothing in it.
     let by_group = if directory & 0o010 != 0 { 0o040 } else { 0 };
     let by_others = if directory & 0o001 != 0 { 0o004 } else { 0 };
-    for file in ["", "-wal", "-shm"].map(beside) {
+    for file in ["", "-wal", "-shm", ".life"].map(beside) {
         if mode(&file) & (by_group | by_others) != 0 {
             let file = file.display();
             found.warnings.push(format!("{file}: other users can read the journal: run `chmod 600 {file}`"));

@@ -1,8 +1,17 @@
-//! A running gateway, from its configuration to its clean stop: binds everything, starts the threads, waits for
-//! the signal, drains.
+//! From a configuration to a running gateway. The order is what lets calls outlive the process: the lock of the store, all that
+//! it holds, sockets, the gateway with every call it knows; only then is the first datagram read.
+
+mod bind;
+mod resume;
+mod running;
+
+pub use bind::try_all;
+pub use running::Running;
 
 use super::clock::Clock;
 use super::driver::{Driver, INBOX, Inbound};
+use super::hand_over::{Adopted, Held};
+use super::notify::Supervisor;
 use super::store::space::{self, Change, FreeSpace};
 use super::store::{Failure, Journal, Recovered};
 use super::udp::Listeners;
@@ -10,61 +19,37 @@ use super::web::Web;
 use super::{descriptors, dns, grpc, http, rtp, secrets, stream};
 use crate::config::Config;
 use crate::config::descriptors::fit;
-use crate::event::{CallEvent, CallRecord, wire};
 use crate::gateway::{
     Alarm, AlarmChange, BlockChange, Cleared, Counts, Gateway, Input, Output, Recovery, Start,
 };
 use crate::id::Random;
 use crate::media::prompt::Prompts;
-use crate::redact::Secret;
 use crate::sip::Transport;
 use crate::time::Now;
+use bind::Bound;
+use resume::Resume;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Duration, timeout};
-
-/// After the last call ended, BYEs and their answers get this long on the wire.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How often is looked whether the threads live.
-const LOOK: Duration = Duration::from_millis(250);
-
-/// A gateway that is broken has so long for its last words: what the journal holds is written.
-const ABANDONED_WITHIN: Duration = Duration::from_secs(5);
-
-/// A gateway that runs. Dropping it without [`Running::stop`] is a crash, and meant to be recovered from.
-pub struct Running {
-    /// Where SIP is taken, in the order configured.
-    pub sip: Vec<(Transport, SocketAddr)>,
-    /// Where gRPC is served.
-    pub grpc: SocketAddr,
-    /// Where the health page is served.
-    pub http: SocketAddr,
-    /// Figures, once a second.
-    pub counts: watch::Receiver<Counts>,
-    streams: Arc<stream::Setting>,
-    web: [Arc<Web>; 2],
-    inbox: mpsc::Sender<Inbound>,
-    drained: watch::Receiver<bool>,
-    drain_limit: Duration,
-    control: JoinHandle<()>,
-    media: rtp::Commander,
-    media_thread: JoinHandle<()>,
-    journal: Journal,
-    servers: watch::Sender<bool>,
-    services: grpc::Services,
-    state: secrets::StateDirectory,
-}
+use tokio::time::Duration;
 
 /// Why the gateway could not start: what, and the cure, in one line.
 pub type StartError = String;
 
 /// Starts a gateway. Must be called within a tokio runtime, which serves gRPC and HTTP.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
+    start_with(config, Adopted::default(), Supervisor::default()).await
+}
+
+/// As [`start`], with what the process before has handed over, and a supervisor that hears that this one lives.
+pub async fn start_with(
+    config: &Config,
+    mut adopted: Adopted,
+    supervisor: Supervisor,
+) -> Result<Running, StartError> {
     let clock = Clock::new();
     let mut config = config.clone();
     let shortage = fit(&mut config, descriptors::raise());
@@ -72,36 +57,34 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let prompts = rtp::load_prompts(config).map_err(|e| e.to_string())?;
     let prompts_alarm = prompts.alarm();
     let state = secrets::StateDirectory::open(config).map_err(|e| e.to_string())?;
-    let (journal, recovered) = open_journal(config)?;
+    let (journal, recovered) = open_journal(config, adopted.lock.take())?;
     let (sender, inbox) = mpsc::channel(INBOX);
 
     let tls = stream::Tls::load(&config.sip.tls)?;
-    let (sip, config) = bind_sip(config)?;
+    let held = Held { store: config.store.path.clone(), listeners: bind::names(config) };
+    let (bound, config) = bind::bind(config, &mut adopted)?;
     let config = &config;
-    let grpc_listener = bind_web("grpc.listen", config.grpc.listen)?;
-    let http_listener = bind_web("http.listen", config.http.listen)?;
 
     report(&journal, &sender);
-    if let Some(shortage) = shortage {
-        let input = Input::Alarm(AlarmChange::Raised(Alarm::Descriptors { text: shortage.to_string() }));
-        let _ = sender.try_send(Inbound::Gateway(input));
-    }
-    let (media, media_thread) = start_media(config, prompts.prompts, sender.clone())?;
+    let (media, media_thread) = start_media(config, prompts.prompts, adopted.media, sender.clone())?;
+    let Resume { recovery, alarm, life } = resume::resume(config, &recovered, &media);
 
     let mut out = Vec::new();
-    let mut gateway = gateway(config, recovered, &state, clock.now(), &mut out)?;
+    let mut gateway = gateway(config, recovered, recovery, &state, clock.now(), &mut out)?;
     gateway.handle(clock.now(), block_list(&journal)?, &mut out);
-    if let Some(text) = prompts_alarm {
-        let alarm = Input::Alarm(AlarmChange::Raised(Alarm::PromptUnusable { text }));
-        gateway.handle(clock.now(), alarm, &mut out);
+    let of_prompts = prompts_alarm.map(|text| Alarm::PromptUnusable { text });
+    let of_descriptors = shortage.map(|shortage| Alarm::Descriptors { text: shortage.to_string() });
+    for alarm in [alarm, of_prompts, of_descriptors].into_iter().flatten() {
+        gateway.handle(clock.now(), Input::Alarm(AlarmChange::Raised(alarm)), &mut out);
     }
 
     let (counts_tx, counts) = watch::channel(gateway.counts());
     let (drained_tx, drained) = watch::channel(false);
     let (servers, stopping) = watch::channel(false);
+    let (accepting, accepts) = watch::channel(false);
     let setting = Arc::new(setting(config, tls, &sender));
-    let BoundSip { udp, streams, order: addresses } = sip;
-    accept(streams, &sender, &stopping)?;
+    let Bound { udp, streams, order: addresses, grpc, http, kept } = bound;
+    accept(streams, &sender, &accepts)?;
     tokio::spawn(stream::watch(setting.clone(), sender.clone()));
     let traces = super::trace::Traces::new(sender.clone());
     let driver = DriverParts {
@@ -117,26 +100,22 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         counts: counts_tx,
         drained: drained_tx,
         traces: traces.clone(),
+        supervisor,
     };
     let control = start_control(driver, out)?;
 
-    let local = |listener: &TcpListener| listener.local_addr().map_err(|e| e.to_string());
-    let (grpc, http) = (local(&grpc_listener)?, local(&http_listener)?);
     let services = services(config, &journal, &state, &sender);
     services.trace_by(traces);
-    let web = [Web::http(config), Web::grpc(config)];
-    tokio::spawn(grpc::serve(grpc_listener, services.clone(), web[1].clone(), stopped(stopping.clone())));
-    tokio::spawn(watch_space(config.store.clone(), sender.clone(), stopped(stopping.clone())));
-    let (figures, streams, stop) = (counts.clone(), setting.clone(), stopped(stopping));
-    let relay = media_counts(&media);
-    tokio::spawn(http::serve(http_listener, figures, streams, relay, journal.clone(), web.clone(), stop));
+    let figures = Figures { counts: counts.clone(), streams: setting.clone(), relay: media_counts(&media) };
+    let served = serve_web(config, WebListeners { grpc, http }, figures, &journal, &services, &stopping)?;
+    tokio::spawn(watch_space(config.store.clone(), sender.clone(), stopped(stopping)));
     Ok(Running {
         sip: addresses,
-        grpc,
-        http,
+        grpc: served.grpc,
+        http: served.http,
         counts,
         streams: setting,
-        web,
+        web: served.web,
         inbox: sender,
         drained,
         drain_limit: config.limits.drain,
@@ -144,15 +123,62 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         media,
         media_thread,
         journal,
+        accepting,
         servers,
+        serving: served.tasks,
         services,
         state,
+        life,
+        kept,
+        held,
     })
 }
 
-fn open_journal(config: &Config) -> Result<(Journal, Recovered), StartError> {
+/// Where gRPC and HTTP come in.
+struct WebListeners {
+    grpc: std::net::TcpListener,
+    http: std::net::TcpListener,
+}
+
+/// What the health page and the metrics show.
+struct Figures {
+    counts: watch::Receiver<Counts>,
+    streams: Arc<stream::Setting>,
+    relay: http::MediaCounts,
+}
+
+/// The servers of gRPC and HTTP.
+struct Served {
+    grpc: SocketAddr,
+    http: SocketAddr,
+    web: [Arc<Web>; 2],
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+fn serve_web(
+    config: &Config,
+    listeners: WebListeners,
+    figures: Figures,
+    journal: &Journal,
+    services: &grpc::Services,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Served, StartError> {
+    let failed = |e: std::io::Error| e.to_string();
+    let (grpc, http) = (listeners.grpc.local_addr(), listeners.http.local_addr());
+    let (grpc, http) = (grpc.map_err(failed)?, http.map_err(failed)?);
+    let web = [Web::http(config), Web::grpc(config)];
+    let listener = TcpListener::from_std(listeners.grpc).map_err(failed)?;
+    let by_grpc = grpc::serve(listener, services.clone(), web[1].clone(), stopped(stopping.clone()));
+    let listener = TcpListener::from_std(listeners.http).map_err(failed)?;
+    let Figures { counts, streams, relay } = figures;
+    let stop = stopped(stopping.clone());
+    let by_http = http::serve(listener, counts, streams, relay, journal.clone(), web.clone(), stop);
+    Ok(Served { grpc, http, web, tasks: vec![tokio::spawn(by_grpc), tokio::spawn(by_http)] })
+}
+
+fn open_journal(config: &Config, lock: Option<std::fs::File>) -> Result<(Journal, Recovered), StartError> {
     let retention = Duration::from_secs(u64::from(config.store.retention_days) * 24 * 3600);
-    Journal::open(&config.store.path, retention).map_err(|e| e.to_string())
+    Journal::open_with(&config.store.path, retention, lock).map_err(|e| e.to_string())
 }
 
 /// What the journal says goes to the gateway.
@@ -175,6 +201,7 @@ fn report(journal: &Journal, sender: &mpsc::Sender<Inbound>) {
 fn gateway(
     config: &Config,
     recovered: Recovered,
+    recovery: Recovery,
     state: &secrets::StateDirectory,
     now: Now,
     out: &mut Vec<Output>,
@@ -184,7 +211,7 @@ fn gateway(
         head: recovered.head,
         open_calls: recovered.open_calls,
         snapshots: recovered.snapshots,
-        recovery: Recovery::Resume { gap: Duration::ZERO },
+        recovery,
         callbacks: recovered.callbacks,
         accounts: state.accounts(config),
         trunk_passwords: state.trunk_passwords(),
@@ -261,126 +288,6 @@ fn services(
     services
 }
 
-impl Running {
-    /// The password of a seat that registers.
-    pub fn password(&self, seat: &str) -> Option<Secret<String>> {
-        self.state.password(&seat.into()).cloned()
-    }
-
-    /// The bearer token of gRPC.
-    pub fn api_token(&self) -> Secret<String> {
-        self.state.api_token()
-    }
-
-    /// How many connections are open, and how many were turned away or cut, by reason.
-    pub fn streams(&self) -> &stream::Counts {
-        &self.streams.counts
-    }
-
-    /// The connections of HTTP, and what became of those that were turned away or cut.
-    pub fn http_connections(&self) -> &Web {
-        &self.web[0]
-    }
-
-    /// The connections of gRPC.
-    pub fn grpc_connections(&self) -> &Web {
-        &self.web[1]
-    }
-
-    /// Takes no new calls from here on.
-    pub async fn drain(&self) {
-        self.services.drain(self.drain_limit);
-        let _ = self.inbox.send(Inbound::Gateway(Input::Drain)).await;
-    }
-
-    /// Every event from now on, as a receiver that may lag behind without slowing anything.
-    pub fn events(&self) -> mpsc::Receiver<CallEvent> {
-        let (tx, rx) = mpsc::channel(1024);
-        let feed = self.journal.feed();
-        tokio::spawn(async move {
-            let mut head = feed.watch();
-            let mut position = 0;
-            loop {
-                let Ok(page) = feed.after(position, 256, 1 << 20).await else { return };
-                for stored in &page.events {
-                    position = stored.position;
-                    if let Ok(event) = wire::decode(&stored.body)
-                        && tx.send(event).await.is_err()
-                    {
-                        return;
-                    }
-                }
-                if page.events.is_empty() && head.changed().await.is_err() {
-                    return;
-                }
-            }
-        });
-        rx
-    }
-
-    /// The record of every call in the journal, folded from its events. For small journals: the demo's.
-    pub async fn records(&self) -> Result<Vec<CallRecord>, String> {
-        let mut calls: std::collections::BTreeMap<_, Vec<CallEvent>> = Default::default();
-        let (feed, mut position) = (self.journal.feed(), 0);
-        loop {
-            let page = feed.after(position, 256, 1 << 20).await.map_err(|e| e.to_string())?;
-            let Some(last) = page.events.last() else { break };
-            position = last.position;
-            for event in page.events.iter().filter_map(|stored| wire::decode(&stored.body).ok()) {
-                if let Some(call) = event.call.as_ref().map(|c| c.id) {
-                    calls.entry(call).or_default().push(event);
-                }
-            }
-        }
-        Ok(calls.values().filter_map(CallRecord::from_events).collect())
-    }
-
-    /// Waits until a thread ends that the gateway cannot do without, and gives its name. That it still answers its health
-    /// page then means nothing: who runs it must end it and start it again.
-    pub async fn broken(&self) -> String {
-        let mut look = tokio::time::interval(LOOK);
-        loop {
-            look.tick().await;
-            let mut ours =
-                [&self.control, &self.media_thread].into_iter().filter(|thread| thread.is_finished());
-            let lost = ours.next().map(|thread| thread.thread().name().unwrap_or_default().to_owned());
-            if let Some(name) = lost.or_else(|| self.journal.lost_thread()) {
-                return name;
-            }
-        }
-    }
-
-    /// Ends a gateway that is broken: what its journal holds is written, as far as that goes. Its calls are closed at the
-    /// next start, as after a crash.
-    pub async fn abandon(self) {
-        let _ = timeout(ABANDONED_WITHIN, self.ends()).await;
-    }
-
-    /// Drains, waits for the calls to end by themselves or at the limit, and stops everything in order.
-    pub async fn stop(mut self) {
-        self.drain().await;
-        let is_over = timeout(self.drain_limit, self.drained.wait_for(|d| *d)).await.is_ok();
-        if !is_over {
-            let _ = self.inbox.send(Inbound::Gateway(Input::Shutdown)).await;
-        }
-        tokio::time::sleep(LAST_WORDS).await;
-        self.ends().await;
-    }
-
-    async fn ends(self) {
-        let _ = self.inbox.send(Inbound::Stop).await;
-        let Running { control, media, media_thread, journal, servers, .. } = self;
-        let stopped = tokio::task::spawn_blocking(move || {
-            let _ = control.join();
-            media.stop();
-            let _ = media_thread.join();
-            journal.close();
-        });
-        let _ = stopped.await;
-        servers.send_replace(true);
-    }
-}
-
 /// The country and area codes of the trunks, each pair once.
 fn codes(config: &Config) -> Vec<(String, Option<String>)> {
     let mut codes: Vec<_> = config.trunks.iter().map(|t| (t.country.clone(), t.area.clone())).collect();
@@ -403,6 +310,7 @@ struct DriverParts {
     counts: watch::Sender<Counts>,
     drained: watch::Sender<bool>,
     traces: Arc<super::trace::Traces>,
+    supervisor: Supervisor,
 }
 
 impl DriverParts {
@@ -423,6 +331,7 @@ impl DriverParts {
                 counts,
                 drained,
                 traces,
+                supervisor,
             } = self;
             let Ok(udp) = Listeners::from_std(udp) else { return };
             let driver = Driver {
@@ -438,50 +347,11 @@ impl DriverParts {
                 counts,
                 drained,
                 traces,
+                supervisor,
             };
             driver.run(first).await;
         });
     }
-}
-
-/// The SIP sockets, bound but not yet on a runtime.
-struct BoundSip {
-    udp: Vec<std::net::UdpSocket>,
-    streams: Vec<(Transport, std::net::TcpListener)>,
-    order: Vec<(Transport, SocketAddr)>,
-}
-
-/// Binds the SIP listeners. Gives the configuration back with the ports they really got.
-fn bind_sip(config: &Config) -> Result<(BoundSip, Config), StartError> {
-    let mut config = config.clone();
-    let mut bound = BoundSip { udp: Vec::new(), streams: Vec::new(), order: Vec::new() };
-    for listen in &mut config.sip.listen {
-        let named = format!("sip.listen {}:{}", listen.transport, listen.address);
-        let cure = |e: std::io::Error| format!("{named}: {e}: stop the other program or choose another port");
-        let address = match Transport::from(listen.transport) {
-            Transport::Udp => {
-                let socket = super::udp::bind_one(listen.address).map_err(cure)?;
-                let address = socket.local_addr().map_err(cure)?;
-                bound.udp.push(socket);
-                address
-            }
-            transport @ (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss) => {
-                let listener = stream::bind(listen.address).map_err(cure)?;
-                let address = listener.local_addr().map_err(cure)?;
-                bound.streams.push((transport, listener));
-                address
-            }
-        };
-        bound.order.push((Transport::from(listen.transport), address));
-        listen.address = address;
-    }
-    Ok((bound, config))
-}
-
-fn bind_web(key: &str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    stream::bind_web(address)
-        .and_then(TcpListener::from_std)
-        .map_err(|e| format!("{key} {address}: {e}: stop the other program or choose another port"))
 }
 
 /// Looks at the space on the disk of the journal until `stop` is done.
@@ -524,6 +394,7 @@ fn alarm_of(failure: Failure) -> Input {
 fn start_media(
     config: &Config,
     prompts: Prompts,
+    sockets: Vec<std::net::UdpSocket>,
     inbox: mpsc::Sender<Inbound>,
 ) -> Result<(rtp::Commander, JoinHandle<()>), StartError> {
     let on_events: rtp::OnEvents = Box::new(move |events| {
@@ -534,7 +405,7 @@ fn start_media(
             }
         }
     });
-    rtp::spawn((&config.media).into(), prompts, on_events)
+    rtp::spawn_with((&config.media).into(), prompts, on_events, sockets)
         .map_err(|e| format!("cannot start the media worker: {e}: raise the process and file limits"))
 }
 
@@ -545,6 +416,7 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::timeout;
 
     async fn running(directory: &std::path::Path) -> Running {
         let store = directory.join("journal.db");

@@ -196,6 +196,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("path = \"var/hotline.db\"", "retention_days = 0 #!", "1 to"),
     ("path = \"var/hotline.db\"", "free_space_mib = -1 #!", "0 to 1000000000"),
     ("level = \"info\"", "level = \"wran\" #!", "`warn`"),
+    ("[log]", "[recovery]\nwindow = \"1h\" #!\n[log]", "0s to 10m"),
     // Trunks.
     ("name = \"pbx\"", "trusted = true", "name ="),
     ("sources = [\"192.0.2.0/28\"]", "trusted = true", "no password"),

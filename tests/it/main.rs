@@ -14,6 +14,7 @@ mod demo;
 mod events_doc;
 mod flood;
 mod fuzz;
+mod hand_over;
 mod ipv6;
 mod kill;
 mod line;

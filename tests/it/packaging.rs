@@ -48,7 +48,7 @@ fn systemd_finds_nothing_to_mend_in_the_unit() {
     };
     let sound = verify();
     assert!(sound.status.success() && said(&sound).is_empty(), "{}", said(&sound));
-    std::fs::write(&file, unit().replace("Type=exec", "Type=exceptional")).unwrap();
+    std::fs::write(&file, unit().replace("Type=notify", "Type=exceptional")).unwrap();
     assert!(!said(&verify()).is_empty(), "systemd-analyze would find it");
     let _ = std::fs::remove_dir_all(directory);
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -94,6 +94,35 @@ impl Programme {
         };
         assert_eq!(ended, mpsc::RecvTimeoutError::Disconnected, "the gateway does not stop");
         self.child.wait().expect("the gateway is gone")
+    }
+
+    /// Waits for the end of a process that was told to end, and says how it ended.
+    pub fn ended(&mut self) -> ExitStatus {
+        while self.said.recv_timeout(STOPPED_WITHIN).is_ok() {}
+        self.child.wait().expect("the gateway is gone")
+    }
+
+    /// What a command of the program says when it is run on this gateway's configuration.
+    pub fn command(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+        command.args(words).arg("--config").arg(self.directory.join("hotline.toml")).env_remove("RUST_LOG");
+        command.output().expect("the program runs")
+    }
+
+    /// Writes this into its configuration, in the place of the first `old`. Gives what stood there.
+    pub fn rewrite(&self, old: &str, new: &str) -> String {
+        let file = self.directory.join("hotline.toml");
+        let text = std::fs::read_to_string(&file).expect("the configuration");
+        assert!(text.contains(old), "no {old:?} in {text}");
+        std::fs::write(&file, text.replacen(old, new, 1)).expect("the configuration is written");
+        text
+    }
+
+    /// Waits until it says again that it is ready: another process goes on under the same id.
+    pub fn is_ready_again(&self) {
+        let line = self.said.recv_timeout(READY_WITHIN).expect("it is ready again");
+        let at = format!("sip udp:{}", self.sip);
+        assert!(line.contains(&at), "the gateway moved: {line}");
     }
 
     /// Sends it a signal.

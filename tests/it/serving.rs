@@ -1,16 +1,11 @@
 //! `hotline serve` and what its surroundings say to it: signals, its environment, the form of its log.
 
-use crate::programme::{Plan, Programme};
+use crate::programme::Programme;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A line of the log is there within this time.
 const LOGGED_WITHIN: Duration = Duration::from_secs(20);
-
-fn plan(name: &'static str) -> Plan {
-    let seats_at = "127.0.0.1:6".parse().expect("an address");
-    Plan { name, seats: 1, seats_at, trunk: "", queue: "", limits: "" }
-}
 
 /// The first line of the log with this text in it.
 fn logged(programme: &Programme, text: &str) -> String {
@@ -24,18 +19,6 @@ fn logged(programme: &Programme, text: &str) -> String {
         }
         assert!(Instant::now() < until, "no line with {text:?} in: {log}");
     }
-}
-
-#[test]
-fn sighup_ends_nothing_and_the_log_says_that_it_is_ignored() {
-    let mut programme = Programme::start(plan("hang-up"));
-    programme.signal("HUP");
-    let line = logged(&programme, "SIGHUP");
-    assert!(line.contains("WARN") && line.contains("next start"), "{line}");
-    assert!(programme.health().contains("200 OK"));
-    // During the drain as well.
-    programme.signal("HUP");
-    assert!(programme.stop().success());
 }
 
 #[test]

@@ -183,7 +183,12 @@ impl World {
     #[allow(dead_code, reason = "scenarios of resumed calls come with them")]
     pub fn resume(&mut self) {
         let gap = self.killed.map_or(Duration::ZERO, |at| self.now.mono.since(at));
-        self.start_by(Recovery::Resume { gap });
+        self.start_by(Recovery::Resume {
+            gap,
+            after: media::Interruption::Crash,
+            given_up: Default::default(),
+            numbers: None,
+        });
     }
 
     /// Every snapshot on the disk, in the order the store reads them.

@@ -30,6 +30,7 @@ pub(super) fn failed(e: StoreError) -> Status {
         other @ (StoreError::Locked(_)
         | StoreError::Unusable(..)
         | StoreError::Newer { .. }
+        | StoreError::OtherSnapshots { .. }
         | StoreError::Foreign(_)
         | StoreError::Damaged(_)
         | StoreError::Database(_)) => {

@@ -19,6 +19,13 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: i64,
     },
+    /// Calls were written by another version of the program, which this one cannot go on with.
+    OtherSnapshots {
+        /// The version they have.
+        found: u32,
+        /// The version this program reads.
+        known: u32,
+    },
     /// The file is a database, but not one of ours.
     Foreign(PathBuf),
     /// What it holds contradicts itself.
@@ -50,6 +57,11 @@ impl fmt::Display for StoreError {
                 "the store {} has version {found}, this program knows {known}: start the newer program, or set \
                  store.path to another file",
                 path.display()
+            ),
+            StoreError::OtherSnapshots { found, known } => write!(
+                f,
+                "the calls in progress have version {found}, this program goes on with {known}: `hotline stop` drains \
+                 first, then start the new program"
             ),
             StoreError::Foreign(path) => write!(
                 f,

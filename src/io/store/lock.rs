@@ -3,6 +3,7 @@
 use super::StoreError;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -17,20 +18,28 @@ const TRY_AGAIN: Duration = Duration::from_millis(5);
 
 /// Held as long as the store is written.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+pub(super) struct Lock(File);
 
 impl Lock {
     /// Takes the lock, and waits for another holder at most this long. Without it nothing is read: what another process
     /// still changes must not be resumed.
+    #[cfg(test)]
     pub(super) fn take(store: &Path, patience: Duration) -> Result<Lock, StoreError> {
+        Lock::take_with(store, patience, None)
+    }
+
+    /// As [`Lock::take`], by the descriptor of the process before where there is one: the lock belongs to it.
+    pub(super) fn take_with(
+        store: &Path,
+        patience: Duration,
+        before: Option<File>,
+    ) -> Result<Lock, StoreError> {
         let unusable = |e: std::io::Error| StoreError::Unusable(store.to_owned(), e.to_string());
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(super::OWNER_ONLY)
-            .open(beside(store))
-            .map_err(unusable)?;
+        let open = || {
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true).mode(super::OWNER_ONLY).open(beside(store))
+        };
+        let file = before.map_or_else(open, Ok).map_err(unusable)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {
@@ -40,6 +49,13 @@ impl Lock {
                 Err(TryLockError::Error(e)) => return Err(unusable(e)),
             }
         }
+    }
+}
+
+impl Lock {
+    /// A second descriptor of this lock.
+    pub(super) fn share(&self) -> std::io::Result<OwnedFd> {
+        self.0.try_clone().map(OwnedFd::from)
     }
 }
 
@@ -64,5 +80,19 @@ mod tests {
         let next = thread::spawn(move || Lock::take(&store, Duration::from_secs(60)));
         drop(before);
         assert!(next.join().unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_lock_handed_over_is_held_without_a_moment_between() {
+        let place = Place::new();
+        let before = Lock::take(&place.store(), Duration::ZERO).unwrap();
+        let shared = File::from(before.share().unwrap());
+        drop(before);
+        let refused = || Lock::take(&place.store(), Duration::ZERO).err();
+        assert!(matches!(refused(), Some(StoreError::Locked(_))));
+        let after = Lock::take_with(&place.store(), Duration::ZERO, Some(shared)).unwrap();
+        assert!(matches!(refused(), Some(StoreError::Locked(_))));
+        drop(after);
+        assert!(refused().is_none());
     }
 }

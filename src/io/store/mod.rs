@@ -33,6 +33,7 @@ pub use feed::{Feed, Kind, Page, Stored};
 pub use reader::Reader;
 pub use records::{StoredRecord, Wanted};
 pub use schema::examine;
+pub use snapshots::examine_snapshots;
 pub use subscriptions::{PARKED, Parked, SUBSCRIPTIONS, Subscription};
 
 use crate::callback::Callback;
@@ -43,9 +44,10 @@ use crate::id::{LogId, Random};
 use crate::snapshot::Snapshot;
 use crate::time::{Duration, Wall};
 use backlog::{Backlog, Notice};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use writer::{OnDurable, Writer};
 
@@ -114,17 +116,28 @@ struct Shared {
     on_backed_up: Arc<OnBackedUp>,
     on_failed: Arc<OnFailed>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The writer's.
+    lock: Weak<lock::Lock>,
 }
 
 impl Journal {
     /// Opens the store at `path`, makes it if need be, and starts its threads. Events and records are kept for
     /// `retention`, zero for ever.
     pub fn open(path: &Path, retention: Duration) -> Result<(Journal, Recovered), StoreError> {
+        Journal::open_with(path, retention, None)
+    }
+
+    /// As [`Journal::open`], where the process before has handed its lock over.
+    pub fn open_with(
+        path: &Path,
+        retention: Duration,
+        lock: Option<std::fs::File>,
+    ) -> Result<(Journal, Recovered), StoreError> {
         if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory)
                 .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))?;
         }
-        let lock = lock::Lock::take(path, lock::PATIENCE)?;
+        let lock = Arc::new(lock::Lock::take_with(path, lock::PATIENCE, lock)?);
         let mut random = Random::from_seed(seed(path)?);
         let conn = schema::open_for_writing(path, wall_now(), &mut random)?;
         let recovered = recover::recover(&conn)?;
@@ -140,6 +153,7 @@ impl Journal {
             on_backed_up: Arc::default(),
             on_failed: Arc::default(),
             threads: Mutex::new(vec![history_thread]),
+            lock: Arc::downgrade(&lock),
         };
         let writer = Writer {
             conn,
@@ -232,6 +246,11 @@ impl Journal {
     #[cfg(test)]
     pub(crate) fn breaks(&self) {
         self.submit(|_| panic!("this is what the test wants"));
+    }
+
+    /// A second descriptor of the lock: while it is open, here or in the next process, no other one takes the store.
+    pub fn lock(&self) -> Option<OwnedFd> {
+        self.shared.lock.upgrade()?.share().ok()
     }
 
     /// Writes what waits and ends the threads. Later appends are lost, and said to be.

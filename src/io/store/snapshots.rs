@@ -1,9 +1,10 @@
 //! Snapshots on disk: the newest of each call and seat, written with the events of the step that changed it.
 
-use super::{Journal, StoreError};
+use super::{Journal, StoreError, schema};
 use crate::snapshot::{Snapshot, SnapshotKey, VERSION};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// What is to be written of snapshots: the newest of each; `None` where nothing is left to resume. Bounded by the calls and
 /// seats there are.
@@ -57,6 +58,27 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<Snapshot>, StoreError> {
 /// Forgets the snapshots of another version: nothing will ever resume them.
 pub(super) fn forget_others(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.execute("DELETE FROM snapshot WHERE version <> ?1", [VERSION]).map(drop)
+}
+
+/// Whether this build reads every snapshot that stands in the store at `path`, written by the gateway that runs.
+///
+/// # Errors
+/// A snapshot has another version, or the store cannot be read.
+pub fn examine_snapshots(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let conn = schema::open_for_reading(path)?;
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'snapshot'";
+    if conn.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(());
+    }
+    let other = "SELECT version FROM snapshot WHERE kind = 'call' AND version <> ?1 LIMIT 1";
+    let found: Option<u32> = conn.query_row(other, [VERSION], |row| row.get(0)).optional()?;
+    match found {
+        None => Ok(()),
+        Some(found) => Err(StoreError::OtherSnapshots { found, known: VERSION }),
+    }
 }
 
 #[cfg(test)]

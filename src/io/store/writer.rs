@@ -50,7 +50,7 @@ pub(super) struct Writer {
     pub retention: retention::Retention,
     pub rest: rest::Rest,
     /// Held while the thread lives: the store is ours until the last write.
-    pub lock: super::lock::Lock,
+    pub lock: Arc<super::lock::Lock>,
 }
 
 /// An event with its bytes.
