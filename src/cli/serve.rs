@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::io::hand_over::{Adopted, Asked, Asker, Control, Descriptor, Order, Successor, adopt};
 use crate::io::notify::Supervisor;
 use crate::io::serve::{self, Running};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -103,12 +104,14 @@ struct Gateway {
 /// Runs until told to end.
 pub(super) async fn run(args: Args) -> Result<After, Failure> {
     let successor = Successor::of_this_process().map_err(|e| format!("the path of this program: {e}"))?;
-    // First of all: nothing else may take their numbers.
+    // First of all: nothing else may take their numbers, and a signal that comes now must not end the process.
     let mut adopted = adopt();
+    let signals = Signals::catch()?;
     let asker = adopted.asker.take().map(Asker::adopted);
-    match begin(&args, successor, adopted).await {
+    match begin(&args, successor, adopted, signals).await {
         Ok((gateway, supervisor, ready)) => {
-            println!("hotline: ready: {ready}");
+            // Where no one reads it any more the gateway serves all the same.
+            let _ = writeln!(std::io::stdout(), "hotline: ready: {ready}");
             supervisor.ready(&ready);
             if let Some(asker) = asker {
                 asker.done(&format!("{}: {ready}", super::build()));
@@ -129,13 +132,13 @@ async fn begin(
     args: &Args,
     successor: Successor,
     adopted: Adopted,
+    signals: Signals,
 ) -> Result<(Gateway, Supervisor, String), Failure> {
     let (config, warnings) = args.named.load_with_warnings().map_err(Failure::Configuration)?;
     super::log::begin(&config.log);
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let signals = Signals::catch()?;
     let supervisor = Supervisor::of_environment();
     let running = serve::start_with(&config, adopted, supervisor.clone()).await?;
     let control = listen(&config);

@@ -23,6 +23,20 @@ struct Voice {
     sequence: u16,
     timestamp: u32,
     heard: u64,
+    /// When it heard something last.
+    heard_at: Option<Instant>,
+    measured: Heard,
+}
+
+/// What a port has heard and said since it was asked last.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Heard {
+    /// Packets heard.
+    pub packets: u64,
+    /// Packets sent.
+    pub sent: u64,
+    /// The longest time without a packet, to the length of one; also when it goes on.
+    pub longest_gap: Duration,
 }
 
 impl Sound {
@@ -49,7 +63,15 @@ impl Sound {
         let socket = UdpSocket::bind((ip, 0)).ok()?;
         socket.set_nonblocking(true).ok()?;
         let address = socket.local_addr().ok()?;
-        let voice = Voice { socket, to: None, sequence: 0, timestamp: 0, heard: 0 };
+        let voice = Voice {
+            socket,
+            to: None,
+            sequence: 0,
+            timestamp: 0,
+            heard: 0,
+            heard_at: None,
+            measured: Heard::default(),
+        };
         self.0.lock().ok()?.insert(address, voice);
         Some(address)
     }
@@ -77,6 +99,17 @@ impl Sound {
         heard
     }
 
+    /// What the port has heard and said since this was asked last.
+    pub fn measured(&self, port: SocketAddr) -> Heard {
+        let mut measured = Heard::default();
+        self.with(port, |v| {
+            let silent = v.heard_at.map_or(Duration::ZERO, |at| at.elapsed());
+            measured = std::mem::take(&mut v.measured);
+            measured.longest_gap = measured.longest_gap.max(silent);
+        });
+        measured
+    }
+
     fn with(&self, port: SocketAddr, f: impl FnOnce(&mut Voice)) {
         if let Ok(mut voices) = self.0.lock()
             && let Some(voice) = voices.get_mut(&port)
@@ -89,8 +122,13 @@ impl Sound {
 impl Voice {
     fn frame(&mut self) {
         let mut buffer = [0; 2048];
+        let now = Instant::now();
         while self.socket.recv(&mut buffer).is_ok_and(|n| n >= 12) {
             self.heard += 1;
+            self.measured.packets += 1;
+            let gap = self.heard_at.map_or(Duration::ZERO, |before| now.duration_since(before));
+            self.measured.longest_gap = self.measured.longest_gap.max(gap);
+            self.heard_at = Some(now);
         }
         let Some(to) = self.to else { return };
         let mut packet = Vec::with_capacity(12 + SAMPLES as usize);
@@ -100,7 +138,7 @@ impl Voice {
         packet.extend(u32::from(self.socket.local_addr().map_or(0, |a| a.port())).to_be_bytes());
         // A-law of a loud square wave at 400 Hz: ten samples up, ten down.
         packet.extend((0..SAMPLES).map(|i| if i / 10 % 2 == 0 { 0xaa } else { 0x2a }));
-        let _ = self.socket.send_to(&packet, to);
+        self.measured.sent += u64::from(self.socket.send_to(&packet, to).is_ok());
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(SAMPLES);
     }

@@ -182,6 +182,7 @@ impl Driver {
         let mut events = Vec::new();
         let mut kept = Vec::new();
         let mut failed = Vec::new();
+        let mut commands = Vec::new();
         for output in out.drain(..) {
             match output {
                 Output::Send { flow, bytes } if flow.transport == Transport::Udp => {
@@ -191,7 +192,7 @@ impl Driver {
                     let found_again = |lost: &Flow, at| self.gateway.found_again(lost, at);
                     failed.extend(self.streams.send(&flow, bytes, found_again));
                 }
-                Output::Media(command) => self.media.send(command),
+                Output::Media(command) => commands.push(command),
                 Output::Append { event, history } => {
                     log(&event);
                     events.push(Append { event, history });
@@ -207,6 +208,7 @@ impl Driver {
                 }
             }
         }
+        self.media.send_all(commands);
         if !events.is_empty() {
             self.journal.append(events);
         }

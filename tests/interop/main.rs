@@ -20,6 +20,7 @@ mod outgoing;
 mod plain_proxy;
 mod restart;
 mod scanners;
+mod survive;
 mod twinkle;
 
 mod baresip;

@@ -1,5 +1,5 @@
 //! kill -9 in the middle of calls: whatever a citizen was told is on the disk, and what the crash left open is
-//! closed at the next start.
+//! closed at the next start where nothing is resumed.
 
 use crate::programme::{Plan, Programme};
 use crate::town::{self, Town};
@@ -32,7 +32,8 @@ async fn story(seed: u64) {
         seats_at,
         trunk: "channels = 1000",
         queue: "ring_timeout = \"2s\"\ncool_down = \"1s\"",
-        limits: "",
+        // What goes on with the next process is tested in `survive`.
+        limits: "[recovery]\nwindow = \"0s\"",
     });
     let mut town = Town::new(phones, gateway.sip, random.fork()).await;
     for seat in 1001..=1040 {

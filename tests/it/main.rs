@@ -29,6 +29,7 @@ mod slow;
 mod soak;
 mod stopped;
 mod subscriber;
+mod survive;
 mod tcp;
 mod tidy;
 mod tls;

@@ -109,6 +109,18 @@ impl Programme {
         command.output().expect("the program runs")
     }
 
+    /// Runs `hotline upgrade` apart from the test, which goes on; it must succeed.
+    pub fn upgrade(&self) -> impl Future<Output = ()> + use<> {
+        let file = self.directory.join("hotline.toml");
+        async move {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+            command.arg("upgrade").arg("--config").arg(file).env_remove("RUST_LOG");
+            let output = tokio::task::spawn_blocking(move || command.output()).await;
+            let output = output.expect("it is waited for").expect("the program runs");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+
     /// Writes this into its configuration, in the place of the first `old`. Gives what stood there.
     pub fn rewrite(&self, old: &str, new: &str) -> String {
         let file = self.directory.join("hotline.toml");

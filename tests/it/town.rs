@@ -2,6 +2,7 @@
 
 use hotline_gateway::cli::handsets::Handsets;
 use hotline_gateway::cli::phones::{CitizenPlan, HangUp, Line, PhoneEvent, SeatPlan, WhenRung};
+use hotline_gateway::cli::sound::Sound;
 use hotline_gateway::id::Random;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -49,6 +50,8 @@ pub struct Town {
     pub seen: BTreeMap<String, Seen>,
     lines: HashMap<Line, String>,
     seat_lines: HashMap<Line, String>,
+    /// Seats that rang while they talked, and for whom.
+    pub busy_rings: Vec<[String; 2]>,
     pub random: Random,
     next: u32,
 }
@@ -64,6 +67,7 @@ impl Town {
             seen: BTreeMap::new(),
             lines: HashMap::new(),
             seat_lines: HashMap::new(),
+            busy_rings: Vec::new(),
             random,
             next: 0,
         }
@@ -78,22 +82,42 @@ impl Town {
         (seats, at)
     }
 
+    /// Calls whose parties have ports of this sound speak and listen while they are up.
+    pub fn with_sound(self, sound: Sound) -> Town {
+        let (seats, citizens) = (self.seats.with_sound(sound.clone()), self.citizens.with_sound(sound));
+        Town { seats, citizens, ..self }
+    }
+
     /// A seat and what it does when it rings.
     pub fn seat(&mut self, seat: u32, when_rung: WhenRung, talks: Option<Duration>) {
-        self.seats.seat(&seat.to_string(), SeatPlan { media: nowhere(), when_rung, talks });
+        self.seat_at(seat, when_rung, talks, nowhere());
+    }
+
+    /// As [`Town::seat`], with its audio at `media`.
+    pub fn seat_at(&mut self, seat: u32, when_rung: WhenRung, talks: Option<Duration>, media: SocketAddr) {
+        self.seats.seat(&seat.to_string(), SeatPlan { media, when_rung, talks });
     }
 
     /// A citizen calls. Gives his number, which nobody else has.
     pub fn call(&mut self, dials: &str, hangs_up: HangUp) -> String {
+        self.call_at(dials, hangs_up, nowhere())
+    }
+
+    /// As [`Town::call`], with the citizen's audio at `media`.
+    pub fn call_at(&mut self, dials: &str, hangs_up: HangUp, media: SocketAddr) -> String {
         let n = self.next;
         self.next += 1;
-        self.call_again(n, dials, hangs_up)
+        self.dial(n, dials, hangs_up, media)
     }
 
     /// The citizen of the n-th call calls again.
     pub fn call_again(&mut self, n: u32, dials: &str, hangs_up: HangUp) -> String {
+        self.dial(n, dials, hangs_up, nowhere())
+    }
+
+    fn dial(&mut self, n: u32, dials: &str, hangs_up: HangUp, media: SocketAddr) -> String {
         let number = number(n);
-        let plan = CitizenPlan { dials: dials.into(), number: number.clone(), media: nowhere(), hangs_up };
+        let plan = CitizenPlan { dials: dials.into(), number: number.clone(), media, hangs_up };
         let line = self.citizens.call(plan);
         self.lines.insert(line, number.clone());
         self.seen.insert(number.clone(), Seen { dialled: Some(Instant::now()), ..Seen::default() });
@@ -148,6 +172,11 @@ impl Town {
         }
     }
 
+    /// What was seen of every call that was made at or after the `from`-th.
+    pub fn seen_from(&self, from: u32) -> impl Iterator<Item = &Seen> {
+        self.seen.range(number(from)..).map(|(_, seen)| seen)
+    }
+
     /// How many calls were made.
     pub fn made(&self) -> u32 {
         self.next
@@ -179,6 +208,10 @@ impl Town {
         for told in told {
             match told {
                 PhoneEvent::Rings { line, seat, number, .. } => {
+                    let talks = |seen: &Seen| seen.talked.iter().any(|t| t.seat == seat && t.until.is_none());
+                    if self.seat_lines.values().any(|n| self.seen.get(n).is_some_and(talks)) {
+                        self.busy_rings.push([seat.clone(), number.clone()]);
+                    }
                     if let Some(seen) = self.seen.get_mut(&number) {
                         seen.rang.push(seat);
                     }

@@ -30,7 +30,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 /// Commands that may wait for the worker: a second's worth at 600 calls a second.
@@ -123,6 +123,26 @@ impl Commander {
     /// died is lost.
     pub fn send(&self, command: Command) {
         if self.line.queue.send(command).is_ok() {
+            self.line.wake();
+        }
+    }
+
+    /// Hands commands over together: the worker wakes to all of them, and reads no socket that one of them opens before it has
+    /// obeyed the others. What waited in an adopted socket is relayed so, and not lost on a leg that no one hears yet.
+    pub fn send_all(&self, commands: Vec<Command>) {
+        let any = !commands.is_empty();
+        for command in commands {
+            match self.line.queue.try_send(command) {
+                Ok(()) => {}
+                // More than the queue holds: the worker takes some first.
+                Err(TrySendError::Full(command)) => {
+                    self.line.wake();
+                    self.send(command);
+                }
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+        if any {
             self.line.wake();
         }
     }
