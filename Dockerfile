@@ -8,9 +8,9 @@ WORKDIR /src
 # The dependencies, with an empty program: this layer is built again only when one of these files changes.
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY proto proto
-RUN mkdir -p src benches tests/it tests/sim tests/interop \
+RUN mkdir -p src benches tests/it tests/sim tests/interop tests/survive \
  && touch src/lib.rs \
- && for file in src/main.rs benches/core.rs tests/it/main.rs tests/sim/main.rs tests/interop/main.rs; do \
+ && for file in src/main.rs benches/core.rs tests/it/main.rs tests/sim/main.rs tests/interop/main.rs tests/survive/main.rs; do \
       echo 'fn main() {}' > "$file"; \
     done \
  && cargo build --release --locked --bin hotline

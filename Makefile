@@ -39,8 +39,7 @@ test: needs-cargo ## Everything: installs the peers it tests against, checks the
 
 .PHONY: survive
 survive: needs-cargo ## Kills the gateway 100 times, and upgrades it 100 times, under calls: who stays on the phone (40 minutes)
-	SURVIVE=$${SURVIVE:-100} $(CARGO) test --locked --test it -- survive --ignored --nocapture --test-threads=1
-	$(CARGO) test --locked --test interop -- survive --ignored --nocapture --test-threads=1
+	SURVIVE=$${SURVIVE:-100} $(CARGO) test --locked --test survive -- --nocapture --test-threads=1
 
 .PHONY: quick
 quick: needs-cargo ## The tests beside the code alone: no peers, no sockets beyond loopback

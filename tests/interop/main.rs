@@ -20,15 +20,16 @@ mod outgoing;
 mod plain_proxy;
 mod restart;
 mod scanners;
-mod survive;
 mod twinkle;
 
+#[allow(dead_code)]
 mod baresip;
 mod callee;
 #[path = "../it/certificates.rs"]
 #[allow(dead_code)]
 mod certificates;
 mod place;
+#[allow(dead_code)]
 mod program;
 mod sipp;
 mod tone;

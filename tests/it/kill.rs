@@ -32,7 +32,7 @@ async fn story(seed: u64) {
         seats_at,
         trunk: "channels = 1000",
         queue: "ring_timeout = \"2s\"\ncool_down = \"1s\"",
-        // What goes on with the next process is tested in `survive`.
+        // What goes on with the next process is tested in `tests/survive`.
         limits: "[recovery]\nwindow = \"0s\"",
     });
     let mut town = Town::new(phones, gateway.sip, random.fork()).await;

@@ -21,6 +21,7 @@ mod line;
 mod names;
 mod owed;
 mod packaging;
+#[allow(dead_code)]
 mod programme;
 mod prompts;
 mod serving;
@@ -29,12 +30,12 @@ mod slow;
 mod soak;
 mod stopped;
 mod subscriber;
-mod survive;
 mod tcp;
 mod tidy;
 mod tls;
 mod torture;
 mod torture_live;
+#[allow(dead_code)]
 mod town;
 mod trace;
 mod watch;

@@ -87,13 +87,11 @@ fn outlives(name: &str, interrupt: impl FnOnce(&mut Program)) {
 }
 
 #[test]
-#[ignore = "half a minute: `make survive`"]
 fn a_talk_with_a_real_phone_outlives_a_killed_gateway() {
     outlives("baresip-killed", Program::dies_and_starts_again);
 }
 
 #[test]
-#[ignore = "half a minute: `make survive`"]
 fn a_talk_with_a_real_phone_outlives_an_upgrade() {
     outlives("baresip-upgrade", |gateway| gateway.upgrades());
 }

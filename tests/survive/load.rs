@@ -263,7 +263,6 @@ async fn story(name: &'static str, blow: Blow, times: usize) -> Tally {
 }
 
 #[test]
-#[ignore = "a minute: `make survive`"]
 fn talks_and_waiting_calls_outlive_five_kills() {
     let tally = town::run(story("survive-kill", Blow::Kill, times(5)));
     eprintln!("kill -9: {tally}");
@@ -274,7 +273,6 @@ fn talks_and_waiting_calls_outlive_five_kills() {
 }
 
 #[test]
-#[ignore = "a minute: `make survive`"]
 fn talks_and_waiting_calls_outlive_three_upgrades() {
     let tally = town::run(story("survive-upgrade", Blow::Upgrade, times(3)));
     eprintln!("upgrade: {tally}");
