@@ -23,7 +23,6 @@ pub struct Program {
     /// Every SIP listener as the program names it: `tcp:127.0.0.1:5060`.
     listening: Vec<String>,
     grpc: String,
-    http: String,
     process: Process,
 }
 
@@ -129,38 +128,7 @@ queue = "main"
             listed.map_or("", |(listed, _)| listed).split(' ').map(str::to_owned).collect()
         };
         let sip = after("sip").trim_start_matches("udp:").parse().expect("the SIP address");
-        Program { sip, listening, grpc: after("grpc"), http: after("http"), place, process }
-    }
-
-    /// SIGKILL, and a start on the same store and the same ports.
-    pub fn dies_and_starts_again(&mut self) {
-        self.process.child().kill().expect("the gateway was running");
-        self.process.child().wait().expect("the gateway is gone");
-        let file = self.place.file("hotline.toml");
-        let text = std::fs::read_to_string(&file).expect("its configuration");
-        let listen = format!("[sip]\nlisten = {:?}", self.listening);
-        let from = text.find("[sip]\nlisten = ").expect("its listeners");
-        let line = text[from + 6..].lines().next().expect("a line");
-        let text = text.replacen(&format!("[sip]\n{line}"), &listen, 1);
-        let text = text.replacen(
-            "[grpc]\nlisten = \"127.0.0.1:0\"",
-            &format!("[grpc]\nlisten = {:?}", self.grpc),
-            1,
-        );
-        let text = text.replacen(
-            "[http]\nlisten = \"127.0.0.1:0\"",
-            &format!("[http]\nlisten = {:?}", self.http),
-            1,
-        );
-        std::fs::write(&file, text).expect("its configuration");
-        let says =
-            std::fs::File::options().append(true).open(self.place.file("hotline.log")).expect("its log");
-        let mut command = Command::new(HOTLINE);
-        command.arg("serve").arg("--config").arg(file).env_remove("RUST_LOG");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(says);
-        self.process = Process::spawn(command);
-        let ready = first_line(&mut self.process).expect("it is ready again");
-        assert!(self.listening.iter().all(|at| ready.contains(at)), "the gateway moved: {ready}");
+        Program { sip, listening, grpc: after("grpc"), place, process }
     }
 
     /// `hotline upgrade`, which ends when the successor serves.

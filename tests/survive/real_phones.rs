@@ -88,7 +88,7 @@ fn outlives(name: &str, interrupt: impl FnOnce(&mut Program)) {
 
 #[test]
 fn a_talk_with_a_real_phone_outlives_a_killed_gateway() {
-    outlives("baresip-killed", Program::dies_and_starts_again);
+    outlives("baresip-killed", Program::kill_and_start);
 }
 
 #[test]
