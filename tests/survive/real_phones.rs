@@ -2,7 +2,7 @@
 //! gateway was killed and started, and after it handed over.
 
 use crate::baresip::Baresip;
-use crate::place::Place;
+use crate::place::{Place, free_port};
 use crate::program::{Program, text};
 use crate::tone::milliseconds_of;
 use crate::voice::{Voice, longest_silence};
@@ -54,7 +54,10 @@ fn heard_by(phone: &Baresip, place: &Place) -> usize {
 
 fn outlives(name: &str, interrupt: impl FnOnce(&mut Program)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let mut gateway = Program::start(name, SEAT, "");
+    // Told its port: the process after a kill must be where the phones look for it.
+    let listen = format!("udp:127.0.0.1:{}", free_port());
+    let trunk = "[[trunk]]\nname = \"city\"\nsources = [\"127.0.0.1\"]\n";
+    let mut gateway = Program::with_trunks(name, &[&listen], trunk, SEAT, "");
     let password = gateway.password("1001");
     let phone = Baresip::register_for(&gateway.place, gateway.sip, ("1001", &password), 3600, OPERATOR);
     let voice = runtime.block_on(async {
