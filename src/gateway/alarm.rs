@@ -452,6 +452,7 @@ mod tests {
             Alarm::OneWayAudio,
             Alarm::Descriptors { text },
             Alarm::CallbacksCrowded { entries: 45_000, limit: 50_000 },
+            Alarm::CrashLoop { starts: 3 },
             Alarm::EventParked { subscription: "crm".into(), position: 7 },
             Alarm::SeatState { seat: "1001".into(), call: CallId::from_bytes([7; 16]) },
         ]
