@@ -185,7 +185,7 @@ const DISK: &str = "look at the disk under store.path";
 
 impl Alarm {
     /// Every name, in the order of the manual.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 20] = [
         "journal_slow",
         "journal_backed_up",
         "journal_failed",
