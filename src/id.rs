@@ -93,6 +93,12 @@ macro_rules! uuid_id {
                 $name(Uuid::from_bytes(b))
             }
 
+            /// When it was made, to the millisecond (RFC 9562 section 5.7).
+            pub fn made_at(&self) -> Wall {
+                let (ms, _) = self.0.as_u64_pair();
+                Wall((ms >> 16).saturating_mul(1_000_000))
+            }
+
             /// Its 16 bytes, to be stored.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()

@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod id;
+pub mod octets;
 pub mod redact;
 pub mod room;
 pub mod time;

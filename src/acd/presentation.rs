@@ -30,6 +30,10 @@ pub(super) enum Presentation {
 pub(super) struct FailedSeats(Vec<SeatIndex>);
 
 impl FailedSeats {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SeatIndex> {
+        self.0.iter()
+    }
+
     pub(super) fn contains(&self, seat: SeatIndex) -> bool {
         self.0.contains(&seat)
     }

@@ -50,7 +50,7 @@ pub(super) struct Waiting {
     pub(super) attempts: u32,
     pub(super) failed: FailedSeats,
     /// The position it was last told.
-    told: u32,
+    pub(super) told: u32,
 }
 
 /// Whether a call is being offered to a seat.
@@ -86,11 +86,11 @@ impl Queue {
     }
 
     /// 1 for the head; for a key that is not in the line, the place it would get.
-    fn position(&self, key: Key) -> u32 {
+    pub(super) fn position(&self, key: Key) -> u32 {
         self.line.partition_point(|k| *k < key) as u32 + 1
     }
 
-    fn join(&mut self, key: Key) {
+    pub(super) fn join(&mut self, key: Key) {
         let at = self.line.partition_point(|k| *k < key);
         self.line.insert(at, key);
     }

@@ -193,7 +193,8 @@ impl State {
 pub fn may_follow(from: SeatState, to: SeatState) -> bool {
     use SeatState::*;
     match from {
-        Offline => matches!(to, Ready | NotReady | Ringing | Talking | WrapUp | Unreachable),
+        // To a hold: of a call that goes on after a restart.
+        Offline => matches!(to, Ready | NotReady | Ringing | Talking | Held | WrapUp | Unreachable),
         Ready => matches!(to, Reserved | Offline | NotReady | Ringing | Talking | Unreachable),
         Reserved => matches!(to, Ringing | Talking | Ready | NotReady | Unreachable | Offline),
         Ringing => matches!(to, Talking | Ready | NotReady | Unreachable | Offline),

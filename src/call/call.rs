@@ -371,6 +371,7 @@ impl Call {
                 if let Some(opened) = self.common.legs.get_mut(leg) {
                     opened.media_opened(rtp);
                 }
+                self.on(leg, cx, Leg::send_pending);
                 self.ring_caller(cx);
                 self.try_answer(cx);
                 self.invite_prepared(cx);

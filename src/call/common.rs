@@ -23,6 +23,7 @@ use crate::id::{CallId, LegId, PresentationId, SeatId};
 use crate::redact::Pii;
 use crate::sip::{Cause, Status};
 use crate::time::{Duration, Mono, Now};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What every stage of a call works with.
@@ -60,7 +61,7 @@ pub(super) enum LookUp {
 
 /// The wait for an operator: that of the newest visit to the queue, as the visit's events have it. It ends with the first
 /// word an operator speaks, and a caller who comes back waits anew.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) enum Wait {
     /// None yet, or never.
     Not,

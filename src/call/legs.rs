@@ -19,6 +19,11 @@ impl Legs {
         Legs(legs)
     }
 
+    /// Of a call that goes on after a restart; `None` when there are none.
+    pub fn resumed(legs: Vec<Leg>) -> Option<Legs> {
+        (!legs.is_empty()).then_some(Legs(legs))
+    }
+
     /// The leg of this id.
     pub fn get(&self, id: LegId) -> Option<&Leg> {
         self.0.iter().find(|leg| leg.id == id)

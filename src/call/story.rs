@@ -57,6 +57,8 @@ impl Cx<'_> {
 pub struct Story {
     call: CallId,
     began: Mono,
+    /// How long the call had lasted then: more than nothing where it began before a restart.
+    before: Duration,
     seq: u32,
     record: Option<Box<CallRecord>>,
     /// The call as it stands. Changed by the machine before it tells the event.
@@ -65,23 +67,73 @@ pub struct Story {
     joined: Vec<(LegId, Arc<str>)>,
 }
 
+/// What the story of a call that goes on is made of.
+pub(super) struct Resumption {
+    /// Its record so far.
+    pub record: CallRecord,
+    /// The number of its last event.
+    pub seq: u32,
+    /// When it began.
+    pub began: Mono,
+    /// The call as it stood.
+    pub summary: Summary,
+    /// Who joined beside caller and queue.
+    pub joined: Vec<(LegId, String)>,
+}
+
 impl Story {
     /// The story of a call that began now.
     pub fn new(call: CallId, now: Now, summary: Summary) -> Story {
-        Story { call, began: now.mono, seq: 0, record: None, summary, joined: Vec::new() }
+        Story {
+            call,
+            began: now.mono,
+            before: Duration::ZERO,
+            seq: 0,
+            record: None,
+            summary,
+            joined: Vec::new(),
+        }
     }
 
-    /// The story of a call found open in the journal at start; `began` is unknown on this clock, so that
-    /// `since_start` counts from the recovery.
-    pub fn resume(record: CallRecord, last_seq: u32, now: Now, summary: Summary) -> Story {
+    /// The story of a call found open in the journal at start, which had lasted so long `before` the process ended.
+    pub fn resume(record: CallRecord, last_seq: u32, now: Now, before: Duration, summary: Summary) -> Story {
         Story {
             call: record.call,
             began: now.mono,
+            before,
             seq: last_seq,
             record: Some(Box::new(record)),
             summary,
             joined: Vec::new(),
         }
+    }
+
+    /// The story of a call of which nothing is told any more.
+    pub(super) fn untold(call: CallId, now: Now) -> Story {
+        let summary = Summary {
+            state: CallState::Ended,
+            caller: Pii::new(String::new()),
+            service_number: "".into(),
+            queue: None,
+            seat: None,
+            operator: None,
+            received_at: now.wall,
+            ticket: None,
+        };
+        Story::new(call, now, summary)
+    }
+
+    /// The story of a call that goes on after a restart.
+    pub(super) fn resumed(from: Resumption) -> Story {
+        let Resumption { record, seq, began, summary, joined } = from;
+        let joined = joined.into_iter().map(|(leg, name)| (leg, Arc::from(name))).collect();
+        let before = Duration::ZERO;
+        Story { call: record.call, began, before, seq, record: Some(Box::new(record)), summary, joined }
+    }
+
+    /// Who joined beside caller and queue.
+    pub(super) fn joined(&self) -> impl Iterator<Item = (LegId, &str)> {
+        self.joined.iter().map(|(leg, name)| (*leg, &**name))
     }
 
     /// When the call began.
@@ -183,7 +235,7 @@ impl Story {
         let of = Of {
             call: self.call,
             seq: &mut self.seq,
-            since_start: cx.now.mono.since(self.began),
+            since_start: self.before + cx.now.mono.since(self.began),
             summary: self.summary.clone(),
         };
         cx.sequence.stamp(cx.now, Some(of), what)

@@ -70,6 +70,17 @@ impl Talk {
         Talk { parties, serving, consultation: None, returned_until: None, probe_at: None }
     }
 
+    /// Of parties that spoke before a restart, each with the hold it had.
+    pub(super) fn resumed(parties: Vec<(LegId, Option<Mono>)>, serving: Option<SeatId>) -> Talk {
+        let party = |(leg, holds_since)| TalkParty { leg, holds_since };
+        Talk { parties: parties.into_iter().map(party).collect(), ..Talk::new(&[], serving) }
+    }
+
+    /// The legs, and since when each holds the others.
+    pub(super) fn parties(&self) -> impl Iterator<Item = (LegId, Option<Mono>)> {
+        self.parties.iter().map(|party| (party.leg, party.holds_since))
+    }
+
     /// Whether `leg` is in it.
     pub(super) fn has(&self, leg: LegId) -> bool {
         self.parties.iter().any(|party| party.leg == leg)

@@ -5,6 +5,7 @@ use crate::event::Caller;
 use crate::id::{OperatorId, SeatId};
 use crate::redact::Secret;
 use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::fmt;
 
@@ -35,7 +36,7 @@ impl fmt::Debug for HistorySecret {
 /// A number as the history knows it: the first 16 bytes of HMAC-SHA256 (RFC 2104) over its normal form.
 ///
 /// 128 bits: two of a billion numbers share a key with a probability of 10^-21.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HistoryKey([u8; 16]);
 
 impl HistoryKey {

@@ -158,6 +158,13 @@ pub enum What {
         /// How long it lasted.
         held: Duration,
     },
+    /// The call goes on after a restart of the gateway.
+    CallRecovered {
+        /// From the last sign of life of the process before until the call went on.
+        gap: Duration,
+        /// How many of its parties are still there.
+        legs: u32,
+    },
     /// A transfer began, or came to an end.
     CallTransferred(CallTransferred),
     /// A party besides caller and seat joined the call, or left it.

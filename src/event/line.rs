@@ -34,6 +34,9 @@ impl fmt::Display for What {
                 write!(f, "left queue {queue} after {}: {exit:?}", Brief(*waited))
             }
             What::CallHeld { leg } => write!(f, "held by leg {leg}"),
+            What::CallRecovered { gap, legs } => {
+                write!(f, "goes on after a restart of {} with {legs} legs", Brief(*gap))
+            }
             What::CallResumed { leg, held } => write!(f, "resumed by leg {leg} after {}", Brief(*held)),
             What::CallTransferred(t) => write!(f, "transfer, {:?}: {:?}", t.kind, t.result),
             What::ParticipantChanged { leg, role, joined, .. } => {

@@ -182,6 +182,8 @@ pub enum SeatReason {
     PhoneRegistered,
     /// The phone answers again.
     PhoneAnswers,
+    /// Its call goes on after a restart of the gateway.
+    CallGoesOn,
     /// No phone is registered.
     NotRegistered,
     /// The phone does not answer.
@@ -248,6 +250,7 @@ pub enum SeatReason {
 texts!(SeatReason:
     PhoneRegistered "phone registered",
     PhoneAnswers "phone answers again",
+    CallGoesOn "call goes on after a restart",
     NotRegistered "not registered",
     PhoneSilent "phone does not answer",
     CallUnknown "phone does not know the call any more",

@@ -49,6 +49,8 @@ pub struct CallRecord {
     pub talked: Duration,
     /// Time on hold.
     pub held: Duration,
+    /// Restarts of the gateway during the call, all together.
+    pub gap: Duration,
     /// What the look-ups said.
     pub identified: Option<CallerIdentified>,
     /// Every visit to a queue, in order; at most 16.
@@ -181,6 +183,7 @@ impl CallRecord {
             waited: Duration::ZERO,
             talked: Duration::ZERO,
             held: Duration::ZERO,
+            gap: Duration::ZERO,
             identified: None,
             queue_visits: Vec::new(),
             presentations: Vec::new(),
@@ -208,7 +211,7 @@ impl CallRecord {
         let Some(part) = &event.call else { return };
         self.state = part.summary.state;
         match &event.what {
-            What::CallReceived(_) | What::QueuePositionChanged { .. } => {}
+            What::CallReceived(_) | What::QueuePositionChanged { .. } | What::CallHeld { .. } => {}
             What::CallRefused(r) => {
                 self.refused = Some((r.reason, r.sip_code));
                 self.ended_at = Some(event.at);
@@ -250,8 +253,8 @@ impl CallRecord {
                     self.add_leg(*leg, *role);
                 }
             }
-            What::CallHeld { .. } => {}
             What::CallResumed { held, .. } => self.held += *held,
+            What::CallRecovered { gap, .. } => self.gap += *gap,
             What::MediaQuality(q) => {
                 if let Some(leg) = self.legs.iter_mut().find(|l| Some(l.leg) == q.leg) {
                     leg.quality = Some(q.clone());

@@ -2,12 +2,14 @@
 
 use super::durable::Then;
 use super::routes::{INVITES_KEPT, Owner};
+use super::snapshots::Told;
 use super::{Gateway, Output, Work};
 use crate::call::{self, Call, Cx, ServiceRules};
 use crate::caller::HistoryKey;
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
 use crate::room::give_back;
 use crate::sip::{ServerTx, Status};
+use crate::snapshot::SnapshotKey;
 use crate::time::{Mono, Now, Timers};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +34,16 @@ pub(super) struct Slot {
     /// The INVITEs that came for it, the newest last; at most [`INVITES_KEPT`].
     invites: Vec<ServerTx>,
     ack: Ack,
+    kept: Kept,
+}
+
+/// Whether a snapshot of a call is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// None is.
+    No,
+    /// One is.
+    Yes,
 }
 
 /// The ACK of the 200 OK that answered a call.
@@ -75,12 +87,22 @@ enum OfTrunk {
 impl Slot {
     /// A call that came by a trunk.
     pub(super) fn of_trunk(call: Call, trunk: TrunkId, history: Option<HistoryKey>) -> Slot {
-        Slot { call, trunk: Some(trunk), history, invites: Vec::new(), ack: Ack::NotDue }
+        Slot { call, trunk: Some(trunk), history, invites: Vec::new(), ack: Ack::NotDue, kept: Kept::No }
+    }
+
+    /// A call that goes on after a restart. Whether its 200 OK was acknowledged counts for no limit any more.
+    pub(super) fn resumed(call: Call, trunk: Option<TrunkId>, history: Option<HistoryKey>) -> Slot {
+        Slot { call, trunk, history, invites: Vec::new(), ack: Ack::Come, kept: Kept::Yes }
+    }
+
+    /// The INVITEs that came for it.
+    pub(super) fn invites(&self) -> impl Iterator<Item = ServerTx> {
+        self.invites.iter().copied()
     }
 
     /// A call that a seat began.
     pub(super) fn of_seat(call: Call) -> Slot {
-        Slot { call, trunk: None, history: None, invites: Vec::new(), ack: Ack::Come }
+        Slot { call, trunk: None, history: None, invites: Vec::new(), ack: Ack::Come, kept: Kept::No }
     }
 }
 
@@ -201,11 +223,24 @@ impl Calls {
         Some(Released { trunk: slot.trunk.clone()?, was_half_open })
     }
 
-    /// Forgets a call. Gives the INVITEs that came for it.
-    fn remove(&mut self, id: CallId) -> Vec<ServerTx> {
-        let invites = self.slots.remove(&id).map(|slot| slot.invites).unwrap_or_default();
+    /// A snapshot of the call is written.
+    pub(super) fn kept(&mut self, id: CallId) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.kept = Kept::Yes;
+        }
+    }
+
+    /// The snapshot of the call is to be forgotten; whether there is one.
+    pub(super) fn forgotten(&mut self, id: CallId) -> bool {
+        let slot = self.slots.get_mut(&id);
+        slot.is_some_and(|slot| std::mem::replace(&mut slot.kept, Kept::No) == Kept::Yes)
+    }
+
+    /// Forgets a call. Gives what was kept of it.
+    fn remove(&mut self, id: CallId) -> Option<Slot> {
+        let slot = self.slots.remove(&id);
         give_back(&mut self.slots);
-        invites
+        slot
     }
 }
 
@@ -242,9 +277,12 @@ impl Gateway {
     pub(super) fn step(&mut self, now: Now, id: CallId, input: Option<call::Input>, out: &mut Vec<Output>) {
         let Some(finished) = self.calls.step(id, input, &mut self.context.cx(now)) else { return };
         self.act(now, id, out);
-        if finished {
-            for tx in self.calls.remove(id) {
+        if finished && let Some(slot) = self.calls.remove(id) {
+            for tx in slot.invites {
                 self.routes.forget_received(tx);
+            }
+            if slot.kept == Kept::Yes {
+                out.push(Output::Forget(SnapshotKey::Call(id)));
             }
             self.routes.give_back();
         }
@@ -262,6 +300,9 @@ impl Gateway {
     /// leave in the order of their positions.
     pub(super) fn act(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
         let mut said = self.context.take_said();
+        let is_event = |output: &call::Output| matches!(output, call::Output::Event(_));
+        let told = if said.iter().any(is_event) { Told::Events } else { Told::Nothing };
+        self.journal.touched.touch(now.mono, id, told);
         let mut of_trunks = Vec::new();
         for output in said.drain(..) {
             self.act_on_output(now, id, output, (&mut of_trunks, out));

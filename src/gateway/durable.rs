@@ -5,6 +5,7 @@
 
 use super::alarm::{Alarm, Alarms, Cleared};
 use super::counts::Tallies;
+use super::snapshots::Touched;
 use super::{Gateway, Output, Work};
 use crate::call;
 use crate::caller::HistoryKey;
@@ -38,11 +39,18 @@ pub(super) struct Journal {
     awaiting: Awaiting,
     pub(super) alarms: Alarms,
     pub(super) tallies: Tallies,
+    /// Calls whose snapshots are behind.
+    pub(super) touched: Touched,
 }
 
 impl Journal {
     pub(super) fn new(config: &Config) -> Journal {
-        Journal { awaiting: Awaiting::default(), alarms: Alarms::default(), tallies: Tallies::new(config) }
+        Journal {
+            awaiting: Awaiting::default(),
+            alarms: Alarms::default(),
+            tallies: Tallies::new(config),
+            touched: Touched::default(),
+        }
     }
 
     /// When the oldest answer has waited too long.

@@ -32,12 +32,14 @@ mod reconciliation;
 mod recovery;
 mod refusals;
 mod registrations;
+mod resume;
 mod routes;
 mod routing;
 mod seats;
 mod setup;
 mod shedding;
 mod signalling;
+mod snapshots;
 pub mod trace;
 mod trunking;
 
@@ -127,7 +129,7 @@ impl Gateway {
             Input::Located { query, answer } => self.located(now, query, answer, out),
             Input::StartTrace(trace) => self.start_trace(now, trace, out),
             Input::StopTrace(trace) => self.stop_trace(trace),
-            Input::Suspend => self.suspend(now, out),
+            Input::Suspend => return self.suspend(now, out),
             Input::Callback(settled) => self.callback_settled(now, settled, out),
             Input::Drain => self.drain(now, out),
             Input::Shutdown => self.tell_all_calls(|| call::Input::Shutdown),
@@ -137,6 +139,7 @@ impl Gateway {
             }
         }
         self.run(now, out);
+        self.keep_calls(now, out);
         self.drained(now, out);
         self.callbacks_crowd(now, out);
     }
@@ -153,6 +156,7 @@ impl Gateway {
             self.trunking.poll_timeout().map(|(at, r)| (at, Reason::Trunk(r))),
             self.calls.next_deadline().map(|(at, call)| (at, Reason::Call(call))),
             self.journal.deadline().map(|at| (at, Reason::DiskHangs)),
+            self.journal.touched.deadline().map(|at| (at, Reason::Snapshots)),
             self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
             self.trunking.shed.deadline().map(|at| (at, Reason::CallsShed)),
             self.calls.one_way.next().map(|(at, _)| (at, Reason::OneWayAudio)),
@@ -187,6 +191,7 @@ impl Gateway {
             self.step(now, call, None, out);
             self.run(now, out);
         }
+        self.keep_calls(now, out);
         self.drained(now, out);
         self.callbacks_crowd(now, out);
     }

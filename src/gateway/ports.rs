@@ -167,6 +167,8 @@ pub enum Reason {
     Call(CallId),
     /// The disk has not confirmed a call's beginning in time.
     DiskHangs,
+    /// Snapshots of calls are behind.
+    Snapshots,
     /// A trace's time is up.
     TraceEnds,
     /// A leg that sent no sound may be heard again.

@@ -1,22 +1,65 @@
-//! What a crash left open: every such call is closed with its reason, and its citizen is owed a call. No call is owed
-//! for one that a seat made.
+//! What a start makes of the calls that the process before left open: they go on, or each is closed with its reason, and its
+//! citizen is owed a call. No call is owed for one that a seat made.
 
-use super::{Gateway, Output, owed};
-use crate::call::{self, Cx, Story};
+use super::resume::Kept;
+use super::{Gateway, Output, Recovery, owed};
+use crate::call::{self, CallSnapshot, Cx, Story};
 use crate::callback::Owed;
 use crate::caller::HistoryKey;
 use crate::event::{
     CallEnded, CallEvent, CallRecord, CallState, CallbackReason, Direction, EndReason, EndedBy, NodeReason,
     NodeState, QueueExit, Summary, What,
 };
-use crate::time::{Duration, Now};
+use crate::id::{CallId, LegId};
+use crate::media::{self, LegNumbers, ResumedStreams};
+use crate::snapshot::{Snapshot, SnapshotKey};
+use crate::time::{Duration, Now, Wall};
+use std::collections::{BTreeMap, HashMap};
+
+/// What the process before left.
+pub(super) struct Left {
+    /// The events of every call that has no final record, oldest first.
+    pub open_calls: Vec<Vec<CallEvent>>,
+    /// What it had written to go on with.
+    pub snapshots: Vec<Snapshot>,
+    /// Whether calls go on.
+    pub recovery: Recovery,
+}
 
 impl Gateway {
-    /// Closes what is open in the journal, then says that the gateway serves.
-    pub(super) fn recover(&mut self, now: Now, open_calls: &[Vec<CallEvent>], out: &mut Vec<Output>) {
+    /// Goes on with what is open, or closes it; then says that the gateway serves.
+    pub(super) fn recover(&mut self, now: Now, left: Left, out: &mut Vec<Output>) {
+        let Left { open_calls, snapshots, recovery } = left;
+        let streams = recovery.streams();
+        let mut calls: BTreeMap<CallId, (CallSnapshot, Kept)> = BTreeMap::new();
+        for snapshot in snapshots {
+            match snapshot {
+                Snapshot::Call(mut call) => {
+                    let kept = self.resume_transactions(now, &mut call, &streams);
+                    calls.insert(call.call, (*call, kept));
+                }
+                // Restored once the calls are, for a seat may be in one.
+                Snapshot::Seat(_) => {}
+            }
+        }
         let mut closed = 0;
-        for events in open_calls {
-            closed += u64::from(self.close_open_call(now, events, out));
+        for events in &open_calls {
+            let id = events.first().and_then(|e| e.call.as_ref()).map(|part| part.id);
+            let gap = id.and_then(|id| recovery.gap_of(id));
+            let snapshot = id.filter(|_| gap.is_some() && is_open(events)).and_then(|id| calls.remove(&id));
+            let goes_on = snapshot.is_some_and(|(snapshot, kept)| {
+                self.resume_call(now, snapshot, kept, events, gap.unwrap_or_default(), out)
+            });
+            if !goes_on {
+                closed += u64::from(self.close_open_call(now, recovery.last_sign_of_life(now), events, out));
+            }
+        }
+        // Ended calls whose last BYE was not answered, and those that cannot go on.
+        for (call, (snapshot, kept)) in calls {
+            self.end_dialogs(now, snapshot, kept, out);
+            if self.calls.get(call).is_none() {
+                out.push(Output::Forget(SnapshotKey::Call(call)));
+            }
         }
         let (state, reason) = if closed > 0 {
             (NodeState::Recovered, NodeReason::ClosedCalls { calls: closed })
@@ -24,24 +67,30 @@ impl Gateway {
             (NodeState::Started, NodeReason::Started)
         };
         self.tell(now, What::NodeStateChanged { state, reason: reason.into() }, out);
-    }
-
-    /// Says the last snapshot of everything.
-    pub(super) fn suspend(&mut self, _now: Now, _out: &mut Vec<Output>) {
-        self.seats.write_all();
+        self.resume_seats(now, out);
     }
 
     /// Whether the call was open; one that had ended only gets the final record it lacks.
-    fn close_open_call(&mut self, now: Now, events: &[CallEvent], out: &mut Vec<Output>) -> bool {
+    fn close_open_call(
+        &mut self,
+        now: Now,
+        last_sign_of_life: Option<Wall>,
+        events: &[CallEvent],
+        out: &mut Vec<Output>,
+    ) -> bool {
         let Some(record) = CallRecord::from_events(events) else { return false };
-        let Some(part) = events.last().and_then(|e| e.call.as_ref()) else { return false };
-        let was_open = record.ended.is_none() && record.refused.is_none();
+        let Some(last) = events.last() else { return false };
+        let Some(part) = last.call.as_ref() else { return false };
+        let was_open = is_open(events);
         let summary = Summary { state: record.state, ..part.summary.clone() };
         let key = self.number_of(&record);
         let (call, untold) = (record.call, owed::untold(events, &record));
         let caller = key.filter(|_| record.direction == Direction::Inbound);
+        // The process was there until then: so long the parties spoke.
+        let lived = last_sign_of_life.unwrap_or(last.at).max(last.at);
+        let before = part.since_start + Duration::from_nanos(lived.0.saturating_sub(last.at.0));
         let mut cx = self.context.cx(now);
-        let mut story = Story::resume(record, part.seq, now, summary);
+        let mut story = Story::resume(record, part.seq, now, before, summary);
         owed::tell_untold(&mut story, (call, key), untold, &mut cx);
         if was_open {
             end_as_crashed(&mut story, caller, &mut cx);
@@ -50,6 +99,36 @@ impl Gateway {
         self.append_said(key, out);
         was_open
     }
+}
+
+impl Recovery {
+    /// How long the call was without a gateway, if it goes on.
+    fn gap_of(&self, call: CallId) -> Option<Duration> {
+        match self {
+            Recovery::Resume { gap, given_up, .. } => (!given_up.contains(&call)).then_some(*gap),
+            Recovery::Close { .. } => None,
+        }
+    }
+
+    /// The streams of the legs.
+    fn streams(&self) -> HashMap<LegId, ResumedStreams> {
+        let Recovery::Resume { after, numbers: Some(numbers), .. } = self else { return HashMap::new() };
+        let gap = media::Gap { elapsed: numbers.age, after: *after };
+        let streams = |leg: &LegNumbers| (leg.leg, ResumedStreams { numbers: leg.rtp, gap });
+        numbers.legs.iter().map(streams).collect()
+    }
+
+    /// The end of the process before, as far as it is known.
+    fn last_sign_of_life(&self, now: Now) -> Option<Wall> {
+        match self {
+            Recovery::Resume { gap, .. } => Some(now.wall - *gap),
+            Recovery::Close { last_sign_of_life } => *last_sign_of_life,
+        }
+    }
+}
+
+fn is_open(events: &[CallEvent]) -> bool {
+    CallRecord::from_events(events).is_some_and(|r| r.ended.is_none() && r.refused.is_none())
 }
 
 /// `caller` is the number of a citizen's call.

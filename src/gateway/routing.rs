@@ -5,7 +5,10 @@ use super::{Gateway, Output};
 use crate::call;
 use crate::id::LegId;
 use crate::sip::{ClientTx, Dialog, Failure, Flow, Message, Method, ServerTx, TransactionEvent};
-use crate::time::Now;
+use crate::time::{Duration, Now};
+
+/// No INVITE of ours is answered later: timer C (RFC 3261 section 16.6), and 64*T1 in which its answer may come again.
+const LONGEST_RINGING: Duration = Duration::from_secs(180 + 32);
 
 impl Gateway {
     /// Gives what the endpoint saw to whom it concerns.
@@ -42,6 +45,7 @@ impl Gateway {
                 TransactionEvent::Response { tx, flow, response } => {
                     self.responded(now, tx, flow, response, out)
                 }
+                TransactionEvent::StrayAnswer { flow, response } => self.stray_answer(now, flow, response),
                 TransactionEvent::Failed { tx, cause } => self.failed(now, tx, cause, out),
             }
         }
@@ -89,6 +93,20 @@ impl Gateway {
             self.trunk_call_failed(now, leg, out);
         }
         self.push_call(call, call::Input::Failed { leg, method, cseq, cause });
+    }
+
+    /// A 2xx to an INVITE that this process did not send. The tag is the leg's id: one that goes on acknowledges it, and one
+    /// that no snapshot knew is acknowledged and hung up. Only peers we know are believed.
+    fn stray_answer(&mut self, now: Now, flow: Flow, response: Message) {
+        let Some(leg) = response.from_tag().and_then(|tag| tag.parse::<LegId>().ok()) else { return };
+        if let Some(call) = self.routes.call_of(leg) {
+            return self.push_call(call, call::Input::Response { leg, flow, response });
+        }
+        let age = now.wall.millis().checked_sub(leg.made_at().millis());
+        let is_recent = age.is_some_and(|age| Duration::from_millis(age) < LONGEST_RINGING);
+        if is_recent && self.access.knows(&flow) {
+            self.answered_too_late(now, flow, &response);
+        }
     }
 
     fn answered_too_late(&mut self, now: Now, flow: Flow, response: &Message) {

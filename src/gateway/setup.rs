@@ -7,6 +7,7 @@ use super::context::CallContext;
 use super::durable::Journal;
 use super::nuisance::Callers;
 use super::phones::Phones;
+use super::recovery::Left;
 use super::routes::Routes;
 use super::seats::Seats;
 use super::signalling::Signalling;
@@ -64,8 +65,9 @@ impl Gateway {
             tracer: Tracer::default(),
             pending: Pending::default(),
         };
-        gateway.recover(now, &start.open_calls, out);
-        gateway.restore_seats(now, config, seats, &start.recovery, out);
+        let Start { open_calls, snapshots, recovery, .. } = start;
+        gateway.recover(now, Left { open_calls, snapshots, recovery: recovery.clone() }, out);
+        gateway.restore_seats(now, config, seats, &recovery, out);
         gateway.run(now, out);
         gateway
     }

@@ -3,8 +3,8 @@
 use crate::id::Random;
 use crate::sip::registrar::Held;
 use crate::sip::{
-    ClientTx, Endpoint, EndpointConfig, EndpointCounts, Flow, Malformed, NewRequest, Outgoing, Output,
-    Received, Rejection, ServerTx, TransactionEvent,
+    ClientSnapshot, ClientTx, Endpoint, EndpointConfig, EndpointCounts, Flow, Malformed, NewRequest,
+    Outgoing, Output, Received, Rejection, ServerSnapshot, ServerTx, TransactionEvent,
 };
 use crate::time::{Mono, Now};
 use bytes::Bytes;
@@ -82,6 +82,26 @@ impl Signalling {
     /// See [`Endpoint::send`].
     pub(super) fn send(&mut self, flow: Flow, request: Outgoing) {
         self.endpoint.send(flow, request, &mut self.out);
+    }
+
+    /// See [`Endpoint::server_snapshot`].
+    pub(super) fn server_snapshot(&self, tx: ServerTx) -> Option<ServerSnapshot> {
+        self.endpoint.server_snapshot(tx)
+    }
+
+    /// See [`Endpoint::client_snapshot`].
+    pub(super) fn client_snapshot(&self, tx: ClientTx) -> Option<ClientSnapshot> {
+        self.endpoint.client_snapshot(tx)
+    }
+
+    /// See [`Endpoint::resume_server`].
+    pub(super) fn resume_server(&mut self, now: Now, snapshot: ServerSnapshot) -> ServerTx {
+        self.endpoint.resume_server(now, snapshot, &mut self.out)
+    }
+
+    /// See [`Endpoint::resume_client`].
+    pub(super) fn resume_client(&mut self, now: Now, snapshot: ClientSnapshot) -> ClientTx {
+        self.endpoint.resume_client(now, snapshot, &mut self.out)
     }
 
     /// Sends what belongs to no transaction.

@@ -1,9 +1,10 @@
 //! The family of a leg's addresses: its socket takes peers of one family alone.
 
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A family of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,

@@ -5,13 +5,14 @@ use super::offer_answer::{Spoken, answer, offer_with};
 use super::{
     Codec, Description, Direction, Dtls, Incompatible, Local, MediaLine, Negotiated, Offered, Security,
 };
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Writes our descriptions of one dialog. The version of `o=` goes up by one exactly when the text changes, and
 /// a later offer names the media lines spoken of before in the same order (RFC 3264 section 8), under the payload types
 /// they had (section 8.3.2).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Author {
     local: Local,
     said: Option<Box<str>>,

@@ -1,9 +1,10 @@
 //! The audio codecs of the gateway. Encoding and decoding are the media plane's.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A codec that can be negotiated. What a description says of it is its [`Encoding`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Codec {
     /// G.711 A-law: China, Europe, most of the world.
     Pcma,

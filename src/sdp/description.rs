@@ -5,6 +5,7 @@
 
 use super::audio::{self, Audio, Reading, TelephoneEvent};
 use super::{Codec, Direction, Profile, SdpError, Security};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// The longest body looked at, in bytes. A telephone's is under 1 KiB, a browser's with many candidates 8 KiB.
@@ -52,7 +53,7 @@ pub struct Description {
 }
 
 /// One `m=` line as far as an answer must echo it (RFC 3264 section 6).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaLine {
     /// `audio`, `video`, `image` and the like.
     pub media: Box<str>,

@@ -1,9 +1,10 @@
 //! Which way audio may flow. A direction is always seen from one side: whoever holds the value says whose.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The way audio may flow, seen from the one who says it (RFC 3264 section 5.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Direction {
     /// Both ways. What an absent attribute means.
     #[default]

@@ -2,12 +2,13 @@
 //! section 8.3.2), so a later offer of ours uses the numbers agreed on, else some the peer never named.
 
 use super::{Codec, Description};
+use serde::{Deserialize, Serialize};
 
 /// The payload type we offer for telephone-event: the number nearly everyone uses, so that few need to map it.
 pub const TELEPHONE_EVENT: u8 = 101;
 
 /// The payload types of one direction (RFC 3264 section 5.1): those of a description are what its author takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
     /// The codec in use.
     pub audio: u8,
@@ -16,7 +17,7 @@ pub struct Numbers {
 }
 
 /// What an offer of ours says we take.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offered {
     /// Codecs in the order we like them, each with its payload type.
     pub codecs: Vec<(Codec, u8)>,
@@ -28,7 +29,7 @@ pub struct Offered {
 const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 
 /// What the payload types of one dialog's audio stand for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Numbering {
     /// One bit for each payload type that has a meaning already.
     named: u128,
@@ -37,7 +38,7 @@ pub(super) struct Numbering {
 }
 
 /// How keys are offered.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 enum Keys {
     /// Not at all: they go another way.
     Elsewhere,

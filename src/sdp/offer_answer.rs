@@ -5,6 +5,7 @@ use super::numbering::{Numbering, Numbers, Offered};
 use super::security::{self, Security, Setup};
 use super::{Codec, Description, Direction, Incompatible, MediaLine, Profile};
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// Milliseconds per packet we ask for, and send unless asked otherwise.
@@ -14,7 +15,7 @@ pub const PTIME_MS: u32 = 20;
 const HOST_PRIORITY: u32 = 126 << 24 | 65_535 << 8 | 255;
 
 /// Our side of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Local {
     /// Where we take RTP. The family decides between `IP4` and `IP6`.
     pub address: IpAddr,
@@ -29,7 +30,7 @@ pub struct Local {
 }
 
 /// What both sides agreed on, seen from us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negotiated {
     /// Where the peer takes RTP; unspecified while it is on hold the old way.
     pub rtp: SocketAddr,

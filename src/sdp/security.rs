@@ -5,18 +5,20 @@ use super::SdpError;
 use super::attributes::{first, values};
 use crate::redact::Secret;
 use sdp_types::{Attribute, Media, Session};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
 /// At most this many fingerprints of one stream are read. A peer has one for each of its certificates.
 const FINGERPRINTS_READ: usize = 4;
 
-/// How a stream is secured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a stream is secured. A sealed stream outlives no process: its keys would be used again (RFC 3711 section 9.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Security {
     /// Not at all.
     Plain,
     /// By DTLS-SRTP over ICE.
+    #[serde(skip)]
     Dtls(Arc<Dtls>),
 }
 

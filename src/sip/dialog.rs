@@ -2,13 +2,17 @@
 
 use super::uri::without_headers;
 use super::{Flow, Message, Method, NameAddr, Outgoing, Status, Transport, Uri};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// At most this many Record-Route entries are kept; a path of more proxies is a loop.
 const ROUTES: usize = 16;
 
+/// More requests than a dialog sends between two snapshots, a second apart.
+const BEYOND_SNAPSHOT: u32 = 1_000;
+
 /// How requests inside a dialog find the peer where no route leads to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Inside {
     /// At its Contact (RFC 3261 section 12.2.1.1).
     ToContact,
@@ -17,15 +21,19 @@ pub enum Inside {
 }
 
 /// One side's view of a dialog.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Dialog {
     call_id: String,
+    #[serde(with = "crate::octets")]
     local: Vec<u8>,
     local_tag: String,
+    #[serde(with = "crate::octets")]
     remote: Vec<u8>,
     remote_tag: String,
     contact: String,
+    #[serde(with = "crate::octets")]
     target: Vec<u8>,
+    #[serde(with = "crate::octets::list")]
     routes: Vec<Vec<u8>>,
     local_seq: u32,
     remote_seq: Option<u32>,
@@ -38,6 +46,13 @@ impl Dialog {
     #[must_use]
     pub fn going(self, inside: Inside) -> Dialog {
         Dialog { inside, ..self }
+    }
+
+    /// The dialog after a restart: what the process before had sent beyond its snapshot has lower numbers. A gap is allowed
+    /// (section 12.2.2), a lower number gets 500.
+    #[must_use]
+    pub fn resumed(self) -> Dialog {
+        Dialog { local_seq: self.local_seq.saturating_add(BEYOND_SNAPSHOT), ..self }
     }
 
     /// The dialog our 2xx to `invite` begins (section 12.1.1). `None` when the INVITE names nowhere to be

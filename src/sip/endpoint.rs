@@ -13,7 +13,9 @@ mod tests;
 
 pub use address::{Advertised, contact, contact_answering, contact_asking, host, in_uri};
 pub use admission::{NewRequest, Received, Rejection, RequestKind, Shedding};
+pub use clients::ClientSnapshot;
 pub use held::Holding;
+pub use servers::ServerSnapshot;
 
 use self::admission::ShedLately;
 use self::clients::{Clients, Found, Sending};
@@ -104,6 +106,13 @@ pub enum TransactionEvent {
         /// Where it came from.
         flow: Flow,
         /// The response.
+        response: Message,
+    },
+    /// A 2xx to an INVITE of which no transaction is known: one that a process before this sent, or none of ours.
+    StrayAnswer {
+        /// Where it came from.
+        flow: Flow,
+        /// The 2xx.
         response: Message,
     },
     /// A request of ours got no final response.
@@ -263,7 +272,13 @@ impl Endpoint {
         match self.clients.response(cx, &response) {
             Found::Deliver(tx) => return Some(TransactionEvent::Response { tx, flow, response }),
             Found::Absorbed => self.counts.retransmissions += 1,
-            Found::Stray => self.counts.stray += 1,
+            Found::Stray => {
+                self.counts.stray += 1;
+                let is_success = response.status().is_some_and(Status::is_success);
+                if is_success && *response.cseq().1 == Method::Invite {
+                    return Some(TransactionEvent::StrayAnswer { flow, response });
+                }
+            }
         }
         None
     }
@@ -308,6 +323,29 @@ impl Endpoint {
         // No transaction has the number 0.
         let via = address::via(self.config.advertised.as_ref(), &flow, 0, self.random.bits());
         out.push(Output::Send { flow, bytes: request.first("Via", via).encode() });
+    }
+
+    /// What the next process needs of an INVITE that came; nothing once it is answered and acknowledged.
+    pub fn server_snapshot(&self, tx: ServerTx) -> Option<ServerSnapshot> {
+        self.servers.snapshot(tx)
+    }
+
+    /// What the next process needs of an INVITE of ours; nothing once it has its final response.
+    pub fn client_snapshot(&self, tx: ClientTx) -> Option<ClientSnapshot> {
+        self.clients.snapshot(tx)
+    }
+
+    /// An INVITE that came before a restart is answered from here on.
+    pub fn resume_server(&mut self, now: Now, snapshot: ServerSnapshot, out: &mut Vec<Output>) -> ServerTx {
+        let cx = Sending { now, durations: &self.config.durations, out };
+        self.servers.resume(cx, snapshot)
+    }
+
+    /// An INVITE that was sent before a restart is heard of here from now on. Before any request is sent: the numbers of
+    /// transactions go on behind it.
+    pub fn resume_client(&mut self, now: Now, snapshot: ClientSnapshot, out: &mut Vec<Output>) -> ClientTx {
+        let cx = Sending { now, durations: &self.config.durations, out };
+        self.clients.resume(cx, snapshot)
     }
 
     /// Contact for messages on `flow`.

@@ -8,6 +8,7 @@
 use super::{Flow, Status};
 use crate::id::SeatId;
 use crate::time::{Duration, Mono, Timers};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// How long the response to one OPTIONS is waited for: it is sent three times by UDP in this time, at 0, 0.5 and
@@ -20,7 +21,7 @@ pub const MISSES: u32 = 2;
 
 /// A way to a phone, as liveness counts it: a flow, or, behind a proxy, one contact on it. What comes from
 /// the proxy says nothing of the phone behind it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContactPath {
     /// The path to the phone or to its proxy.
     pub flow: Flow,

@@ -45,9 +45,9 @@ pub use cause::Cause;
 pub use dialog::{Dialog, Inside};
 pub(crate) use display::plain;
 pub use endpoint::{
-    Advertised, Endpoint, EndpointConfig, EndpointCounts, Failure, Holding, NewRequest, Output, Received,
-    Rejection, RequestKind, Shedding, TransactionEvent, contact, contact_answering, contact_asking, host,
-    in_uri,
+    Advertised, ClientSnapshot, Endpoint, EndpointConfig, EndpointCounts, Failure, Holding, NewRequest,
+    Output, Received, Rejection, RequestKind, ServerSnapshot, Shedding, TransactionEvent, contact,
+    contact_answering, contact_asking, host, in_uri,
 };
 pub use flow::{Flow, Transport};
 pub use framer::{Frame, Framer};

@@ -5,6 +5,7 @@ use super::grammar::{decimal, parameters, trim, unquoted};
 use super::{Message, Status, option_tag};
 use crate::config::TimedPeers;
 use crate::time::{Duration, Mono};
+use serde::{Deserialize, Serialize};
 
 /// The shortest interval we take (Min-SE): the least the RFC allows (section 4). A shorter one would let a peer make
 /// us send more for a silent call than for one that talks.
@@ -21,7 +22,7 @@ const BEFORE_END: Duration = Duration::from_secs(32);
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// The side that sends the refreshes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refresher {
     /// The gateway.
     Us,
@@ -48,7 +49,7 @@ pub enum Failed {
 }
 
 /// The session timer of one dialog.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SessionTimer {
     /// What we ask for; `None`: only what the peer asks for.
     wish: Option<Duration>,
@@ -59,7 +60,7 @@ pub struct SessionTimer {
     running: Option<Running>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Running {
     interval: Duration,
     refresher: Refresher,

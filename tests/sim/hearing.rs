@@ -54,8 +54,16 @@ enum Dialog {
     Answered,
 }
 
+/// Whether a leg has its port.
+#[derive(Clone, Copy, PartialEq)]
+enum Port {
+    Asked,
+    Open,
+}
+
 /// A leg, as far as it can hear and be heard.
 struct Ears {
+    port: Port,
     dialog: Option<Dialog>,
     /// The call that was named to it with the answer: it is the second line of a seat.
     asks_in: Option<String>,
@@ -87,6 +95,20 @@ impl Hearing {
         Hearing { without_music: services.map(|s| s.number.clone()).collect(), ..Hearing::default() }
     }
 
+    /// The gateway dies: its legs hear nothing until the next one has their ports.
+    pub fn dies(&mut self) {
+        for ears in self.legs.values_mut() {
+            (ears.hears, ears.port) = (Source::Silence, Port::Asked);
+        }
+    }
+
+    /// A leg has its port.
+    pub fn opened(&mut self, leg: LegId) {
+        if let Some(ears) = self.legs.get_mut(&leg) {
+            ears.port = Port::Open;
+        }
+    }
+
     /// The gateway died, and all its legs with it.
     pub fn forget(&mut self) {
         *self = Hearing { without_music: std::mem::take(&mut self.without_music), ..Hearing::default() };
@@ -96,9 +118,9 @@ impl Hearing {
     pub fn told(&mut self, command: &Command) {
         match command {
             Command::Open { leg, .. } => {
-                let hears = Source::Silence;
-                self.legs
-                    .insert(*leg, Ears { dialog: None, asks_in: None, agreed: None, hears, ended: false });
+                let (hears, port) = (Source::Silence, Port::Asked);
+                let new = Ears { port, dialog: None, asks_in: None, agreed: None, hears, ended: false };
+                self.legs.entry(*leg).or_insert(new);
                 self.tags.insert(leg.to_string(), *leg);
             }
             Command::Remote { leg, remote, .. } => {
@@ -239,7 +261,7 @@ impl Hearing {
 impl Ears {
     fn listens(&self) -> bool {
         let in_dialog = matches!(self.dialog, Some(Dialog::Early | Dialog::Answered));
-        in_dialog && self.agreed.is_some_and(Direction::sends)
+        in_dialog && self.port == Port::Open && self.agreed.is_some_and(Direction::sends)
     }
 
     fn speaks(&self) -> bool {

@@ -28,6 +28,7 @@ mod owed;
 mod passwords;
 mod peer;
 mod phones;
+mod resumed;
 mod scenarios;
 mod seeds;
 mod several;

@@ -19,6 +19,57 @@ fn two_hundred_random_worlds_keep_every_promise() {
 }
 
 #[test]
+fn random_worlds_keep_their_promises_over_restarts() {
+    let worlds = std::env::var("SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(WORLDS);
+    for seed in 0..worlds {
+        let outcome = std::panic::catch_unwind(|| restarted(seed));
+        assert!(
+            outcome.is_ok(),
+            "seed {seed} broke a promise: RESTARTED={seed} cargo test --test sim one_restarted_seed"
+        );
+    }
+}
+
+#[test]
+fn one_restarted_seed() {
+    if let Some(seed) = std::env::var("RESTARTED").ok().and_then(|s| s.parse().ok()) {
+        restarted(seed);
+    }
+}
+
+/// One world whose gateway dies again and again, at any step, and goes on each time.
+fn restarted(seed: u64) {
+    let seats = 1 + (seed % 5) as u32;
+    let queue = "ring_timeout = \"3s\"\ncool_down = \"2s\"\nwrap_up = \"1s\"\nmax_wait = \"40s\"";
+    let mut w = World::new(seed, seats, queue, "");
+    let bad = seed % 3;
+    w.weather = Weather { lost: bad * 40, doubled: bad * 40, late: bad * 80 };
+    w.disk_delay = Duration::from_millis(w.random.below(20));
+    for n in 0..30 {
+        temper(&mut w, seats);
+        let hangs_up = match w.random.below(4) {
+            0 => HangUp::AfterDialling(Duration::from_millis(w.random.below(200))),
+            1 => HangUp::AfterDialling(Duration::from_millis(w.random.below(10_000))),
+            _ => HangUp::AfterAnswer(Duration::from_millis(w.random.below(20_000))),
+        };
+        w.citizen_calls(&format!("139{n:08}"), hangs_up);
+        let pause = w.random.below(2_000_000);
+        w.run(Duration::from_micros(pause));
+        if w.random.below(4) == 0 {
+            w.kill();
+            let dark = w.random.below(1_500);
+            w.run(Duration::from_millis(dark));
+            w.resume();
+        }
+    }
+    w.weather = Weather::default();
+    w.disk_delay = Duration::from_millis(1);
+    w.run(Duration::from_secs(240));
+    promises(&w.journal);
+    nothing_is_left(&w);
+}
+
+#[test]
 fn one_seed() {
     if let Some(seed) = std::env::var("SEED").ok().and_then(|s| s.parse().ok()) {
         live(seed);

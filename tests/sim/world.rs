@@ -176,19 +176,22 @@ impl World {
 
     /// The gateway starts from what is on the disk, too late for its calls to go on.
     pub fn start(&mut self) {
-        self.start_by(Recovery::Close { last_sign_of_life: None });
+        self.hearing.forget();
+        self.offers = self.offers.anew();
+        let since = |at: Mono| self.now.wall - self.now.mono.since(at);
+        self.start_by(Recovery::Close { last_sign_of_life: self.killed.map(since) });
     }
 
     /// The gateway starts from what is on the disk, and its calls go on.
-    #[allow(dead_code, reason = "scenarios of resumed calls come with them")]
     pub fn resume(&mut self) {
         let gap = self.killed.map_or(Duration::ZERO, |at| self.now.mono.since(at));
-        self.start_by(Recovery::Resume {
-            gap,
-            after: media::Interruption::Crash,
-            given_up: Default::default(),
-            numbers: None,
-        });
+        // What was not on the disk did not happen.
+        self.offers = self.offers.anew();
+        for event in &self.journal {
+            self.offers.happened(event).unwrap_or_else(|broken| panic!("{broken}"));
+        }
+        let after = media::Interruption::Crash;
+        self.start_by(Recovery::Resume { gap, after, given_up: Default::default(), numbers: None });
     }
 
     /// Every snapshot on the disk, in the order the store reads them.
@@ -242,8 +245,7 @@ impl World {
         self.unconfirmed.clear();
         self.keys.clear();
         self.open_ports.clear();
-        self.hearing.forget();
-        self.offers = self.offers.anew();
+        self.hearing.dies();
         self.queue.retain(|_, d| {
             !matches!(
                 d,
@@ -429,8 +431,10 @@ impl World {
                 Err(e) => assert!(bytes.starts_with(b"SIP/2.0 "), "the gateway sends what can be read: {e}"),
             },
             Delivery::Media(event) => {
-                if let media::Event::Played { leg, play, .. } = event {
-                    self.hearing.played(leg, play);
+                match event {
+                    media::Event::Played { leg, play, .. } => self.hearing.played(leg, play),
+                    media::Event::Opened { leg, .. } => self.hearing.opened(leg),
+                    _ => {}
                 }
                 self.input(Input::Media(event));
             }
@@ -556,8 +560,9 @@ impl World {
             media::Command::Open { leg, .. } if let Some(why) = self.no_ports => {
                 self.after(soon, Delivery::Media(media::Event::OpenFailed { leg, why }));
             }
-            media::Command::Open { leg, .. } => {
-                let port = 20_000 + (self.next % 10_000) as u16 * 2;
+            media::Command::Open { leg, resume, .. } => {
+                let new = 20_000 + (self.next % 10_000) as u16 * 2;
+                let port = resume.map_or(new, |resumed| resumed.port);
                 self.open_ports.insert(leg, port);
                 self.after(
                     soon,

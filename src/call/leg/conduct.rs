@@ -11,6 +11,7 @@ use crate::sip::session_timer::{self, SessionTimer};
 use crate::sip::{KeyPress, Message, Outgoing, Status, option_tag};
 use crate::time::Mono;
 use crate::token_bucket::{Rate, TokenBucket};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub(super) struct Conduct {
 }
 
 /// What a peer said it can.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Abilities {
     /// It takes UPDATE (RFC 3311).
     pub update: bool,
@@ -51,7 +52,7 @@ pub(super) struct Abilities {
 }
 
 /// The ACK a 2xx of ours waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Awaited {
     /// None.
     Nothing,

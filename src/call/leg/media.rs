@@ -6,6 +6,7 @@ use crate::id::LegId;
 use crate::media::{self, Family};
 use crate::sdp::{Author, Codec, Description, Direction, Negotiated, Offered};
 use crate::sip::{Flow, Message, Outgoing, Status};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -46,6 +47,18 @@ pub(super) enum MediaSide {
     Closing,
     /// Nothing is held any more.
     Closed,
+}
+
+/// The media of a leg as it outlives the process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct LegMediaSnapshot {
+    family: Family,
+    pub(super) port: Option<u16>,
+    agreed: Option<Negotiated>,
+    signalled: IpAddr,
+    wish: Direction,
+    author: Option<Author>,
+    session_id: u64,
 }
 
 /// One side's session description: what we said last and what was agreed.
@@ -90,6 +103,50 @@ impl LegMedia {
             author: None,
             session_id: session_id >> 2,
         }
+    }
+
+    /// The media as the next process needs it.
+    pub(super) fn snapshot(&self) -> LegMediaSnapshot {
+        let port = match self.side {
+            MediaSide::Open { port } => Some(port),
+            MediaSide::Opening | MediaSide::Closing | MediaSide::Closed => None,
+        };
+        LegMediaSnapshot {
+            family: self.family,
+            port,
+            agreed: self.agreed,
+            signalled: self.signalled,
+            wish: self.wish,
+            author: self.author.clone(),
+            session_id: self.session_id,
+        }
+    }
+
+    /// The media of a leg that goes on: its port is asked for again by [`LegMedia::resuming`].
+    pub(super) fn resume(leg: LegId, snapshot: LegMediaSnapshot, peer: Arc<PeerRules>) -> LegMedia {
+        let LegMediaSnapshot { family, port: _, agreed, signalled, wish, author, session_id } = snapshot;
+        let side = MediaSide::Opening;
+        LegMedia { leg, family, side, agreed, peer, signalled, wish, author, session_id }
+    }
+
+    /// Asks for the port the leg had, and says what was agreed.
+    pub(super) fn resuming(
+        &mut self,
+        port: Option<u16>,
+        streams: Option<media::ResumedStreams>,
+    ) -> Vec<media::Command> {
+        if self.side != MediaSide::Opening {
+            return Vec::new();
+        }
+        let resume = port.map(|port| media::Resumed { port, streams });
+        let mut commands = vec![media::Command::Open { leg: self.leg, family: self.family, resume }];
+        commands.extend(self.agreed.map(|agreed| self.agree(agreed)));
+        commands
+    }
+
+    /// Nothing of it goes on.
+    pub(super) fn is_closed(&mut self) {
+        self.side = MediaSide::Closed;
     }
 
     /// The port is ours.

@@ -21,6 +21,7 @@ mod renegotiation;
 mod reoffered;
 mod requests;
 mod responses;
+mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub(super) use liveness::Loss;
 pub(super) use media::OTHER_NETWORK;
 pub(super) use output::{Cx, GivenUp, Output, Send};
 pub(super) use requests::ReferId;
+pub use snapshot::{LegContext, LegSnapshot};
 pub(super) use state::{Arriving, Party, Purpose};
 pub use state::{Leg, Peer};
 pub use uac::{Target, Watch};

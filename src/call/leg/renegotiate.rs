@@ -39,7 +39,7 @@ impl Leg {
     }
 
     /// Sends what waits, if nothing stands in its way: the dialog is confirmed, and no INVITE of either side is open.
-    pub(super) fn send_pending(&mut self, cx: &mut Cx<'_>) {
+    pub fn send_pending(&mut self, cx: &mut Cx<'_>) {
         if !self.is_up() {
             return;
         }

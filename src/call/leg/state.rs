@@ -11,6 +11,7 @@ use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
 use crate::media::Family;
 use crate::sdp::{Codec, Description, Direction};
 use crate::sip::{Cause, Dialog, Flow, Inside, Message, ServerTx, Way};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One leg.
@@ -29,7 +30,7 @@ pub struct Leg {
 }
 
 /// Who is at the end of a leg.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Party {
     /// The citizen.
     Caller {
@@ -48,6 +49,7 @@ pub enum Party {
         /// The trunk it is reached through.
         trunk: TrunkId,
         /// What events call it: a department, or the number.
+        #[serde(with = "crate::octets::name")]
         name: Arc<str>,
     },
 }
@@ -71,7 +73,7 @@ impl Party {
 }
 
 /// What a leg was begun for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     /// The party called us.
     Calls,
@@ -126,7 +128,7 @@ pub(super) struct Confirmed {
 }
 
 /// Whose INVITE began a dialog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Began {
     ByUs,
     ByPeer,

@@ -4,9 +4,10 @@ use super::early::EarlyDialogs;
 use crate::sdp::Offered;
 use crate::sip::{Flow, Inside, Outgoing, Way};
 use crate::time::Mono;
+use serde::{Deserialize, Serialize};
 
 /// Where a phone is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Target {
     /// Request-URI of the INVITE.
     pub uri: String,
@@ -21,7 +22,7 @@ pub struct Target {
 }
 
 /// Whether a phone may be asked if it is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Watch {
     /// A phone of ours: it answers OPTIONS.
     Asked,

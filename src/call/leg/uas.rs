@@ -3,6 +3,7 @@
 use crate::sdp::{Description, Offered};
 use crate::sip::{Dialog, Flow, Message, ServerTx};
 use crate::time::{Duration, Mono};
+use serde::{Deserialize, Serialize};
 
 /// The peer's INVITE, before our final response.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) struct Uas {
 }
 
 /// The dialog before our answer, and what was said in it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct UasEarlyDialog {
     /// The dialog, which the 200 OK confirms.
     pub(super) dialog: Dialog,
@@ -27,7 +28,7 @@ pub(super) struct UasEarlyDialog {
 }
 
 /// What was said of the media before the 200 OK.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Said {
     /// Nothing.
     Nothing,

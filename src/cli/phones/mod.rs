@@ -71,6 +71,8 @@ enum Wake {
     Answer(Line),
     /// A seat's talk is over.
     SeatHangUp(Line),
+    /// The INVITE has rung as long as it lives (RFC 3261 section 13.3.1).
+    InviteExpires(Line),
 }
 
 impl Phones {
@@ -130,6 +132,7 @@ impl Phones {
                 Wake::HangUp(line) => self.citizen_hangs_up(now, line, out),
                 Wake::Answer(line) => self.seat_picks_up(now, line, out),
                 Wake::SeatHangUp(line) => self.seat_hangs_up(now, line, out),
+                Wake::InviteExpires(line) => self.seat_cancelled(now, line, out),
             }
         }
         self.flush(out);
@@ -138,8 +141,8 @@ impl Phones {
     fn happened(&mut self, now: Now, all: impl IntoIterator<Item = TransactionEvent>, out: &mut Vec<Output>) {
         for happened in all {
             match happened {
-                // Phones admit every request.
-                TransactionEvent::Shed { .. } => {}
+                // Phones admit every request, and remember all they sent.
+                TransactionEvent::Shed { .. } | TransactionEvent::StrayAnswer { .. } => {}
                 TransactionEvent::Request { tx, flow, request } => {
                     self.requested(now, tx, flow, &request, out)
                 }

@@ -3,7 +3,7 @@
 use super::{Line, Output, PhoneEvent, Phones, SeatPlan, Wake, WhenRung};
 use crate::sdp::{self, Codec, Direction, Local, Security};
 use crate::sip::{Dialog, Flow, Message, Method, Outgoing, ServerTx, Status, Uri};
-use crate::time::Now;
+use crate::time::{Duration, Now};
 
 /// One call at a seat.
 #[derive(Debug)]
@@ -84,6 +84,9 @@ impl Phones {
         if let WhenRung::Answers(after) = plan.when_rung {
             self.timers.set(Wake::Answer(line), now.mono + after);
         }
+        if let Some(seconds) = invite.number("Expires") {
+            self.timers.set(Wake::InviteExpires(line), now.mono + Duration::from_secs(seconds.into()));
+        }
         self.by_tag.insert(tag.clone(), line);
         self.by_server.insert(tx, line);
         let state = State::Ringing { invite: invite.clone() };
@@ -157,6 +160,7 @@ impl Phones {
         let Some(call) = self.seats.remove(&line) else { return };
         self.timers.cancel(Wake::Answer(line));
         self.timers.cancel(Wake::SeatHangUp(line));
+        self.timers.cancel(Wake::InviteExpires(line));
         self.by_tag.remove(&call.tag);
         self.by_server.remove(&call.tx);
         out.push(Output::Event(PhoneEvent::SeatFree { line, seat: call.seat }));

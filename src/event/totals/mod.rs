@@ -189,6 +189,7 @@ impl Totals {
             | What::SeatPresented(_)
             | What::CallHeld { .. }
             | What::CallResumed { .. }
+            | What::CallRecovered { .. }
             | What::CallTransferred(_)
             | What::ParticipantChanged { .. }
             | What::MediaQuality(_)

@@ -32,6 +32,7 @@ kinds!(
     ParticipantChanged,
     CallHeld,
     CallResumed,
+    CallRecovered,
     MediaQuality,
     CallEnded,
     WrapUpStarted,

@@ -118,6 +118,7 @@ fn what(payload: Payload) -> Read<What> {
             joined: p.joined,
         },
         Payload::CallHeld(h) => What::CallHeld { leg: id(&h.leg_id, "leg_id")? },
+        Payload::CallRecovered(r) => What::CallRecovered { gap: duration(r.gap)?, legs: r.legs },
         Payload::CallResumed(r) => {
             What::CallResumed { leg: id(&r.leg_id, "leg_id")?, held: duration(r.held)? }
         }

@@ -6,7 +6,7 @@ use super::terms::Term;
 use super::v1;
 use crate::event::*;
 use crate::redact::Pii;
-use crate::time::Wall;
+use crate::time::{Duration, Wall};
 
 type Read<T> = Result<T, Unreadable>;
 
@@ -27,6 +27,7 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         waited: duration(r.waited)?,
         talked: duration(r.talked)?,
         held: duration(r.held)?,
+        gap: r.gap.map_or(Ok(Duration::ZERO), |gap| duration(Some(gap)))?,
         identified: r.identified.map(identified).transpose()?,
         queue_visits: r.queue_visits.into_iter().map(visit).collect::<Read<_>>()?,
         presentations: r.presentations.into_iter().map(presentation).collect::<Read<_>>()?,

@@ -121,6 +121,7 @@ pub(crate) fn every_kind() -> Vec<CallEvent> {
     kinds.extend(later_kinds().into_iter().map(of_call));
     kinds.extend(later_node_kinds().into_iter().map(of_node));
     kinds.extend(grown_kinds().into_iter().map(of_node));
+    kinds.push(of_call(What::CallRecovered { gap: Duration::from_secs(1), legs: 2 }));
     kinds.into_iter().zip(1..).map(|((call, what), n)| event(n, AT, call, what)).collect()
 }
 

@@ -87,6 +87,9 @@ fn payload(what: &What) -> Payload {
             })
         }
         What::CallHeld { leg } => Payload::CallHeld(v1::CallHeld { leg_id: leg.to_string() }),
+        What::CallRecovered { gap, legs } => {
+            Payload::CallRecovered(v1::CallRecovered { gap: Some(duration(*gap)), legs: *legs })
+        }
         What::CallResumed { leg, held } => {
             Payload::CallResumed(v1::CallResumed { leg_id: leg.to_string(), held: Some(duration(*held)) })
         }

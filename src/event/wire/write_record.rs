@@ -22,6 +22,7 @@ pub(super) fn record(r: &CallRecord) -> v1::CallRecord {
         waited: Some(duration(r.waited)),
         talked: Some(duration(r.talked)),
         held: Some(duration(r.held)),
+        gap: (!r.gap.is_zero()).then(|| duration(r.gap)),
         identified: r.identified.as_ref().map(identified),
         queue_visits: r.queue_visits.iter().map(visit).collect(),
         presentations: r.presentations.iter().map(presentation).collect(),

@@ -3,12 +3,13 @@
 use super::address::{read_branch, via};
 use super::{Advertised, Failure, Output, TransactionEvent};
 use crate::room::give_back;
-use crate::sip::transaction::client_invite::ClientInvite;
+use crate::sip::transaction::client_invite::{ClientInvite, ClientInviteSnapshot};
 use crate::sip::transaction::client_other::ClientOther;
 use crate::sip::transaction::{ClientTx, Durations, Expiry, Reason, Verdict};
 use crate::sip::{Flow, Message, Method, Outgoing};
 use crate::time::{Mono, Now, Timers};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 #[derive(Debug, Default)]
@@ -85,7 +86,42 @@ pub(super) struct Sending<'a> {
     pub out: &'a mut Vec<Output>,
 }
 
+/// An INVITE of ours that is out, as it outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientSnapshot {
+    number: u64,
+    secret: u64,
+    invite: ClientInviteSnapshot,
+}
+
+impl ClientSnapshot {
+    /// The INVITE as it was sent.
+    pub fn invite(&self) -> Option<Message> {
+        Message::parse(self.invite.invite()).ok()
+    }
+}
+
 impl Clients {
+    /// What the next process needs of an INVITE of ours.
+    pub(super) fn snapshot(&self, tx: ClientTx) -> Option<ClientSnapshot> {
+        let client = self.live.get(&tx)?;
+        let Machine::Invite(machine) = &client.machine else { return None };
+        Some(ClientSnapshot { number: tx.0, secret: client.secret, invite: machine.snapshot()? })
+    }
+
+    /// The transaction of an INVITE that was sent before a restart goes on, under the branch it had.
+    pub(super) fn resume(&mut self, cx: Sending<'_>, snapshot: ClientSnapshot) -> ClientTx {
+        let ClientSnapshot { number, secret, invite } = snapshot;
+        self.last = self.last.max(number);
+        let (tx, flow) = (ClientTx(number), invite.flow());
+        let machine = Machine::Invite(ClientInvite::resume(cx.now, invite, cx.durations, cx.out));
+        self.by_flow.insert((flow, tx));
+        let (method, reason, armed) = (Method::Invite, None, None);
+        self.live.insert(tx, Client { secret, method, flow, machine, reason, armed });
+        self.settle(tx);
+        tx
+    }
+
     pub(super) fn len(&self) -> usize {
         self.live.len()
     }

@@ -5,12 +5,13 @@ use super::clients::Sending;
 use super::held::{Holding, Holdings};
 use super::{Output, TransactionEvent};
 use crate::room::give_back;
-use crate::sip::transaction::server_invite::{Acknowledged, ServerInvite};
+use crate::sip::transaction::server_invite::{Acknowledged, ServerInvite, ServerInviteSnapshot};
 use crate::sip::transaction::server_other::ServerOther;
 use crate::sip::transaction::{Expiry, Reason, ServerTx, Verdict, key};
 use crate::sip::{Flow, Message, Method, NameAddr, Outgoing, RateLimitKey, Status};
 use crate::time::{Mono, Timers};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
@@ -45,6 +46,8 @@ struct Server {
     cancelled: Option<Box<str>>,
     /// Where a new connection would reach the peer, should this one close (RFC 3261 section 18.2.2).
     listens_on: u16,
+    /// Where it came from.
+    source: IpAddr,
     /// Whose it is, and how long its request was.
     held: (RateLimitKey, usize),
     /// The connection that is answered on, while it is open.
@@ -113,7 +116,67 @@ pub(super) enum AckFor {
     Answer(ServerTx),
 }
 
+/// An INVITE that came, as it outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerSnapshot {
+    #[serde(with = "crate::octets")]
+    key: Vec<u8>,
+    /// Empty: none.
+    #[serde(with = "crate::octets")]
+    merge_key: Vec<u8>,
+    tag: Option<Box<str>>,
+    listens_on: u16,
+    source: IpAddr,
+    length: usize,
+    flow: Flow,
+    invite: ServerInviteSnapshot,
+}
+
 impl Servers {
+    /// What the next process needs of an INVITE that came.
+    pub(super) fn snapshot(&self, tx: ServerTx) -> Option<ServerSnapshot> {
+        let server = self.live.get(&tx)?;
+        let Machine::Invite(machine) = &server.machine else { return None };
+        Some(ServerSnapshot {
+            key: server.key.to_vec(),
+            merge_key: server.merge_key.as_ref().map(|key| key.to_vec()).unwrap_or_default(),
+            tag: server.tag.clone(),
+            listens_on: server.listens_on,
+            source: server.source,
+            length: server.held.1,
+            flow: machine.flow(),
+            invite: machine.snapshot()?,
+        })
+    }
+
+    /// The transaction of an INVITE that came before a restart goes on. Its connection, if it came by one, is gone.
+    pub(super) fn resume(&mut self, cx: Sending<'_>, snapshot: ServerSnapshot) -> ServerTx {
+        let ServerSnapshot { key, merge_key, tag, listens_on, source, length, flow, invite } = snapshot;
+        let flow = match flow.connection {
+            Some(_) => {
+                Flow { remote: SocketAddr::new(flow.remote.ip(), listens_on), connection: None, ..flow }
+            }
+            None => flow,
+        };
+        let machine = Machine::Invite(ServerInvite::resume(cx.now, flow, invite, cx.durations, cx.out));
+        let key: Arc<[u8]> = Arc::from(key);
+        let merge_key = (!merge_key.is_empty()).then(|| Arc::from(merge_key));
+        let held = (RateLimitKey::from(source), length);
+        self.holdings.take(held.0, held.1);
+        self.last += 1;
+        let tx = ServerTx(self.last);
+        self.by_key.insert(key.clone(), tx);
+        if let Some(merge_key) = &merge_key {
+            self.by_merge_key.insert(Arc::clone(merge_key), tx);
+        }
+        let (cancelled, connection, armed) = (None, None, None);
+        let server =
+            Server { machine, key, merge_key, tag, cancelled, listens_on, source, held, connection, armed };
+        self.live.insert(tx, server);
+        self.settle(tx);
+        tx
+    }
+
     pub(super) fn len(&self) -> usize {
         self.live.len()
     }
@@ -215,7 +278,9 @@ impl Servers {
         }
         self.by_connection.extend(connection.map(|connection| (connection, tx)));
         let (tag, cancelled, armed) = (None, None, None);
-        let server = Server { machine, key, merge_key, tag, cancelled, listens_on, held, connection, armed };
+        let source = flow.remote.ip();
+        let server =
+            Server { machine, key, merge_key, tag, cancelled, listens_on, source, held, connection, armed };
         self.live.insert(tx, server);
         self.settle(tx);
         tx

@@ -8,6 +8,7 @@ use super::{Durations, Expiry, Output, Reason, Retransmission, Verdict, earlier}
 use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 pub(crate) struct ClientInvite {
@@ -47,7 +48,54 @@ enum State {
     Ended,
 }
 
+/// An INVITE of ours that is out, as it outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClientInviteSnapshot {
+    #[serde(with = "crate::octets")]
+    invite: Vec<u8>,
+    flow: Flow,
+    /// A provisional response came: it can be cancelled.
+    rings: bool,
+}
+
+impl ClientInviteSnapshot {
+    /// The INVITE as it was sent.
+    pub(crate) fn invite(&self) -> Bytes {
+        Bytes::from(self.invite.clone())
+    }
+
+    /// Where it went.
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
+    }
+}
+
 impl ClientInvite {
+    /// What the next process needs of it; nothing of one that has its final response.
+    pub(crate) fn snapshot(&self) -> Option<ClientInviteSnapshot> {
+        let (invite, rings) = match &self.state {
+            State::Calling { invite, .. } => (invite, false),
+            State::Proceeding { invite, .. } | State::Cancelling { invite, .. } => (invite, true),
+            State::Completed { .. } | State::Accepted { .. } | State::Ended => return None,
+        };
+        Some(ClientInviteSnapshot { invite: invite.to_vec(), flow: self.flow, rings })
+    }
+
+    /// The transaction goes on. One that had no response is sent again: it cannot be cancelled before (RFC 3261 section 9.1).
+    pub(crate) fn resume(
+        now: Now,
+        snapshot: ClientInviteSnapshot,
+        times: &Durations,
+        out: &mut Vec<Output>,
+    ) -> ClientInvite {
+        let ClientInviteSnapshot { invite, flow, rings } = snapshot;
+        let invite = Bytes::from(invite);
+        if !rings {
+            return ClientInvite::start(now, flow, invite, times, out);
+        }
+        ClientInvite { flow, state: State::Proceeding { invite, timer_c: now.mono + times.c } }
+    }
+
     /// Sends the INVITE.
     pub(crate) fn start(
         now: Now,

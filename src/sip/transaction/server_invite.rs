@@ -5,6 +5,7 @@ use super::{Durations, Expiry, Output, Reason, Retransmission, Verdict, earlier}
 use crate::sip::{Flow, Status};
 use crate::time::{Mono, Now};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
 pub(crate) struct ServerInvite {
@@ -55,7 +56,66 @@ pub(crate) enum Acknowledged {
     Nothing,
 }
 
+/// An INVITE that came, as it outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ServerInviteSnapshot {
+    /// The INVITE waits for a final response.
+    Proceeding {
+        /// The last provisional response; empty before the first.
+        #[serde(with = "crate::octets")]
+        provisional: Vec<u8>,
+    },
+    /// Our 2xx is repeated until its ACK comes.
+    Accepted {
+        /// The 2xx.
+        #[serde(with = "crate::octets")]
+        response: Vec<u8>,
+        /// Until then.
+        timer_l: Mono,
+    },
+}
+
 impl ServerInvite {
+    /// What the next process needs of it; nothing of one that needs no answer any more.
+    pub(crate) fn snapshot(&self) -> Option<ServerInviteSnapshot> {
+        match &self.state {
+            State::Proceeding { provisional, .. } => {
+                let provisional = provisional.as_ref().map(|bytes| bytes.to_vec()).unwrap_or_default();
+                Some(ServerInviteSnapshot::Proceeding { provisional })
+            }
+            State::Accepted { unacknowledged: Some((response, _)), timer_l } => {
+                Some(ServerInviteSnapshot::Accepted { response: response.to_vec(), timer_l: *timer_l })
+            }
+            State::Accepted { unacknowledged: None, .. }
+            | State::Completed { .. }
+            | State::Confirmed { .. }
+            | State::Ended => None,
+        }
+    }
+
+    /// The transaction goes on; a 2xx is repeated at once, for its ACK may have come while the process was away.
+    pub(crate) fn resume(
+        now: Now,
+        flow: Flow,
+        snapshot: ServerInviteSnapshot,
+        times: &Durations,
+        out: &mut Vec<Output>,
+    ) -> ServerInvite {
+        let state = match snapshot {
+            ServerInviteSnapshot::Proceeding { provisional } => {
+                let provisional = (!provisional.is_empty()).then(|| Bytes::from(provisional));
+                State::Proceeding { provisional, cancelled: Cancelled::No }
+            }
+            ServerInviteSnapshot::Accepted { response, timer_l } => {
+                let response = Bytes::from(response);
+                out.push(Output::Send { flow, bytes: response.clone() });
+                let repeated = Retransmission::starting(now.mono, times.t1);
+                State::Accepted { unacknowledged: Some((response, repeated)), timer_l }
+            }
+        };
+        ServerInvite { flow, state }
+    }
+
     /// `flow` is where responses go.
     pub(crate) fn start(flow: Flow) -> ServerInvite {
         ServerInvite { flow, state: State::Proceeding { provisional: None, cancelled: Cancelled::No } }

@@ -3,13 +3,13 @@
 use super::sources;
 use std::collections::BTreeSet;
 
-const BASE: &[&str] = &["config", "id", "time", "redact", "room", "token_bucket"];
+const BASE: &[&str] = &["config", "id", "time", "redact", "room", "token_bucket", "octets"];
 const PARTS: &[&str] = &["acd", "sip", "sdp", "media", "caller", "callback"];
 
 /// What each module may import. A module that is not here has no place yet: give it one.
 fn may_import(module: &str) -> Option<Vec<&'static str>> {
     let own: &[&str] = match module {
-        "redact" | "room" => &[],
+        "redact" | "room" | "octets" => &[],
         "time" => &["room"],
         "id" | "token_bucket" => &["time"],
         "config" => &["id", "time", "redact"],
@@ -28,7 +28,7 @@ fn may_import(module: &str) -> Option<Vec<&'static str>> {
         _ => return None,
     };
     let mut all = own.to_vec();
-    if !matches!(module, "time" | "token_bucket" | "redact" | "room" | "id" | "config" | "main") {
+    if !matches!(module, "time" | "token_bucket" | "redact" | "room" | "octets" | "id" | "config" | "main") {
         all.extend(BASE);
     }
     if matches!(module, "call" | "fuzz" | "snapshot" | "gateway" | "io" | "cli") {

@@ -1,0 +1,261 @@
+//! A call goes on after a restart of the gateway: its legs, its place, its talk. What cannot go on falls back to the last
+//! stable stage, or ends with its reason.
+
+use super::audio::Audio;
+use super::call::{Afterwork, Call, Published};
+use super::common::{Common, LookUp, Wait};
+use super::inputs::Output;
+use super::leg::{Leg, LegContext, LegSnapshot, Party, Purpose};
+use super::legs::Legs;
+use super::origin::Origin;
+use super::outcome::Ending;
+use super::ringing::Failed;
+use super::rules::ServiceRules;
+use super::snapshot::{CallSnapshot, OriginSnapshot, Presented, StageSnapshot};
+use super::stage::{Arriving, Stage};
+use super::story::{Cx, Resumption, Story};
+use super::talk::Talk;
+use super::waiting::{EarlyMedia, Queued};
+use crate::acd;
+use crate::caller::{History, HistoryKey};
+use crate::event::{
+    CallEvent, CallRecord, CallState, Caller, CallerIdentified, EndReason, EndedBy, PresentationResult, What,
+};
+use crate::id::LegId;
+use crate::sip::{Cause, Status};
+use crate::time::Duration;
+use std::sync::Arc;
+
+/// A call that goes on, beside its snapshot.
+pub struct Resuming<'a> {
+    /// What was written of it.
+    pub snapshot: CallSnapshot,
+    /// Its events, oldest first.
+    pub events: &'a [CallEvent],
+    /// What its service number does, where that is still configured.
+    pub service: Option<Arc<ServiceRules>>,
+    /// What the transaction layer has kept of each leg.
+    pub transactions: Vec<(LegId, LegContext)>,
+    /// The caller's number, as the history knows it.
+    pub number: Option<HistoryKey>,
+    /// From the last sign of life of the process before until now.
+    pub gap: Duration,
+}
+
+impl Call {
+    /// The call goes on. `None` when the journal does not know it, or it has ended: its dialogs are ended by
+    /// [`Call::end_dialogs`].
+    pub fn resume(resuming: Resuming<'_>, cx: &mut Cx<'_>) -> Option<Call> {
+        let Resuming { snapshot, events, service, mut transactions, number, gap } = resuming;
+        let record = CallRecord::from_events(events).filter(|r| r.ended.is_none() && r.refused.is_none())?;
+        let part = events.last()?.call.as_ref()?;
+        let identity = record.caller.clone();
+        let look_up = LookUp::Settled(record.identified.as_ref().map(known_of));
+        let summary = part.summary.clone();
+        let CallSnapshot { call: id, caller, began, wait, longest, origin, stage, joined, legs, .. } =
+            snapshot;
+        let origin = resumed_origin(origin, service);
+        let story = Story::resumed(Resumption { record, seq: part.seq, began, summary, joined });
+        let ups = legs.iter().filter(|leg| leg.is_up()).count();
+        let mut resumed = Vec::with_capacity(legs.len());
+        for snapshot in legs {
+            let at = transactions.iter().position(|(leg, _)| *leg == snapshot.leg);
+            let kept = at.map(|at| transactions.swap_remove(at).1).unwrap_or_default();
+            resumed.push(resumed_leg(snapshot, kept, cx));
+        }
+        let legs = Legs::resumed(resumed)?;
+        let mut common = Common {
+            id,
+            story,
+            origin,
+            identity,
+            look_up,
+            legs,
+            caller,
+            wait,
+            longest,
+            audio: Default::default(),
+            number,
+        };
+        common.story.tell(cx, What::CallRecovered { gap, legs: u32::try_from(ups).unwrap_or(u32::MAX) });
+        let mut call = Call { common, stage: Stage::Over, afterwork: Afterwork::default() };
+        call.resume_stage(stage, cx);
+        call.settle(cx);
+        Some(call)
+    }
+
+    /// A call that is over, or cannot go on: its dialogs are ended, and nothing is told of it.
+    pub fn closing(
+        snapshot: CallSnapshot,
+        mut transactions: Vec<(LegId, LegContext)>,
+        cx: &mut Cx<'_>,
+    ) -> Option<Call> {
+        let CallSnapshot { call: id, caller, origin, legs, .. } = snapshot;
+        let mut resumed = Vec::with_capacity(legs.len());
+        for snapshot in legs {
+            let at = transactions.iter().position(|(leg, _)| *leg == snapshot.leg);
+            let kept = at.map(|at| transactions.swap_remove(at).1).unwrap_or_default();
+            let leg_id = snapshot.leg;
+            let mut leg = resumed_leg(snapshot, kept, cx);
+            cx.with_leg(leg_id, |lcx| {
+                // Not 503: it would turn the peer away from the whole gateway (RFC 3261 section 21.5.4).
+                leg.reject(Status::SERVER_INTERNAL_ERROR, lcx);
+                leg.hang_up(Cause::NORMAL, lcx);
+            });
+            resumed.push(leg);
+        }
+        let common = Common {
+            id,
+            story: Story::untold(id, cx.now),
+            origin: resumed_origin(origin, None),
+            identity: Caller::default(),
+            look_up: LookUp::Settled(None),
+            legs: Legs::resumed(resumed)?,
+            caller,
+            wait: Wait::Not,
+            longest: None,
+            audio: Audio::default(),
+            number: None,
+        };
+        let afterwork = Afterwork { published: Published::Final, ..Afterwork::default() };
+        let mut call = Call { common, stage: Stage::Over, afterwork };
+        call.settle(cx);
+        Some(call)
+    }
+
+    /// Whether it waits in a queue.
+    pub fn is_queued(&self) -> bool {
+        matches!(self.stage, Stage::Queued(_))
+    }
+
+    fn resume_stage(&mut self, stage: StageSnapshot, cx: &mut Cx<'_>) {
+        let caller = self.common.caller;
+        let is_here = self.common.legs.is_up(caller);
+        match stage {
+            StageSnapshot::Arriving { answer_at, early_media } => {
+                let early_media = if early_media { EarlyMedia::Music } else { EarlyMedia::None };
+                let is_invited = self.common.legs.get(caller).is_some_and(Leg::is_invited);
+                self.stage = Stage::Arriving(Arriving { durable: true, answer_at, early_media });
+                if !is_invited {
+                    self.end_crashed(cx);
+                }
+            }
+            StageSnapshot::Queued { notice, recalled, presented } if is_here => {
+                let notice = notice.map(|prompt| self.common.audio.notice(Arc::from(prompt)));
+                self.stage = Stage::Queued(Queued { notice, ringing: None, recalled });
+                self.common.story.back_to_waiting();
+                if let Some(Presented { presentation, seat }) = presented {
+                    let failed = Failed { result: PresentationResult::Withdrawn, status: None };
+                    self.common.story.tell_presentation_ended(
+                        (presentation, seat),
+                        failed,
+                        Duration::ZERO,
+                        cx,
+                    );
+                }
+            }
+            StageSnapshot::Talk { parties, serving } => self.resume_talk(parties, serving, cx),
+            StageSnapshot::Returning { seat } if is_here => {
+                self.recall(seat, None, cx);
+            }
+            // A phone whose operator waits for the other end is told that it may dial again.
+            StageSnapshot::Dialling | StageSnapshot::Over => self.end_crashed(cx),
+            StageSnapshot::Queued { .. } | StageSnapshot::Returning { .. } => self.end_crashed(cx),
+        }
+        self.drop_others(cx);
+    }
+
+    /// The talk goes on between those whose dialogs are up.
+    fn resume_talk(
+        &mut self,
+        parties: Vec<(LegId, Option<crate::time::Mono>)>,
+        serving: Option<crate::id::SeatId>,
+        cx: &mut Cx<'_>,
+    ) {
+        let parties: Vec<_> = parties.into_iter().filter(|(leg, _)| self.common.legs.is_up(*leg)).collect();
+        if parties.len() < 2 {
+            self.stage = Stage::Talk(Talk::new(&[self.common.caller], None));
+            return self.end_crashed(cx);
+        }
+        let legs: Vec<LegId> = parties.iter().map(|(leg, _)| *leg).collect();
+        let mut talk = Talk::resumed(parties, serving);
+        let is_held = talk.holder().is_some();
+        self.common.story.summary.state = if is_held { CallState::Held } else { CallState::Connected };
+        talk.begin(&legs, &mut self.common, cx);
+        self.stage = Stage::Talk(talk);
+    }
+
+    /// Legs that belong to nothing that goes on: a consultation, a second phone.
+    fn drop_others(&mut self, cx: &mut Cx<'_>) {
+        let caller = self.common.caller;
+        let Stage::Talk(talk) = &self.stage else { return };
+        let dropped = self.common.legs.ids(|leg| leg.id != caller && !talk.has(leg.id));
+        for leg in dropped {
+            self.common.story.tell_left(leg, cx);
+            self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+        }
+    }
+
+    fn end_crashed(&mut self, cx: &mut Cx<'_>) {
+        if matches!(self.stage, Stage::Over) {
+            self.stage =
+                Stage::Arriving(Arriving { durable: true, answer_at: None, early_media: EarlyMedia::None });
+        }
+        self.end(Ending::new(EndedBy::Gateway, EndReason::Crashed), cx);
+    }
+}
+
+/// A service number that is not configured any more does what it did for the calls it brought.
+fn resumed_origin(origin: OriginSnapshot, service: Option<Arc<ServiceRules>>) -> Origin {
+    match origin {
+        OriginSnapshot::Inbound { service: number, queue } => {
+            let gone =
+                || ServiceRules { number, queue: queue.clone(), welcome: None, answer_delay: Duration::ZERO };
+            Origin::Inbound { service: service.unwrap_or_else(|| Arc::new(gone())), queue }
+        }
+        OriginSnapshot::Outbound { seat, line, dialled } => Origin::Outbound { seat, line, dialled },
+    }
+}
+
+fn known_of(known: &CallerIdentified) -> History {
+    History {
+        calls_24h: known.calls_24h,
+        calls_7d: known.calls_7d,
+        calls_30d: known.calls_30d,
+        last_seat: known.last_seat.clone(),
+        last_operator: known.last_operator.clone(),
+    }
+}
+
+fn resumed_leg(snapshot: LegSnapshot, kept: LegContext, cx: &mut Cx<'_>) -> Leg {
+    let (id, party, purpose) = (snapshot.leg, snapshot.party.clone(), snapshot.purpose);
+    let peer = match &party {
+        Party::Caller { trunk } | Party::Outside { trunk, .. } => cx.rules.trunk(trunk),
+        Party::Seat { .. } => cx.rules.seat.clone(),
+    };
+    let leg = cx.leg(id, |lcx| Leg::resume(snapshot, kept, peer, lcx));
+    if let (Party::Outside { trunk, .. }, Purpose::Serves(_) | Purpose::Sought(_)) = (party, purpose) {
+        cx.out.push(Output::ChannelTaken { leg: id, trunk });
+    }
+    leg
+}
+
+/// What each seat of a call that goes on is doing.
+impl Call {
+    /// The seats that are in the call, and how.
+    pub fn busy_seats(&self) -> Vec<(crate::id::SeatId, acd::Busy)> {
+        let Stage::Talk(talk) = &self.stage else { return Vec::new() };
+        let seat_of = |leg: LegId| self.common.legs.get(leg).and_then(|leg| leg.party.seat()).cloned();
+        let holder = talk.holder().and_then(|(leg, _)| seat_of(leg));
+        let seats = talk.parties().filter_map(|(leg, _)| seat_of(leg));
+        seats
+            .map(|seat| match self.common.origin.queue().filter(|_| talk.serving.as_ref() == Some(&seat)) {
+                Some(queue) => {
+                    let holds = holder.as_ref() == Some(&seat);
+                    (seat, acd::Busy::Serves { queue, holds })
+                }
+                None => (seat, acd::Busy::Own),
+            })
+            .collect()
+    }
+}
