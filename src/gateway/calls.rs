@@ -1,6 +1,6 @@
 //! All calls: each with what the gateway keeps beside it, and the one place that steps it and does what it says.
 
-use super::durable::Then;
+use super::durable::{HeldAck, Then};
 use super::routes::{INVITES_KEPT, Owner};
 use super::snapshots::Told;
 use super::{Gateway, Output, Work};
@@ -72,6 +72,13 @@ pub(super) enum Duty {
 struct Released {
     trunk: TrunkId,
     was_half_open: bool,
+}
+
+/// What is done once all that a step said is done.
+#[derive(Default)]
+struct After {
+    trunks: Vec<OfTrunk>,
+    acks: Vec<HeldAck>,
 }
 
 /// What a call's step means for the trunks it goes out by.
@@ -303,12 +310,18 @@ impl Gateway {
         let is_event = |output: &call::Output| matches!(output, call::Output::Event(_));
         let told = if said.iter().any(is_event) { Told::Events } else { Told::Nothing };
         self.journal.touched.touch(now.mono, id, told);
-        let mut of_trunks = Vec::new();
+        let mut after = After::default();
         for output in said.drain(..) {
-            self.act_on_output(now, id, output, (&mut of_trunks, out));
+            self.act_on_output(now, id, output, (&mut after, out));
         }
         self.context.done(said);
-        for of_trunk in of_trunks {
+        for held in after.acks {
+            match told {
+                Told::Events => self.acknowledge_once_durable(now, held),
+                Told::Nothing => self.signalling.send(held.flow, held.request),
+            }
+        }
+        for of_trunk in after.trunks {
             match of_trunk {
                 OfTrunk::Taken(trunk) => self.take_channel(now, &trunk, out),
                 OfTrunk::Freed(trunk) => self.free_channel(now, &trunk, out),
@@ -322,7 +335,7 @@ impl Gateway {
         now: Now,
         id: CallId,
         output: call::Output,
-        (of_trunks, out): (&mut Vec<OfTrunk>, &mut Vec<Output>),
+        (after, out): (&mut After, &mut Vec<Output>),
     ) {
         match output {
             call::Output::Respond { tx, response } => {
@@ -332,9 +345,13 @@ impl Gateway {
                 self.signalling.respond(now, tx, response);
             }
             call::Output::Request { leg, flow, request } => {
+                self.acknowledge_now(leg);
+                for held in after.acks.extract_if(.., |held| held.leg == leg) {
+                    self.signalling.send(held.flow, held.request);
+                }
                 self.request_on(now, Owner { call: id, leg }, flow, request);
             }
-            call::Output::Unheard { leg } => of_trunks.push(OfTrunk::Unheard(leg)),
+            call::Output::Unheard { leg } => after.trunks.push(OfTrunk::Unheard(leg)),
             call::Output::Cancel { leg, reason } => {
                 if let Some(tx) = self.routes.newest_invite(leg) {
                     self.routes.never_instead(tx);
@@ -343,7 +360,7 @@ impl Gateway {
             }
             call::Output::Ack { leg, flow, request } => {
                 let request = self.proved_ack(leg, request);
-                self.signalling.send(flow, request);
+                after.acks.push(HeldAck { leg, flow, request });
             }
             call::Output::Media(command) => out.push(Output::Media(command)),
             call::Output::Acd(input) => self.pending.work.push_back(Work::Acd(input)),
@@ -354,7 +371,7 @@ impl Gateway {
             call::Output::OneWayAudio { leg } => self.one_way_audio(now, leg, out),
             call::Output::LegUp(leg) => self.routes.leg_up(Owner { call: id, leg }),
             call::Output::ChannelTaken { leg, trunk } => {
-                of_trunks.push(OfTrunk::Taken(trunk.clone()));
+                after.trunks.push(OfTrunk::Taken(trunk.clone()));
                 self.routes.goes_out(leg, trunk);
             }
             call::Output::LegDown(leg) => {
@@ -362,9 +379,9 @@ impl Gateway {
                     if was_half_open {
                         self.trunking.acknowledged(&trunk);
                     }
-                    of_trunks.push(OfTrunk::Freed(trunk));
+                    after.trunks.push(OfTrunk::Freed(trunk));
                 }
-                of_trunks.extend(self.routes.leg_down(leg).map(OfTrunk::Freed));
+                after.trunks.extend(self.routes.leg_down(leg).map(OfTrunk::Freed));
             }
         }
     }

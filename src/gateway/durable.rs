@@ -11,10 +11,10 @@ use crate::call;
 use crate::caller::HistoryKey;
 use crate::config::Config;
 use crate::event::{CallEvent, What};
-use crate::id::CallId;
-use crate::sip::{Outgoing, ServerTx};
+use crate::id::{CallId, LegId};
+use crate::sip::{Flow, Outgoing, ServerTx};
 use crate::time::{Duration, Mono, Now};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// How long an answer waits for the disk.
 pub(super) const HANG: Duration = Duration::from_millis(20);
@@ -28,6 +28,17 @@ pub(super) enum Then {
     Refuse(ServerTx, Outgoing),
     /// Send the answer to an INVITE that was shed.
     Send(crate::sip::Output),
+    /// Acknowledge the answer to an INVITE of ours. The peer repeats its 2xx until then, so that a process that knows
+    /// nothing of the answer hears of it.
+    Acknowledge(HeldAck),
+}
+
+/// An ACK that waits for the snapshot of its leg.
+#[derive(Debug)]
+pub(super) struct HeldAck {
+    pub(super) leg: LegId,
+    pub(super) flow: Flow,
+    pub(super) request: Outgoing,
 }
 
 /// Most answers that wait at once: some seconds of a flood that is shed. Past it an answer leaves at once, as when
@@ -68,15 +79,34 @@ impl Journal {
 #[derive(Debug, Default)]
 struct Awaiting {
     queue: VecDeque<(u64, Mono, Then)>,
+    /// The legs whose ACK waits among them.
+    acks: HashSet<LegId>,
 }
 
 impl Awaiting {
+    /// The ACK of a leg that waits, waited for no longer.
+    fn take_ack(&mut self, leg: LegId) -> Option<HeldAck> {
+        if !self.acks.remove(&leg) {
+            return None;
+        }
+        let is_its = |then: &Then| matches!(then, Then::Acknowledge(held) if held.leg == leg);
+        let at = self.queue.iter().position(|(_, _, then)| is_its(then))?;
+        match self.queue.remove(at) {
+            Some((_, _, Then::Acknowledge(held))) => Some(held),
+            Some(_) | None => None,
+        }
+    }
+
     fn pop_due(&mut self, due: impl Fn(u64, Mono) -> bool) -> Option<Then> {
         let (position, at, _) = self.queue.front()?;
         if !due(*position, *at) {
             return None;
         }
-        self.queue.pop_front().map(|(_, _, then)| then)
+        let then = self.queue.pop_front().map(|(_, _, then)| then);
+        if let Some(Then::Acknowledge(held)) = &then {
+            self.acks.remove(&held.leg);
+        }
+        then
     }
 }
 
@@ -88,6 +118,22 @@ impl Gateway {
         }
         let head = self.context.sequence.head();
         self.journal.awaiting.queue.push_back((head, now.mono + HANG, then));
+    }
+
+    /// Acknowledges the answer to an INVITE of ours once what it means is on disk.
+    pub(super) fn acknowledge_once_durable(&mut self, now: Now, held: HeldAck) {
+        self.acknowledge_now(held.leg);
+        if self.journal.awaiting() < WAITING {
+            self.journal.awaiting.acks.insert(held.leg);
+        }
+        self.once_durable(now, Then::Acknowledge(held));
+    }
+
+    /// Nothing goes out in a dialog before the ACK that begins it.
+    pub(super) fn acknowledge_now(&mut self, leg: LegId) {
+        if let Some(HeldAck { flow, request, .. }) = self.journal.awaiting.take_ack(leg) {
+            self.signalling.send(flow, request);
+        }
     }
 
     pub(super) fn durable(&mut self, now: Now, position: u64, out: &mut Vec<Output>) {
@@ -115,6 +161,7 @@ impl Gateway {
             Then::Tell(call) => self.pending.work.push_back(Work::Call(call, call::Input::Durable)),
             Then::Refuse(tx, response) => self.signalling.respond(now, tx, response),
             Then::Send(answer) => self.signalling.put(answer),
+            Then::Acknowledge(HeldAck { flow, request, .. }) => self.signalling.send(flow, request),
         }
     }
 

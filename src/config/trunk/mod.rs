@@ -145,7 +145,7 @@ pub enum Dtmf {
 }
 
 /// Peers that get the session timer that was not asked of us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum TimedPeers {
     /// All: one that knows none still has to answer the refreshes.
     All,
