@@ -57,6 +57,7 @@ impl Cx<'_> {
 pub struct Story {
     call: CallId,
     began: Mono,
+    telling: Telling,
     /// How long the call had lasted then: more than nothing where it began before a restart.
     before: Duration,
     seq: u32,
@@ -65,6 +66,15 @@ pub struct Story {
     pub summary: Summary,
     /// Who joined beside caller and queue, as events name them, until they leave; at most one a leg.
     joined: Vec<(LegId, Arc<str>)>,
+}
+
+/// Whether a story goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// Events are told.
+    Goes,
+    /// The record is final, or was never begun: only dialogs are left.
+    Over,
 }
 
 /// What the story of a call that goes on is made of.
@@ -87,6 +97,7 @@ impl Story {
         Story {
             call,
             began: now.mono,
+            telling: Telling::Goes,
             before: Duration::ZERO,
             seq: 0,
             record: None,
@@ -100,6 +111,7 @@ impl Story {
         Story {
             call: record.call,
             began: now.mono,
+            telling: Telling::Goes,
             before,
             seq: last_seq,
             record: Some(Box::new(record)),
@@ -120,7 +132,7 @@ impl Story {
             received_at: now.wall,
             ticket: None,
         };
-        Story::new(call, now, summary)
+        Story { telling: Telling::Over, ..Story::new(call, now, summary) }
     }
 
     /// The story of a call that goes on after a restart.
@@ -128,7 +140,16 @@ impl Story {
         let Resumption { record, seq, began, summary, joined } = from;
         let joined = joined.into_iter().map(|(leg, name)| (leg, Arc::from(name))).collect();
         let before = Duration::ZERO;
-        Story { call: record.call, began, before, seq, record: Some(Box::new(record)), summary, joined }
+        Story {
+            call: record.call,
+            began,
+            telling: Telling::Goes,
+            before,
+            seq,
+            record: Some(Box::new(record)),
+            summary,
+            joined,
+        }
     }
 
     /// Who joined beside caller and queue.
@@ -154,6 +175,9 @@ impl Story {
 
     /// Tells `what`: numbers it, folds it into the record, puts it out.
     pub fn tell(&mut self, cx: &mut Cx<'_>, what: What) {
+        if self.telling == Telling::Over {
+            return;
+        }
         let event = self.stamp(cx, what);
         match &mut self.record {
             Some(record) => record.apply(&event),
