@@ -206,7 +206,7 @@ impl Acd {
             Input::Occupy { seat, call, role } => self.occupy(&seat, Own { call, role }, out),
             Input::Joined { seat, call } => self.joined(&seat, call, out),
             Input::Mend { seat } => self.mend(now, &seat, out),
-            Input::Vacate { seat, call, spoke } => self.vacate(now, &seat, (call, spoke), out),
+            Input::Vacate { seat, call, spoke } => self.vacate(now, &seat, call, spoke, out),
             Input::TakeOver { seat, call, queue } => self.take_over(&seat, call, &queue, out),
             Input::PickUp { seat, call } => self.pick_up(now, &seat, call, out),
             Input::Recall { call, queue, seat } => self.recall(now, call, &queue, seat.as_ref(), out),

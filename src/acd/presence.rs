@@ -263,13 +263,7 @@ impl Acd {
     }
 
     /// The phones have nothing more to do with that call. When the parties did not speak the seat has been idle meanwhile.
-    pub(super) fn vacate(
-        &mut self,
-        now: Now,
-        id: &SeatId,
-        (call, spoke): (CallId, bool),
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn vacate(&mut self, now: Now, id: &SeatId, call: CallId, spoke: bool, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         self.phone_closed(now, index, call, out);
         let Some(seat) = self.seats.get_mut(index as usize) else { return };

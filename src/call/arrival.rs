@@ -93,7 +93,8 @@ pub fn read_scheme(invite: &Message) -> Result<(), Refusal> {
 /// Checks what only the INVITE itself can tell. RFC 3261 sections 8.2.2.3 (Require), 8.2.3 (content), 13.3.1; RFC 4028
 /// section 9 (422). Audio in a family of addresses we have no media in is refused as such (RFC 3261 section 20.43).
 pub fn read_arrival(
-    (invite, flow): (&Message, &Flow),
+    invite: &Message,
+    flow: &Flow,
     peer: &PeerRules,
     rules: &Rules,
 ) -> Result<Option<Description>, Refusal> {

@@ -1,7 +1,7 @@
 //! The call: what it owns, what each input and each word of a leg means, and when it is over.
 
 use super::arrival::Arrival;
-use super::common::{Common, LookUp};
+use super::common::{Beginning, Common, LookUp};
 use super::inputs::{Input, Output, Reason, SeatAsked};
 use super::leg::{self, Arriving as ArrivingLeg, Leg, Party, Purpose, Watch};
 use super::legs::Legs;
@@ -87,7 +87,11 @@ impl Call {
         let origin = Origin::Inbound { service, queue };
         let party = Party::Caller { trunk };
         let mut begun = Call {
-            common: Common::begin((call, received), (origin, look_up, history), (party, peer, arriving), cx),
+            common: Common::begin(
+                Beginning { id: call, received, origin, look_up, number: history, party, peer },
+                arriving,
+                cx,
+            ),
             stage,
             afterwork: Afterwork::default(),
         };
@@ -100,7 +104,7 @@ impl Call {
     pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
         let Dialled { call, seat, operator, asked, to } = dialled;
         let SeatAsked { leg, tx, flow, invite, offer, watch, inside } = asked;
-        let received = placed(&seat, to.trunk.clone(), &to.name, leg, (&invite, flow));
+        let received = placed(&seat, to.trunk.clone(), &to.name, leg, &invite, flow);
         let party = Party::Seat { seat: seat.clone(), operator };
         let peer = cx.rules.seat.clone();
         let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };
@@ -111,7 +115,11 @@ impl Call {
         let stage = Stage::Outbound(Outbound { durable: false, search });
         let look_up = LookUp::Settled(None);
         let mut begun = Call {
-            common: Common::begin((call, received), (origin, look_up, number), (party, peer, arriving), cx),
+            common: Common::begin(
+                Beginning { id: call, received, origin, look_up, number, party, peer },
+                arriving,
+                cx,
+            ),
             stage,
             afterwork: Afterwork::default(),
         };

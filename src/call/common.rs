@@ -82,6 +82,20 @@ impl Wait {
     }
 }
 
+/// What a call begins with, whichever party placed it.
+pub(super) struct Beginning {
+    pub(super) id: CallId,
+    /// Its first event.
+    pub(super) received: event::CallReceived,
+    pub(super) origin: Origin,
+    pub(super) look_up: LookUp,
+    /// The key of the number in the store.
+    pub(super) number: Option<HistoryKey>,
+    /// The party that began it, and its rules.
+    pub(super) party: Party,
+    pub(super) peer: Arc<PeerRules>,
+}
+
 impl Common {
     /// Commands a leg. What a command makes a leg send goes out; it tells the call nothing that its commander does not know.
     pub(super) fn command<T: Default>(
@@ -101,7 +115,8 @@ impl Common {
         ringing: &mut Ringing,
         first: LegId,
         phones: Vec<Phone>,
-        (party, purpose): (&Party, Purpose),
+        party: &Party,
+        purpose: Purpose,
         cx: &mut Cx<'_>,
     ) {
         let mut id = first;
@@ -148,7 +163,7 @@ impl Common {
             self.story.tell(cx, What::SeatPresented(presented));
         }
         if let Some(ringing) = search.ringing_mut() {
-            self.ring_phones(ringing, leg, phones, (&party, Purpose::Sought(presentation)), cx);
+            self.ring_phones(ringing, leg, phones, &party, Purpose::Sought(presentation), cx);
         }
         true
     }
@@ -228,7 +243,7 @@ impl Common {
     pub(super) fn tell_rung(&mut self, ringing: Ringing, failed: Failed, cx: &mut Cx<'_>) {
         let rang = ringing.rang_for(cx.now.mono);
         if let Some(seat) = ringing.seat {
-            self.story.tell_presentation_ended((ringing.presentation, seat), failed, rang, cx);
+            self.story.tell_presentation_ended(ringing.presentation, seat, failed, rang, cx);
         }
     }
 
@@ -304,12 +319,8 @@ impl Common {
     }
 
     /// Of a call that begins: its first event, and the leg of the party that began it.
-    pub(super) fn begin(
-        (id, received): (CallId, event::CallReceived),
-        (origin, look_up, number): (Origin, LookUp, Option<HistoryKey>),
-        (party, peer, arriving): (Party, Arc<PeerRules>, Arriving),
-        cx: &mut Cx<'_>,
-    ) -> Common {
+    pub(super) fn begin(beginning: Beginning, arriving: Arriving, cx: &mut Cx<'_>) -> Common {
+        let Beginning { id, received, origin, look_up, number, party, peer } = beginning;
         let caller = received.leg;
         let identity = received.caller.clone();
         let summary = Summary {

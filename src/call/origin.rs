@@ -85,7 +85,8 @@ pub fn placed(
     trunk: Option<TrunkId>,
     name: &str,
     leg: LegId,
-    (invite, flow): (&Message, Flow),
+    invite: &Message,
+    flow: Flow,
 ) -> CallReceived {
     CallReceived {
         direction: Direction::Outbound,

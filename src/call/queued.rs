@@ -131,7 +131,7 @@ impl Call {
         match reached.filter(|_| !self.common.legs.is_full()) {
             Some(Reached::At(phones)) if !phones.is_empty() => {
                 let purpose = Purpose::Serves(presentation);
-                self.common.ring_phones(&mut ringing, leg, phones, (&party, purpose), cx);
+                self.common.ring_phones(&mut ringing, leg, phones, &party, purpose, cx);
                 queued.ringing = Some(ringing);
             }
             Some(Reached::Asked(asked)) => {
@@ -152,7 +152,7 @@ impl Call {
             }
             Some(Reached::At(_)) | None => {
                 let failed = Failed::from(None);
-                self.common.story.tell_presentation_ended((presentation, seat), failed, Duration::ZERO, cx);
+                self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
                 cx.out.push(Output::Acd(unreachable));
             }
         }
@@ -307,7 +307,7 @@ impl Call {
         match ringing.failed(leg, failed, others_ring, is_full) {
             Next::Another(phone) => {
                 let next = LegId::new(cx.now.wall, cx.random);
-                self.common.ring_phones(ringing, next, vec![phone], (&party, purpose), cx);
+                self.common.ring_phones(ringing, next, vec![phone], &party, purpose, cx);
             }
             Next::RingOn => {}
             Next::Failed(failed) => {
@@ -375,7 +375,7 @@ impl Call {
             self.common.story.tell(cx, What::NoticePlayed { prompt: notice.prompt, complete: false });
         }
         let answered = Failed { result: PresentationResult::Answered, status: Some(Status::OK) };
-        self.common.story.tell_presentation_ended((presentation, seat.clone()), answered, rang, cx);
+        self.common.story.tell_presentation_ended(presentation, seat.clone(), answered, rang, cx);
         let waited = self.common.wait.until(cx.now);
         self.common.wait = Wait::Over(waited);
         let operator = self.common.story.summary.operator.clone();

@@ -196,7 +196,8 @@ impl Story {
     /// Tells how a presentation to a seat ended.
     pub fn tell_presentation_ended(
         &mut self,
-        (presentation, seat): (PresentationId, SeatId),
+        presentation: PresentationId,
+        seat: SeatId,
         Failed { result, status }: Failed,
         rang: Duration,
         cx: &mut Cx<'_>,

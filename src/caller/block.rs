@@ -7,7 +7,7 @@
 use super::HistoryKey;
 use crate::event::{BlockListChange, BlockReason};
 use crate::sip::recent::Recent;
-use crate::time::{Duration, Mono, Wall};
+use crate::time::{Duration, Mono, Now, Wall};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -142,17 +142,17 @@ impl BlockList {
     }
 
     /// A number calls. `true`, once, when that was too often and it is not on the list yet: it should be slowed.
-    pub fn called(&mut self, now: (Mono, Wall), key: HistoryKey) -> bool {
+    pub fn called(&mut self, now: Now, key: HistoryKey) -> bool {
         if self.often == 0 {
             return false;
         }
-        let listed = self.of(now.1, &key).is_some();
-        let Ok(calls) = self.calls.touch(now.0, key) else { return false };
+        let listed = self.of(now.wall, &key).is_some();
+        let Ok(calls) = self.calls.touch(now.mono, key) else { return false };
         let step = WINDOW / self.often;
-        let leak = now.0.since(calls.leaked).as_nanos() / step.as_nanos();
+        let leak = now.mono.since(calls.leaked).as_nanos() / step.as_nanos();
         calls.count = calls.count.saturating_sub(u32::try_from(leak).unwrap_or(u32::MAX));
         if leak > 0 || calls.count == 0 {
-            calls.leaked = now.0;
+            calls.leaked = now.mono;
         }
         calls.count = calls.count.saturating_add(1);
         calls.count > self.often && !listed
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn one_number_that_calls_too_often_is_named_and_a_patient_one_never() {
         let mut list = BlockList::new(20);
-        let at = |s: u64| (Mono(1_000_000_000_000 + s * 1_000_000_000), NOW);
+        let at = |s: u64| Now { mono: Mono(1_000_000_000_000 + s * 1_000_000_000), wall: NOW };
         let named: Vec<u64> = (0..25).filter(|n| list.called(at(n * 3), key(1))).collect();
         // Two leaked away within the first minute.
         assert_eq!(named.first(), Some(&22), "{named:?}");
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_flood_from_many_numbers_puts_nobody_on_the_list_and_keeps_memory_flat() {
         let mut list = BlockList::with_limits(20, 10, 100);
-        let now = (Mono(1_000_000_000_000), NOW);
+        let now = Now { mono: Mono(1_000_000_000_000), wall: NOW };
         assert!((0..100_000).all(|n| !list.called(now, key(n % 5_000))), "one call, 20 at most, of each");
         assert!(list.calls.len() <= 200);
         assert!(list.is_empty());

@@ -112,7 +112,7 @@ fn registered(lines: &[u8]) -> Option<(Registrar, Outgoing)> {
     let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
     let asked = registrar.register(NOW, flow, &request("REGISTER", b"X: y", b"")?).response?;
     let challenge = Challenge::choose(asked.all("WWW-Authenticate"))?;
-    let answer = challenge.answer("1001", &password(), "REGISTER", "sip:12345@h", (1, "c"));
+    let answer = challenge.answer("1001", &password(), "REGISTER", "sip:12345@h", 1, "c");
     let lines = [format!("Authorization: {answer}\r\n").as_bytes(), lines].concat();
     let register = request("REGISTER", &lines, b"")?;
     let registered = registrar.register(NOW, flow, &register);

@@ -95,7 +95,7 @@ impl Access {
             RequestKind::New(holding) => {
                 match request.to_tag() {
                     Some(_) => inside_a_dialog(sender.provenance.as_ref())?,
-                    None => self.outside_a_dialog(now, flow, (method, request), &mut sender)?,
+                    None => self.outside_a_dialog(now, flow, method, request, &mut sender)?,
                 }
                 within_share(&sender, request, holding)
             }
@@ -113,7 +113,8 @@ impl Access {
         &self,
         now: Mono,
         flow: &Flow,
-        (method, request): (&Method, &Message),
+        method: &Method,
+        request: &Message,
         sender: &mut Sender<'_>,
     ) -> Verdict {
         let class = PeerClass::from(&sender.peer);

@@ -42,7 +42,7 @@ impl Gateway {
                 return Verdict::Seat(seat);
             }
         }
-        self.ask_password(now, flow, request, (PeerClass::Seat, &user_of(request)))
+        self.ask_password(now, flow, request, PeerClass::Seat, &user_of(request))
     }
 
     /// What a request proves by the password in it. Counts what it turns away.
@@ -51,7 +51,8 @@ impl Gateway {
         now: Now,
         flow: &Flow,
         request: &Message,
-        (at, user): (PeerClass, &str),
+        at: PeerClass,
+        user: &str,
     ) -> Verdict {
         let (verdict, cause) = match self.access.registrar.judge(now.mono, *flow, request, user) {
             Proof::Seat(seat) => return Verdict::Seat(seat),

@@ -312,7 +312,7 @@ impl Gateway {
         self.journal.touched.touch(now.mono, id, told);
         let mut after = After::default();
         for output in said.drain(..) {
-            self.act_on_output(now, id, output, (&mut after, out));
+            self.act_on_output(now, id, output, &mut after, out);
         }
         self.context.done(said);
         for held in after.acks {
@@ -335,7 +335,8 @@ impl Gateway {
         now: Now,
         id: CallId,
         output: call::Output,
-        (after, out): (&mut After, &mut Vec<Output>),
+        after: &mut After,
+        out: &mut Vec<Output>,
     ) {
         match output {
             call::Output::Respond { tx, response } => {

@@ -168,8 +168,8 @@ impl Gateway {
         if self.confirmations.len() >= MOST {
             return self.refuse_seat(now, &asked, Status::SERVICE_UNAVAILABLE, "too many codes at once");
         }
-        let (invite, flow) = (&asked.invite, &asked.flow);
-        let offer = match call::read_arrival((invite, flow), &self.context.rules.seat, &self.context.rules) {
+        let (invite, flow, rules) = (&asked.invite, &asked.flow, &self.context.rules);
+        let offer = match call::read_arrival(invite, flow, &rules.seat, rules) {
             Ok(offer) => offer,
             Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
         };

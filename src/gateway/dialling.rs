@@ -6,6 +6,7 @@
 use super::calls::{Duty, Slot};
 use super::confirmation::SeatInvite;
 use super::durable::Then;
+use super::incoming::RefusedCall;
 use super::routes::Owner;
 use super::{Gateway, Output};
 use crate::call::{self, Call, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
@@ -58,7 +59,7 @@ impl Gateway {
         let to = match self.destination(now, &seat, serves, &dialled) {
             Ok(to) => to,
             Err(Refused::NoChannel { trunk, name }) if serves.is_none() => {
-                return self.no_channel_for(now, &seat, (trunk, name), asked, out);
+                return self.no_channel_for(now, &seat, trunk, name, asked, out);
             }
             Err(refused) => {
                 self.count_refused(&refused);
@@ -67,7 +68,8 @@ impl Gateway {
             }
         };
         let offer = match call::read_arrival(
-            (&asked.invite, &asked.flow),
+            &asked.invite,
+            &asked.flow,
             &self.context.rules.seat,
             &self.context.rules,
         ) {
@@ -102,15 +104,17 @@ impl Gateway {
         &mut self,
         now: Now,
         seat: &SeatId,
-        (trunk, name): (TrunkId, Arc<str>),
+        trunk: TrunkId,
+        name: Arc<str>,
         asked: SeatInvite,
         out: &mut Vec<Output>,
     ) {
         let leg = LegId::new(now.wall, &mut self.context.random);
-        let received = call::placed(seat, Some(trunk.clone()), &name, leg, (&asked.invite, asked.flow));
+        let received = call::placed(seat, Some(trunk.clone()), &name, leg, &asked.invite, asked.flow);
         let call = CallId::new(now.wall, &mut self.context.random);
         let (status, why) = Refused::NoChannel { trunk, name }.spoken();
-        self.record_refusal(now, call, (received, None), (RefusalReason::NoChannel, status), out);
+        let reason = RefusalReason::NoChannel;
+        self.record_refusal(now, RefusedCall { call, received, history: None, reason, status }, out);
         let response = self.refusing_seat(&asked.invite, status, why);
         self.once_durable(now, Then::Refuse(asked.tx, response));
     }
@@ -145,7 +149,8 @@ impl Gateway {
         &mut self,
         now: Now,
         Owner { call, leg }: Owner,
-        (tx, flow): (ServerTx, Flow),
+        tx: ServerTx,
+        flow: Flow,
         request: Message,
     ) {
         let Some(seat) = self.seat_of_line(call, leg).cloned() else {

@@ -14,6 +14,17 @@ use crate::sip::access::PeerClass;
 use crate::sip::{Flow, Message, Outgoing, PeerId, ServerTx, Shedding, Status};
 use crate::time::Now;
 
+/// A call that is turned away, for its record.
+pub(super) struct RefusedCall {
+    pub(super) call: CallId,
+    pub(super) received: CallReceived,
+    /// The caller's key in the own store.
+    pub(super) history: Option<HistoryKey>,
+    pub(super) reason: RefusalReason,
+    /// What the peer is answered.
+    pub(super) status: Status,
+}
+
 impl Gateway {
     /// An INVITE outside any dialog.
     pub(super) fn invited(
@@ -63,8 +74,7 @@ impl Gateway {
         let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
         let admitted = welcome.and_then(|()| call::read_scheme(&invite));
         let admitted = admitted.and_then(|()| self.has_room(&trunk, &received));
-        let admitted =
-            admitted.and_then(|()| call::read_arrival((&invite, &flow), &peer, &self.context.rules));
+        let admitted = admitted.and_then(|()| call::read_arrival(&invite, &flow, &peer, &self.context.rules));
         match admitted {
             Ok(offer) => {
                 let marks = self.marks_of(now, history);
@@ -72,7 +82,13 @@ impl Gateway {
                     Arrival { call, trunk: trunk.clone(), tx, flow, invite, offer, received, history, marks };
                 self.begin_call(now, arrival, out);
             }
-            Err(refusal) => self.refuse(now, call, tx, &invite, (received, history), refusal, out),
+            // With a record; the answer goes out when the record is on disk.
+            Err(refusal) => {
+                let (reason, status) = (refusal.reason, refusal.status);
+                self.record_refusal(now, RefusedCall { call, received, history, reason, status }, out);
+                let response = self.refusing(&invite, refusal);
+                self.once_durable(now, Then::Refuse(tx, response));
+            }
         }
     }
 
@@ -121,7 +137,8 @@ impl Gateway {
         now: Now,
         flow: Flow,
         invite: &Message,
-        (answer, told): (crate::sip::Output, Shedding),
+        answer: crate::sip::Output,
+        told: Shedding,
         out: &mut Vec<Output>,
     ) {
         let peer = self.access.sender(&flow, invite);
@@ -145,29 +162,16 @@ impl Gateway {
         let history = HistoryKey::of(&received.caller, &self.callers.history_key);
         self.record_refusal(
             now,
-            call,
-            (received, history),
-            (RefusalReason::Overload, Status::SERVICE_UNAVAILABLE),
+            RefusedCall {
+                call,
+                received,
+                history,
+                reason: RefusalReason::Overload,
+                status: Status::SERVICE_UNAVAILABLE,
+            },
             out,
         );
         self.once_durable(now, Then::Send(answer));
-    }
-
-    /// Turns an INVITE away, with a record; the answer goes out when the record is on disk.
-    #[expect(clippy::too_many_arguments)]
-    fn refuse(
-        &mut self,
-        now: Now,
-        call: CallId,
-        tx: ServerTx,
-        invite: &Message,
-        received: (CallReceived, Option<HistoryKey>),
-        refusal: Refusal,
-        out: &mut Vec<Output>,
-    ) {
-        self.record_refusal(now, call, received, (refusal.reason, refusal.status), out);
-        let response = self.refusing(invite, refusal);
-        self.once_durable(now, Then::Refuse(tx, response));
     }
 
     /// Turns an INVITE away that is no citizen's call: at once and without a record.
@@ -189,14 +193,8 @@ impl Gateway {
 
     /// The whole story of a call that was turned away: refused, and its record. Of its headers nothing is kept: a peer
     /// that has calls refused writes no more of them to the disk than who called whom.
-    pub(super) fn record_refusal(
-        &mut self,
-        now: Now,
-        call: CallId,
-        (mut received, history): (CallReceived, Option<HistoryKey>),
-        (reason, sip_code): (RefusalReason, Status),
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn record_refusal(&mut self, now: Now, refused: RefusedCall, out: &mut Vec<Output>) {
+        let RefusedCall { call, mut received, history, reason, status } = refused;
         if let Some(trunk) = &received.trunk {
             self.trunking.count_refusal(trunk, reason);
         }
@@ -215,7 +213,7 @@ impl Gateway {
         };
         let mut story = Story::new(call, now, summary);
         let mut cx = self.context.cx(now);
-        let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code: sip_code.code() };
+        let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code: status.code() };
         story.tell(&mut cx, What::CallRefused(refused));
         owed::owe_for(&mut story, (call, history), callback::after_refusal(reason), &mut cx);
         story.publish_record(&mut cx, true);

@@ -72,7 +72,7 @@ impl Gateway {
                 return false;
             }
         };
-        let verdict = self.ask_password(now, flow, request, (PeerClass::Unknown, seat.as_str()));
+        let verdict = self.ask_password(now, flow, request, PeerClass::Unknown, seat.as_str());
         let is_asked = matches!(verdict, Verdict::Challenge(_));
         match self.settle(now, tx, verdict) {
             Some(proved) if proved == seat => true,

@@ -86,7 +86,7 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) -> Result<(), Refusal> {
         let Some(key) = key else { return Ok(()) };
-        if self.callers.block_list.called((now.mono, now.wall), key) {
+        if self.callers.block_list.called(now, key) {
             let number = caller.e164.as_ref().unwrap_or(&caller.raw).reveal();
             let entry = BlockEntry {
                 key,

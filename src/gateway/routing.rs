@@ -24,7 +24,7 @@ impl Gateway {
                     self.requested(now, tx, flow, request, out)
                 }
                 TransactionEvent::Shed { flow, request, answer, told } => {
-                    self.shed(now, flow, &request, (answer, told), out)
+                    self.shed(now, flow, &request, answer, told, out)
                 }
                 TransactionEvent::Cancelled { tx, cause } => {
                     self.confirmation_cancelled(tx, out);
@@ -125,7 +125,7 @@ impl Gateway {
     fn requested(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Message, out: &mut Vec<Output>) {
         if let Some(owner) = self.routes.named_by(&request) {
             if self.is_the_peers(now, tx, &flow, &request) {
-                self.requested_inside(now, owner, (tx, flow), request);
+                self.requested_inside(now, owner, tx, flow, request);
             }
             return;
         }
@@ -145,10 +145,10 @@ impl Gateway {
     }
 
     /// A request inside a dialog, from its peer.
-    fn requested_inside(&mut self, now: Now, owner: Owner, (tx, flow): (ServerTx, Flow), request: Message) {
+    fn requested_inside(&mut self, now: Now, owner: Owner, tx: ServerTx, flow: Flow, request: Message) {
         let Owner { call, leg } = owner;
         match request.method() {
-            Some(Method::Refer) => return self.refer_asked(now, owner, (tx, flow), request),
+            Some(Method::Refer) => return self.refer_asked(now, owner, tx, flow, request),
             Some(Method::Invite) => self.remember_invite(owner, tx),
             _ => {}
         }

@@ -329,7 +329,7 @@ impl Gateway {
         };
         self.access.refusals.count(PeerClass::Trunk, cause);
         match verdict {
-            Some((due, status, asked)) => self.ask_trunk(now, tx, invite, (due, status, asked)),
+            Some((due, status, asked)) => self.ask_trunk(now, tx, invite, due, status, asked),
             None => self.signalling.forget(tx),
         }
         false
@@ -340,7 +340,9 @@ impl Gateway {
         now: Now,
         tx: ServerTx,
         invite: &Message,
-        (due, status, asked): (Mono, Status, Vec<Challenge>),
+        due: Mono,
+        status: Status,
+        asked: Vec<Challenge>,
     ) {
         let answer = Outgoing::response(invite, status, Some(&self.context.random.token()));
         let answer = asked.into_iter().fold(answer, |a, c| a.with("WWW-Authenticate", c.render()));

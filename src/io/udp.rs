@@ -58,7 +58,8 @@ impl Listeners {
         let in_turn = || sockets.iter().cycle().skip(*first % n).take(sockets.len());
         let mut left = false;
         for (listener, most) in in_turn().map(|l| (l, share)).chain(in_turn().map(|l| (l, BATCH))) {
-            left |= take(cx, listener, most.min(BATCH.saturating_sub(into.len())), buffer, into);
+            let (socket, local) = listener;
+            left |= take(cx, socket, *local, most.min(BATCH.saturating_sub(into.len())), buffer, into);
         }
         if into.is_empty() {
             if left {
@@ -84,7 +85,8 @@ impl Listeners {
 /// Takes at most so many datagrams of one socket. Whether it was not emptied.
 fn take(
     cx: &mut Context<'_>,
-    (socket, local): &(UdpSocket, SocketAddr),
+    socket: &UdpSocket,
+    local: SocketAddr,
     most: usize,
     buffer: &mut [u8],
     into: &mut Vec<(Flow, Bytes)>,
@@ -93,7 +95,7 @@ fn take(
         let mut read = ReadBuf::new(buffer);
         match socket.poll_recv_from(cx, &mut read) {
             Poll::Ready(Ok(remote)) => {
-                let flow = Flow { transport: Transport::Udp, local: *local, remote, connection: None };
+                let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
                 into.push((flow, Bytes::copy_from_slice(read.filled())));
             }
             // An ICMP error about something we sent; the transaction's timer will notice.

@@ -62,7 +62,7 @@ impl Pacer {
     }
 
     /// Gives back what [`Pacer::take_due`] gave, without the legs that are done.
-    pub(super) fn put_back(&mut self, (at, legs): (usize, Vec<Key>)) {
+    pub(super) fn put_back(&mut self, at: usize, legs: Vec<Key>) {
         if let Some(step) = self.steps.get_mut(at) {
             step.legs = legs;
         }
@@ -80,9 +80,9 @@ mod tests {
 
     fn beat(pacer: &mut Pacer, now: Mono) -> Vec<Key> {
         let mut all = Vec::new();
-        while let Some(due) = pacer.take_due(now) {
-            all.extend(&due.1);
-            pacer.put_back(due);
+        while let Some((at, legs)) = pacer.take_due(now) {
+            all.extend(&legs);
+            pacer.put_back(at, legs);
         }
         all
     }

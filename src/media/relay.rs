@@ -329,7 +329,7 @@ impl Relay {
     pub fn prompts_due(&mut self, now: Mono, out: &mut Vec<Output>, mut send: impl FnMut(Send, &[u8])) {
         while let Some((step, mut keys)) = self.pacer.take_due(now) {
             keys.retain(|key| self.paced_packet(now, *key, out, &mut send));
-            self.pacer.put_back((step, keys));
+            self.pacer.put_back(step, keys);
         }
     }
 

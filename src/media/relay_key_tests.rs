@@ -41,8 +41,10 @@ fn presses(sent: &[Sent], payload_type: u8) -> Vec<u8> {
 fn press(
     w: &mut World,
     a: Phone,
-    (payload_type, ssrc): (u8, u32),
-    (n, event): (u32, u8),
+    payload_type: u8,
+    ssrc: u32,
+    n: u32,
+    event: u8,
     talking: bool,
 ) -> Vec<Sent> {
     let mut heard = Vec::new();
@@ -65,7 +67,7 @@ fn a_key_press_is_told_once_and_leaves_no_gap_where_it_is_not_taken() {
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |r| r.telephone_event = None));
     w.bridge(a, b);
     let mut heard: Vec<Sent> = w.speak(a, 1).into_iter().collect();
-    assert!(press(&mut w, a, (101, 0xcafe), (2, 3), false).is_empty());
+    assert!(press(&mut w, a, 101, 0xcafe, 2, 3, false).is_empty());
     heard.extend(w.speak(a, 9));
     assert_eq!(heard[1].header.sequence.wrapping_sub(heard[0].header.sequence), 1);
     assert_eq!(digits(&mut w, a), "3");
@@ -77,7 +79,7 @@ fn a_key_is_said_anew_in_the_stream_of_the_other_leg_and_the_audio_goes_on_after
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |r| r.telephone_event = Some(97)));
     w.bridge(a, b);
     let mut heard = vec![w.speak(a, 1).unwrap()];
-    heard.extend(press(&mut w, a, (101, 0xcafe), (2, 5), false));
+    heard.extend(press(&mut w, a, 101, 0xcafe, 2, 5, false));
     for n in 9..30 {
         heard.extend(w.speak(a, n));
         heard.extend(w.listen(1));
@@ -111,7 +113,7 @@ fn events_under_an_ssrc_of_their_own_between_the_audio_are_one_press_each() {
     w.bridge(a, b);
     let mut heard = Vec::new();
     for (at, event) in [(100, 5), (120, 5), (140, 7)] {
-        heard.extend(press(&mut w, a, (101, 0xbeef), (at, event), true));
+        heard.extend(press(&mut w, a, 101, 0xbeef, at, event, true));
         heard.extend(w.listen(10));
     }
     assert_eq!(presses(&heard, 101), [5, 5, 7]);
@@ -131,11 +133,11 @@ fn keys_are_understood_under_our_number_and_theirs_and_said_under_theirs() {
     });
     w.bridge(a, b);
     for (n, payload_type) in [(1, 101), (101, 96)] {
-        let heard = press(&mut w, b, (payload_type, 5), (n, 4), false);
+        let heard = press(&mut w, b, payload_type, 5, n, 4, false);
         assert_eq!(presses(&heard, 101), [4], "as {payload_type}");
         w.listen(10);
     }
-    let heard = press(&mut w, a, (101, 5), (1, 9), false);
+    let heard = press(&mut w, a, 101, 5, 1, 9, false);
     assert_eq!((presses(&heard, 96), presses(&heard, 101)), (vec![9], vec![]));
     w.listen(10);
     for payload_type in [8, 97] {
@@ -155,7 +157,7 @@ fn our_number_counts_where_the_peer_gives_it_another_meaning() {
         }),
     );
     w.bridge(a, b);
-    assert_eq!(presses(&press(&mut w, b, (101, 5), (1, 4), false), 101), [4]);
+    assert_eq!(presses(&press(&mut w, b, 101, 5, 1, 4, false), 101), [4]);
     w.listen(10);
     assert_eq!(w.speak(a, 1).unwrap().header.payload_type, 101);
 }
@@ -173,7 +175,7 @@ fn one_press_by_info_and_by_events_is_said_once() {
             if info_first {
                 w.order(info.clone());
             }
-            heard.extend(press(&mut w, a, (101, 0xcafe), (at, event), false));
+            heard.extend(press(&mut w, a, 101, 0xcafe, at, event, false));
             if !info_first {
                 w.order(info);
             }

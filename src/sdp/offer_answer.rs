@@ -120,7 +120,7 @@ pub fn answer(
     let direction = direction.and(offer.direction.reversed());
     // Our answer repeats the offer's numbers: they hold both ways.
     let receive = Numbers { audio: payload_type, telephone_event: offer.telephone_event(codec) };
-    let negotiated = negotiated(offer, (codec, payload_type), receive, direction);
+    let negotiated = negotiated(offer, codec, payload_type, receive, direction);
     let mid = offer.mid.as_deref();
     let lines = offer.media.iter().enumerate().map(|(i, line)| {
         if i != offer.audio {
@@ -158,7 +158,7 @@ pub fn accepted(offered: &Offered, answer: &Description) -> Result<Negotiated, I
         rtcp: if rtcp_mux { answer.rtp } else { answer.rtcp },
         rtcp_mux,
         telephone_event: answer.telephone_event(codec).filter(|_| offered.telephone_event.is_some()),
-        ..negotiated(answer, (codec, payload_type), receive, direction)
+        ..negotiated(answer, codec, payload_type, receive, direction)
     })
 }
 
@@ -168,7 +168,8 @@ fn common(ours: &[Codec], theirs: &Description) -> Result<(Codec, u8), Incompati
 
 fn negotiated(
     peer: &Description,
-    (codec, payload_type): (Codec, u8),
+    codec: Codec,
+    payload_type: u8,
     receive: Numbers,
     direction: Direction,
 ) -> Negotiated {

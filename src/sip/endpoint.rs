@@ -302,7 +302,7 @@ impl Endpoint {
         let cx = Sending { now, durations: &self.config.durations, out };
         let secret = self.random.bits();
         let most = self.config.most_client_transactions;
-        self.clients.request(cx, (flow, request), self.config.advertised.as_ref(), secret, most)
+        self.clients.request(cx, flow, request, self.config.advertised.as_ref(), secret, most)
     }
 
     /// Cancels an INVITE of ours: at once when it rings, else after its first response (RFC 3261 section 9.1).

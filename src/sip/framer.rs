@@ -4,6 +4,7 @@
 //! the head is read by the same code the parser uses, and whatever leaves the length in doubt ends the stream.
 
 use super::head;
+use super::head::Fault;
 use super::limits::{MAX_LINE, MAX_MESSAGE};
 use super::malformed::Malformed;
 use super::status::Status;
@@ -64,7 +65,7 @@ impl Framer {
         self.buffer.len()
     }
 
-    fn broken(&mut self, fault: head::Fault) -> Option<Frame> {
+    fn broken(&mut self, fault: Fault) -> Option<Frame> {
         self.state = State::Broken;
         Some(Frame::Broken(Malformed::new(&std::mem::take(&mut self.buffer).freeze(), fault)))
     }
@@ -97,7 +98,7 @@ impl Framer {
         }
         let Some(head_end) = self.find_head_end() else { return self.endless_head() };
         if head_end > MAX_MESSAGE {
-            return self.broken((Status::MESSAGE_TOO_LARGE, "a message that is too long"));
+            return self.broken(Fault(Status::MESSAGE_TOO_LARGE, "a message that is too long"));
         }
         let scanned = head::scan(self.buffer.get(..head_end)?, 0);
         let fault = match scanned {
@@ -105,8 +106,8 @@ impl Framer {
                 Some(length) if head.body.saturating_add(length as usize) <= MAX_MESSAGE => {
                     return self.message(head.body + length as usize);
                 }
-                Some(_) => (Status::MESSAGE_TOO_LARGE, "a message that is too long"),
-                None => (Status::BAD_REQUEST, "no Content-Length on a stream"),
+                Some(_) => Fault(Status::MESSAGE_TOO_LARGE, "a message that is too long"),
+                None => Fault(Status::BAD_REQUEST, "no Content-Length on a stream"),
             },
             Err(fault) => fault,
         };
@@ -142,10 +143,10 @@ impl Framer {
     /// A head without an end: wait, unless it passed a limit.
     fn endless_head(&mut self) -> Option<Frame> {
         if self.buffer.len() > MAX_MESSAGE {
-            return self.broken((Status::MESSAGE_TOO_LARGE, "a message that is too long"));
+            return self.broken(Fault(Status::MESSAGE_TOO_LARGE, "a message that is too long"));
         }
         if self.longest.max(self.buffer.len() - self.line) > MAX_LINE + 2 {
-            return self.broken((Status::BAD_REQUEST, "a line that is too long"));
+            return self.broken(Fault(Status::BAD_REQUEST, "a line that is too long"));
         }
         None
     }

@@ -8,7 +8,8 @@ use super::limits::{MAX_HEADERS, MAX_LINE};
 use super::status::Status;
 
 /// What is wrong with a message, and the status that says so.
-pub(crate) type Fault = (Status, &'static str);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fault(pub(crate) Status, pub(crate) &'static str);
 
 /// One header field. Spans are of the scanned bytes.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,7 @@ pub(crate) fn blank_prefix(bytes: &[u8]) -> usize {
 pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
     let (start_end, mut at) = line(bytes, from)?;
     if start_end - from > MAX_LINE {
-        return Err((Status::REQUEST_URI_TOO_LONG, "a start line that is too long"));
+        return Err(Fault(Status::REQUEST_URI_TOO_LONG, "a start line that is too long"));
     }
     let start_line = Span::new(from, start_end);
     let mut fields = Vec::with_capacity(24);
@@ -57,17 +58,17 @@ pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
             (end, next) = line(bytes, next)?;
         }
         if end - at > MAX_LINE {
-            return Err((Status::BAD_REQUEST, "a header line that is too long"));
+            return Err(Fault(Status::BAD_REQUEST, "a header line that is too long"));
         }
         if fields.len() == MAX_HEADERS {
-            return Err((Status::BAD_REQUEST, "too many header lines"));
+            return Err(Fault(Status::BAD_REQUEST, "too many header lines"));
         }
         let field = field(bytes, at, end, folded)?;
         if is_content_length(field.name.of(bytes)) {
             let value = decimal(field.value.of(bytes))
-                .ok_or((Status::BAD_REQUEST, "a Content-Length that is no length"))?;
+                .ok_or(Fault(Status::BAD_REQUEST, "a Content-Length that is no length"))?;
             if content_length.is_some_and(|before| before != value) {
-                return Err((Status::BAD_REQUEST, "two different Content-Lengths"));
+                return Err(Fault(Status::BAD_REQUEST, "two different Content-Lengths"));
             }
             content_length = Some(value);
         }
@@ -81,10 +82,13 @@ pub(crate) fn scan(bytes: &[u8], from: usize) -> Result<Head, Fault> {
 fn line(bytes: &[u8], from: usize) -> Result<(usize, usize), Fault> {
     let mut at = from;
     loop {
-        let end = find_control(bytes, at).ok_or((Status::BAD_REQUEST, "no empty line after the headers"))?;
+        let end =
+            find_control(bytes, at).ok_or(Fault(Status::BAD_REQUEST, "no empty line after the headers"))?;
         match (bytes.get(end), bytes.get(end + 1)) {
             (Some(b'\r'), Some(b'\n')) => return Ok((end, end + 2)),
-            (Some(b'\r' | b'\n'), _) => return Err((Status::BAD_REQUEST, "a lone CR or LF in a header")),
+            (Some(b'\r' | b'\n'), _) => {
+                return Err(Fault(Status::BAD_REQUEST, "a lone CR or LF in a header"));
+            }
             // A tab, or something that stands in a quoted string.
             _ => at = end + 1,
         }
@@ -96,10 +100,10 @@ fn field(bytes: &[u8], at: usize, end: usize, folded: bool) -> Result<Field, Fau
     let name_end = whole.iter().position(|&b| !is_token_byte(b)).unwrap_or(whole.len());
     let (name, rest) = whole.split_at(name_end);
     if name.is_empty() {
-        return Err((Status::BAD_REQUEST, "a header line without a name"));
+        return Err(Fault(Status::BAD_REQUEST, "a header line without a name"));
     }
     let [b':', value @ ..] = trim_start(rest) else {
-        return Err((Status::BAD_REQUEST, "a header line without a colon behind its name"));
+        return Err(Fault(Status::BAD_REQUEST, "a header line without a colon behind its name"));
     };
     let value = trim(value);
     Ok(Field { name: Span::within(bytes, name), value: Span::within(bytes, value), folded })

@@ -5,6 +5,7 @@
 //! only echoed.
 
 use super::grammar::{is_token, trim, trim_start};
+use super::head::Fault;
 use super::head::{Wanted, blank_prefix, unfold};
 use super::limits::{MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 use super::name_addr::NameAddr;
@@ -31,7 +32,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    pub(crate) fn new(bytes: &Bytes, (status, reason): (Status, &'static str)) -> Malformed {
+    pub(crate) fn new(bytes: &Bytes, Fault(status, reason): Fault) -> Malformed {
         Malformed { reason, status, bytes: bytes.clone() }
     }
 

@@ -225,11 +225,11 @@ impl Message {
 impl Parsed {
     fn read(bytes: &Bytes) -> Result<Parsed, Fault> {
         if bytes.len() > MAX_MESSAGE {
-            return Err((Status::MESSAGE_TOO_LARGE, "a message that is too long"));
+            return Err(Fault(Status::MESSAGE_TOO_LARGE, "a message that is too long"));
         }
         let from = head::blank_prefix(bytes);
         if from == bytes.len() || bytes.iter().all(|&b| b == 0) {
-            return Err((Status::BAD_REQUEST, NOTHING));
+            return Err(Fault(Status::BAD_REQUEST, NOTHING));
         }
         let head = head::scan(bytes, from)?;
         let (start, start_method) = start_line(bytes, head.start_line)?;
@@ -240,14 +240,14 @@ impl Parsed {
         let value = |span: Span| text(bytes, &rewritten, span);
         let (cseq, method) = cseq(value(core.cseq))?;
         if start_method.is_some_and(|m| m != method) {
-            return Err((Status::BAD_REQUEST, "a CSeq of another method than the request's"));
+            return Err(Fault(Status::BAD_REQUEST, "a CSeq of another method than the request's"));
         }
         let call_id = value(core.call_id);
         if call_id.is_empty() || call_id.iter().any(|&b| b <= b' ') || std::str::from_utf8(call_id).is_err() {
-            return Err((Status::BAD_REQUEST, "a Call-ID that is none"));
+            return Err(Fault(Status::BAD_REQUEST, "a Call-ID that is none"));
         }
         let whole = |span: Span| shared(bytes, value(span));
-        let fault = |reason| (Status::BAD_REQUEST, reason);
+        let fault = |reason| Fault(Status::BAD_REQUEST, reason);
         Ok(Parsed {
             start,
             method,
@@ -316,19 +316,19 @@ fn start_line(bytes: &[u8], span: Span) -> Result<(Start, Option<Method>), Fault
     }
     let mut parts = line.splitn(3, |&b| b == b' ');
     let (Some(method), Some(uri), Some(protocol)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err((Status::BAD_REQUEST, "a start line that is none"));
+        return Err(Fault(Status::BAD_REQUEST, "a start line that is none"));
     };
-    let method = Method::parse(method).ok_or((Status::BAD_REQUEST, "a method that is no token"))?;
+    let method = Method::parse(method).ok_or(Fault(Status::BAD_REQUEST, "a method that is no token"))?;
     match version(protocol) {
         Some(b"") => {}
         _ if is_other_version(protocol) => {
-            return Err((Status::VERSION_NOT_SUPPORTED, "another version of SIP"));
+            return Err(Fault(Status::VERSION_NOT_SUPPORTED, "another version of SIP"));
         }
-        _ => return Err((Status::BAD_REQUEST, "a start line that does not end with SIP/2.0")),
+        _ => return Err(Fault(Status::BAD_REQUEST, "a start line that does not end with SIP/2.0")),
     }
-    let pieces = Pieces::of(uri).map_err(|reason| (Status::BAD_REQUEST, reason))?;
+    let pieces = Pieces::of(uri).map_err(|reason| Fault(Status::BAD_REQUEST, reason))?;
     if !pieces.headers.is_empty() {
-        return Err((Status::BAD_REQUEST, "a Request-URI with headers in it"));
+        return Err(Fault(Status::BAD_REQUEST, "a Request-URI with headers in it"));
     }
     Ok((Start::Request { uri: Span::within(bytes, uri) }, Some(method)))
 }
@@ -347,7 +347,7 @@ fn is_other_version(protocol: &[u8]) -> bool {
 }
 
 fn response_line(bytes: &[u8], rest: &[u8]) -> Result<Start, Fault> {
-    const WRONG: Fault = (Status::BAD_REQUEST, "a status line that is none");
+    const WRONG: Fault = Fault(Status::BAD_REQUEST, "a status line that is none");
     let [b' ', code @ ..] = rest else { return Err(WRONG) };
     let (code, phrase) = code.split_at_checked(3).ok_or(WRONG)?;
     let status = decimal(code).and_then(|n| u16::try_from(n).ok()).and_then(Status::new).ok_or(WRONG)?;
@@ -364,7 +364,7 @@ fn body(bytes: &[u8], head: &Head) -> Result<Span, Fault> {
         None => bytes.len(),
     };
     if end > bytes.len() {
-        return Err((Status::BAD_REQUEST, "a body shorter than its Content-Length"));
+        return Err(Fault(Status::BAD_REQUEST, "a body shorter than its Content-Length"));
     }
     Ok(Span::new(head.body, end))
 }
@@ -401,31 +401,33 @@ impl Core {
             };
             match slot {
                 Some(_) if name.eq_ignore_ascii_case(b"v") || name.eq_ignore_ascii_case(b"Via") => {}
-                Some(_) => return Err((Status::BAD_REQUEST, "a header twice that may stand once")),
+                Some(_) => return Err(Fault(Status::BAD_REQUEST, "a header twice that may stand once")),
                 None => *slot = Some(field.value),
             }
         }
         let hops_left = hops.map(|span| decimal(text(bytes, rewritten, span)));
         if hops_left.is_some_and(|n| n.is_none_or(|n| n > 255)) {
-            return Err((Status::BAD_REQUEST, "a Max-Forwards that is no number of hops"));
+            return Err(Fault(Status::BAD_REQUEST, "a Max-Forwards that is no number of hops"));
         }
         Ok(Core {
-            via: via.ok_or((Status::BAD_REQUEST, "no Via"))?,
-            from: from.ok_or((Status::BAD_REQUEST, "no From"))?,
-            to: to.ok_or((Status::BAD_REQUEST, "no To"))?,
-            call_id: call_id.ok_or((Status::BAD_REQUEST, "no Call-ID"))?,
-            cseq: cseq.ok_or((Status::BAD_REQUEST, "no CSeq"))?,
+            via: via.ok_or(Fault(Status::BAD_REQUEST, "no Via"))?,
+            from: from.ok_or(Fault(Status::BAD_REQUEST, "no From"))?,
+            to: to.ok_or(Fault(Status::BAD_REQUEST, "no To"))?,
+            call_id: call_id.ok_or(Fault(Status::BAD_REQUEST, "no Call-ID"))?,
+            cseq: cseq.ok_or(Fault(Status::BAD_REQUEST, "no CSeq"))?,
         })
     }
 }
 
 fn cseq(value: &[u8]) -> Result<(u32, Method), Fault> {
-    let end =
-        value.iter().position(|&b| is_space(b)).ok_or((Status::BAD_REQUEST, "a CSeq without a method"))?;
+    let end = value
+        .iter()
+        .position(|&b| is_space(b))
+        .ok_or(Fault(Status::BAD_REQUEST, "a CSeq without a method"))?;
     let (number, method) = value.split_at(end);
-    let number = decimal(number).ok_or((Status::BAD_REQUEST, "a CSeq without a number of 32 bits"))?;
+    let number = decimal(number).ok_or(Fault(Status::BAD_REQUEST, "a CSeq without a number of 32 bits"))?;
     let method = Method::parse(super::grammar::trim(method))
-        .ok_or((Status::BAD_REQUEST, "a CSeq without a method"))?;
+        .ok_or(Fault(Status::BAD_REQUEST, "a CSeq without a method"))?;
     Ok((number, method))
 }
 

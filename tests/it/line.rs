@@ -224,7 +224,7 @@ impl<C: Carrier> Line<C> {
             }
             assert_eq!((response.status(), cseq), (Some(Status::UNAUTHORIZED), 1));
             let challenge = Challenge::choose(response.headers("WWW-Authenticate")).expect("a challenge");
-            let answer = challenge.answer("1001", &password, "REGISTER", "sip:hotline", (1, "cnonce"));
+            let answer = challenge.answer("1001", &password, "REGISTER", "sip:hotline", 1, "cnonce");
             proof = format!("Authorization: {answer}\r\n");
         }
         panic!("not registered");

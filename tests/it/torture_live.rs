@@ -442,7 +442,7 @@ fn proves(agent: &mut Agent, register: &[u8], seat: &str, password: &str) -> Cam
         Challenge::choose(asked.headers("WWW-Authenticate").map(str::as_bytes)).expect("a challenge");
     let text = String::from_utf8(register.to_vec()).expect("text");
     let uri = text.split(' ').nth(1).expect("a Request-URI");
-    let answer = challenge.answer(seat, &Secret::new(password.to_owned()), "REGISTER", uri, (1, "c"));
+    let answer = challenge.answer(seat, &Secret::new(password.to_owned()), "REGISTER", uri, 1, "c");
     let (number, _) = asked.cseq().split_once(' ').expect("a CSeq");
     let next = number.parse::<u32>().expect("a number") + 1;
     let text = text.replacen(&format!("CSeq: {number} "), &format!("CSeq: {next} "), 1);

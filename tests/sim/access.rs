@@ -66,7 +66,7 @@ fn each_reason_a_phone_cannot_register_for_is_told() {
     let (register, asked) = house.asked(phone, "1009");
     let sha = Challenge { algorithm: Algorithm::Sha256, ..challenge(&asked) };
     let answer =
-        |c: &Challenge, uri: &str| c.answer("1009", &Secret::new("right".into()), "REGISTER", uri, (1, "c"));
+        |c: &Challenge, uri: &str| c.answer("1009", &Secret::new("right".into()), "REGISTER", uri, 1, "c");
     let with = |n: u32, value: String| {
         let fresh = register.replace("branch=z9hG4bK", &format!("branch=z9hG4bKx{n}"));
         fresh.replace("Contact:", &format!("Authorization: {value}\r\nContact:"))

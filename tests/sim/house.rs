@@ -241,7 +241,7 @@ impl House {
     ) -> Option<String> {
         let mut words = request.split(' ');
         let (method, uri) = (words.next()?, words.next()?);
-        let proof_value = challenge.answer(user, &Secret::new(password.into()), method, uri, (1, "c"));
+        let proof_value = challenge.answer(user, &Secret::new(password.into()), method, uri, 1, "c");
         self.count += 1;
         let fresh = format!("branch=z9hG4bKp{}", self.count);
         let n = request.split("branch=z9hG4bK").nth(1)?.split(';').next()?;

@@ -150,7 +150,7 @@ fn proof(world: &World, call_id: &str, password: &str, count: u32) -> String {
     assert_eq!(status, 401);
     let challenge = Challenge::choose(response.headers("WWW-Authenticate")).unwrap();
     let password = Secret::new(password.to_owned());
-    let answer = challenge.answer("pbx", &password, "INVITE", "sip:12345@127.0.0.1", (count, "c"));
+    let answer = challenge.answer("pbx", &password, "INVITE", "sip:12345@127.0.0.1", count, "c");
     format!("Authorization: {answer}\r\n")
 }
 
@@ -404,7 +404,7 @@ fn an_unknown_source_that_closes_before_its_slow_answer_is_not_dialled() {
         let challenge =
             Challenge::choose(Message::parse(asked).unwrap().headers("WWW-Authenticate")).unwrap();
         let password = Secret::new("guess".to_owned());
-        let answer = challenge.answer("1001", &password, "REGISTER", "sip:127.0.0.1", (1, "c"));
+        let answer = challenge.answer("1001", &password, "REGISTER", "sip:127.0.0.1", 1, "c");
         w.input(Input::Sip { flow, bytes: register(2 * n + 2, &format!("Authorization: {answer}\r\n")) });
     }
     assert!(w.counts().transactions > 0, "a slow answer waits");

@@ -52,7 +52,8 @@ impl EarlyDialogs {
         &mut self,
         invite: &Outgoing,
         offered: &Offered,
-        (flow, inside): (Flow, Inside),
+        flow: Flow,
+        inside: Inside,
         response: &Message,
     ) -> Progress {
         let news = Progress { is_new: true, ..Progress::default() };
@@ -95,7 +96,8 @@ impl EarlyDialogs {
     pub(super) fn confirm(
         &mut self,
         invite: &Outgoing,
-        (flow, inside): (Flow, Inside),
+        flow: Flow,
+        inside: Inside,
         response: &Message,
     ) -> Option<(Dialog, Answer)> {
         let confirmed = Dialog::uac(invite, flow, response)?.going(inside);
@@ -141,7 +143,8 @@ impl EarlyDialogs {
 pub(super) fn answer_of(
     before: Answer,
     offered: &Offered,
-    (flow, response): (Flow, &Message),
+    flow: Flow,
+    response: &Message,
 ) -> Option<Negotiated> {
     match before {
         Answer::Settled(agreed) => Some(agreed),

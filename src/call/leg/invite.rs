@@ -98,7 +98,7 @@ impl Leg {
     fn progress(&mut self, flow: Flow, response: &Message, cx: &mut Cx<'_>) {
         let Signalling::Inviting(Uac { sent: Some(sent), early, .. }) = &mut self.signalling else { return };
         self.conduct.learn(response);
-        let progress = early.hear(&sent.invite, &sent.offered, (flow, self.liveness.inside), response);
+        let progress = early.hear(&sent.invite, &sent.offered, flow, self.liveness.inside, response);
         if let Some((flow, request)) = progress.prack {
             cx.request(flow, request);
         }
@@ -134,7 +134,7 @@ impl Leg {
         match std::mem::replace(&mut self.signalling, Signalling::Terminated) {
             Signalling::Inviting(Uac { sent: Some(sent), mut early, target }) => {
                 let Some((dialog, before)) =
-                    early.confirm(&sent.invite, (flow, self.liveness.inside), response)
+                    early.confirm(&sent.invite, flow, self.liveness.inside, response)
                 else {
                     // A 200 OK without a To tag or a Contact: there is no dialog to speak in.
                     hang_up_unwanted(flow, response, cx);
@@ -142,7 +142,7 @@ impl Leg {
                     return self.invite_failed(None, cx);
                 };
                 cx.ack(&dialog, response);
-                let agreed = answer_of(before, &sent.offered, (flow, response));
+                let agreed = answer_of(before, &sent.offered, flow, response);
                 self.conduct.learn(response);
                 self.conduct.timer.answered(cx.now.mono, response);
                 let rang = sent.rang.map_or(Duration::ZERO, |rang| cx.now.mono.since(rang));
@@ -162,7 +162,7 @@ impl Leg {
             }
             // The answer crossed our CANCEL: it is acknowledged and hung up (RFC 3261 section 15).
             Signalling::Cancelling(Uac { sent: Some(sent), mut early, .. }) => {
-                match early.confirm(&sent.invite, (flow, self.liveness.inside), response) {
+                match early.confirm(&sent.invite, flow, self.liveness.inside, response) {
                     Some((mut dialog, _)) => {
                         cx.ack(&dialog, response);
                         let (flow, bye) = (dialog.flow(), dialog.request(Method::Bye));

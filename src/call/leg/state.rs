@@ -168,6 +168,16 @@ pub(super) struct Parts<'a> {
     pub(super) conduct: &'a mut Conduct,
 }
 
+/// What a leg begins with, whichever side sent the INVITE.
+struct Beginning {
+    id: LegId,
+    party: Party,
+    purpose: Purpose,
+    peer: Arc<PeerRules>,
+    family: Family,
+    flow: Flow,
+}
+
 impl Leg {
     /// The leg of a peer that calls us. Its media port is asked for at once.
     pub fn arriving(
@@ -182,9 +192,7 @@ impl Leg {
         let liveness = PeerLiveness::new(Way { flow, behind: None }, watch, inside);
         let uas = Uas::new(tx, flow, invite, offer, cx.now.mono);
         let mut leg = Leg::begin(
-            id,
-            (party, Purpose::Calls),
-            (peer, family, flow),
+            Beginning { id, party, purpose: Purpose::Calls, peer, family, flow },
             Signalling::Terminated,
             liveness,
             cx,
@@ -207,17 +215,11 @@ impl Leg {
         let family = cx.rules.media.family(None, &flow);
         let liveness = PeerLiveness::new(target.way(), target.watch, target.inside);
         let signalling = Signalling::Inviting(Uac::new(target));
-        Leg::begin(id, (party, purpose), (peer, family, flow), signalling, liveness, cx)
+        Leg::begin(Beginning { id, party, purpose, peer, family, flow }, signalling, liveness, cx)
     }
 
-    fn begin(
-        id: LegId,
-        (party, purpose): (Party, Purpose),
-        (peer, family, flow): (Arc<PeerRules>, Family, Flow),
-        signalling: Signalling,
-        liveness: PeerLiveness,
-        cx: &mut Cx<'_>,
-    ) -> Leg {
+    fn begin(beginning: Beginning, signalling: Signalling, liveness: PeerLiveness, cx: &mut Cx<'_>) -> Leg {
+        let Beginning { id, party, purpose, peer, family, flow } = beginning;
         let media = LegMedia::new(id, family, cx.random.bits(), peer.clone(), &flow);
         cx.media(media.opening());
         let conduct = Conduct::new(peer, cx.random.bits());

@@ -51,7 +51,7 @@ impl Phones {
             .with("Expires", EXPIRES);
         if let Some(challenge) = challenge {
             registration.answered = true;
-            let proof = challenge.answer(seat, &registration.password, "REGISTER", &uri, (1, &cnonce));
+            let proof = challenge.answer(seat, &registration.password, "REGISTER", &uri, 1, &cnonce);
             request = request.with("Authorization", proof);
         }
         let tx = self.endpoint.request(now, flow, request, &mut self.wire);

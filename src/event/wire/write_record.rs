@@ -53,7 +53,7 @@ pub(super) fn record(r: &CallRecord) -> v1::CallRecord {
             .map(|(prompt, complete)| v1::Notice { prompt: prompt.to_string(), complete: *complete })
             .collect(),
         direction: direction(r.direction),
-        transfers: r.transfers.iter().map(transfer).collect(),
+        transfers: r.transfers.iter().map(|(at, t)| transfer(*at, t)).collect(),
     }
 }
 
@@ -74,9 +74,9 @@ pub(super) fn transferred(t: &CallTransferred) -> v1::CallTransferred {
     }
 }
 
-fn transfer((at, t): &(crate::time::Wall, CallTransferred)) -> v1::Transfer {
+fn transfer(at: crate::time::Wall, t: &CallTransferred) -> v1::Transfer {
     let v1::CallTransferred { kind, from_party, to_party, result } = transferred(t);
-    v1::Transfer { at: Some(timestamp(*at)), kind, from_party, to_party, result }
+    v1::Transfer { at: Some(timestamp(at)), kind, from_party, to_party, result }
 }
 
 pub(super) fn caller(c: &Caller) -> v1::Caller {

@@ -156,7 +156,7 @@ impl Tls {
             Some(identity) => {
                 let (chain, key) = read_identity(identity)?;
                 let expires = chain.first().and_then(|certificate| expires(certificate));
-                (Some(Arc::new(server(identity, (chain, key), self.files.client_ca.as_deref())?)), expires)
+                (Some(Arc::new(server(identity, chain, key, self.files.client_ca.as_deref())?)), expires)
             }
             None => (None, None),
         };
@@ -192,7 +192,8 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn server(
     identity: &config::Identity,
-    (chain, key): (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
     client_ca: Option<&Path>,
 ) -> Result<ServerConfig, String> {
     let builder = ServerConfig::builder_with_provider(provider())

@@ -76,17 +76,17 @@ pub struct Web {
 impl Web {
     /// For the health page and the metrics.
     pub fn http(config: &Config) -> Arc<Web> {
-        let caps = (config.http.connections, config.http.connections_per_source);
-        Web::of(Protocol::Http1, caps, Counts::of(Names::HTTP), config)
+        let (all, per_source) = (config.http.connections, config.http.connections_per_source);
+        Web::of(Protocol::Http1, all, per_source, Counts::of(Names::HTTP), config)
     }
 
     /// For gRPC.
     pub fn grpc(config: &Config) -> Arc<Web> {
-        let caps = (config.grpc.connections, config.grpc.connections_per_source);
-        Web::of(Protocol::Http2, caps, Counts::of(Names::GRPC), config)
+        let (all, per_source) = (config.grpc.connections, config.grpc.connections_per_source);
+        Web::of(Protocol::Http2, all, per_source, Counts::of(Names::GRPC), config)
     }
 
-    fn of(protocol: Protocol, (all, per_source): (u32, u32), counts: Counts, config: &Config) -> Arc<Web> {
+    fn of(protocol: Protocol, all: u32, per_source: u32, counts: Counts, config: &Config) -> Arc<Web> {
         let timeouts =
             Timeouts { request: config.limits.message_time, silence: config.limits.unknown_source_silence };
         let places = Arc::new(Places::of(all as usize, per_source as usize));

@@ -35,7 +35,8 @@ impl World {
     /// The peer speaks for so long; how many packets were passed on, and the last place its leg was answered at.
     fn talk(
         &mut self,
-        (a, from): (Phone, SocketAddr),
+        a: Phone,
+        from: SocketAddr,
         b: Phone,
         first: u32,
         packets: u32,
@@ -66,7 +67,7 @@ fn a_burst_before_the_first_packet_takes_no_leg_over() {
                 w.burst(a, at(thief), 26);
                 w.now = w.now + Duration::from_millis(1);
             }
-            let (passed, answered) = w.talk((a, at(peer)), b, 1, 100);
+            let (passed, answered) = w.talk(a, at(peer), b, 1, 100);
             assert_eq!((passed, answered), (100, at(peer)), "{said} {thief}");
             assert_eq!(w.burst(a, at(thief), 26), 0, "{said} {thief}");
         }
@@ -83,10 +84,10 @@ fn a_burst_after_a_re_invite_that_moves_the_port_takes_no_leg_over() {
         let mut w = World::new();
         let (a, b) = (w.described(said, signalled), w.phone(2, |_| {}));
         w.bridge(a, b);
-        w.talk((a, at(peer)), b, 1, 300);
+        w.talk(a, at(peer), b, 1, 300);
         w.describe_from(a.leg, moved, signalled);
         assert_eq!(w.burst(a, at("203.0.113.66:5000"), 26), 0, "{moved}");
-        let (passed, answered) = w.talk((a, at(peer_moved)), b, 301, 300);
+        let (passed, answered) = w.talk(a, at(peer_moved), b, 301, 300);
         assert_eq!((passed, answered), (300, at(peer_moved)), "{moved}");
         assert_eq!(w.burst(a, at("203.0.113.66:5000"), 26), 0, "{moved}");
         assert_eq!(w.burst(a, at(peer), 26), 0, "{moved}: nor does its own old place");
@@ -98,12 +99,12 @@ fn a_phone_behind_translation_hears_and_is_heard_from_its_first_packet() {
     let mut w = World::new();
     let (a, b) = (w.described(INSIDE, "198.51.100.7"), w.phone(2, |_| {}));
     w.bridge(a, b);
-    assert_eq!(w.talk((a, at(OUTSIDE)), b, 1, 1), (1, at(OUTSIDE)));
-    assert_eq!(w.talk((a, at(OUTSIDE)), b, 2, 400), (400, at(OUTSIDE)));
+    assert_eq!(w.talk(a, at(OUTSIDE), b, 1, 1), (1, at(OUTSIDE)));
+    assert_eq!(w.talk(a, at(OUTSIDE), b, 2, 400), (400, at(OUTSIDE)));
     // Hold and back, and a refresh that says the same: not a packet is lost either way.
     for said in ["10.0.0.5:4000", "10.0.0.5:4000"] {
         w.describe_from(a.leg, said, "198.51.100.7");
-        assert_eq!(w.talk((a, at(OUTSIDE)), b, 500, 1), (1, at(OUTSIDE)));
+        assert_eq!(w.talk(a, at(OUTSIDE), b, 500, 1), (1, at(OUTSIDE)));
     }
 }
 

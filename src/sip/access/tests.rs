@@ -48,7 +48,7 @@ fn registered(seats: &[(&str, Flow)]) -> Registrar {
         };
         let asked = registrar.register(now, *flow, &request("")).response.unwrap();
         let challenge = Challenge::choose(asked.all("WWW-Authenticate")).unwrap();
-        let proof = challenge.answer(name, &Secret::new("p".into()), "REGISTER", "sip:g", (1, "c"));
+        let proof = challenge.answer(name, &Secret::new("p".into()), "REGISTER", "sip:g", 1, "c");
         let done = registrar.register(now, *flow, &request(&format!("Authorization: {proof}\r\n")));
         assert_eq!(done.response.unwrap().status(), Some(Status::OK));
     }

@@ -134,7 +134,7 @@ impl Answering {
             known.used += 1;
             let cnonce = format!("{}{attempt}", self.random.token());
             let proved = Proved { method: &method, uri: &uri, body: answered.content() };
-            let value = known.challenge.answer_for(user, password, proved, (known.used, &cnonce));
+            let value = known.challenge.answer_for(user, password, proved, known.used, &cnonce);
             answered = answered.with(known.asked_by.answers(), value);
         }
         answered

@@ -121,9 +121,10 @@ impl Challenge {
         password: &Secret<String>,
         method: &str,
         uri: &str,
-        count: (u32, &str),
+        count: u32,
+        cnonce: &str,
     ) -> String {
-        self.answer_for(user, password, Proved { method, uri, body: &[] }, count)
+        self.answer_for(user, password, Proved { method, uri, body: &[] }, count, cnonce)
     }
 
     /// As [`Challenge::answer`], for a request with its body.
@@ -132,7 +133,8 @@ impl Challenge {
         user: &str,
         password: &Secret<String>,
         request: Proved<'_>,
-        (count, cnonce): (u32, &str),
+        count: u32,
+        cnonce: &str,
     ) -> String {
         let nc = format!("{count:08x}");
         // Escapes belong to the header: what is hashed is the text they stand for (RFC 3261 section 25.1).
@@ -253,7 +255,8 @@ mod tests {
             &"Circle of Life".into(),
             "GET",
             "/dir/index.html",
-            (1, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"),
+            1,
+            "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
         );
         assert!(
             answer.contains("response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\"")
@@ -265,7 +268,7 @@ mod tests {
     fn met(challenge: &str, ha1: String, ha2: String, hash: fn(&[&[u8]]) -> String) {
         let challenge = Challenge::parse(challenge.as_bytes()).unwrap();
         let request = Proved { method: "INVITE", uri: "sip:1@c", body: b"v=0" };
-        let answer = challenge.answer_for("u", &"p".into(), request, (1, "c"));
+        let answer = challenge.answer_for("u", &"p".into(), request, 1, "c");
         let qop = challenge.qop.name().unwrap();
         let parts = [ha1.as_bytes(), b"n\"1", b"00000001", b"c", qop.as_bytes(), ha2.as_bytes()];
         let expected = format!("response=\"{}\"", hash(&parts));

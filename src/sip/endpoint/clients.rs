@@ -140,7 +140,8 @@ impl Clients {
     pub(super) fn request(
         &mut self,
         cx: Sending<'_>,
-        (flow, request): (Flow, Outgoing),
+        flow: Flow,
+        request: Outgoing,
         advertised: Option<&Advertised>,
         secret: u64,
         most: usize,

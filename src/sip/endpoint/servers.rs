@@ -241,7 +241,7 @@ impl Servers {
         } else {
             Machine::Other(ServerOther::start(cx.now, back, request.clone(), cx.durations))
         };
-        self.insert(machine, names, (flow, request), connection)
+        self.insert(machine, names, flow, request, connection)
     }
 
     /// Begins a transaction that is answered already: a CANCEL's.
@@ -256,14 +256,15 @@ impl Servers {
         let back = way_back(flow, request);
         let connection = back.connection;
         let machine = ServerOther::answered(cx.now, back, response, cx.durations, cx.out);
-        self.insert(Machine::Other(machine), names, (flow, request), connection);
+        self.insert(Machine::Other(machine), names, flow, request, connection);
     }
 
     fn insert(
         &mut self,
         machine: Machine,
         names: Names,
-        (flow, request): (&Flow, &Message),
+        flow: &Flow,
+        request: &Message,
         connection: Option<u64>,
     ) -> ServerTx {
         let Names { key, merge_key } = names;

@@ -203,7 +203,7 @@ impl Locator {
         while let Some(seeker) = self.timeouts.pop_due(now) {
             let Some(place) = self.searches.remove(&seeker) else { continue };
             let walk = |wanted, random: &mut Random| {
-                Walk::through(&self.cache, &self.reach, (now, wanted), &place, random)
+                Walk::through(&self.cache, &self.reach, now, wanted, &place, random)
             };
             let fresh = walk(Use::Fresh, &mut self.random);
             // The next search asks again.
@@ -228,7 +228,7 @@ impl Locator {
 
     fn go_on(&mut self, now: Mono, seeker: Seeker, out: &mut Vec<Output>) {
         let Some(place) = self.searches.get(&seeker) else { return };
-        let walk = Walk::through(&self.cache, &self.reach, (now, Use::Fresh), place, &mut self.random);
+        let walk = Walk::through(&self.cache, &self.reach, now, Use::Fresh, place, &mut self.random);
         if walk.missing.is_empty() {
             self.searches.remove(&seeker);
             self.timeouts.cancel(seeker);

@@ -38,7 +38,8 @@ impl<'a> Walk<'a> {
     pub(super) fn through(
         cache: &'a Cache,
         reach: &'a [Reach],
-        (now, wanted): (Mono, Use),
+        now: Mono,
+        wanted: Use,
         place: &TargetAddress,
         random: &mut Random,
     ) -> Walk<'a> {

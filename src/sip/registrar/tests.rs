@@ -93,7 +93,7 @@ impl Phone {
 
     fn answer(&self, challenge: &Challenge, count: u32) -> String {
         let password = Secret::new(self.password.clone());
-        let proof = challenge.answer(self.user, &password, "REGISTER", "sip:gateway.example", (count, "c"));
+        let proof = challenge.answer(self.user, &password, "REGISTER", "sip:gateway.example", count, "c");
         format!("Authorization: {proof}\r\n")
     }
 }

@@ -178,7 +178,7 @@ impl Registration {
         let Some(status) = response.status().filter(|status| status.is_final()) else { return Next::Wait };
         match std::mem::replace(&mut self.step, Step::Left) {
             Step::Asking { request, flow, hop } => {
-                self.asking_answered((request, flow, hop), status, response, around)
+                self.asking_answered(request, flow, hop, status, response, around)
             }
             Step::Leaving { request, flow } if status.asks_for_proof() => {
                 let again = around.answering.as_mut().and_then(|a| a.answer(response, &request));
@@ -197,7 +197,9 @@ impl Registration {
 
     fn asking_answered(
         &mut self,
-        (request, flow, hop): (Box<Outgoing>, Flow, usize),
+        request: Box<Outgoing>,
+        flow: Flow,
+        hop: usize,
         status: Status,
         response: &Message,
         around: &mut Around<'_>,

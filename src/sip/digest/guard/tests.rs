@@ -57,7 +57,7 @@ impl Office {
 }
 
 fn answer(challenge: &Challenge, user: &str, password: &str, count: u32) -> String {
-    challenge.answer(user, &password.into(), "REGISTER", URI, (count, "c"))
+    challenge.answer(user, &password.into(), "REGISTER", URI, count, "c")
 }
 
 fn names(challenges: &[Challenge]) -> Vec<&'static str> {
@@ -121,7 +121,7 @@ fn each_fault_is_told_from_the_others() {
     let challenge = o.challenges("1001").remove(0);
     let wrong = answer(&challenge, "1001", "guess", 1);
     let md5 = answer(&o.challenges("1002").remove(0), "1002", "password of 1002", 1);
-    let elsewhere = challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", (1, "c"));
+    let elsewhere = challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", 1, "c");
     for (text, fault) in [
         (wrong, Some(Fault::WrongPassword)),
         (md5.replace("MD5", "SHA-512-256"), Some(Fault::Algorithm)),
@@ -138,7 +138,7 @@ fn each_fault_is_told_from_the_others() {
 fn an_answer_for_another_host_proves_nothing_with_the_right_password() {
     let mut o = Office::new();
     let challenge = o.challenges("1001").remove(0);
-    let text = challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", (1, "c"));
+    let text = challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", 1, "c");
     assert!(matches!(o.ask("1001", &[&text]), Proof::Malformed(_)));
     let text = answer(&challenge, "1001", "password of 1001", 1);
     assert_eq!(o.ask("1001", &[&text]), Proof::Seat("1001".into()), "its nonce is not spent");
