@@ -277,8 +277,8 @@ impl Dialog {
         }
     }
 
-    /// Takes a request of the peer into the dialog: its CSeq may not fall (500, section 12.2.2), a re-INVITE or UPDATE
-    /// may move the remote target. The tag must be the peer's (481).
+    /// Takes a request of the peer into the dialog: its CSeq may not fall (500, section 12.2.2). The tag must
+    /// be the peer's (481). The remote target moves only with a 2xx: [`Dialog::accepts`].
     ///
     /// A second INVITE or UPDATE with the number of the last request is a late retransmission (500). A BYE with it is taken:
     /// some senders do not count, and a call must be able to end.
@@ -292,10 +292,17 @@ impl Dialog {
             return Err(Status::SERVER_INTERNAL_ERROR);
         }
         self.remote_seq = Some(cseq);
-        if refreshes && let Some(contact) = request.contact() {
+        Ok(())
+    }
+
+    /// Takes the remote target of a re-INVITE or UPDATE that is answered by a 2xx. One that is refused moves nothing
+    /// (section 12.2.2).
+    pub fn accepts(&mut self, request: &Message) {
+        if matches!(request.cseq().1, Method::Invite | Method::Update)
+            && let Some(contact) = request.contact()
+        {
             self.target = without_headers(contact.uri()).to_vec();
         }
-        Ok(())
     }
 }
 
@@ -442,19 +449,26 @@ mod tests {
     }
 
     #[test]
-    fn a_re_invite_moves_the_target_and_an_info_does_not() {
+    fn an_accepted_re_invite_moves_the_target_and_an_info_does_not() {
         let mut dialog = uas("<sip:c@198.51.100.7>", "");
-        dialog.receive(&incoming("INFO", 6, "<sip:c@198.51.100.7:1>", "")).unwrap();
-        assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7");
-        dialog.receive(&incoming("INVITE", 7, "<sip:c@198.51.100.7:2>", "")).unwrap();
-        assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7:2");
+        let mut takes = |method, cseq, contact, accepts| {
+            let request = incoming(method, cseq, contact, "");
+            dialog.receive(&request).unwrap();
+            if accepts {
+                dialog.accepts(&request);
+            }
+            dialog.request(Method::Bye).uri().to_vec()
+        };
+        assert_eq!(takes("INFO", 6, "<sip:c@198.51.100.7:1>", true), b"sip:c@198.51.100.7");
+        assert_eq!(takes("INVITE", 7, "<sip:c@198.51.100.7:2>", false), b"sip:c@198.51.100.7");
+        assert_eq!(takes("INVITE", 8, "<sip:c@198.51.100.7:2>", true), b"sip:c@198.51.100.7:2");
     }
 
     #[test]
     fn the_headers_a_peer_writes_into_its_contact_stand_in_no_request() {
         let mut dialog = uas("<sip:c@198.51.100.7;x=1?Route=%3Csip:203.0.113.66%3E>", "");
         assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7;x=1");
-        dialog.receive(&incoming("INVITE", 7, "<sip:c@198.51.100.7:2?Subject=x>", "")).unwrap();
+        dialog.accepts(&incoming("INVITE", 7, "<sip:c@198.51.100.7:2?Subject=x>", ""));
         assert_eq!(dialog.request(Method::Bye).uri(), b"sip:c@198.51.100.7:2");
     }
 

@@ -57,6 +57,9 @@ impl Leg {
             }
             None => (None, None, Awaited::Nothing),
         };
+        // The target moves with the 2xx and not before: a request refused above has changed nothing (RFC 3261 section
+        // 12.2.2).
+        dialog.accepts(request);
         conduct.learn(request);
         let contact = cx.rules.contact(&flow, request);
         let ok = conduct.ok(request, None, contact);

@@ -69,6 +69,24 @@ fn a_reinvite_without_an_offer_is_answered_in_its_ack() {
 }
 
 #[test]
+fn a_reinvite_that_is_refused_leaves_the_remote_target_where_it_was() {
+    let mut line = Line::phone_in_a_call(seat(), "");
+    line.does(|leg, cx| leg.offer(Pending::offer(), cx));
+    // Its Contact is another than that of the phone that answered.
+    assert_eq!(line.peer_sends("INVITE", "", &sdp("sendonly")), ["491 Request Pending (1 INVITE)"]);
+    line.peer_replies("INVITE", Status::NOT_ACCEPTABLE_HERE, "", "");
+    assert!(line.hangs_up()[0].starts_with("BYE sip:1001@198.51.100.7 "), "{:?}", line.sent.last());
+}
+
+#[test]
+fn a_reinvite_that_is_accepted_moves_the_remote_target() {
+    let mut line = Line::phone_in_a_call(seat(), "");
+    line.peer_sends("INVITE", "", &sdp("sendonly"));
+    line.peer_acks("");
+    assert!(line.hangs_up()[0].starts_with("BYE sip:c@198.51.100.7 "), "{:?}", line.sent.last());
+}
+
+#[test]
 fn a_glare_is_491_and_the_side_that_called_tries_again_after_2_to_4_s() {
     let mut line = Line::phone_in_a_call(seat(), "");
     let offered = line.does(|leg, cx| leg.offer(Pending::offer(), cx));
