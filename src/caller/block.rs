@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_from_many_numbers_puts_nobody_on_the_list_and_keeps_memory_flat() {
+    fn a_flood_from_many_numbers_lists_none_of_them_and_keeps_memory_flat() {
         let mut list = BlockList::with_limits(20, 10, 100);
         let now = Now { mono: Mono(1_000_000_000_000), wall: NOW };
         assert!((0..100_000).all(|n| !list.called(now, key(n % 5_000))), "one call, 20 at most, of each");

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seat_sees_which_call_of_the_day_it_is_what_was_dialled_and_the_wait() {
+    fn the_seat_sees_the_count_of_the_day_the_number_dialled_and_the_wait() {
         assert_eq!(shown(3, "Huangcun heating", None, 80), "[3rd] Huangcun heating, waited 01:20");
         assert_eq!(shown(1, "12345", None, 0), "12345, waited 00:00");
         assert_eq!(shown(0, "12345", None, 5), "12345, waited 00:05");

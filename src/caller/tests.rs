@@ -173,7 +173,7 @@ fn an_anonymous_from_is_withheld() {
 }
 
 #[test]
-fn an_asserted_number_behind_an_anonymous_from_is_known_unless_privacy_is_asked() {
+fn an_asserted_number_behind_an_anonymous_from_shows_without_privacy() {
     let from = "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1";
     let pai = "P-Asserted-Identity: <tel:+8613900001111>";
     assert_eq!(known(&trusted(&[from, pai])), ("+8613900001111", Some("+8613900001111"), None));

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_found_before_and_after_a_first_start_and_nothing_is_left_behind() {
+    fn around_a_first_start_nothing_is_found_and_nothing_is_left_behind() {
         let place = Place::new();
         assert!(place.warnings().is_empty());
         let above = place.0.store.state_directory().parent().unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tls_key_every_user_can_read_is_warned_of_and_one_its_group_can_read_is_not() {
+    fn a_tls_key_all_users_can_read_is_warned_of_and_a_groups_is_not() {
         let mut place = Place::started();
         let made = rcgen::generate_simple_self_signed(vec!["sip.example.org".to_owned()]).unwrap();
         let certificate = place.file("cert.pem", made.cert.pem().as_bytes(), 0o644);

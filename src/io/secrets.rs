@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_start_makes_secrets_for_their_owner_only_and_the_next_reads_them_back() {
+    fn the_first_start_makes_secrets_only_owners_read_and_the_next_reads_them() {
         let place = Place::new();
         let first = StateDirectory::open(&place.0).unwrap();
         assert_eq!(first.accounts(&place.0).len(), 20);

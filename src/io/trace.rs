@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_goes_ends_its_trace_and_one_that_was_told_the_end_need_not() {
+    async fn a_reader_that_goes_ends_its_trace_unless_it_was_told_the_end() {
         let (tx, mut inbox) = mpsc::channel(8);
         let traces = Traces::new(tx);
         let reading = traces.begin(wish()).unwrap();

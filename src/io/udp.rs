@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_that_is_never_emptied_is_seen_as_overload_within_a_quarter_of_a_second() {
+    async fn a_socket_never_emptied_is_overload_within_a_quarter_of_a_second() {
         let (mut to, from) = listeners(1);
         let (mut lag, mut told) = (Lag::default(), Vec::new());
         send(&from, &to, 0, 64).await;

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_whose_end_is_lost_is_up_after_200_ms_and_no_press_lasts_longer_than_six_seconds() {
+    fn a_key_whose_end_is_lost_is_up_after_200_ms_and_none_lasts_past_six_s() {
         let lost = packets(&mut DtmfSender::begin(START, 5, Held::Down), |_, _, _| {});
         assert_eq!(durations(&lost)[lost.len() - 3..], [1_760; 3]);
         let held = packets(&mut DtmfSender::begin(START, 5, Held::Down), |_, now, p| p.goes(now, Held::Down));

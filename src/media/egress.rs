@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_moves_the_timestamp_by_the_time_it_took_and_the_sequence_by_one() {
+    fn a_pause_moves_the_timestamp_by_its_length_and_the_sequence_by_one() {
         let mut e = egress();
         let a = relay(&mut e, Mono(0), came(1, 10, 0));
         e.sent(160);

@@ -120,7 +120,7 @@ fn a_third_address_is_never_taken_however_much_and_long_it_sends() {
 }
 
 #[test]
-fn behind_a_private_description_the_signalling_is_taken_at_its_first_packet() {
+fn behind_a_private_description_signalling_counts_at_its_first_packet() {
     for described in ["10.0.0.5:4000", "172.16.0.5:4000", PRIVATE, "100.64.0.5:4000", "169.254.0.5:4000"] {
         let mut scene = Scene::new(described);
         assert_eq!(scene.hear(0, "198.51.100.7:9000"), Yes, "{described}");
@@ -184,7 +184,7 @@ fn the_first_5_s_are_those_of_the_stream_and_not_of_the_description() {
 }
 
 #[test]
-fn a_burst_from_an_allowed_address_keeps_the_peer_out_for_half_a_second_at_most() {
+fn a_burst_from_an_allowed_address_locks_the_peer_out_half_a_second() {
     for (described, burst_from, peer) in
         [(PRIVATE, "198.51.100.7:6666", "198.51.100.7:9000"), (PUBLIC, "192.0.2.1:6666", "192.0.2.1:9000")]
     {
@@ -231,7 +231,7 @@ fn a_gateway_apart_from_its_signalling_is_heard_where_it_is_described() {
 }
 
 #[test]
-fn a_listed_address_counts_as_the_signalling_does_and_its_neighbour_does_not() {
+fn a_listed_address_counts_as_signalling_does_and_its_neighbour_does_not() {
     let listed = |described| {
         let listed = Arc::from([Prefix::new("203.0.113.0".parse().unwrap(), 29).unwrap()]);
         Scene::with(described, Sources { listed, ..sources(SIGNALLED) })
@@ -335,7 +335,7 @@ fn a_phone_that_changed_its_network_is_learned_anew_by_its_new_signalling() {
 }
 
 #[test]
-fn hold_by_an_address_that_cannot_be_reached_sends_nothing_and_forgets_nothing() {
+fn hold_by_an_unreachable_address_sends_nothing_and_forgets_nothing() {
     for hold in ["0.0.0.0:4000", "192.168.1.5:0", "[::]:4000"] {
         let mut scene = Scene::new(PRIVATE);
         scene.stream(0, 5_020, "198.51.100.7:9000");

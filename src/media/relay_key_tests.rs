@@ -74,7 +74,7 @@ fn a_key_press_is_told_once_and_leaves_no_gap_where_it_is_not_taken() {
 }
 
 #[test]
-fn a_key_is_said_anew_in_the_stream_of_the_other_leg_and_the_audio_goes_on_after_it() {
+fn a_key_is_said_anew_in_the_other_legs_stream_and_the_audio_goes_on() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |r| r.telephone_event = Some(97)));
     w.bridge(a, b);

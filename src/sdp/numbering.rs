@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_under_other_numbers_tells_what_is_sent_and_ours_what_is_taken() {
+    fn an_answer_under_other_numbers_tells_what_is_sent_and_ours_what_comes() {
         let (_, ours) = author().offer(&Codec::ALL, Direction::SendRecv);
         let answer = peer("97 96", &["97 PCMA/8000", "96 telephone-event/8000"]);
         let agreed = accepted(&ours, &answer).unwrap();

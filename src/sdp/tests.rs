@@ -56,7 +56,7 @@ fn static_payload_types_need_no_rtpmap() {
 }
 
 #[test]
-fn an_rtpmap_says_what_a_number_means_in_any_case_and_even_for_a_static_one() {
+fn an_rtpmap_defines_a_number_in_any_case_and_even_a_static_one() {
     let d = read(&[
         "m=audio 4000 RTP/AVP 9 97 8 101 100 96",
         "a=rtpmap:97 pcma/8000/1",

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_of_a_scheme_nobody_here_speaks_is_416_and_a_telephone_number_is_not() {
+    fn a_uri_of_an_unknown_scheme_is_416_and_a_telephone_number_is_not() {
         assert_eq!(unmet(&options("nobodyknows:thisone", "")), Some((Status::UNSUPPORTED_URI_SCHEME, None)));
         assert_eq!(
             unmet(&options("soap.beep://192.0.2.103:3002", "")),

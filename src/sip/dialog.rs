@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calling_side_turns_the_record_route_round_and_acks_with_the_cseq_of_the_invite() {
+    fn the_uac_reverses_the_record_route_and_acks_with_the_invites_cseq() {
         let invite = Outgoing::request(Method::Invite, "sip:1001@198.51.100.7")
             .with("From", "<sip:h@192.0.2.1>;tag=ours")
             .with("To", "<sip:1001@198.51.100.7>")
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registered_phone_is_reached_by_its_path_whatever_its_contact_says_and_moves_with_it() {
+    fn a_registered_phone_is_reached_by_its_path_and_moves_with_it() {
         for contact in ["<sip:1001@192.168.1.5>", "<sip:1001@198.51.100.7:6999>", "<sip:1001@203.0.113.9>"] {
             let mut dialog = uas(contact, "").going(Inside::ByFlow);
             assert_eq!(dialog.flow().remote, "198.51.100.7:5060".parse().unwrap(), "{contact}");

@@ -175,7 +175,7 @@ fn a_request_without_from_to_or_call_id_is_answered_by_its_via() {
 
 /// 5. A To tag on the answer, as RFC 3261 section 8.2.6.2 asks.
 #[test]
-fn the_answer_to_a_malformed_request_has_a_to_tag_of_its_own_or_the_one_that_came() {
+fn the_answer_to_a_malformed_request_has_the_to_tag_that_came_or_its_own() {
     let bad = text(&invite_with("")).replace("CSeq: 7 INVITE", "CSeq: 7 BYE");
     let answer = read(refused(bad.clone()).answer().unwrap().to_vec());
     assert_eq!((answer.status(), answer.to_tag().map(str::len)), (Some(Status::BAD_REQUEST), Some(16)));
@@ -283,7 +283,7 @@ fn a_body_with_zeros_and_blank_lines_is_kept_octet_by_octet() {
 
 /// 9. What follows the stated length in a datagram is no body (RFC 3261 section 18.3).
 #[test]
-fn a_datagram_longer_than_its_length_is_cut_and_one_without_length_ends_where_it_ends() {
+fn a_datagram_is_cut_at_its_content_length_or_ends_where_it_ends() {
     let bytes = String::from_utf8(invite_with("")).unwrap();
     assert_eq!(read(bytes.replace("Length: 0", "Length: 2") + "abcdef").body(), b"ab");
     assert_eq!(read(bytes.replace("Content-Length: 0\r\n", "") + "abcdef").body(), b"abcdef");
@@ -370,7 +370,7 @@ fn a_star_is_no_contact() {
 
 /// 18.
 #[test]
-fn blank_lines_before_a_message_are_passed_over_and_alone_are_a_keep_alive() {
+fn blank_lines_before_a_message_are_skipped_and_alone_are_a_keep_alive() {
     let message = [b"\r\n\r\n".to_vec(), invite_with("")].concat();
     assert_eq!(read(message).cseq(), (7, &Method::Invite));
     for nothing in ["", "\r\n", "\r\n\r\n", "\0"] {

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_names_are_masked_where_asked_and_what_tells_dialogs_apart_is_not() {
+    fn numbers_and_names_are_masked_and_what_tells_dialogs_apart_is_not() {
         let text = "INVITE sip:13812341234@10.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1234567\r\n\
                     From: \"Wang Xiao\" <sip:+8613812341234@h>;tag=as1234567\r\nf: tel:+8613800000000\r\n\
                     Call-ID: 12345678@h\r\n\r\n";

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_final_response_nothing_is_repeated_and_a_late_prack_is_still_taken() {
+    fn after_the_final_response_nothing_is_repeated_and_a_late_prack_is_taken() {
         let mut ours = Provisionals::new(8);
         ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing);
         assert!(!ours.hold_back_answer());

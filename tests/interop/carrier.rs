@@ -99,7 +99,7 @@ fn a_pinged_trunk_that_falls_silent_is_told_of() {
 }
 
 #[test]
-fn a_carrier_that_asks_for_the_password_by_407_passes_our_call_on_and_its_route_is_kept() {
+fn a_carrier_that_asks_by_407_passes_our_call_on_and_its_route_is_kept() {
     let place = Place::new("charging");
     let (seat, behind) = (free_port(), free_port());
     let next = format!("127.0.0.1:{behind}").parse().expect("an address");

@@ -59,7 +59,7 @@ fn hear_each_other(citizen: Voice, department: Voice, asked: Instant) {
 }
 
 #[test]
-fn an_operator_signs_in_takes_a_break_comes_back_and_signs_out_by_dialling() {
+fn an_operator_signs_in_takes_a_break_and_signs_out_by_dialling() {
     let town = Town::new("desk-codes", &format!("{SEAT}\nsign_in = true"));
     let mut desk = desk(&town);
     for (code, state) in [
@@ -107,7 +107,7 @@ fn an_operator_who_takes_no_calls_picks_up_the_one_that_waits() {
 }
 
 #[test]
-fn an_operator_picks_up_the_call_that_rings_at_another_seat_and_that_phone_falls_silent() {
+fn a_picked_up_call_silences_the_seat_at_which_it_rang() {
     let port = free_port();
     let town = Town::new(
         "desk-steal",
@@ -133,7 +133,7 @@ fn an_operator_picks_up_the_call_that_rings_at_another_seat_and_that_phone_falls
 }
 
 #[test]
-fn a_citizen_handed_on_to_a_department_by_its_code_speaks_with_it_and_the_seat_is_free() {
+fn a_citizen_transferred_by_a_code_speaks_with_it_and_the_seat_is_free() {
     let town = Town::new("desk-blind", SEAT);
     let mut desk = desk(&town);
     let (citizen_voice, voice) = (Voice::start(CITIZEN), Voice::start(DEPARTMENT));
@@ -176,7 +176,7 @@ fn comes_back(name: &str, meanwhile: impl FnOnce(&mut Desk, &Town)) {
 }
 
 #[test]
-fn a_citizen_nobody_answers_is_offered_to_the_same_seat_again_when_its_phone_has_hung_up() {
+fn an_unanswered_citizen_is_offered_to_a_seat_again_after_its_hang_up() {
     comes_back("desk-recall", |desk, town| {
         town.transfers(1);
         desk.press("hangup", "");
@@ -184,7 +184,7 @@ fn a_citizen_nobody_answers_is_offered_to_the_same_seat_again_when_its_phone_has
 }
 
 #[test]
-fn a_citizen_nobody_answers_is_not_lost_by_a_phone_that_hangs_up_when_it_is_told() {
+fn an_unanswered_citizen_is_not_lost_by_a_phone_that_hangs_up_when_told() {
     // Nobody touches this phone: baresip ends its line when NOTIFY brings a failure.
     comes_back("desk-by-itself", |_, _| {});
 }
@@ -246,7 +246,7 @@ fn a_citizen_handed_on_after_a_consultation_hears_the_department_at_once() {
 }
 
 #[test]
-fn a_citizen_nobody_answers_is_on_the_line_again_when_the_phone_has_kept_it() {
+fn an_unanswered_citizen_is_on_the_line_again_if_the_phone_kept_it() {
     let town = Town::new("desk-back", "[[seat]]\nid = \"1001\"");
     let (password, at) = (town.gateway.password("1001"), town.gateway.sip);
     let mut desk = Linphone::register(&town.gateway.place, at, "1001", &password);

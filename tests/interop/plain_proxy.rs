@@ -39,7 +39,7 @@ fn said(place: &Place) -> String {
 }
 
 #[test]
-fn a_phone_behind_a_proxy_without_path_is_called_by_the_way_its_registration_came() {
+fn a_phone_behind_a_proxy_without_path_is_called_by_its_flow() {
     let seat = "[[seat]]\nid = \"1001\"";
     let trunk = "[[trunk]]\nname = \"sipp\"\nsources = [\"127.0.0.1\"]\n";
     let gateway = Program::with_trunks("plain-proxy", &["udp:127.0.0.1:0"], trunk, seat, "");

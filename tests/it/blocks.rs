@@ -27,7 +27,7 @@ fn call(site: &Site) -> u16 {
 }
 
 #[test]
-fn a_number_is_blocked_and_let_in_again_from_the_command_line_and_a_crash_forgets_nothing() {
+fn a_number_is_blocked_and_unblocked_by_command_and_survives_a_crash() {
     let mut site = Site::open("blocks", "");
     assert_eq!(call(&site), 200);
     let number = "+8613812341234";

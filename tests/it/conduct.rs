@@ -140,12 +140,12 @@ fn an_invite_that_comes_again_gets_the_same_answer_and_is_one_call() {
 }
 
 #[test]
-fn an_answer_over_udp_comes_again_until_it_is_acknowledged_and_then_no_more() {
+fn an_answer_over_udp_comes_again_until_acknowledged_and_then_no_more() {
     acknowledged_late("conduct-ack-udp", Over::Udp);
 }
 
 #[test]
-fn an_answer_over_tcp_comes_again_until_it_is_acknowledged_and_then_no_more() {
+fn an_answer_over_tcp_comes_again_until_acknowledged_and_then_no_more() {
     acknowledged_late("conduct-ack-tcp", Over::Tcp);
 }
 
@@ -169,7 +169,7 @@ fn acknowledged_late(name: &'static str, over: Over) {
 }
 
 #[test]
-fn a_cancel_before_the_answer_ends_the_call_with_487_and_both_answers_have_one_tag() {
+fn a_cancel_before_the_answer_ends_in_487_and_both_answers_have_one_tag() {
     let site = Site::open("conduct-cancel", "");
     for over in BOTH {
         for waits in [true, false] {
@@ -214,8 +214,7 @@ fn a_cancel_that_crosses_the_answer_or_comes_behind_it_changes_nothing() {
 }
 
 #[test]
-fn of_two_phones_behind_one_contact_that_answer_the_second_is_acknowledged_and_hung_up_on_and_a_late_third_too()
- {
+fn of_two_phones_that_answer_one_contact_the_second_is_hung_up_on() {
     let site = Site::open("conduct-forked", "");
     let mut phone = site.agent(At::Seat, Over::Udp);
     let mut call = Call::talks(&site, Over::Udp);
@@ -302,7 +301,7 @@ fn inside_a_dialog_an_old_cseq_is_500_and_outside_of_any_a_to_tag_is_481() {
 }
 
 #[test]
-fn a_method_nobody_here_knows_is_501_and_one_that_is_not_heard_405_with_those_that_are() {
+fn an_unknown_method_is_501_and_one_not_heard_405_with_those_that_are() {
     let site = Site::open("conduct-methods", "");
     let allowed = [(At::Trunk, "PRACK"), (At::Seat, "REFER"), (At::Unknown, "REGISTER, OPTIONS")];
     for over in BOTH {
@@ -357,7 +356,7 @@ fn what_an_invite_asks_for_that_nobody_here_can_do_is_refused_by_name() {
 }
 
 #[test]
-fn a_body_nobody_here_reads_is_passed_over_where_its_sender_says_that_it_may_be() {
+fn a_body_of_unknown_type_is_passed_over_where_its_sender_allows_it() {
     let site = Site::open("conduct-optional", "");
     for over in BOTH {
         let mut agent = site.agent(At::Trunk, over);

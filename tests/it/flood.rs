@@ -393,7 +393,7 @@ fn a_flood_of_options_of_a_trunk_costs_another_trunk_nothing() {
 }
 
 #[test]
-fn a_flood_of_requests_of_a_trunk_in_dialogs_there_are_not_costs_another_trunk_nothing() {
+fn a_flood_in_unknown_dialogs_of_a_trunk_costs_another_trunk_nothing() {
     town::run(async {
         let mut gateway = start("flood-dialogs");
         let heard = &story(&gateway, &[TRUNKS_BYES], Ending::Short).await[0];

@@ -106,7 +106,7 @@ macro_rules! entry_points {
 }
 
 #[test]
-fn every_entry_point_has_a_fuzz_target_and_a_corpus_and_every_fuzz_target_an_entry_point() {
+fn every_entry_point_has_a_fuzz_target_with_a_corpus_and_the_reverse() {
     let all = entry_points! {
         "addresses": hotline_gateway::fuzz::addresses,
         "caller": hotline_gateway::fuzz::caller,

@@ -17,7 +17,7 @@ const KILLS: usize = 5;
 const DISK_HANGS: Duration = Duration::from_millis(20);
 
 #[test]
-fn a_gateway_killed_five_times_in_the_middle_of_calls_loses_no_record_and_repeats_no_id() {
+fn a_gateway_killed_five_times_in_calls_loses_no_record_and_repeats_no_id() {
     let seed = std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(9);
     eprintln!("seed {seed}: SEED={seed} cargo test --test it kill gives the same moments again");
     town::run(story(seed));

@@ -111,7 +111,7 @@ fn header<'m>(message: &'m str, name: &str) -> &'m str {
 }
 
 #[test]
-fn a_trunk_known_by_its_domain_is_found_and_its_second_host_serves_when_the_first_is_dead() {
+fn a_trunk_is_found_by_domain_and_its_second_host_serves_for_the_first() {
     let alive = UdpSocket::bind("127.0.0.1:0").expect("a port on loopback");
     alive.set_read_timeout(Some(LOOK)).expect("a limit");
     let dead = UdpSocket::bind("127.0.0.1:0").expect("a port on loopback");

@@ -67,7 +67,7 @@ async fn what_cannot_be_framed_is_answered_400_and_closed() {
 }
 
 #[tokio::test]
-async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one_from_the_address_that_was_called() {
+async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one() {
     let gateway = gateway_at("127.0.0.3", "127.0.0.1", "gone").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     ended_over_a_new_connection(&gateway, "127.0.0.3", listener).await;
@@ -75,7 +75,7 @@ async fn a_call_whose_connection_is_gone_is_ended_over_a_new_one_from_the_addres
 }
 
 #[tokio::test]
-async fn a_call_of_a_trunk_is_ended_at_another_of_its_addresses_when_its_connection_is_gone() {
+async fn a_call_of_a_trunk_is_ended_at_another_of_its_addresses() {
     let gateway = gateway_at("127.0.0.1", "127.0.0.0/30", "elsewhere").await;
     let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
     ended_over_a_new_connection(&gateway, "127.0.0.1", listener).await;

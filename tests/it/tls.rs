@@ -74,7 +74,7 @@ fn shown(line: &Line<Secure>) -> CertificateDer<'static> {
 }
 
 #[tokio::test]
-async fn a_carrier_with_its_certificate_calls_and_nobody_calls_without_it_or_with_another() {
+async fn a_carrier_calls_with_its_certificate_and_with_no_other() {
     let (ours, carriers, others) = (Authority::new(), Authority::new(), Authority::new());
     let gateway = gateway("mutual", &ours, &ours.signs(&["gateway.example"]), &carriers, "").await;
 
@@ -103,7 +103,7 @@ async fn a_carrier_with_its_certificate_calls_and_nobody_calls_without_it_or_wit
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_shown_to_new_connections_the_old_ones_go_on_and_a_bad_one_raises_an_alarm() {
+async fn a_new_certificate_serves_new_connections_and_a_bad_one_raises_an_alarm() {
     let ours = Authority::new();
     let (first, second) = (ours.signs(&["gateway.example"]), ours.signs(&["gateway.example"]));
     let gateway = gateway("reload", &ours, &first, &Authority::new(), "").await;
@@ -199,7 +199,7 @@ async fn the_gateway_sends_nothing_to_a_peer_that_cannot_prove_to_be_the_phone()
 }
 
 #[tokio::test]
-async fn a_carrier_whose_connection_is_gone_is_found_again_by_the_name_it_had_proved_and_by_no_other() {
+async fn a_carrier_without_its_connection_is_found_by_its_proved_name_alone() {
     let (ours, carriers) = (Authority::new(), Authority::new());
     for (shown, is_found) in [("sbc.carrier.example", true), ("www.carrier.example", false)] {
         let own = ours.signs(&["gateway.example"]);
@@ -229,7 +229,7 @@ async fn a_carrier_whose_connection_is_gone_is_found_again_by_the_name_it_had_pr
 }
 
 #[tokio::test]
-async fn a_target_with_a_wrong_certificate_is_passed_over_for_the_next_by_which_the_trunk_is_reachable() {
+async fn a_target_with_a_wrong_certificate_is_passed_over_for_the_next() {
     let ours = Authority::new();
     let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let second = TcpListener::bind("127.0.0.1:0").await.unwrap();

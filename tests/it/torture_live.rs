@@ -295,7 +295,7 @@ impl Trial<'_> {
 }
 
 #[test]
-fn every_published_message_meets_its_reaction_at_the_running_program_and_the_next_is_answered() {
+fn every_published_message_meets_its_reaction_and_the_next_is_answered() {
     let Some(vectors) = published("what every one of them meets at each class of peer") else { return };
     let site = Site::open_as("torture", OURS, "");
     for (name, bytes) in &vectors {
@@ -320,7 +320,7 @@ fn every_published_message_meets_its_reaction_at_the_running_program_and_the_nex
 }
 
 #[test]
-fn a_message_of_our_own_after_every_section_meets_its_reaction_at_the_running_program() {
+fn our_own_message_of_every_section_meets_its_reaction_at_the_program() {
     let site = Site::open("torture-own", "");
     for own in &OWN {
         let mine = unique();
@@ -331,7 +331,7 @@ fn a_message_of_our_own_after_every_section_meets_its_reaction_at_the_running_pr
 }
 
 #[test]
-fn wsinv_that_begins_a_dialog_is_read_through_its_folds_and_becomes_a_call() {
+fn wsinv_that_begins_a_dialog_is_read_through_its_folds_as_a_call() {
     let Some(vectors) = published("wsinv without its To tag") else { return };
     let site = Site::open("torture-wsinv", "");
     let bytes = published_one(&vectors, "wsinv");
@@ -353,8 +353,7 @@ fn wsinv_that_begins_a_dialog_is_read_through_its_folds_and_becomes_a_call() {
 
 /// A published offer of G.726 alone, and the same of PCMA, in a family of addresses.
 #[test]
-fn an_offer_in_ipv6_is_answered_in_ipv6_where_there_is_media_in_it_and_is_488_with_a_warning_where_there_is_none()
- {
+fn an_ipv6_offer_is_answered_in_ipv6_or_488_with_a_warning() {
     let Some(vectors) = published("offers of audio over IPv6") else { return };
     let v4 = Site::open("torture-v4", "");
     let both = Site::open_as("torture-both", "advertised = \"[2001:db8::99]\"", "");
@@ -455,7 +454,7 @@ fn proves(agent: &mut Agent, register: &[u8], seat: &str, password: &str) -> Cam
 const OURS_TO_REGISTER: &str = "domains = [\"example.com\", \"2001:db8::10\", \"2001:db8::10:5070\"]";
 
 #[test]
-fn every_published_registration_with_its_password_is_granted_just_what_it_asks_for() {
+fn every_published_registration_with_its_password_gets_what_it_asks_for() {
     let Some(vectors) = published("what REGISTERs with their passwords are granted") else { return };
     let site = Site::open_as("torture-register", OURS_TO_REGISTER, "");
     for Registers { name, seat, change: (was, is), status, contacts } in &REGISTERS {
@@ -506,7 +505,7 @@ fn the_published_messages_as_they_are_leave_the_program_answering() {
 const MALFORMED: usize = 1_000;
 
 #[test]
-fn a_thousand_malformed_messages_leave_no_line_in_the_log_of_any_level_above_trace() {
+fn a_thousand_malformed_messages_leave_no_line_above_trace() {
     let site = Site::that_log("torture-log", "debug");
     let broken: Vec<Vec<u8>> =
         OWN.iter().filter(|own| [400, 505].contains(&own.status)).map(|own| own.bytes()).collect();

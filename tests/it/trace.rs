@@ -158,7 +158,7 @@ fn tshark(capture: &Path) -> Option<String> {
 }
 
 #[test]
-fn a_call_is_traced_with_all_its_legs_and_an_unknown_subject_is_said_to_be_one() {
+fn a_call_is_traced_with_all_its_legs_and_an_unknown_subject_is_named_so() {
     let site = Site::open("trace-call", "");
     let mut phone = site.agent(At::Seat, Over::Udp);
     let mut agent = site.agent(At::Trunk, Over::Udp);

@@ -77,7 +77,7 @@ async fn is_called<C: Carrier>(gateway: &Gateway, phone: &mut Line<C>, via: &str
 }
 
 #[tokio::test]
-async fn a_phone_on_a_websocket_registers_stays_and_is_called_over_its_connection() {
+async fn a_phone_on_a_websocket_registers_and_is_called_over_its_connection() {
     let listen =
         "listen = [\"tcp:127.0.0.1:0\", \"ws:127.0.0.1:0\"]\nwebsocket_origins = [\"https://desk.example\"]";
     let gateway = Gateway::start(directory("ws-phone"), listen, LIMITS).await;

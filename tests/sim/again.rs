@@ -47,7 +47,7 @@ fn hold_is_understood_in_its_three_spellings_and_ends_by_sendrecv() {
 }
 
 #[test]
-fn a_caller_who_held_while_he_waited_is_on_hold_when_the_seat_answers_until_he_resumes() {
+fn a_caller_on_hold_while_waiting_is_on_hold_until_they_resume() {
     let (mut w, mut pbx, mut phone, invite) = rings(13);
     offers(&mut pbx, &mut w, &sdp("a=sendonly\r\n"));
     assert!(holds(&w).is_empty(), "nobody is there to be held");
@@ -100,7 +100,7 @@ fn over_ipv6() -> String {
 }
 
 #[test]
-fn a_call_with_audio_in_a_family_that_is_not_served_is_refused_with_the_reason() {
+fn audio_in_a_family_that_is_not_served_is_refused_with_the_reason() {
     let mut w = world(11, "", "", false);
     let mut pbx = Peer::trunk();
     pbx.asks(&mut w, "INVITE", "", &over_ipv6());
@@ -114,7 +114,7 @@ fn a_call_with_audio_in_a_family_that_is_not_served_is_refused_with_the_reason()
 }
 
 #[test]
-fn an_offer_inside_a_call_that_moves_to_the_other_family_is_refused_and_the_call_goes_on() {
+fn a_re_offer_in_the_other_family_is_refused_and_the_call_goes_on() {
     let mut w = world(12, "", "", false);
     let mut pbx = Peer::speaks(&mut w, "");
     for method in ["INVITE", "UPDATE"] {
@@ -144,7 +144,7 @@ fn hold_and_resume_by_update_work_as_by_re_invite() {
 }
 
 #[test]
-fn a_re_invite_without_an_offer_gets_ours_and_the_answer_in_the_ack_counts() {
+fn a_re_invite_without_an_offer_gets_ours_and_the_acks_answer_counts() {
     let mut w = world(3, "", "", false);
     let mut pbx = Peer::speaks(&mut w, "");
     for (answer, holds_then) in [("a=sendonly\r\n", &["held"][..]), ("a=sendrecv\r\n", &["held", "resumed"])]

@@ -23,7 +23,7 @@ fn final_status(sent: &[(Flow, Message)]) -> Option<u16> {
 }
 
 #[test]
-fn an_invite_to_a_scheme_nobody_speaks_is_416_from_a_trunk_with_a_record_and_from_a_seat() {
+fn an_invite_to_an_unknown_scheme_is_416_and_of_a_trunk_recorded() {
     let mut house = House::new();
     for uri in ["foo:12345", "nobodyknows:this"] {
         let invite = house.request("INVITE", uri, "13800000000", "");
@@ -38,7 +38,7 @@ fn an_invite_to_a_scheme_nobody_speaks_is_416_from_a_trunk_with_a_record_and_fro
 }
 
 #[test]
-fn a_telephone_number_is_known_with_its_parameters_and_however_it_is_written() {
+fn a_telephone_number_is_known_with_parameters_and_however_it_is_written() {
     let mut house = House::new();
     for uri in [
         "sip:12345;phone-context=+86755@ims.example;user=phone",
@@ -130,7 +130,7 @@ fn a_code_whose_answer_is_never_acknowledged_is_hung_up() {
 }
 
 #[test]
-fn inside_a_dialog_the_table_of_methods_decides_and_allow_says_so_to_seat_and_trunk() {
+fn inside_a_dialog_the_table_of_methods_decides_and_allow_says_so() {
     let mut w = world(1, "", "", true);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
@@ -206,7 +206,7 @@ fn invites(sent: Vec<(Flow, Message)>) -> Vec<(Flow, Message)> {
 const BOTH: &str = "\"sip:192.0.2.30:5060;transport=udp\", \"sip:192.0.2.30:5060;transport=tcp\"";
 
 #[test]
-fn a_request_too_long_for_a_datagram_goes_by_tcp_where_the_trunk_has_it_and_any_other_by_udp() {
+fn a_request_too_long_for_udp_goes_by_tcp_where_the_trunk_has_it() {
     for (targets, is_long, transport) in [
         (BOTH, true, Transport::Tcp),
         (BOTH, false, Transport::Udp),
@@ -222,7 +222,7 @@ fn a_request_too_long_for_a_datagram_goes_by_tcp_where_the_trunk_has_it_and_any_
 }
 
 #[test]
-fn a_long_request_that_finds_no_connection_goes_by_udp_once_and_one_that_was_heard_does_not() {
+fn a_long_request_without_a_connection_goes_by_udp_once_unless_heard() {
     let (mut house, sent) = calls_out(BOTH, true);
     let (tcp, first) = sent[0].clone();
     let again = invites(house.loses(tcp));

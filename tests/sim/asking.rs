@@ -129,7 +129,7 @@ fn a_citizen_who_withholds_his_number_stays_unknown_where_he_is_handed_to() {
 }
 
 #[test]
-fn a_department_that_is_lost_in_a_consultation_leaves_the_citizen_with_his_operator() {
+fn a_department_lost_in_a_consultation_leaves_the_other_two_talking() {
     let mut w = far(4, 1, "");
     let line = talking(&mut w, HangUp::AfterAnswer(S(120)));
     holds(&mut w, line, true);
@@ -305,7 +305,7 @@ fn a_trunk_without_a_channel_left_takes_nobody_and_says_so() {
 }
 
 #[test]
-fn two_seats_that_dial_at_once_get_neither_the_same_seat_nor_the_same_channel() {
+fn two_seats_that_dial_at_once_get_neither_the_same_seat_nor_channel() {
     let mut w = far(12, 3, "channels = 1");
     w.disk_delay = MS(10);
     w.seat_does(1003, WhenRung::Rings, None);
@@ -326,7 +326,7 @@ fn two_seats_that_dial_at_once_get_neither_the_same_seat_nor_the_same_channel() 
 }
 
 #[test]
-fn a_call_that_is_taken_back_before_it_is_on_disk_rings_nobody_and_frees_what_it_took() {
+fn a_call_taken_back_before_it_is_on_disk_rings_no_phone_and_frees_all() {
     let mut w = far(13, 2, "channels = 1");
     w.disk_delay = MS(10);
     for number in ["1002", "601"] {
@@ -347,7 +347,7 @@ fn identity(invite: &hotline_gateway::sip::Message) -> [String; 4] {
 }
 
 #[test]
-fn a_department_sees_the_number_its_citizen_dialled_at_a_host_that_is_ours() {
+fn a_department_sees_the_number_its_citizen_dialled_at_our_host() {
     let second = "[[service]]\nnumber = \"96000\"\nqueue = \"main\"";
     for (keys, host) in [("", "127.0.0.1"), ("domain = \"carrier.example.org\"", "carrier.example.org")] {
         let mut w = far(14, 1, &format!("{keys}\n{second}"));

@@ -47,7 +47,7 @@ fn told_to(w: &World, tag: &str) -> Vec<String> {
 const CONTACT: &str = "Contact: <sip:other@127.0.0.8:6500>\r\n";
 
 #[test]
-fn a_second_phone_that_answers_too_is_acknowledged_and_hung_up_on_and_the_first_talks_on() {
+fn a_second_phone_that_answers_is_hung_up_on_and_the_first_talks_on() {
     let (mut w, pbx, _, invite) = rings(1);
     another_answers(&mut w, &invite, "one", CONTACT);
     w.run(MS(50));
@@ -60,7 +60,7 @@ fn a_second_phone_that_answers_too_is_acknowledged_and_hung_up_on_and_the_first_
 }
 
 #[test]
-fn two_phones_whose_answers_cross_our_cancel_are_both_acknowledged_and_hung_up_on() {
+fn two_phones_whose_answers_cross_our_cancel_are_acked_and_hung_up_on() {
     let (mut w, mut pbx, mut phone, invite) = rings(2);
     phone.answers(&mut w, &invite, 180, "", "");
     w.run(MS(50));
@@ -76,7 +76,7 @@ fn two_phones_whose_answers_cross_our_cancel_are_both_acknowledged_and_hung_up_o
 }
 
 #[test]
-fn an_answer_that_comes_when_the_call_is_long_over_is_acknowledged_and_hung_up_on() {
+fn an_answer_after_the_call_is_long_over_is_acknowledged_and_hung_up_on() {
     let (mut w, mut pbx, mut phone, invite) = rings(3);
     phone.answers(&mut w, &invite, 200, "", &sdp(""));
     phone.hears(&mut w, "ACK");
@@ -92,7 +92,7 @@ fn an_answer_that_comes_when_the_call_is_long_over_is_acknowledged_and_hung_up_o
 }
 
 #[test]
-fn an_answer_without_a_contact_is_acknowledged_and_hung_up_on_and_the_caller_waits_on() {
+fn an_answer_without_a_contact_is_hung_up_on_and_the_caller_waits_on() {
     let (mut w, mut pbx, _, invite) = rings(4);
     another_answers(&mut w, &invite, "nowhere", "");
     w.run(MS(100));
@@ -113,7 +113,7 @@ fn a_phone_of_rfc_2543_that_gives_no_tag_talks() {
 }
 
 #[test]
-fn a_seat_that_never_acknowledges_loses_its_caller_and_not_the_caller_his_call() {
+fn a_seat_that_never_acknowledges_loses_its_caller_who_keeps_the_call() {
     let (mut w, pbx, mut phone) = talks(6, "");
     phone.asks(&mut w, "INVITE", "", &sdp("a=sendonly\r\n"));
     phone.hears(&mut w, "200 INVITE");
@@ -164,7 +164,7 @@ fn the_caller_is_sent_no_bye_before_he_has_acknowledged_our_answer() {
 }
 
 #[test]
-fn who_never_acknowledges_is_sent_the_bye_when_nothing_more_is_to_be_hoped_for() {
+fn a_peer_that_never_acknowledges_gets_the_bye_when_no_ack_can_come() {
     let mut w = world(9, "", "", true);
     let mut pbx = Peer::trunk();
     pbx.asks(&mut w, "INVITE", "", &sdp(""));
@@ -180,7 +180,7 @@ fn who_never_acknowledges_is_sent_the_bye_when_nothing_more_is_to_be_hoped_for()
 }
 
 #[test]
-fn a_channel_is_free_when_its_caller_has_gone_whatever_the_operator_still_writes_down() {
+fn a_channel_is_free_when_its_caller_has_gone_whatever_the_wrap_up() {
     let sections = format!(
         "[[trunk]]\nname = \"script\"\nsources = [\"127.0.0.9\"]\nchannels = 1\n\
          [[seat]]\nid = \"2001\"\ncontact = \"sip:2001@{SEAT}\"\n"
@@ -221,7 +221,7 @@ fn a_refresh_that_finds_its_path_lost_ends_no_call() {
 }
 
 #[test]
-fn an_offer_by_update_before_the_answer_is_what_counts_when_the_answer_says_nothing_of_the_media() {
+fn an_offer_by_update_before_the_answer_counts_when_the_2xx_has_none() {
     let (mut w, pbx, mut phone, invite) = rings(12);
     phone.answers(&mut w, &invite, 183, "Require: 100rel\r\nRSeq: 1\r\n", &sdp(""));
     let prack = phone.hears(&mut w, "PRACK");
@@ -285,7 +285,7 @@ fn a_trunk_is_promised_no_replacing_and_a_seat_is() {
 }
 
 #[test]
-fn who_asks_without_end_inside_his_call_is_told_to_wait_and_the_call_goes_on() {
+fn a_party_that_asks_without_end_is_told_to_wait_and_the_call_goes_on() {
     let (mut w, mut pbx, _) = talks(16, "");
     let before = w.journal.len();
     for n in 0..200 {
@@ -304,7 +304,7 @@ fn who_asks_without_end_inside_his_call_is_told_to_wait_and_the_call_goes_on() {
 }
 
 #[test]
-fn a_seat_that_knows_nothing_of_the_call_any_more_loses_its_caller_and_not_the_caller_his_call() {
+fn a_seat_that_has_lost_the_call_loses_its_caller_who_keeps_the_call() {
     let (mut w, pbx, mut phone) = talks(17, "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n");
     let (_, refresh) = phone.within(&mut w, S(60), "INVITE");
     phone.answers(&mut w, &refresh, 481, "", "");

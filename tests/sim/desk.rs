@@ -152,7 +152,7 @@ fn a_call_that_waits_is_picked_up_by_code_and_connected_at_once() {
 }
 
 #[test]
-fn two_seats_that_pick_up_at_once_get_two_different_calls_and_a_third_gets_none() {
+fn seats_that_pick_up_at_once_get_different_calls_and_a_third_gets_none() {
     let mut w = World::new(5, 3, "wrap_up = \"0s\"", "");
     for seat in 1001..=1003 {
         dials(&mut w, seat, "*13");

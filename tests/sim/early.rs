@@ -78,7 +78,7 @@ fn a_lost_prack_ends_the_call_with_504_after_32_s() {
 }
 
 #[test]
-fn a_trunk_with_early_media_hears_the_welcome_before_the_answer_and_only_once() {
+fn early_media_plays_a_trunk_the_welcome_before_the_answer_once() {
     let mut w = world(4, "early_media = true", "answer_delay_ms = 1000\nwelcome = \"welcome\"", false);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
@@ -111,7 +111,7 @@ fn no_200_before_the_prack_of_a_183_with_a_description() {
 }
 
 #[test]
-fn an_invite_without_an_offer_gets_ours_reliably_and_its_answer_comes_in_the_prack() {
+fn an_invite_without_an_offer_gets_ours_reliably_and_a_prack_answers() {
     let mut w = world(6, "", SLOW, false);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "Require: 100rel\r\n", "");
@@ -173,7 +173,7 @@ fn update_on_the_early_dialog_waits_for_our_answer_and_is_then_taken() {
 }
 
 #[test]
-fn a_second_invite_before_the_answer_to_the_first_is_500_with_a_time_to_wait() {
+fn a_second_invite_before_the_first_answer_is_500_with_a_time_to_wait() {
     let mut w = world(10, "", SLOW, false);
     let mut pbx = Peer::trunk();
     let first = pbx.asks(&mut w, "INVITE", "", &sdp(""));
@@ -189,7 +189,7 @@ fn a_second_invite_before_the_answer_to_the_first_is_500_with_a_time_to_wait() {
 }
 
 #[test]
-fn what_is_required_and_known_is_no_obstacle_and_every_unknown_tag_is_named() {
+fn required_known_tags_are_no_obstacle_and_every_unknown_one_is_named() {
     let mut w = world(11, "", "", false);
     let pbx = Peer::speaks(&mut w, "Require: 100rel, timer\r\n");
     pbx.hangs_up(&mut w);

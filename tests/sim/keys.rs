@@ -80,7 +80,7 @@ fn a_key_heard_in_the_audio_goes_as_info_to_a_trunk_that_wants_it_so() {
 }
 
 #[test]
-fn keys_go_by_info_one_at_a_time_and_past_thirty_two_waiting_they_are_lost() {
+fn keys_go_by_info_one_at_a_time_and_past_thirty_two_waiting_are_lost() {
     let (mut w, mut pbx, mut phone, [_, seat]) = talk(3);
     for n in 0..50 {
         let digit = char::from(b'0' + n % 10);
@@ -100,7 +100,7 @@ fn keys_go_by_info_one_at_a_time_and_past_thirty_two_waiting_they_are_lost() {
 }
 
 #[test]
-fn keys_behind_an_info_that_is_never_answered_are_lost_and_later_ones_go_on() {
+fn keys_behind_an_info_never_answered_are_lost_and_later_ones_go_on() {
     let (mut w, mut pbx, mut phone, [_, seat]) = talk(31);
     for _ in 0..3 {
         w.input(Input::Media(Event::Digit { leg: seat, digit: '1', held: None }));
@@ -116,7 +116,7 @@ fn keys_behind_an_info_that_is_never_answered_are_lost_and_later_ones_go_on() {
 }
 
 #[test]
-fn a_key_by_info_reaches_a_phone_that_takes_info_alone_once_and_with_its_length() {
+fn a_key_by_info_reaches_an_info_phone_once_and_with_its_length() {
     let mut w = world(32, "dtmf = \"info\"", "", true);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
@@ -265,7 +265,7 @@ fn a_body_we_cannot_read_is_415_unless_it_may_be_left_unread() {
 }
 
 #[test]
-fn a_seat_gets_the_call_id_for_its_computer_and_a_withheld_number_stays_withheld() {
+fn a_seats_computer_gets_the_call_id_and_a_withheld_number_stays_withheld() {
     for (privacy, withheld) in [("", false), ("Privacy: id\r\n", true)] {
         let mut w = world(9, "", "", true);
         let mut pbx = Peer::trunk();
@@ -285,7 +285,7 @@ fn a_seat_gets_the_call_id_for_its_computer_and_a_withheld_number_stays_withheld
 }
 
 #[test]
-fn an_invite_that_may_go_no_further_is_483_and_what_needs_no_further_leg_is_answered() {
+fn an_invite_with_no_hops_left_is_483_unless_no_further_leg_is_needed() {
     let mut w = world(10, "", "", false);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "Max-Forwards: 0\r\n", &sdp(""));

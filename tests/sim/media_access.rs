@@ -42,7 +42,7 @@ fn sources(w: &World) -> Vec<Sources> {
 }
 
 #[test]
-fn each_leg_may_be_sent_to_from_its_own_signalling_and_what_its_trunk_lists() {
+fn each_leg_may_be_sent_to_from_its_signalling_and_what_its_trunk_lists() {
     let mut w = scene("media_sources = [\"203.0.113.0/29\", \"203.0.113.9\"]\nsymmetric_rtp = false");
     let (pbx, _) = talk(&mut w);
     let [caller, seat] = &sources(&w)[..] else { panic!("{:?}", sources(&w)) };
@@ -55,7 +55,7 @@ fn each_leg_may_be_sent_to_from_its_own_signalling_and_what_its_trunk_lists() {
 }
 
 #[test]
-fn a_new_offer_from_another_address_of_the_trunk_makes_that_the_signalling() {
+fn a_new_offer_from_another_trunk_address_makes_that_the_signalling() {
     let mut w = scene("");
     let (mut pbx, _) = talk(&mut w);
     let before = sources(&w).len();

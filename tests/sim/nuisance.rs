@@ -30,7 +30,7 @@ fn list_changes(house: &House) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_blocked_number_is_refused_with_a_record_until_it_expires_or_is_removed_and_each_change_is_an_event() {
+fn a_blocked_number_is_refused_until_it_expires_and_changes_are_events() {
     let mut house = House::new();
     let blocked = entry("+8613800000000", BlockAction::Block, house.now);
     house.takes(Input::BlockList(BlockChange::Added(blocked.clone())));
@@ -79,7 +79,7 @@ fn a_warned_number_is_marked_and_a_slowed_one_rings_before_it_is_queued() {
 }
 
 #[test]
-fn one_number_that_calls_without_end_is_slowed_and_others_are_served_as_before() {
+fn a_number_that_calls_without_end_is_slowed_and_others_served_as_before() {
     let mut house = House::new();
     let (mut at_once, mut rung) = (0, 0);
     for _ in 0..40 {
@@ -99,7 +99,7 @@ fn one_number_that_calls_without_end_is_slowed_and_others_are_served_as_before()
 }
 
 #[test]
-fn a_flood_against_one_service_number_from_many_numbers_puts_nobody_on_the_list() {
+fn a_flood_of_one_service_from_many_numbers_lists_none_of_them() {
     let mut house = House::new();
     for n in 0..400 {
         house.waits(Duration::from_millis(500));

@@ -91,7 +91,7 @@ fn dialled(w: &World) -> Vec<(SocketAddr, String)> {
 }
 
 #[test]
-fn a_carrier_that_asks_for_the_password_gets_it_at_every_request_and_again_when_its_nonce_is_stale() {
+fn a_carrier_that_asks_gets_the_password_with_every_request_and_new_nonce() {
     let mut w = secured(1);
     let (line, mut carrier, invite) = dials(&mut w);
     let asks = format!("Proxy-Authenticate: {}\r\n", challenge("first", false));
@@ -138,7 +138,7 @@ fn the_next_call_proves_itself_at_once() {
 }
 
 #[test]
-fn a_request_inside_the_call_that_is_asked_for_the_password_is_sent_again_with_it() {
+fn a_request_inside_the_call_is_sent_again_when_challenged() {
     let mut w = secured(3);
     let (_, mut carrier, invite) = dials_for(&mut w, S(80));
     let timer = "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n";
@@ -159,7 +159,7 @@ fn a_request_inside_the_call_that_is_asked_for_the_password_is_sent_again_with_i
 }
 
 #[test]
-fn a_password_that_is_not_accepted_is_tried_once_and_told_and_told_again_when_it_is() {
+fn a_refused_password_is_tried_once_and_told_and_told_when_accepted() {
     let mut w = secured(4);
     let (line, mut carrier, invite) = dials(&mut w);
     let asks = |nonce: &str| format!("WWW-Authenticate: {}\r\n", challenge(nonce, false));
@@ -185,7 +185,7 @@ fn a_password_that_is_not_accepted_is_tried_once_and_told_and_told_again_when_it
 }
 
 #[test]
-fn a_trunk_without_a_password_that_is_asked_for_one_is_told_of_with_the_cure() {
+fn a_challenged_trunk_without_a_password_is_told_of_with_the_cure() {
     let mut w = world(5, "");
     w.peers = [(at(FIRST), Some(407)), (at(SECOND), Some(407))].into();
     let line = w.seat_dials(1001, "601", HangUp::Never);
@@ -195,7 +195,7 @@ fn a_trunk_without_a_password_that_is_asked_for_one_is_told_of_with_the_cure() {
 }
 
 #[test]
-fn who_gives_up_while_the_password_is_asked_for_is_not_called_for_any_more() {
+fn a_caller_who_gives_up_during_the_challenge_is_not_dialled_for() {
     let mut w = secured(6);
     let line = w.seat_dials(1001, "601", HangUp::AfterDialling(MS(100)));
     let (mut carrier, invite) = Peer::called_at(&mut w, FIRST);
@@ -211,7 +211,7 @@ fn who_gives_up_while_the_password_is_asked_for_is_not_called_for_any_more() {
 }
 
 #[test]
-fn what_the_called_party_says_is_final_and_is_not_asked_again_by_another_way() {
+fn what_the_called_party_says_is_final_and_not_tried_on_another_route() {
     for status in [486, 404, 603, 500] {
         let mut w = world(7, "");
         w.peers = [(at(FIRST), Some(status)), (at(SECOND), Some(200))].into();
@@ -223,7 +223,7 @@ fn what_the_called_party_says_is_final_and_is_not_asked_again_by_another_way() {
 }
 
 #[test]
-fn an_address_that_cannot_serve_is_passed_over_for_the_next_and_left_alone_for_a_minute() {
+fn an_address_that_cannot_serve_is_passed_over_and_rests_for_a_minute() {
     let mut w = world(8, "");
     w.peers = [(at(FIRST), Some(503)), (at(SECOND), Some(486))].into();
     w.seat_dials(1001, "601", HangUp::Never);
@@ -271,7 +271,7 @@ fn calls_by_a_carrier_we_sign_in_at_come_from_its_domain() {
 }
 
 #[test]
-fn a_carrier_that_is_called_where_nobody_may_call_from_is_answered_in_its_calls() {
+fn a_carrier_that_may_be_called_but_not_call_is_answered_in_its_calls() {
     let town = format!(
         "[[trunk]]\nname = \"secured\"\nsources = [\"198.51.100.7\"]\nping = \"0s\"\ntargets = [\"sip:{FIRST}\"]\n\
          [dial]\ntrunk = \"secured\"\n\

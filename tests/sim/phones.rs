@@ -319,7 +319,7 @@ impl Office {
 }
 
 #[test]
-fn a_phone_that_dies_while_idle_is_unreachable_within_ten_seconds_and_used_again_when_it_is_back() {
+fn a_phone_that_dies_while_idle_is_unreachable_in_ten_seconds_until_back() {
     let mut o = office();
     o.phone("1001", 6_001, WhenRung::Answers(S(1)));
     o.run(S(30));
@@ -366,7 +366,7 @@ fn a_phone_that_died_unnoticed_costs_the_caller_four_seconds() {
 }
 
 #[test]
-fn both_phones_of_a_seat_ring_and_the_one_that_does_not_answer_is_taken_back() {
+fn both_phones_of_a_seat_ring_and_the_unanswered_one_is_taken_back() {
     let mut o = office();
     o.phone("1001", 6_001, WhenRung::Rings);
     o.phone("1001", 6_002, WhenRung::Answers(S(2)));
@@ -423,7 +423,7 @@ fn a_603_of_one_phone_is_the_word_of_the_operator() {
 }
 
 #[test]
-fn a_phone_behind_nat_talks_and_is_hung_up_on_by_the_path_it_registered_on() {
+fn a_phone_behind_nat_talks_and_is_hung_up_on_by_its_registered_path() {
     let mut o = office();
     o.natted.insert(at(6_001));
     o.phone("1001", 6_001, WhenRung::Answers(S(1)));

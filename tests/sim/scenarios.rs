@@ -128,7 +128,7 @@ fn nothing_is_answered_before_its_beginning_is_on_disk() {
 }
 
 #[test]
-fn a_disk_that_hangs_does_not_keep_the_citizen_waiting_and_raises_an_alarm() {
+fn a_disk_that_hangs_keeps_no_citizen_waiting_and_raises_an_alarm() {
     let mut w = World::new(4, 1, "", "");
     w.disk_delay = S(3);
     w.citizen_calls("13800000001", HangUp::AfterAnswer(S(10)));
@@ -307,7 +307,7 @@ fn who_waits_longer_than_the_limit_hears_so_and_is_owed_a_call() {
 }
 
 #[test]
-fn a_call_that_lasts_too_long_lets_the_operator_go_and_tells_the_caller_why() {
+fn a_call_that_lasts_too_long_frees_the_operator_and_tells_the_caller() {
     let limits = "wrap_up = \"0s\"\n[limits]\ncall_length = \"60s\"\ncall_length_prompt = \"wait-limit\"";
     let mut w = World::new(21, 1, limits, "");
     w.citizen_calls("13800000001", HangUp::Never);

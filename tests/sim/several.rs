@@ -53,7 +53,7 @@ fn a_seat_is_not_free_while_the_second_of_its_phones_still_rings_or_talks() {
 }
 
 #[test]
-fn a_seat_that_took_a_citizen_over_on_its_second_phone_is_offered_nobody_else() {
+fn a_seat_with_a_citizen_on_its_second_phone_is_offered_no_other() {
     let mut o = office();
     hands_on_to_two_phones(&mut o);
     assert!(!was_ready_again(&o, "1002"));
@@ -94,7 +94,7 @@ fn ends(o: &Office) -> Vec<EndReason> {
 }
 
 #[test]
-fn all_phones_of_a_seat_ring_at_once_for_a_colleague_and_the_first_answer_wins() {
+fn all_phones_of_a_seat_ring_for_a_colleague_and_the_first_answer_wins() {
     let mut o = office();
     o.phone("1002", 6_002, WhenRung::Answers(S(2)));
     o.phone("1002", 6_012, WhenRung::Rings);
@@ -109,7 +109,7 @@ fn all_phones_of_a_seat_ring_at_once_for_a_colleague_and_the_first_answer_wins()
 }
 
 #[test]
-fn a_colleague_reaches_a_phone_behind_a_proxy_by_the_path_it_registered_with() {
+fn a_colleague_reaches_a_phone_behind_a_proxy_by_its_registered_path() {
     let mut o = office();
     o.behind.insert(at(6_002));
     o.phone("1002", 6_002, WhenRung::Answers(S(1)));
@@ -121,7 +121,7 @@ fn a_colleague_reaches_a_phone_behind_a_proxy_by_the_path_it_registered_with() {
 }
 
 #[test]
-fn a_citizen_handed_to_a_seat_speaks_with_whichever_of_its_phones_answers_first() {
+fn a_transferred_citizen_speaks_with_the_first_phone_that_answers() {
     let mut o = office();
     o.calls();
     o.run(S(3));

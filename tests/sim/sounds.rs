@@ -18,7 +18,7 @@ fn played(w: &World) -> Vec<&str> {
 }
 
 #[test]
-fn who_waits_or_is_held_hears_the_queues_music_by_itself_the_ringing_tone_or_nothing() {
+fn a_waiting_or_held_party_hears_music_the_ringing_tone_or_nothing() {
     for (music, heard) in [
         ("", &["ringback", "ringback"][..]),
         ("music = \"music\"", &["music", "music"]),

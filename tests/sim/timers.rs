@@ -11,7 +11,7 @@ const WE_REFRESH: &str =
     "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nAllow: INVITE, ACK, BYE, UPDATE\r\n";
 
 #[test]
-fn a_trunk_that_promised_to_refresh_and_does_not_is_hung_up_on_before_the_end() {
+fn a_trunk_that_promised_to_refresh_and_does_not_is_hung_up_on_in_time() {
     let mut w = world(1, "", "", false);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "Supported: timer\r\nSession-Expires: 90\r\n", &sdp(""));
@@ -60,7 +60,7 @@ fn we_refresh_by_update_where_the_peer_takes_it() {
 }
 
 #[test]
-fn we_refresh_by_re_invite_with_the_same_description_where_the_peer_takes_no_update() {
+fn we_refresh_by_re_invite_when_the_peer_takes_no_update() {
     let mut w = world(4, "", "", false);
     let mut pbx = Peer::trunk();
     let cseq =
@@ -184,7 +184,7 @@ fn a_refresh_too_small_is_422_inside_the_call_and_the_call_goes_on() {
 }
 
 #[test]
-fn a_trunk_with_session_expires_is_asked_for_a_timer_even_if_it_names_none() {
+fn a_trunk_with_session_expires_is_asked_for_a_timer_it_does_not_name() {
     let mut w = world(11, "session_expires = \"600s\"", "", false);
     let mut pbx = Peer::trunk();
     let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));

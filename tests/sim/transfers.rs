@@ -98,7 +98,7 @@ fn one_seat_calls_another_and_neither_is_offered_a_call_meanwhile() {
 }
 
 #[test]
-fn the_operator_asks_a_department_while_the_citizen_waits_and_takes_him_back() {
+fn the_operator_consults_a_department_and_takes_the_citizen_back() {
     let mut w = hotline(8, 1);
     let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
     holds(&mut w, line, true);
@@ -154,7 +154,7 @@ fn a_citizen_who_hangs_up_ends_the_consultation_too() {
 }
 
 #[test]
-fn an_operator_who_hangs_up_on_the_citizen_in_a_consultation_joins_the_two() {
+fn an_operator_who_hangs_up_on_the_citizen_in_consultation_joins_both() {
     let mut w = hotline(11, 1);
     let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
     holds(&mut w, line, true);
@@ -270,8 +270,7 @@ fn a_seat_that_has_let_go_is_rung_again_with_recall_on_its_screen() {
 }
 
 #[test]
-fn a_phone_that_hangs_up_by_itself_when_handing_on_has_failed_is_rung_again_and_an_operator_who_does_is_not()
-{
+fn a_phone_that_ends_at_a_failed_transfer_is_rung_again_unless_hung_up() {
     for (after, then) in [(MS(300), "recall 1001"), (MS(1_500), "ended Seat Completed")] {
         let mut w = hotline(24, 1);
         w.in_town("61230001", WhenRung::Rings, None);
@@ -463,7 +462,7 @@ fn a_replaces_that_names_no_dialog_or_that_of_another_is_refused() {
 }
 
 #[test]
-fn a_seat_that_is_handed_a_citizen_serves_him_from_there_and_may_hand_him_on() {
+fn a_seat_given_a_citizen_serves_from_there_and_may_transfer_again() {
     let mut w = hotline(55, 2);
     w.seat_answers(1002, S(1));
     let line = talking(&mut w, HangUp::AfterAnswer(S(60)));

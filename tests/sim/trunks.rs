@@ -65,7 +65,7 @@ fn came(world: &World, to: &str, method: &str) -> usize {
 }
 
 #[test]
-fn a_trunk_whose_far_ends_fall_silent_is_told_of_with_an_alarm_and_again_when_one_is_back() {
+fn a_silent_trunk_raises_an_alarm_and_is_told_of_when_it_is_back() {
     let mut w = world(1, &pinged());
     w.run(S(25));
     assert_eq!((changes(&w), alarms(&w, "trunk_down")), (vec!["secured up".to_owned()], vec![]));
@@ -99,7 +99,7 @@ fn pings_cost_nothing_that_is_left_behind() {
 }
 
 #[test]
-fn a_carrier_that_wants_us_to_sign_in_is_registered_at_and_signed_out_of_at_the_end() {
+fn a_carrier_that_wants_registration_is_registered_at_until_the_end() {
     let keys = format!(
         "register = \"sip:{FIRST}\"\nregister_expires = \"2m\"\nping = \"0s\"\nusername = \"4930123\"\npassword_file = \"x\""
     );
@@ -155,7 +155,7 @@ fn proof(world: &World, call_id: &str, password: &str, count: u32) -> String {
 }
 
 #[test]
-fn a_trunk_that_must_prove_itself_is_asked_and_then_served_and_a_replay_is_not() {
+fn a_trunk_that_must_prove_itself_is_served_once_and_not_by_a_replay() {
     let mut w = secured();
     w.peer_says(at(FIRST), invite("one", ""));
     w.run(MS(50));
@@ -199,7 +199,7 @@ fn a_trunks_wrong_password_is_slowed_and_an_unknown_source_is_not_asked() {
 }
 
 #[test]
-fn a_trunk_that_is_nearly_full_raises_an_alarm_and_what_it_is_refused_is_counted() {
+fn a_nearly_full_trunk_raises_an_alarm_and_its_refusals_are_counted() {
     let mut w = world(6, "channels = 10\nstrip = \"99\"\nheaders = [\"X-Ticket\"]");
     w.peers.insert(at(FIRST), None);
     let bye = |n: usize, w: &World| {
@@ -252,7 +252,7 @@ fn what_a_trunk_puts_before_its_numbers_is_taken_off() {
 }
 
 #[test]
-fn who_has_not_proved_to_be_a_trunk_spends_nothing_of_its_rate_and_leaves_no_record() {
+fn an_unproved_trunk_spends_nothing_of_its_rate_and_leaves_no_record() {
     let keys = "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"\ncalls_per_second = 5";
     let mut w = world(8, keys);
     w.peers.insert(at(FIRST), None);
@@ -312,7 +312,7 @@ fn nothing_is_left_of_an_unknown_source_with_an_unreadable_register() {
 }
 
 #[test]
-fn a_trunk_may_be_silent_on_its_connection_until_it_must_prove_itself_and_anybody_during_a_call() {
+fn a_trunk_with_nothing_to_prove_and_any_peer_in_a_call_may_be_silent() {
     use hotline_gateway::gateway::Tie;
     use hotline_gateway::sip::{Flow, Transport};
     let tie = |w: &World, remote: &str| {
@@ -361,7 +361,7 @@ fn a_trunk_that_asks_without_end_takes_no_room_from_anybody() {
 }
 
 #[test]
-fn a_trunk_whose_calls_hold_its_share_is_shed_with_a_record_and_others_are_served() {
+fn a_trunk_that_holds_its_share_is_shed_with_a_record_and_others_served() {
     // Its share is 4,096 transactions of 4 KiB: 16 MiB, which long messages fill first.
     let mut w = world(12, "calls_per_second = 20\nchannels = 100000");
     w.peers.insert(at(FIRST), None);

@@ -16,7 +16,7 @@ fn a_call_goes_to_the_ready_seat_in_the_step_it_enters() {
 }
 
 #[test]
-fn the_seat_idle_longest_is_asked_first_and_ties_follow_the_configured_order() {
+fn the_seat_idle_longest_is_offered_first_and_ties_follow_configuration() {
     let mut w = World::with(&["1002", "1001", "1003"]);
     w.tell(Input::SeatDown { seat: seat("1002") });
     w.passes(secs(5));
@@ -69,7 +69,7 @@ fn a_caller_who_keeps_an_earlier_place_goes_before_those_who_came_later() {
 }
 
 #[test]
-fn a_seat_of_two_queues_takes_the_one_who_waits_longest_unless_another_is_more_urgent() {
+fn a_seat_of_two_queues_takes_the_longest_wait_unless_one_is_more_urgent() {
     let water = QueueRules { name: "water".into(), ..rules(&["1001"]) };
     let mut w = World::of(vec![rules(&["1001"]), water], &["1001"]);
     w.talks();
@@ -96,7 +96,7 @@ fn a_seat_of_two_queues_is_offered_one_call_only() {
 }
 
 #[test]
-fn a_seat_the_caller_has_not_tried_goes_before_one_idle_longer_that_failed_him() {
+fn a_seat_the_caller_has_not_tried_precedes_one_that_failed_the_caller() {
     let patient = QueueRules { ring_timeout: secs(60), ..rules(&["1001", "1002", "1003"]) };
     let mut w = World::of(vec![patient], &["1001", "1002"]);
     let (call, out) = w.enters(0);

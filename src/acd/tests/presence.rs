@@ -54,7 +54,7 @@ fn another_reason_is_told_and_the_same_one_is_not() {
 }
 
 #[test]
-fn who_signs_out_in_a_call_finishes_it_first_and_nobody_takes_the_seat_meanwhile() {
+fn a_seat_that_signs_out_in_a_call_finishes_it_first_and_gets_no_other() {
     let mut w = World::with(&["1001"]);
     sign_in(&mut w, "1001", "zhang");
     w.talks();
@@ -165,7 +165,7 @@ fn who_picks_up_gets_the_head_of_the_line_and_only_one_does() {
 }
 
 #[test]
-fn a_call_that_rings_elsewhere_can_be_picked_up_and_that_seat_keeps_its_turn() {
+fn a_ringing_call_can_be_picked_up_and_the_rung_seat_keeps_its_turn() {
     let mut w = World::with(&["1001", "1002"]);
     w.talks();
     let (call, out) = w.enters(0);
@@ -184,7 +184,7 @@ fn a_call_that_rings_elsewhere_can_be_picked_up_and_that_seat_keeps_its_turn() {
 }
 
 #[test]
-fn a_caller_who_comes_back_goes_to_the_seat_that_sent_him_or_to_the_head_of_the_line() {
+fn a_returning_caller_goes_to_the_transferring_seat_or_is_first_in_line() {
     let mut w = World::with(&["1001"]);
     w.talks();
     w.finishes("1001");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn after_the_ring_timeout_the_next_seat_rings_in_the_same_step_and_the_caller_keeps_the_head() {
+fn after_the_ring_timeout_the_next_seat_rings_at_once_for_the_same_caller() {
     let mut w = World::with(&["1001", "1002"]);
     let (call, out) = w.enters(0);
     let (_, _, first) = only_presented(&out);
@@ -56,7 +56,7 @@ fn a_seat_that_fails_cools_down_and_is_ready_again_by_itself() {
 }
 
 #[test]
-fn a_seat_that_rejects_at_once_is_not_asked_at_message_speed_even_without_a_cool_down() {
+fn a_seat_that_rejects_at_once_is_not_offered_again_at_message_speed() {
     let mut w = World::of(vec![QueueRules { cool_down: Duration::ZERO, ..rules(&["1001"]) }], &["1001"]);
     let (_, out) = w.enters(0);
     let (_, _, presentation) = only_presented(&out);
@@ -65,7 +65,7 @@ fn a_seat_that_rejects_at_once_is_not_asked_at_message_speed_even_without_a_cool
 }
 
 #[test]
-fn when_the_caller_hangs_up_while_a_seat_rings_the_offer_is_taken_back_before_he_leaves() {
+fn a_caller_who_hangs_up_while_a_seat_rings_leaves_after_the_offer() {
     let mut w = World::with(&["1001"]);
     let (call, out) = w.enters(0);
     let (_, _, presentation) = only_presented(&out);
@@ -77,7 +77,7 @@ fn when_the_caller_hangs_up_while_a_seat_rings_the_offer_is_taken_back_before_he
 }
 
 #[test]
-fn when_a_ringing_call_is_moved_the_offer_is_withdrawn_and_the_call_may_enter_elsewhere_at_once() {
+fn a_moved_ringing_call_has_its_offer_withdrawn_and_may_enter_elsewhere() {
     let water = QueueRules { name: "water".into(), ..rules(&["1002"]) };
     let mut w = World::of(vec![rules(&["1001"]), water], &["1001", "1002"]);
     let (call, out) = w.enters(0);
@@ -104,7 +104,7 @@ fn an_answer_that_crosses_the_withdrawal_changes_nothing() {
 }
 
 #[test]
-fn a_seat_whose_offer_was_taken_back_gets_the_next_call_when_its_leg_has_ended() {
+fn a_seat_whose_offer_was_taken_back_is_offered_calls_when_its_leg_ended() {
     let mut w = World::with(&["1001"]);
     let (first, out) = w.enters(0);
     let (_, _, presentation) = only_presented(&out);
@@ -117,7 +117,7 @@ fn a_seat_whose_offer_was_taken_back_gets_the_next_call_when_its_leg_has_ended()
 }
 
 #[test]
-fn a_seat_whose_offer_was_taken_back_gets_the_next_call_after_half_a_second_at_the_latest() {
+fn a_seat_whose_offer_was_taken_back_is_offered_calls_after_half_a_second() {
     let mut w = World::with(&["1001"]);
     let (first, _) = w.enters(0);
     w.hangs_up(first);
@@ -140,7 +140,7 @@ fn a_seat_keeps_its_turn_when_the_caller_hangs_up_on_it() {
 }
 
 #[test]
-fn an_answer_after_the_ring_timeout_changes_nothing_and_neither_does_its_end() {
+fn an_answer_after_the_ring_timeout_changes_nothing_nor_does_its_end() {
     let mut w = World::with(&["1001"]);
     let (call, out) = w.enters(0);
     let (_, _, presentation) = only_presented(&out);

@@ -4,7 +4,7 @@ use super::*;
 use std::collections::{BTreeSet, VecDeque};
 
 #[test]
-fn a_call_that_waited_its_time_leaves_and_a_ringing_seat_is_taken_back_first() {
+fn a_call_that_waited_its_time_leaves_after_its_offer_is_taken_back() {
     let limit = QueueRules { max_wait: secs(10), ..rules(&["1001"]) };
     let mut w = World::of(vec![limit], &["1001"]);
     let (first, out) = w.enters(0);
@@ -43,7 +43,7 @@ fn a_draining_gateway_takes_nobody_new_and_serves_those_who_wait() {
 }
 
 #[test]
-fn a_call_that_waits_already_is_not_counted_twice_and_an_unknown_queue_is_refused() {
+fn a_waiting_call_is_not_counted_twice_and_an_unknown_queue_is_refused() {
     let mut w = World::with(&[]);
     let (call, _) = w.enters(0);
     let at = w.now;

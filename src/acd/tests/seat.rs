@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_phone_that_goes_while_it_rings_ends_the_presentation_and_the_next_seat_rings() {
+fn a_ringing_phone_that_goes_ends_the_presentation_and_the_next_rings() {
     let mut w = World::with(&["1001", "1002"]);
     let (call, out) = w.enters(0);
     let (_, _, presentation) = only_presented(&out);
@@ -39,7 +39,7 @@ fn a_phone_that_comes_back_in_mid_call_is_ready_after_it() {
 }
 
 #[test]
-fn an_unreachable_phone_that_registers_is_ready_at_once_but_a_silent_one_cools_down() {
+fn an_unreachable_phone_is_ready_once_registered_but_a_silent_one_cools() {
     let mut w = World::with(&["1001", "1002"]);
     let (call, out) = w.enters(0);
     w.ends(only_presented(&out).2, PresentationResult::Unreachable);
@@ -90,7 +90,7 @@ fn a_seat_is_offered_no_caller_before_its_phone_confirms_the_end() {
 }
 
 #[test]
-fn a_phone_that_never_confirms_the_end_of_its_call_keeps_its_seat_for_32_s() {
+fn a_phone_that_never_confirms_the_end_of_its_call_keeps_its_seat_32_s() {
     let (mut w, _, next) = closing();
     assert_eq!(w.acd.poll_timeout().map(|(_, why)| why), Some(Reason::Position));
     assert_eq!(only_presented(&w.passes(CLOSE_LIMIT)).0, next);
@@ -122,7 +122,7 @@ fn a_wrap_up_that_ends_before_the_phone_has_heard_goes_on_to_be_shown() {
 }
 
 #[test]
-fn without_wrap_up_the_seat_takes_the_next_call_in_the_step_that_ends_the_last() {
+fn without_wrap_up_the_seat_takes_the_next_call_in_the_ending_step() {
     let mut w = World::of(vec![QueueRules { wrap_up: Duration::ZERO, ..rules(&["1001"]) }], &["1001"]);
     w.talks();
     let (next, _) = w.enters(0);
@@ -184,7 +184,7 @@ fn a_phone_that_falls_silent_while_it_rings_passes_the_call_on() {
 }
 
 #[test]
-fn who_loses_his_operator_is_first_in_line_and_gets_another_even_when_the_queue_is_full() {
+fn a_caller_who_loses_the_operator_is_first_in_line_even_in_a_full_queue() {
     let mut w = World::of(vec![QueueRules { capacity: 1, ..rules(&["1001", "1002"]) }], &["1001"]);
     let (call, out) = w.enters(0);
     w.answers(only_presented(&out).2);

@@ -109,7 +109,7 @@ fn a_method_that_is_not_heard_is_answered_with_those_that_are() {
 }
 
 #[test]
-fn a_call_within_the_rate_of_its_trunk_is_admitted_and_above_it_shed_in_bulk() {
+fn a_call_above_the_rate_of_its_trunk_is_shed_in_bulk_and_within_admitted() {
     let (mut a, mut capacity) = (access(), Capacity::new(30, 2));
     let mut judge = || a.judge(NOW.mono, &request("INVITE"), of_trunk(&mut capacity));
     assert_eq!((judge(), judge()), (Ok(()), Ok(())));
@@ -118,7 +118,7 @@ fn a_call_within_the_rate_of_its_trunk_is_admitted_and_above_it_shed_in_bulk() {
 }
 
 #[test]
-fn under_pressure_a_call_is_shed_with_a_record_and_a_flood_alone_sheds_none() {
+fn pressure_sheds_a_call_with_a_record_and_a_flood_alone_sheds_none() {
     let (mut a, mut capacity) = (access(), Capacity::new(30, 100));
     for pressure in [
         Pressure { overloaded: true, ..Pressure::default() },
@@ -157,7 +157,7 @@ fn a_host_that_is_not_ours_is_404_except_for_a_trunk_s_call() {
 }
 
 #[test]
-fn options_is_answered_200_while_calls_are_taken_and_503_after_and_never_counted() {
+fn options_is_200_while_calls_are_taken_and_503_after_and_never_counted() {
     let mut a = access();
     assert_eq!(refused(a.judge(NOW.mono, &request("OPTIONS"), sender(PeerId::Unknown))), (None, Status::OK));
     let draining = Sender { serving: false, ..sender(PeerId::Unknown) };

@@ -260,7 +260,7 @@ async fn a_nacked_event_comes_again_with_all_that_follows() {
 }
 
 #[tokio::test]
-async fn one_bad_event_is_parked_at_the_eighth_nack_and_comes_back_when_redriven() {
+async fn one_bad_event_is_parked_at_the_eighth_nack_and_can_be_redriven() {
     let s = served().await;
     let (tell, told) = std::sync::mpsc::channel();
     s.services.on_parked(move |name, position| tell.send((name.to_owned(), position)).unwrap());

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn figures_are_fresh_for_three_seconds_and_only_while_somebody_brings_them() {
+    async fn figures_are_fresh_for_three_seconds_and_only_while_they_are_brought() {
         let Scene { sender, told, _place } = scene(serving());
         let heard = *told.heard.lock().unwrap();
         assert!(told.is_fresh(heard + Duration::from_secs(3)));

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_played_is_replaced_with_an_alarm_and_refused_by_check() {
+    fn a_file_that_cannot_be_played_is_replaced_with_an_alarm_and_fails_check() {
         let files: [(&str, &[u8]); 3] = [("hello.wav", b"no audio"), ("music.wav", b""), ("unused.wav", b"")];
         with_files("broken", &files, |directory| {
             let (config, loaded) = load(Some(directory), "hello");

@@ -205,7 +205,7 @@ fn two_phones_hear_each_other_and_the_first_word_comes_at_once() {
 }
 
 #[test]
-fn an_ipv6_phone_and_an_ipv4_phone_hear_each_other_also_after_one_has_moved() {
+fn an_ipv6_and_an_ipv4_phone_hear_each_other_also_after_one_has_moved() {
     let mut gateway = Gateway::start(|c| {
         (c.address, c.address6) = (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
     });
@@ -434,7 +434,7 @@ fn unlike_legs_are_converted_and_keys_are_told() {
 }
 
 #[test]
-fn a_phone_that_moves_after_a_new_description_is_heard_and_its_old_place_is_not() {
+fn a_phone_that_moves_by_a_new_description_is_heard_only_there() {
     let mut gateway = Gateway::start(|_| {});
     let (mut a, mut b) = (gateway.phone(), gateway.phone());
     gateway.bridge(&a, &b);

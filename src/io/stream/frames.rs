@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_ends_one_message_and_begins_another_is_unfinished_and_any_cut_gives_the_same() {
+    fn a_piece_across_two_messages_is_unfinished_and_any_cut_gives_the_same() {
         let stream =
             [frame(LAST | TEXT, 200), frame(TEXT, 5), frame(LAST, 130), frame(LAST | TEXT, 9)].concat();
         let now = Instant::now();

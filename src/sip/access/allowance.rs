@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_forgotten_and_a_flood_from_everywhere_keeps_memory_flat() {
+    fn what_is_saved_is_forgotten_and_a_flood_keeps_memory_flat() {
         let mut a = Allowance::with_limit(100);
         a.earn(T0, from(1_000_000), 100);
         for n in 0..10_000 {

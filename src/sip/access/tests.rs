@@ -153,7 +153,7 @@ fn a_name_chooses_among_the_seats_of_one_flow() {
 }
 
 #[test]
-fn where_a_trunk_and_a_seat_share_an_address_the_trunk_is_meant_unless_a_narrower_seat_is_named() {
+fn a_trunk_precedes_a_seat_at_its_address_unless_the_seat_is_narrower() {
     let mut d = AccessControl::default();
     d.add("carrier".into(), source("203.0.113.5"));
     let phone = from("203.0.113.5:40001");
@@ -201,7 +201,7 @@ fn a_fixed_phone_is_known_at_its_contact_and_a_stream_from_any_port() {
 }
 
 #[test]
-fn who_was_at_the_end_of_a_lost_connection_is_known_with_what_he_proved_and_where_else_he_comes_from() {
+fn a_lost_connection_is_known_by_what_it_proved_and_its_other_sources() {
     let mut d = AccessControl::default();
     let empty = registered(&[]);
     d.add("pbx".into(), source("203.0.113.0/30"));

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_challenge_is_answered_and_the_guard_of_this_house_accepts_it() {
+    fn the_strongest_challenge_is_answered_and_our_own_guard_accepts_it() {
         for algorithms in [vec![Algorithm::Md5], vec![Algorithm::Sha256], vec![]] {
             let account = SeatAccount { seat: "u".into(), password: "secret".into(), algorithms };
             let mut guard = Guard::new("carrier".into(), vec![account], Random::from_number(2));

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_good_once_and_counts_may_come_out_of_order_within_the_window() {
+    fn a_nonce_count_is_good_once_and_may_come_out_of_order_in_the_window() {
         let mut n = nonces();
         let nonce = n.issue(Mono(5), ip(PHONE));
         let mut counted = |count| accepts(&mut n, Mono(6), &nonce, Use::Counted(count));

@@ -128,7 +128,7 @@ fn the_domain_chooses_transport_and_hosts_by_naptr_and_srv() {
 }
 
 #[test]
-fn without_naptr_services_are_tried_in_turn_and_without_any_the_name_itself() {
+fn without_naptr_services_are_tried_in_turn_and_then_the_name_itself() {
     let mut net = Net::new(vec![
         ("_sip._tcp.example.org", Kind::Srv, srv(1, 0, 5070, "a.example.org")),
         ("a.example.org", Kind::A, address("198.51.100.1")),
@@ -216,7 +216,7 @@ fn in_silence(net: &mut Net, host: &str) -> Found {
 }
 
 #[test]
-fn silent_name_servers_leave_what_was_known_for_a_day_that_there_is_no_naptr_included() {
+fn silent_name_servers_leave_known_answers_for_a_day_missing_naptr_too() {
     let mut net = Net::new(vec![
         ("_sip._udp.example.org", Kind::Srv, srv(1, 0, 5070, "a.example.org")),
         ("a.example.org", Kind::A, address("198.51.100.1")),

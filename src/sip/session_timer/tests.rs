@@ -66,7 +66,7 @@ fn an_interval_below_90_s_is_too_small_only_for_who_can_be_told() {
 }
 
 #[test]
-fn the_refresher_refreshes_at_half_time_and_the_other_gives_up_32_s_before_the_end() {
+fn the_refresher_refreshes_at_half_time_and_the_peer_ends_32_s_early() {
     let mut us = SessionTimer::new(S(1800));
     us.answered(START, &response("Session-Expires: 1800;refresher=uac\r\n"));
     assert_eq!(us.poll_timeout(), Some((START + S(900), Due::Refresh)));

@@ -83,7 +83,7 @@ fn a_department_is_reached_through_every_carrier_of_the_matrix() {
 }
 
 #[test]
-fn a_call_is_refreshed_by_us_after_half_the_time_the_carrier_gave_it_and_again() {
+fn we_refresh_a_call_after_half_the_time_the_carrier_gave_and_again() {
     every_call_goes("refreshed", &refreshed(), Program::hurried);
 }
 

@@ -233,7 +233,7 @@ fn shape(proof: Proof) -> Proof {
 }
 
 #[test]
-fn an_unknown_user_gets_the_answers_of_a_known_one_from_the_first_to_the_last() {
+fn an_unknown_user_gets_the_answers_of_a_known_one_to_the_end() {
     // One world in which 1001 exists, one in which it does not: from outside they are the same.
     let run = |user: &str| {
         let mut o = Office::new();
@@ -269,7 +269,7 @@ fn an_unknown_user_gets_the_answers_of_a_known_one_from_the_first_to_the_last() 
 }
 
 #[test]
-fn the_list_offered_to_an_unknown_user_is_that_of_some_seat_and_survives_a_restart() {
+fn the_list_offered_to_an_unknown_user_is_a_seats_and_survives_restarts() {
     let (mut o, mut again) = (Office::new(), Office::new());
     again.guard = {
         let fresh = Office::new().guard;
@@ -304,7 +304,7 @@ fn a_brute_force_is_slowed_and_then_silent_even_for_the_right_password() {
 }
 
 #[test]
-fn going_through_users_silences_the_source_but_not_a_seat_registered_there() {
+fn trying_many_users_silences_the_source_but_no_seat_registered_there() {
     let mut o = Office::new();
     for n in 0..60 {
         o.now = o.now + Duration::from_millis(1);

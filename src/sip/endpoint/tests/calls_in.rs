@@ -24,7 +24,7 @@ fn a_copy_of_a_ringing_invite_gets_the_180_again() {
 }
 
 #[test]
-fn a_486_never_acked_is_sent_11_times_over_32_seconds_by_timer_g_until_timer_h() {
+fn a_486_never_acked_is_sent_11_times_in_32_s_by_timer_g_until_timer_h() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
     s.sent();
@@ -111,7 +111,7 @@ fn a_200_is_repeated_over_udp_and_tcp_until_its_ack_comes() {
 }
 
 #[test]
-fn an_ack_that_is_lost_leaves_the_200_repeated_for_32_seconds_and_then_unacknowledged() {
+fn a_lost_ack_leaves_the_200_repeated_for_32_s_and_then_unacknowledged() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
     s.answers(&call, Status::OK);
@@ -179,7 +179,7 @@ fn only_the_first_final_response_is_sent() {
 }
 
 #[test]
-fn a_cancel_is_answered_200_with_the_tag_of_the_180_and_the_invite_487_by_its_user() {
+fn a_cancel_is_200_with_the_tag_of_the_180_and_the_invite_487_by_its_user() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
     s.answers(&call, Status::RINGING);
@@ -226,7 +226,7 @@ fn a_cancel_for_nothing_is_answered_481() {
 }
 
 #[test]
-fn a_cancel_of_what_cannot_be_cancelled_is_answered_200_and_changes_nothing() {
+fn a_cancel_of_what_cannot_be_cancelled_is_200_and_changes_nothing() {
     let mut s = side();
     let options = s.asked(udp(), request("OPTIONS", "b", "other"));
     assert!(s.hears(udp(), request("CANCEL", "b", "other")).is_none());
@@ -260,7 +260,7 @@ fn a_cancel_before_any_180_has_the_tag_that_the_487_has_too() {
 }
 
 #[test]
-fn a_cancelled_invite_that_is_answered_all_the_same_keeps_the_tag_of_its_dialog() {
+fn a_cancelled_invite_that_is_still_answered_keeps_its_dialogs_tag() {
     let mut s = side();
     let call = s.asked(udp(), invite("a", "call"));
     let again = s.asked(udp(), in_dialog(&invite("b", "again")));
@@ -300,7 +300,7 @@ fn a_re_invite_with_its_own_cseq_is_a_request_of_its_own() {
 }
 
 #[test]
-fn an_rfc_2543_invite_without_a_branch_is_matched_with_its_copy_its_cancel_and_its_ack() {
+fn an_rfc_2543_invite_is_matched_with_its_copy_its_cancel_and_its_ack() {
     for via in ["198.51.100.7", "198.51.100.7;branch=z9hG4bK", "198.51.100.7;branch=1"] {
         let old = |text: String| {
             text.replace("198.51.100.7:5060;branch=z9hG4bKa;rport", via).replace(";tag=theirs", "")
@@ -359,7 +359,7 @@ fn an_answer_owed_by_a_closed_connection_asks_for_a_new_one() {
 }
 
 #[test]
-fn a_connection_that_closes_takes_its_own_answers_with_it_and_those_of_no_other() {
+fn a_connection_that_closes_takes_its_own_answers_with_it_and_no_others() {
     let on = |connection| {
         let path = flow(crate::sip::Transport::Tcp, "198.51.100.7:40000");
         Flow { connection: Some(connection), ..path }

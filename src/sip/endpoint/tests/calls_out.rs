@@ -35,7 +35,7 @@ fn over_tcp_an_invite_is_sent_once_and_given_up_by_timer_b() {
 }
 
 #[test]
-fn a_provisional_response_stops_the_repetition_and_timer_c_bounds_the_ringing() {
+fn a_provisional_response_stops_retransmission_and_timer_c_bounds_ringing() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
     assert!(s.hears(udp(), answer(&invite, Status::RINGING, "t")).is_some());
@@ -53,7 +53,7 @@ fn a_provisional_response_stops_the_repetition_and_timer_c_bounds_the_ringing() 
 }
 
 #[test]
-fn a_refusal_is_acked_on_the_same_hop_and_again_for_each_copy_until_timer_d() {
+fn a_refusal_is_acked_on_its_hop_again_for_each_copy_until_timer_d() {
     let mut s = side();
     let (_, invite) = calling(&mut s, udp());
     let busy = answer(&invite, Status::BUSY_HERE, "t");
@@ -82,7 +82,7 @@ fn over_tcp_a_refused_invite_leaves_at_once() {
 }
 
 #[test]
-fn a_200_its_copies_and_those_of_other_branches_of_a_fork_all_surface_until_timer_m() {
+fn a_200_its_copies_and_those_of_other_forks_surface_until_timer_m() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
     s.hears(udp(), answer(&invite, Status::RINGING, "one"));
@@ -102,7 +102,7 @@ fn a_200_its_copies_and_those_of_other_branches_of_a_fork_all_surface_until_time
 }
 
 #[test]
-fn the_ack_of_a_2xx_goes_out_with_a_branch_of_its_own_and_without_a_transaction() {
+fn the_ack_of_a_2xx_has_a_branch_of_its_own_and_no_transaction() {
     let mut s = side();
     let (_, invite) = calling(&mut s, udp());
     s.hears(udp(), answer(&invite, Status::OK, "t"));
@@ -113,7 +113,7 @@ fn the_ack_of_a_2xx_goes_out_with_a_branch_of_its_own_and_without_a_transaction(
 }
 
 #[test]
-fn a_cancel_before_any_response_waits_for_the_first_and_then_goes_out_once() {
+fn a_cancel_before_any_response_waits_for_the_first_and_goes_out_once() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
     s.cancels(tx);
@@ -143,7 +143,7 @@ fn a_cancel_has_branch_request_uri_route_and_to_of_its_invite() {
 }
 
 #[test]
-fn a_cancel_is_repeated_by_timer_e_until_answered_and_its_answer_is_nobodys() {
+fn a_cancel_is_repeated_by_timer_e_and_its_answer_is_not_delivered() {
     let mut s = side();
     let (tx, invite) = calling(&mut s, udp());
     s.hears(udp(), answer(&invite, Status::RINGING, "t"));
@@ -211,7 +211,7 @@ fn a_final_response_before_the_cancel_could_go_is_just_the_end() {
 }
 
 #[test]
-fn a_call_whose_connection_closes_while_it_rings_fails_and_an_answered_one_does_not() {
+fn a_ringing_call_fails_with_its_connection_and_an_answered_one_does_not() {
     let mut s = side();
     let (rings, invite) = calling(&mut s, tcp());
     s.hears(tcp(), answer(&invite, Status::RINGING, "t"));

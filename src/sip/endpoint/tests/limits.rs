@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn at_the_limit_a_new_invite_gets_a_stateless_503_and_calls_already_in_are_served() {
+fn at_the_limit_a_new_invite_gets_a_stateless_503_and_known_calls_go_on() {
     let config = EndpointConfig { most_server_transactions: 4, ..EndpointConfig::default() };
     let mut s = side_with(config);
     for n in 0..4 {
@@ -34,7 +34,7 @@ fn at_the_limit_a_new_invite_gets_a_stateless_503_and_calls_already_in_are_serve
 }
 
 #[test]
-fn a_shed_invite_is_told_once_and_its_copies_get_the_same_answer_even_when_there_is_room_again() {
+fn a_shed_invite_is_told_once_and_its_copies_get_the_same_answer() {
     let mut s = side();
     let mut hears = |branch: &str, call: &str, verdict: Result<(), Rejection>| {
         let bytes = Bytes::from(invite(branch, call));

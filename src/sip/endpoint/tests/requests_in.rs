@@ -33,7 +33,7 @@ fn a_408_to_a_request_other_than_invite_is_not_sent() {
 }
 
 #[test]
-fn a_provisional_response_to_a_request_other_than_invite_is_not_sent_early() {
+fn a_provisional_response_to_a_non_invite_is_not_sent_early() {
     let mut s = side();
     let options = s.asked(udp(), request("OPTIONS", "a", "call"));
     s.answers(&options, Status::TRYING);
@@ -44,7 +44,7 @@ fn a_provisional_response_to_a_request_other_than_invite_is_not_sent_early() {
 }
 
 #[test]
-fn a_request_left_waiting_gets_a_100_when_timer_e_of_its_sender_reaches_t2() {
+fn a_request_left_waiting_gets_a_100_when_its_senders_timer_e_is_at_t2() {
     for path in [udp(), tcp()] {
         let mut s = side();
         let options = s.asked(path, request("OPTIONS", "a", "call"));
@@ -104,7 +104,7 @@ fn a_malformed_request_is_answered_400_and_counted() {
 }
 
 #[test]
-fn a_malformed_request_is_answered_at_the_port_it_listens_on_and_never_elsewhere() {
+fn a_malformed_request_is_answered_at_its_sent_by_port_alone() {
     let mut s = side();
     let bad = request("OPTIONS", "a", "call").replace("Length: 0", "Length: 9");
     let from = flow(crate::sip::Transport::Udp, "198.51.100.7:40000");

@@ -39,7 +39,7 @@ fn after_a_provisional_response_timer_e_runs_at_t2() {
 }
 
 #[test]
-fn a_final_response_is_reported_once_and_its_copies_absorbed_until_timer_k() {
+fn a_final_response_is_reported_once_and_copies_absorbed_until_timer_k() {
     let mut s = side();
     let tx = s.asks(udp(), outgoing(Method::Bye));
     let sent = s.sent_one();
@@ -115,7 +115,7 @@ fn our_via_names_where_we_are_reached_and_asks_for_rport() {
 }
 
 #[test]
-fn a_response_with_two_vias_answers_nothing_of_ours_however_they_are_written() {
+fn a_response_with_two_vias_answers_no_request_however_they_are_written() {
     let mut s = side();
     s.asks(udp(), outgoing(Method::Options));
     let options = s.sent_one();

@@ -61,7 +61,7 @@ fn outbound_through_a_proxy_that_does_not_know_it_is_439() {
 }
 
 #[test]
-fn a_path_is_kept_told_back_and_gone_by_when_it_leads_where_the_register_came_from() {
+fn a_path_is_kept_and_used_when_it_leads_to_the_registers_source() {
     let mut o = office();
     let mut p = phone("1001", "203.0.113.5:5060");
     let path = "Path: <sip:203.0.113.5;lr>, <sip:edge.example;lr>\r\n";
