@@ -146,12 +146,7 @@ impl Call {
                 self.common.story.back_to_waiting();
                 if let Some(Presented { presentation, seat }) = presented {
                     let failed = Failed { result: PresentationResult::Withdrawn, status: None };
-                    self.common.story.tell_presentation_ended(
-                        (presentation, seat),
-                        failed,
-                        Duration::ZERO,
-                        cx,
-                    );
+                    self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
                 }
             }
             StageSnapshot::Talk { parties, serving } => self.resume_talk(parties, serving, cx),

@@ -307,8 +307,7 @@ impl Gateway {
     /// leave in the order of their positions.
     pub(super) fn act(&mut self, now: Now, id: CallId, out: &mut Vec<Output>) {
         let mut said = self.context.take_said();
-        let is_event = |output: &call::Output| matches!(output, call::Output::Event(_));
-        let told = if said.iter().any(is_event) { Told::Events } else { Told::Nothing };
+        let told = Told::by(&said);
         self.journal.touched.touch(now.mono, id, told);
         let mut after = After::default();
         for output in said.drain(..) {

@@ -227,7 +227,7 @@ impl Gateway {
             out.push(Output::Media(media::Command::Close { leg }));
             return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "no codec in common");
         };
-        self.answer_with(now, &asked, leg, (contact, body));
+        self.answer_with(now, &asked, leg, contact, body);
         let sources = media::Sources {
             signalled: asked.flow.remote.ip().to_canonical(),
             listed: rules.media_sources.clone(),
@@ -478,7 +478,7 @@ impl Gateway {
         let (Some(body), Some((dialog, contact))) = (body, self.confirmation_dialog(asked, leg)) else {
             return self.refuse_seat(now, asked, Status::NOT_ACCEPTABLE_HERE, "no codec in common");
         };
-        self.answer_with(now, asked, leg, (contact, body));
+        self.answer_with(now, asked, leg, contact, body);
         let hears = Hears::Nothing { why: None };
         let stage = Stage::Answered { tx: asked.tx, dialog: Box::new(dialog), ack: Ack::Awaited, hears };
         self.confirmations.all.insert(leg, Confirmation { seat, stage });
@@ -491,7 +491,7 @@ impl Gateway {
         Some((dialog, contact))
     }
 
-    fn answer_with(&mut self, now: Now, asked: &SeatInvite, leg: LegId, (contact, body): (String, String)) {
+    fn answer_with(&mut self, now: Now, asked: &SeatInvite, leg: LegId, contact: String, body: String) {
         let response = Outgoing::response(&asked.invite, Status::OK, Some(&leg.to_string()))
             .with("Contact", contact)
             .with("Allow", allowed(PeerClass::Seat))

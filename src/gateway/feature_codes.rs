@@ -160,7 +160,8 @@ impl Gateway {
             }
         };
         let offer = match call::read_arrival(
-            (&asked.invite, &asked.flow),
+            &asked.invite,
+            &asked.flow,
             &self.context.rules.seat,
             &self.context.rules,
         ) {

@@ -215,7 +215,7 @@ impl Gateway {
         let mut cx = self.context.cx(now);
         let refused = CallRefused { received: Some(Box::new(received)), reason, sip_code: status.code() };
         story.tell(&mut cx, What::CallRefused(refused));
-        owed::owe_for(&mut story, (call, history), callback::after_refusal(reason), &mut cx);
+        owed::owe_for(&mut story, call, history, callback::after_refusal(reason), &mut cx);
         story.publish_record(&mut cx, true);
         self.append_said(history, out);
     }

@@ -26,7 +26,8 @@ pub(super) struct CallbackCounts {
 /// Tells the callback that a call leaves that is no more than a story: one that was refused, or found ended at the start.
 pub(super) fn owe_for(
     story: &mut Story,
-    (call, key): (CallId, Option<HistoryKey>),
+    call: CallId,
+    key: Option<HistoryKey>,
     reason: Option<CallbackReason>,
     cx: &mut Cx<'_>,
 ) {
@@ -71,13 +72,14 @@ pub(super) fn untold(events: &[CallEvent], record: &CallRecord) -> Option<Untold
 /// Tells what the last life did not.
 pub(super) fn tell_untold(
     story: &mut Story,
-    (call, key): (CallId, Option<HistoryKey>),
+    call: CallId,
+    key: Option<HistoryKey>,
     untold: Option<Untold>,
     cx: &mut Cx<'_>,
 ) {
     let (Some(key), Some(untold)) = (key, untold) else { return };
     let changed = match untold {
-        Untold::Owed(reason) => return owe_for(story, (call, Some(key)), Some(reason), cx),
+        Untold::Owed(reason) => return owe_for(story, call, Some(key), Some(reason), cx),
         Untold::Tried => cx.owed.tried(&key),
         Untold::Answered => cx.owed.reached(&key, ClosedBy::Answered),
         Untold::CalledBack => cx.owed.reached(&key, ClosedBy::CalledBack),

@@ -91,7 +91,7 @@ impl Gateway {
         let before = part.since_start + Duration::from_nanos(lived.0.saturating_sub(last.at.0));
         let mut cx = self.context.cx(now);
         let mut story = Story::resume(record, part.seq, now, before, summary);
-        owed::tell_untold(&mut story, (call, key), untold, &mut cx);
+        owed::tell_untold(&mut story, call, key, untold, &mut cx);
         if was_open {
             end_as_crashed(&mut story, caller, &mut cx);
         }

@@ -4,7 +4,8 @@
 //! moves. The next process leaves a gap that is wider than what happens in that time.
 
 use super::{Gateway, Output};
-use crate::call::{Came, Went};
+use crate::call::{self, Came, Went};
+use crate::event::What;
 use crate::id::CallId;
 use crate::snapshot::{CallSnapshot, Snapshot, SnapshotKey};
 use crate::time::{Duration, Mono, Now};
@@ -54,13 +55,36 @@ impl Touched {
     }
 }
 
-/// What a step of a call told.
+/// What a step of a call told that a start must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     /// Events.
     Events,
     /// None.
     Nothing,
+}
+
+impl Told {
+    /// Whether what a step said is to be written with its events. What follows the end of a call is not: its events alone
+    /// say that nothing is to be resumed.
+    pub(super) fn by(said: &[call::Output]) -> Told {
+        let is_told = |output: &call::Output| {
+            let call::Output::Event(event) = output else { return false };
+            !matches!(
+                event.what,
+                What::CallerIdentified(_)
+                    | What::QueuePositionChanged { .. }
+                    | What::NoticePlayed { .. }
+                    | What::MediaQuality(_)
+                    | What::CallEnded(_)
+                    | What::CallbackChanged(_)
+                    | What::CallRecordUpdated(_)
+                    | What::WrapUpStarted { .. }
+                    | What::WrapUpCompleted { .. }
+            )
+        };
+        if said.iter().any(is_told) { Told::Events } else { Told::Nothing }
+    }
 }
 
 impl Gateway {

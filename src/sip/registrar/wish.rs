@@ -157,10 +157,10 @@ impl Wish {
             return Err(Refusal::Forbidden);
         }
         let general = general.unwrap_or(UNSAID);
-        let granted = (expiry.shortest, expiry.longest(transport));
+        let (shortest, longest) = (expiry.shortest, expiry.longest(transport));
         listed
             .into_iter()
-            .map(|c| Wanted::read(c, general, granted))
+            .map(|c| Wanted::read(c, general, shortest, longest))
             .collect::<Result<_, _>>()
             .map(Wish::Update)
     }
@@ -170,7 +170,8 @@ impl Wanted {
     fn read(
         contact: &[u8],
         general: Duration,
-        (shortest, longest): (Duration, Duration),
+        shortest: Duration,
+        longest: Duration,
     ) -> Result<Wanted, Refusal> {
         const BROKEN: Refusal = Refusal::Bad("a Contact that cannot be called");
         let contact = NameAddr::parse(contact.to_vec()).map_err(|_| BROKEN)?;
