@@ -19,7 +19,8 @@ use super::waiting::{EarlyMedia, Queued};
 use crate::acd;
 use crate::caller::{History, HistoryKey};
 use crate::event::{
-    CallEvent, CallRecord, CallState, Caller, CallerIdentified, EndReason, EndedBy, PresentationResult, What,
+    CallEvent, CallRecord, CallState, Caller, CallerIdentified, ClosedBy, EndReason, EndedBy,
+    PresentationResult, What,
 };
 use crate::id::LegId;
 use crate::sip::{Cause, Status};
@@ -38,6 +39,8 @@ pub struct Resuming<'a> {
     pub transactions: Vec<(LegId, LegContext)>,
     /// The caller's number, as the history knows it.
     pub number: Option<HistoryKey>,
+    /// The number was reached, and the process before ended between that and the change of its callback.
+    pub reached: Option<ClosedBy>,
     /// From the last sign of life of the process before until now.
     pub gap: Duration,
 }
@@ -46,7 +49,7 @@ impl Call {
     /// The call goes on. `None` when the journal does not know it, or it has ended: its dialogs are ended by
     /// [`Call::end_dialogs`].
     pub fn resume(resuming: Resuming<'_>, cx: &mut Cx<'_>) -> Option<Call> {
-        let Resuming { snapshot, events, service, mut transactions, number, gap } = resuming;
+        let Resuming { snapshot, events, service, mut transactions, number, reached, gap } = resuming;
         let record = CallRecord::from_events(events).filter(|r| r.ended.is_none() && r.refused.is_none())?;
         let part = events.last()?.call.as_ref()?;
         let identity = record.caller.clone();
@@ -77,10 +80,16 @@ impl Call {
             audio: Default::default(),
             number,
         };
+        if let Some(by) = reached {
+            common.reached(by, cx);
+        }
         common.story.tell(cx, What::CallRecovered { gap, legs: u32::try_from(ups).unwrap_or(u32::MAX) });
         let mut call = Call { common, stage: Stage::Over, afterwork: Afterwork::default() };
         call.resume_stage(stage, cx);
         call.settle(cx);
+        for leg in call.common.legs.ids(|leg| !leg.is_terminated()) {
+            call.common.command(leg, cx, |leg, lcx| leg.resume_media(lcx));
+        }
         Some(call)
     }
 

@@ -3,11 +3,12 @@
 //! Nothing is read from the network before; what a peer sent meanwhile finds its dialog.
 
 use super::calls::Slot;
+use super::owed::{self, Untold};
 use super::routes::{Owner, Sent};
 use super::{Gateway, Output};
 use crate::call::{self, Call, CallSnapshot, LegContext, Resuming};
 use crate::caller::HistoryKey;
-use crate::event::{CallEvent, CallRecord};
+use crate::event::{CallEvent, CallRecord, ClosedBy};
 use crate::id::{LegId, TrunkId};
 use crate::media::ResumedStreams;
 use crate::sip::{Method, ServerTx};
@@ -65,8 +66,13 @@ impl Gateway {
         let service = self.calls.service(&record.service_number).cloned();
         let history = HistoryKey::of(&record.caller, &self.callers.history_key).filter(|_| trunk.is_some());
         let number = self.number_of(&record);
+        let reached = match owed::untold(events, &record) {
+            Some(Untold::Answered) => Some(ClosedBy::Answered),
+            Some(Untold::CalledBack) => Some(ClosedBy::CalledBack),
+            Some(Untold::Owed(_) | Untold::Tried) | None => None,
+        };
         let Kept { legs: transactions, came } = kept;
-        let resuming = Resuming { snapshot, events, service, transactions, number, gap };
+        let resuming = Resuming { snapshot, events, service, transactions, number, reached, gap };
         let Some(call) = Call::resume(resuming, &mut self.context.cx(now)) else { return false };
         if let Some(place) = place.filter(|_| call.is_queued())
             && !self.acd.restore_place(now, id, &place)

@@ -129,19 +129,25 @@ impl LegMedia {
         LegMedia { leg, family, side, agreed, peer, signalled, wish, author, session_id }
     }
 
-    /// Asks for the port the leg had, and says what was agreed.
+    /// Asks for the port the leg had, which counts as ours at once: what it hears is said before what its peer described, so
+    /// that packets which wait in the socket are heard.
     pub(super) fn resuming(
         &mut self,
         port: Option<u16>,
         streams: Option<media::ResumedStreams>,
-    ) -> Vec<media::Command> {
+    ) -> Option<media::Command> {
         if self.side != MediaSide::Opening {
-            return Vec::new();
+            return None;
         }
         let resume = port.map(|port| media::Resumed { port, streams });
-        let mut commands = vec![media::Command::Open { leg: self.leg, family: self.family, resume }];
-        commands.extend(self.agreed.map(|agreed| self.agree(agreed)));
-        commands
+        self.side = port.map_or(MediaSide::Opening, |port| MediaSide::Open { port });
+        Some(media::Command::Open { leg: self.leg, family: self.family, resume })
+    }
+
+    /// What was agreed before a restart, for the media plane.
+    pub(super) fn agreed_before(&mut self) -> Option<media::Command> {
+        let agreed = self.agreed.filter(|_| self.side != MediaSide::Closed)?;
+        Some(self.agree(agreed))
     }
 
     /// Nothing of it goes on.

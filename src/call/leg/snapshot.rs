@@ -168,7 +168,7 @@ impl Leg {
         if leg.is_terminated() {
             leg.media.is_closed();
         }
-        for command in leg.media.resuming(port, context.streams) {
+        if let Some(command) = leg.media.resuming(port, context.streams) {
             cx.media(command);
         }
         if leg.may_be_answered() && !leg.is_invited() {
@@ -181,6 +181,19 @@ impl Leg {
             None => leg.conduct.renegotiation.queue(Pending::refresh()),
         }
         leg
+    }
+}
+
+impl Leg {
+    /// Says to the media plane what was agreed before a restart, once what the leg hears is said. Its media is watched as
+    /// before.
+    pub fn resume_media(&mut self, cx: &mut Cx<'_>) {
+        if let Some(command) = self.media.agreed_before() {
+            cx.media(command);
+        }
+        if self.is_up() && self.is_watched() {
+            self.watch(cx);
+        }
     }
 }
 
