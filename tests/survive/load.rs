@@ -264,6 +264,7 @@ async fn story(name: &'static str, blow: Blow, times: usize) -> Tally {
 
 #[test]
 fn talks_and_waiting_calls_outlive_five_kills() {
+    let _alone = crate::alone();
     let tally = town::run(story("survive-kill", Blow::Kill, times(5)));
     eprintln!("kill -9: {tally}");
     assert_eq!(tally.talks.survived, tally.talks.of, "{tally}");
@@ -274,6 +275,7 @@ fn talks_and_waiting_calls_outlive_five_kills() {
 
 #[test]
 fn talks_and_waiting_calls_outlive_three_upgrades() {
+    let _alone = crate::alone();
     let tally = town::run(story("survive-upgrade", Blow::Upgrade, times(3)));
     eprintln!("upgrade: {tally}");
     assert_eq!(tally.talks.survived, tally.talks.of, "{tally}");

@@ -27,3 +27,10 @@ mod town;
 #[path = "../interop/voice.rs"]
 #[allow(dead_code)]
 mod voice;
+
+/// One scene at a time: each keeps a gateway, thirty phones and their sound going.
+static STAGE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    STAGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

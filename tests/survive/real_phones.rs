@@ -91,10 +91,12 @@ fn outlives(name: &str, interrupt: impl FnOnce(&mut Program)) {
 
 #[test]
 fn a_talk_with_a_real_phone_outlives_a_killed_gateway() {
+    let _alone = crate::alone();
     outlives("baresip-killed", Program::kill_and_start);
 }
 
 #[test]
 fn a_talk_with_a_real_phone_outlives_an_upgrade() {
+    let _alone = crate::alone();
     outlives("baresip-upgrade", |gateway| gateway.upgrades());
 }
