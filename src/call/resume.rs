@@ -19,24 +19,27 @@ use super::waiting::{EarlyMedia, Queued};
 use crate::acd;
 use crate::caller::{History, HistoryKey};
 use crate::event::{
-    CallEvent, CallRecord, CallState, Caller, CallerIdentified, ClosedBy, EndReason, EndedBy,
+    CallPart, CallRecord, CallState, Caller, CallerIdentified, ClosedBy, EndReason, EndedBy,
     PresentationResult, What,
 };
-use crate::id::LegId;
+use crate::id::{LegId, SeatId};
 use crate::sip::{Cause, Status};
-use crate::time::Duration;
+use crate::time::{Duration, Mono};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A call that goes on, beside its snapshot.
 pub struct Resuming<'a> {
     /// What was written of it.
     pub snapshot: CallSnapshot,
-    /// Its events, oldest first.
-    pub events: &'a [CallEvent],
+    /// What its events add up to; it has not ended.
+    pub record: CallRecord,
+    /// What its last event says of it.
+    pub last: &'a CallPart,
     /// What its service number does, where that is still configured.
     pub service: Option<Arc<ServiceRules>>,
-    /// What the transaction layer has kept of each leg.
-    pub transactions: Vec<(LegId, LegContext)>,
+    /// What other parts have kept of each leg.
+    pub contexts: HashMap<LegId, LegContext>,
     /// The caller's number, as the history knows it.
     pub number: Option<HistoryKey>,
     /// The number was reached, and the process before ended between that and the change of its callback.
@@ -46,27 +49,18 @@ pub struct Resuming<'a> {
 }
 
 impl Call {
-    /// The call goes on. `None` when the journal does not know it, or it has ended: its dialogs are ended by
-    /// [`Call::end_dialogs`].
+    /// The call goes on. `None` when no leg of it is left.
     pub fn resume(resuming: Resuming<'_>, cx: &mut Cx<'_>) -> Option<Call> {
-        let Resuming { snapshot, events, service, mut transactions, number, reached, gap } = resuming;
-        let record = CallRecord::from_events(events).filter(|r| r.ended.is_none() && r.refused.is_none())?;
-        let part = events.last()?.call.as_ref()?;
+        let Resuming { snapshot, record, last, service, contexts, number, reached, gap } = resuming;
         let identity = record.caller.clone();
         let look_up = LookUp::Settled(record.identified.as_ref().map(known_of));
-        let summary = part.summary.clone();
+        let summary = last.summary.clone();
         let CallSnapshot { call: id, caller, began, wait, longest, origin, stage, joined, legs, .. } =
             snapshot;
         let origin = resumed_origin(origin, service);
-        let story = Story::resumed(Resumption { record, seq: part.seq, began, summary, joined });
+        let story = Story::resumed(Resumption { record, seq: last.seq, began, summary, joined });
         let ups = legs.iter().filter(|leg| leg.is_up()).count();
-        let mut resumed = Vec::with_capacity(legs.len());
-        for snapshot in legs {
-            let at = transactions.iter().position(|(leg, _)| *leg == snapshot.leg);
-            let kept = at.map(|at| transactions.swap_remove(at).1).unwrap_or_default();
-            resumed.push(resumed_leg(snapshot, kept, cx));
-        }
-        let legs = Legs::resumed(resumed)?;
+        let legs = Legs::resumed(resumed_legs(legs, contexts, cx))?;
         let mut common = Common {
             id,
             story,
@@ -84,7 +78,9 @@ impl Call {
             common.reached(by, cx);
         }
         common.story.tell(cx, What::CallRecovered { gap, legs: u32::try_from(ups).unwrap_or(u32::MAX) });
-        let mut call = Call { common, stage: Stage::Over, afterwork: Afterwork::default() };
+        // Until its own stage is known the call counts as not answered, and may end so.
+        let begun = Arriving { durable: true, answer_at: None, early_media: EarlyMedia::None };
+        let mut call = Call { common, stage: Stage::Arriving(begun), afterwork: Afterwork::default() };
         call.resume_stage(stage, cx);
         call.settle(cx);
         for leg in call.common.legs.ids(|leg| !leg.is_terminated()) {
@@ -96,22 +92,17 @@ impl Call {
     /// A call that is over, or cannot go on: its dialogs are ended, and nothing is told of it.
     pub fn closing(
         snapshot: CallSnapshot,
-        mut transactions: Vec<(LegId, LegContext)>,
+        contexts: HashMap<LegId, LegContext>,
         cx: &mut Cx<'_>,
     ) -> Option<Call> {
         let CallSnapshot { call: id, caller, origin, legs, .. } = snapshot;
-        let mut resumed = Vec::with_capacity(legs.len());
-        for snapshot in legs {
-            let at = transactions.iter().position(|(leg, _)| *leg == snapshot.leg);
-            let kept = at.map(|at| transactions.swap_remove(at).1).unwrap_or_default();
-            let leg_id = snapshot.leg;
-            let mut leg = resumed_leg(snapshot, kept, cx);
-            cx.with_leg(leg_id, |lcx| {
+        let mut legs = resumed_legs(legs, contexts, cx);
+        for leg in &mut legs {
+            cx.with_leg(leg.id, |lcx| {
                 // Not 503: it would turn the peer away from the whole gateway (RFC 3261 section 21.5.4).
                 leg.reject(Status::SERVER_INTERNAL_ERROR, lcx);
                 leg.hang_up(Cause::NORMAL, lcx);
             });
-            resumed.push(leg);
         }
         let common = Common {
             id,
@@ -119,7 +110,7 @@ impl Call {
             origin: resumed_origin(origin, None),
             identity: Caller::default(),
             look_up: LookUp::Settled(None),
-            legs: Legs::resumed(resumed)?,
+            legs: Legs::resumed(legs)?,
             caller,
             wait: Wait::Not,
             longest: None,
@@ -163,19 +154,16 @@ impl Call {
                 self.recall(seat, None, cx);
             }
             // A phone whose operator waits for the other end is told that it may dial again.
-            StageSnapshot::Dialling | StageSnapshot::Over => self.end_crashed(cx),
-            StageSnapshot::Queued { .. } | StageSnapshot::Returning { .. } => self.end_crashed(cx),
+            StageSnapshot::Dialling
+            | StageSnapshot::Over
+            | StageSnapshot::Queued { .. }
+            | StageSnapshot::Returning { .. } => self.end_crashed(cx),
         }
         self.drop_others(cx);
     }
 
     /// The talk goes on between those whose dialogs are up.
-    fn resume_talk(
-        &mut self,
-        parties: Vec<(LegId, Option<crate::time::Mono>)>,
-        serving: Option<crate::id::SeatId>,
-        cx: &mut Cx<'_>,
-    ) {
+    fn resume_talk(&mut self, parties: Vec<(LegId, Option<Mono>)>, serving: Option<SeatId>, cx: &mut Cx<'_>) {
         let parties: Vec<_> = parties.into_iter().filter(|(leg, _)| self.common.legs.is_up(*leg)).collect();
         if parties.len() < 2 {
             self.stage = Stage::Talk(Talk::new(&[self.common.caller], None));
@@ -201,10 +189,6 @@ impl Call {
     }
 
     fn end_crashed(&mut self, cx: &mut Cx<'_>) {
-        if matches!(self.stage, Stage::Over) {
-            self.stage =
-                Stage::Arriving(Arriving { durable: true, answer_at: None, early_media: EarlyMedia::None });
-        }
         self.end(Ending::new(EndedBy::Gateway, EndReason::Crashed), cx);
     }
 }
@@ -231,6 +215,18 @@ fn known_of(known: &CallerIdentified) -> History {
     }
 }
 
+fn resumed_legs(
+    legs: Vec<LegSnapshot>,
+    mut contexts: HashMap<LegId, LegContext>,
+    cx: &mut Cx<'_>,
+) -> Vec<Leg> {
+    let goes_on = |leg: LegSnapshot| {
+        let context = contexts.remove(&leg.leg).unwrap_or_default();
+        resumed_leg(leg, context, cx)
+    };
+    legs.into_iter().map(goes_on).collect()
+}
+
 fn resumed_leg(snapshot: LegSnapshot, kept: LegContext, cx: &mut Cx<'_>) -> Leg {
     let (id, party, purpose) = (snapshot.leg, snapshot.party.clone(), snapshot.purpose);
     let peer = match &party {
@@ -247,7 +243,7 @@ fn resumed_leg(snapshot: LegSnapshot, kept: LegContext, cx: &mut Cx<'_>) -> Leg 
 /// What each seat of a call that goes on is doing.
 impl Call {
     /// The seats that are in the call, and how.
-    pub fn busy_seats(&self) -> Vec<(crate::id::SeatId, acd::Busy)> {
+    pub fn busy_seats(&self) -> Vec<(SeatId, acd::Busy)> {
         let Stage::Talk(talk) = &self.stage else { return Vec::new() };
         let seat_of = |leg: LegId| self.common.legs.get(leg).and_then(|leg| leg.party.seat()).cloned();
         let holder = talk.holder().and_then(|(leg, _)| seat_of(leg));

@@ -1,14 +1,14 @@
 //! What a start makes of the calls that the process before left open: they go on, or each is closed with its reason, and its
 //! citizen is owed a call. No call is owed for one that a seat made.
 
-use super::resume::Kept;
+use super::resume::{Kept, OpenCall};
 use super::{Gateway, Output, Recovery, owed};
 use crate::call::{self, CallSnapshot, Cx, Story};
 use crate::callback::Owed;
 use crate::caller::HistoryKey;
 use crate::event::{
-    CallEnded, CallEvent, CallRecord, CallState, CallbackReason, Direction, EndReason, EndedBy, NodeReason,
-    NodeState, QueueExit, Summary, What,
+    CallEnded, CallEvent, CallState, CallbackReason, Direction, EndReason, EndedBy, NodeReason, NodeState,
+    QueueExit, Summary, What,
 };
 use crate::id::{CallId, LegId};
 use crate::media::{self, LegNumbers, ResumedStreams};
@@ -44,14 +44,15 @@ impl Gateway {
         }
         let mut closed = 0;
         for events in &open_calls {
-            let id = events.first().and_then(|e| e.call.as_ref()).map(|part| part.id);
-            let gap = id.and_then(|id| recovery.gap_of(id));
-            let snapshot = id.filter(|_| gap.is_some() && is_open(events)).and_then(|id| calls.remove(&id));
-            let goes_on = snapshot.is_some_and(|(snapshot, kept)| {
-                self.resume_call(now, snapshot, kept, events, gap.unwrap_or_default(), out)
+            let Some(open) = OpenCall::of(events) else { continue };
+            let call = open.record.call;
+            let gap = recovery.gap_of(call).filter(|_| !open.is_over());
+            let kept = gap.and_then(|gap| Some((gap, calls.remove(&call)?)));
+            let goes_on = kept.is_some_and(|(gap, (snapshot, kept))| {
+                self.resume_call(now, snapshot, kept, &open, gap, out)
             });
             if !goes_on {
-                closed += u64::from(self.close_open_call(now, recovery.last_sign_of_life(now), events, out));
+                closed += u64::from(self.close_open_call(now, recovery.last_sign_of_life(now), open, out));
             }
         }
         // Ended calls whose last BYE was not answered, and those that cannot go on.
@@ -75,20 +76,18 @@ impl Gateway {
         &mut self,
         now: Now,
         last_sign_of_life: Option<Wall>,
-        events: &[CallEvent],
+        open: OpenCall<'_>,
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(record) = CallRecord::from_events(events) else { return false };
-        let Some(last) = events.last() else { return false };
-        let Some(part) = last.call.as_ref() else { return false };
-        let was_open = is_open(events);
+        let was_open = !open.is_over();
+        let OpenCall { record, events, at, part } = open;
         let summary = Summary { state: record.state, ..part.summary.clone() };
         let key = self.number_of(&record);
         let (call, untold) = (record.call, owed::untold(events, &record));
         let caller = key.filter(|_| record.direction == Direction::Inbound);
         // The process was there until then: so long the parties spoke.
-        let lived = last_sign_of_life.unwrap_or(last.at).max(last.at);
-        let before = part.since_start + Duration::from_nanos(lived.0.saturating_sub(last.at.0));
+        let lived = last_sign_of_life.unwrap_or(at).max(at);
+        let before = part.since_start + Duration::from_nanos(lived.0.saturating_sub(at.0));
         let mut cx = self.context.cx(now);
         let mut story = Story::resume(record, part.seq, now, before, summary);
         owed::tell_untold(&mut story, call, key, untold, &mut cx);
@@ -125,10 +124,6 @@ impl Recovery {
             Recovery::Close { last_sign_of_life } => *last_sign_of_life,
         }
     }
-}
-
-fn is_open(events: &[CallEvent]) -> bool {
-    CallRecord::from_events(events).is_some_and(|r| r.ended.is_none() && r.refused.is_none())
 }
 
 /// `caller` is the number of a citizen's call.

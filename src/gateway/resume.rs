@@ -8,17 +8,42 @@ use super::routes::{Owner, Sent};
 use super::{Gateway, Output};
 use crate::call::{self, Call, CallSnapshot, LegContext, Resuming};
 use crate::caller::HistoryKey;
-use crate::event::{CallEvent, CallRecord, ClosedBy};
-use crate::id::{LegId, TrunkId};
+use crate::event::{CallEvent, CallPart, CallRecord, ClosedBy};
+use crate::id::LegId;
 use crate::media::ResumedStreams;
 use crate::sip::{Method, ServerTx};
-use crate::time::{Duration, Now};
+use crate::time::{Duration, Now, Wall};
 use std::collections::HashMap;
 
 /// The transactions of a call that go on.
 pub(super) struct Kept {
-    legs: Vec<(LegId, LegContext)>,
+    legs: HashMap<LegId, LegContext>,
     came: Vec<(LegId, ServerTx)>,
+}
+
+/// A call without a final record.
+pub(super) struct OpenCall<'a> {
+    /// What its events add up to.
+    pub record: CallRecord,
+    /// Its events, oldest first.
+    pub events: &'a [CallEvent],
+    /// When the last of them was.
+    pub at: Wall,
+    /// What that says of the call.
+    pub part: &'a CallPart,
+}
+
+impl<'a> OpenCall<'a> {
+    pub(super) fn of(events: &'a [CallEvent]) -> Option<OpenCall<'a>> {
+        let last = events.last()?;
+        let (record, part) = (CallRecord::from_events(events)?, last.call.as_ref()?);
+        Some(OpenCall { record, events, at: last.at, part })
+    }
+
+    /// Whether it has ended, and lacks its final record alone.
+    pub(super) fn is_over(&self) -> bool {
+        self.record.ended.is_some() || self.record.refused.is_some()
+    }
 }
 
 impl Gateway {
@@ -29,10 +54,10 @@ impl Gateway {
         snapshot: &mut CallSnapshot,
         streams: &HashMap<LegId, ResumedStreams>,
     ) -> Kept {
-        let mut kept = Kept { legs: Vec::new(), came: Vec::new() };
+        let mut kept = Kept { legs: HashMap::new(), came: Vec::new() };
         for came in std::mem::take(&mut snapshot.came) {
             let tx = self.signalling.resume_server(now, came.transaction);
-            kept.of(came.leg).answers = Some(tx);
+            kept.legs.entry(came.leg).or_default().answers = Some(tx);
             kept.came.push((came.leg, tx));
         }
         for went in std::mem::take(&mut snapshot.went) {
@@ -41,10 +66,10 @@ impl Gateway {
             let owner = Owner { call: snapshot.call, leg: went.leg };
             let cseq = invite.cseq().0;
             self.routes.sent(tx, Sent { owner, method: Method::Invite, cseq, provable: None, instead: None });
-            kept.of(went.leg).sent = Some(invite);
+            kept.legs.entry(went.leg).or_default().sent = Some(invite);
         }
         for leg in &snapshot.legs {
-            kept.of(leg.leg).streams = streams.get(&leg.leg).copied();
+            kept.legs.entry(leg.leg).or_default().streams = streams.get(&leg.leg).copied();
         }
         kept
     }
@@ -55,24 +80,25 @@ impl Gateway {
         now: Now,
         snapshot: CallSnapshot,
         kept: Kept,
-        events: &[CallEvent],
+        open: &OpenCall<'_>,
         gap: Duration,
         out: &mut Vec<Output>,
     ) -> bool {
+        let OpenCall { record, events, part: last, .. } = open;
         let (id, caller, place) = (snapshot.call, snapshot.caller, snapshot.place.clone());
         let released = snapshot.presented();
         let trunk = snapshot.caller_trunk().cloned();
-        let Some(record) = CallRecord::from_events(events) else { return false };
         let service = self.calls.service(&record.service_number).cloned();
         let history = HistoryKey::of(&record.caller, &self.callers.history_key).filter(|_| trunk.is_some());
-        let number = self.number_of(&record);
-        let reached = match owed::untold(events, &record) {
+        let number = self.number_of(record);
+        let reached = match owed::untold(events, record) {
             Some(Untold::Answered) => Some(ClosedBy::Answered),
             Some(Untold::CalledBack) => Some(ClosedBy::CalledBack),
             Some(Untold::Owed(_) | Untold::Tried) | None => None,
         };
-        let Kept { legs: transactions, came } = kept;
-        let resuming = Resuming { snapshot, events, service, transactions, number, reached, gap };
+        let Kept { legs: contexts, came } = kept;
+        let record = record.clone();
+        let resuming = Resuming { snapshot, record, last, service, contexts, number, reached, gap };
         let Some(call) = Call::resume(resuming, &mut self.context.cx(now)) else { return false };
         if let Some(place) = place.filter(|_| call.is_queued())
             && !self.acd.restore_place(now, id, &place)
@@ -88,7 +114,7 @@ impl Gateway {
             self.remember_invite(Owner { call: id, leg }, tx);
         }
         self.act(now, id, out);
-        if let Some(trunk) = trunk.filter(|_| self.is_leg_of(id, caller)) {
+        if let Some(trunk) = trunk.filter(|_| self.routes.call_of(caller) == Some(id)) {
             self.take_channel(now, &trunk, out);
         }
         true
@@ -105,10 +131,6 @@ impl Gateway {
         self.acd_said(now, out);
     }
 
-    fn is_leg_of(&self, call: crate::id::CallId, leg: LegId) -> bool {
-        self.routes.call_of(leg) == Some(call)
-    }
-
     /// The call cannot go on: its dialogs are ended.
     pub(super) fn end_dialogs(
         &mut self,
@@ -118,25 +140,14 @@ impl Gateway {
         out: &mut Vec<Output>,
     ) {
         let id = snapshot.call;
-        let Kept { legs: transactions, came } = kept;
-        let Some(call) = Call::closing(snapshot, transactions, &mut self.context.cx(now)) else { return };
-        let trunk: Option<TrunkId> = None;
-        self.calls.insert(id, Slot::resumed(call, trunk, None));
+        let Kept { legs: contexts, came } = kept;
+        let Some(call) = Call::closing(snapshot, contexts, &mut self.context.cx(now)) else { return };
+        self.calls.insert(id, Slot::resumed(call, None, None));
         for (leg, tx) in came {
             self.remember_invite(Owner { call: id, leg }, tx);
         }
         self.act(now, id, out);
         // It may be over at once: a leg whose transaction is gone.
         self.step(now, id, None, out);
-    }
-}
-
-impl Kept {
-    fn of(&mut self, leg: LegId) -> &mut LegContext {
-        let at = self.legs.iter().position(|(kept, _)| *kept == leg).unwrap_or_else(|| {
-            self.legs.push((leg, LegContext::default()));
-            self.legs.len() - 1
-        });
-        &mut self.legs[at].1
     }
 }

@@ -53,7 +53,7 @@ pub(super) enum MediaSide {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LegMediaSnapshot {
     family: Family,
-    pub(super) port: Option<u16>,
+    port: Option<u16>,
     agreed: Option<Negotiated>,
     signalled: IpAddr,
     wish: Direction,
@@ -124,23 +124,19 @@ impl LegMedia {
 
     /// The media of a leg that goes on: its port is asked for again by [`LegMedia::resuming`].
     pub(super) fn resume(leg: LegId, snapshot: LegMediaSnapshot, peer: Arc<PeerRules>) -> LegMedia {
-        let LegMediaSnapshot { family, port: _, agreed, signalled, wish, author, session_id } = snapshot;
-        let side = MediaSide::Opening;
+        let LegMediaSnapshot { family, port, agreed, signalled, wish, author, session_id } = snapshot;
+        let side = port.map_or(MediaSide::Opening, |port| MediaSide::Open { port });
         LegMedia { leg, family, side, agreed, peer, signalled, wish, author, session_id }
     }
 
     /// Asks for the port the leg had, which counts as ours at once: what it hears is said before what its peer described, so
     /// that packets which wait in the socket are heard.
-    pub(super) fn resuming(
-        &mut self,
-        port: Option<u16>,
-        streams: Option<media::ResumedStreams>,
-    ) -> Option<media::Command> {
-        if self.side != MediaSide::Opening {
-            return None;
-        }
-        let resume = port.map(|port| media::Resumed { port, streams });
-        self.side = port.map_or(MediaSide::Opening, |port| MediaSide::Open { port });
+    pub(super) fn resuming(&self, streams: Option<media::ResumedStreams>) -> Option<media::Command> {
+        let resume = match self.side {
+            MediaSide::Open { port } => Some(media::Resumed { port, streams }),
+            MediaSide::Opening => None,
+            MediaSide::Closing | MediaSide::Closed => return None,
+        };
         Some(media::Command::Open { leg: self.leg, family: self.family, resume })
     }
 

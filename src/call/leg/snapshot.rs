@@ -130,7 +130,6 @@ impl Leg {
             snapshot;
         let mut conduct = Conduct { can, timer, ..Conduct::new(peer.clone(), cx.random.bits()) };
         let liveness = PeerLiveness::new(way, watch, inside);
-        let port = media.port;
         let mut media = LegMedia::resume(id, media, peer);
         let mut ending = None;
         let signalling = match signalling {
@@ -168,7 +167,7 @@ impl Leg {
         if leg.is_terminated() {
             leg.media.is_closed();
         }
-        if let Some(command) = leg.media.resuming(port, context.streams) {
+        if let Some(command) = leg.media.resuming(context.streams) {
             cx.media(command);
         }
         if leg.may_be_answered() && !leg.is_invited() {
