@@ -14,6 +14,7 @@ use crate::caller::HistoryKey;
 use crate::dialplan::Callee;
 use crate::event::RefusalReason;
 use crate::id::{CallId, LegId, SeatId, TrunkId};
+use crate::sdp::Description;
 use crate::sip::trunk::Route;
 use crate::sip::{Flow, Inside, Message, ReferTo, Replaces, ServerTx, Status, Uri};
 use crate::time::Now;
@@ -42,6 +43,17 @@ impl Refused {
 const WAYS: usize = 4;
 
 impl Gateway {
+    /// What the INVITE of a seat offers, which is to become a leg of a call; one that offers nothing is refused.
+    pub(super) fn offer_of_seat(&mut self, now: Now, asked: &SeatInvite) -> Option<Description> {
+        let rules = &self.context.rules;
+        match call::read_arrival(&asked.invite, &asked.flow, &rules.seat, rules) {
+            Ok(Some(offer)) => return Some(offer),
+            Ok(None) => self.refuse_seat(now, asked, Status::NOT_ACCEPTABLE_HERE, "an offer is needed"),
+            Err(refusal) => self.turn_away(now, asked.tx, &asked.invite, refusal),
+        }
+        None
+    }
+
     /// `seat` dials. Which identity the request claims (From, P-Asserted-Identity) does not matter: access control knows it.
     pub(super) fn seat_dials(&mut self, now: Now, seat: SeatId, asked: SeatInvite, out: &mut Vec<Output>) {
         if let Err(refusal) = call::read_scheme(&asked.invite) {
@@ -67,18 +79,7 @@ impl Gateway {
                 return self.refuse_seat(now, &asked, status, why);
             }
         };
-        let offer = match call::read_arrival(
-            &asked.invite,
-            &asked.flow,
-            &self.context.rules.seat,
-            &self.context.rules,
-        ) {
-            Ok(Some(offer)) => offer,
-            Ok(None) => {
-                return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "an offer is needed");
-            }
-            Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
-        };
+        let Some(offer) = self.offer_of_seat(now, &asked) else { return };
         if serves.is_none() && self.acd.is_engaged(&seat) {
             return self.refuse_seat(now, &asked, Status::BUSY_HERE, "this seat has a call");
         }

@@ -159,18 +159,7 @@ impl Gateway {
                 return self.confirm(now, seat, asked, denied(status, why), out);
             }
         };
-        let offer = match call::read_arrival(
-            &asked.invite,
-            &asked.flow,
-            &self.context.rules.seat,
-            &self.context.rules,
-        ) {
-            Ok(Some(offer)) => offer,
-            Ok(None) => {
-                return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "an offer is needed");
-            }
-            Err(refusal) => return self.turn_away(now, asked.tx, &asked.invite, refusal),
-        };
+        let Some(offer) = self.offer_of_seat(now, &asked) else { return };
         let SeatInvite { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
         let (offer, watch, inside) = (Box::new(offer), self.watch_of(&seat), self.inside_of(&seat));
