@@ -6,6 +6,9 @@ use crate::world::{Weather, World};
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
 use hotline_gateway::time::Duration;
 
+/// The queue of every world: limits so short that each is reached.
+const QUEUE: &str = "ring_timeout = \"3s\"\ncool_down = \"2s\"\nwrap_up = \"1s\"\nmax_wait = \"40s\"";
+
 /// Worlds in one run of the suite; more with `SEEDS`.
 const WORLDS: u64 = 200;
 
@@ -40,18 +43,13 @@ fn one_restarted_seed() {
 /// One world whose gateway dies again and again, at any step, and goes on each time.
 fn restarted(seed: u64) {
     let seats = 1 + (seed % 5) as u32;
-    let queue = "ring_timeout = \"3s\"\ncool_down = \"2s\"\nwrap_up = \"1s\"\nmax_wait = \"40s\"";
-    let mut w = World::new(seed, seats, queue, "");
+    let mut w = World::new(seed, seats, QUEUE, "");
     let bad = seed % 3;
     w.weather = Weather { lost: bad * 40, doubled: bad * 40, late: bad * 80 };
     w.disk_delay = Duration::from_millis(w.random.below(20));
     for n in 0..30 {
         temper(&mut w, seats);
-        let hangs_up = match w.random.below(4) {
-            0 => HangUp::AfterDialling(Duration::from_millis(w.random.below(200))),
-            1 => HangUp::AfterDialling(Duration::from_millis(w.random.below(10_000))),
-            _ => HangUp::AfterAnswer(Duration::from_millis(w.random.below(20_000))),
-        };
+        let hangs_up = patience(&mut w);
         w.citizen_calls(&format!("139{n:08}"), hangs_up);
         let pause = w.random.below(2_000_000);
         w.run(Duration::from_micros(pause));
@@ -85,23 +83,14 @@ fn the_same_seed_gives_the_same_journal() {
 /// sometimes a crash. Gives the journal as text.
 fn live(seed: u64) -> String {
     let seats = 1 + (seed % 5) as u32;
-    let mut w = World::new(
-        seed,
-        seats,
-        "ring_timeout = \"3s\"\ncool_down = \"2s\"\nwrap_up = \"1s\"\nmax_wait = \"40s\"",
-        "",
-    );
+    let mut w = World::new(seed, seats, QUEUE, "");
     let bad = seed % 3;
     w.weather = Weather { lost: bad * 60, doubled: bad * 40, late: bad * 80 };
     w.disk_delay = Duration::from_millis(w.random.below(30));
     let crash_at = (seed % 4 == 3).then(|| w.random.below(30));
     for n in 0..30 {
         temper(&mut w, seats);
-        let hangs_up = match w.random.below(4) {
-            0 => HangUp::AfterDialling(Duration::from_millis(w.random.below(200))),
-            1 => HangUp::AfterDialling(Duration::from_millis(w.random.below(10_000))),
-            _ => HangUp::AfterAnswer(Duration::from_millis(w.random.below(20_000))),
-        };
+        let hangs_up = patience(&mut w);
         // Some call again, and one in ten withholds the number.
         let number = if n % 10 == 9 { "anonymous".to_owned() } else { format!("139{:08}", n % 11) };
         w.citizen_calls(&number, hangs_up);
@@ -124,6 +113,15 @@ fn live(seed: u64) -> String {
         nothing_is_left(&w);
     }
     w.journal.iter().map(|e| format!("{} {}\n", e.position, e.what)).collect()
+}
+
+/// How long one citizen waits or talks: some dial by mistake.
+fn patience(w: &mut World) -> HangUp {
+    match w.random.below(4) {
+        0 => HangUp::AfterDialling(Duration::from_millis(w.random.below(200))),
+        1 => HangUp::AfterDialling(Duration::from_millis(w.random.below(10_000))),
+        _ => HangUp::AfterAnswer(Duration::from_millis(w.random.below(20_000))),
+    }
 }
 
 /// One seat changes its ways.
