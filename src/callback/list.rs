@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// Most numbers on the list, some 15 MB of them: half a month of the heaviest days on record without one call back. At the
 /// limit the entries that stand are kept, a further number gets none, and its call says so (`callback_due` is false): the
-/// oldest promise is not broken for the newest, and a flood under false numbers pushes nobody out.
+/// oldest promise is not broken for the newest, and a flood under false numbers removes no entry.
 pub const ENTRIES: usize = 50_000;
 
 /// What the list goes by.
@@ -122,7 +122,7 @@ impl RecoveryList {
     }
 
     /// A call came to nothing: its number gets an entry, or the one it has is renewed. The reason is the newest, and the time
-    /// it may take begins anew.
+    /// for it begins anew.
     ///
     /// # Errors
     /// The list is full, and the number is not on it.

@@ -306,7 +306,7 @@ pub enum OperatorReason {
     ReadyAgain,
     /// The operator is not configured any more.
     NotConfigured,
-    /// The PIN was wrong too often: nobody signs in by PIN at the seat for a while.
+    /// The PIN was wrong too often: the seat takes no sign-in by PIN for a while.
     WrongPin,
     /// The operator takes no calls.
     Away {

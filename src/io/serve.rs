@@ -1,5 +1,5 @@
-//! From a configuration to a running gateway. The order is what lets calls outlive the process: the lock of the store, all that
-//! it holds, sockets, the gateway with every call it knows; only then is the first datagram read.
+//! From a configuration to a running gateway. The order is what lets calls outlive the process: the lock of the store, what
+//! stands in the store, sockets, the gateway with every call it knows; only then is the first datagram read.
 
 mod bind;
 mod resume;

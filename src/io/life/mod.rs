@@ -2,8 +2,8 @@
 //! and what only memory held.
 //!
 //! All snapshots are as old as the last sign, whenever each was written: what did not change did not have to be written
-//! again. The file also counts the starts that died while they resumed, so that a call which ends the process does not end
-//! it for ever. Without fsync: it outlives the process, and after a loss of power nothing is resumed anyway.
+//! again. The file also counts the starts that died while they resumed, so that a call which ends the process is not
+//! resumed without end. Without fsync: the file outlives the process, and after a loss of power nothing is resumed anyway.
 
 mod file;
 mod keeper;
