@@ -100,7 +100,7 @@ pub fn read_arrival(
 ) -> Result<Option<Description>, Refusal> {
     let bad = |status| Refusal::new(RefusalReason::BadRequest, status);
     let with = |status, name, value: String| Refusal { header: Some((name, value)), ..bad(status) };
-    let mut known = option_tags(peer.standing);
+    let mut known = option_tags(peer.class);
     known.retain(|tag| peer.reliable != Reliable::Off || *tag != "100rel");
     if let Some(unsupported) = option_tag::unsupported(invite, &known) {
         return Err(with(Status::BAD_EXTENSION, "Unsupported", unsupported));

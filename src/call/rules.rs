@@ -55,7 +55,7 @@ impl Rules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerRules {
     /// What it is: the methods it may use hang on that.
-    pub standing: PeerClass,
+    pub class: PeerClass,
     /// Codecs we take and offer, the preferred first.
     pub codecs: Vec<Codec>,
     /// How keys pressed on our side reach it.
@@ -84,7 +84,7 @@ impl Default for PeerRules {
     /// it asks for them, no sound before the answer.
     fn default() -> PeerRules {
         PeerRules {
-            standing: PeerClass::Seat,
+            class: PeerClass::Seat,
             codecs: Codec::ALL.to_vec(),
             dtmf: Dtmf::Rfc4733,
             session_expires: Duration::from_secs(1800),

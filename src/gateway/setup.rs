@@ -133,7 +133,7 @@ fn peer_rules(trunk: &crate::config::Trunk) -> PeerRules {
         crate::config::Codec::Pcmu => Codec::Pcmu,
     };
     PeerRules {
-        standing: crate::sip::access::PeerClass::Trunk,
+        class: crate::sip::access::PeerClass::Trunk,
         codecs: trunk.codecs.iter().map(codec).collect(),
         dtmf: trunk.dtmf,
         session_expires: trunk.session_expires,

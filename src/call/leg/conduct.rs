@@ -98,7 +98,7 @@ impl Conduct {
 
     /// The methods the peer may use, for Allow: a phone that goes by it finds its transfer key there.
     pub(super) fn allow(&self) -> &'static str {
-        allowed(self.peer.standing)
+        allowed(self.peer.class)
     }
 
     /// The extensions we know, for Supported where nothing is asked for: in the answer to OPTIONS.
@@ -127,7 +127,7 @@ impl Conduct {
     /// The extensions we know, in Supported of whatever begins or refreshes a dialog with this peer: a seat may hand calls on
     /// and so name another dialog (RFC 3891), a trunk never.
     pub(super) fn extensions(&self) -> &'static str {
-        if self.peer.standing == PeerClass::Seat { "timer, replaces" } else { "timer" }
+        if self.peer.class == PeerClass::Seat { "timer, replaces" } else { "timer" }
     }
 
     /// What our INVITE says of extensions and of the session timer.

@@ -76,8 +76,8 @@ impl Leg {
     /// Why a request is refused before it is looked at. A BYE never is but for its peer's class.
     fn refusal(&mut self, request: &Message, method: &Method, cx: &Cx<'_>) -> Option<Outgoing> {
         let Conduct { peer, pace, .. } = &mut self.conduct;
-        if let Rule::Refuse(status) = inside_a_dialog(peer.standing, method) {
-            return Some(Outgoing::response(request, status, None).with("Allow", allowed(peer.standing)));
+        if let Rule::Refuse(status) = inside_a_dialog(peer.class, method) {
+            return Some(Outgoing::response(request, status, None).with("Allow", allowed(peer.class)));
         }
         if *method == Method::Bye {
             return None;
@@ -87,7 +87,7 @@ impl Leg {
                 Outgoing::response(request, Status::SERVER_INTERNAL_ERROR, None).with("Retry-After", "1"),
             );
         }
-        let unsupported = option_tag::unsupported(request, &option_tags(peer.standing))?;
+        let unsupported = option_tag::unsupported(request, &option_tags(peer.class))?;
         Some(Outgoing::response(request, Status::BAD_EXTENSION, None).with("Unsupported", unsupported))
     }
 

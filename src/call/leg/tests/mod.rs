@@ -103,7 +103,7 @@ fn seat() -> PeerRules {
 }
 
 fn trunk() -> PeerRules {
-    PeerRules { standing: PeerClass::Trunk, ..seat() }
+    PeerRules { class: PeerClass::Trunk, ..seat() }
 }
 
 /// A description of the peer: both laws of G.711 and telephone-event.
