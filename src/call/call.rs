@@ -3,7 +3,7 @@
 use super::arrival::Arrival;
 use super::common::{Beginning, Common, LookUp};
 use super::inputs::{Input, Output, Reason, SeatAsked};
-use super::leg::{self, Arriving as ArrivingLeg, Leg, Party, Purpose, Watch};
+use super::leg::{self, Arriving as ArrivingLeg, Leg, Party, Probing, Purpose};
 use super::legs::Legs;
 use super::origin::{Dialled, Origin, placed};
 use super::outcome::{Ending, exit_of};
@@ -82,8 +82,8 @@ impl Call {
         };
         let peer = cx.rules.trunk(&trunk);
         let offer = offer.map(Box::new);
-        let (watch, inside) = (Watch::InDialog, Inside::ToContact);
-        let arriving = ArrivingLeg { tx, flow, invite, offer, watch, inside };
+        let (probing, inside) = (Probing::InDialog, Inside::ToContact);
+        let arriving = ArrivingLeg { tx, flow, invite, offer, probing, inside };
         let origin = Origin::Inbound { service, queue };
         let party = Party::Caller { trunk };
         let mut begun = Call {
@@ -103,11 +103,11 @@ impl Call {
     /// taken from here on. The other end is rung once the beginning is on disk.
     pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
         let Dialled { call, seat, operator, asked, to } = dialled;
-        let SeatAsked { leg, tx, flow, invite, offer, watch, inside } = asked;
+        let SeatAsked { leg, tx, flow, invite, offer, probing, inside } = asked;
         let received = placed(&seat, to.trunk.clone(), &to.name, leg, &invite, flow);
         let party = Party::Seat { seat: seat.clone(), operator };
         let peer = cx.rules.seat.clone();
-        let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };
+        let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), probing, inside };
         let dialled = received.service_number.clone();
         let origin = Origin::Outbound { seat: seat.clone(), line: leg, dialled };
         let number = to.citizen;

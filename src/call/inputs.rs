@@ -1,6 +1,6 @@
 //! What a call hears, and what it says is to be done.
 
-use super::leg::{Send, Watch};
+use super::leg::{Probing, Send};
 use super::ringing::Phone;
 use super::search::Destination;
 use crate::acd;
@@ -206,7 +206,7 @@ pub struct SeatAsked {
     /// Its offer.
     pub offer: Box<Description>,
     /// Whether its phone may be asked if it is there.
-    pub watch: Watch,
+    pub probing: Probing,
     /// How its phone is reached inside the dialog.
     pub inside: Inside,
 }

@@ -142,7 +142,7 @@ impl Call {
                     flow: asked.flow,
                     invite: asked.invite,
                     offer: Some(asked.offer),
-                    watch: asked.watch,
+                    probing: asked.probing,
                     inside: asked.inside,
                 };
                 let peer = cx.rules.seat.clone();

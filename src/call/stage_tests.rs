@@ -8,7 +8,7 @@ use super::stage::{Arriving, LastMessage, Leaving, Outbound, Stage};
 use super::talk::{Consultation, Hold, Talk};
 use super::transfer::Transfer;
 use super::waiting::{EarlyMedia, Queued};
-use super::{Target, Watch};
+use super::{Probing, Target};
 use crate::event::{EndReason, EndedBy, PresentationResult, TransferKind};
 use crate::id::{LegId, PresentationId};
 use crate::sdp::Direction;
@@ -30,8 +30,8 @@ fn notice(prompt: &str) -> Notice {
 fn target() -> Target {
     let address = "192.0.2.1:5060".parse().unwrap();
     let flow = Flow { transport: Transport::Udp, local: address, remote: address, connection: None };
-    let (watch, inside) = (Watch::Asked, Inside::ToContact);
-    Target { uri: "sip:1@192.0.2.1".into(), flow, routes: Vec::new(), watch, inside }
+    let (probing, inside) = (Probing::ByOptions, Inside::ToContact);
+    Target { uri: "sip:1@192.0.2.1".into(), flow, routes: Vec::new(), probing, inside }
 }
 
 /// A department of so many numbers.

@@ -134,7 +134,7 @@ impl Call {
 
     /// A seat that is in the call dials another party: only the one that serves the caller may.
     pub(super) fn consult(&mut self, by: SeatId, asked: SeatAsked, to: Destination, cx: &mut Cx<'_>) {
-        let SeatAsked { leg, tx, flow, invite, offer, watch, inside } = asked;
+        let SeatAsked { leg, tx, flow, invite, offer, probing, inside } = asked;
         let may =
             self.stage.talk().is_some_and(|t| t.serving.as_ref() == Some(&by) && t.consultation.is_none());
         let has_room = self.common.legs.iter().count() + 2 <= MAX_LEGS;
@@ -147,7 +147,7 @@ impl Call {
             return cx.out.push(Output::Respond { tx, response });
         }
         let party = Party::Seat { seat: by.clone(), operator: self.common.story.summary.operator.clone() };
-        let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), watch, inside };
+        let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), probing, inside };
         let peer = cx.rules.seat.clone();
         let line = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, arriving, lcx));
         self.common.legs.push(line);

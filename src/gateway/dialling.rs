@@ -9,7 +9,7 @@ use super::durable::Then;
 use super::incoming::RefusedCall;
 use super::routes::Owner;
 use super::{Gateway, Output};
-use crate::call::{self, Call, Destination, Dialled, Phone, Referred, SeatAsked, Target, Watch};
+use crate::call::{self, Call, Destination, Dialled, Phone, Probing, Referred, SeatAsked, Target};
 use crate::caller::HistoryKey;
 use crate::dialplan::Callee;
 use crate::event::RefusalReason;
@@ -88,8 +88,8 @@ impl Gateway {
         }
         let SeatInvite { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
-        let (watch, inside) = (self.watch_of(&seat), self.inside_of(&seat));
-        let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), watch, inside };
+        let (probing, inside) = (self.probing_of(&seat), self.inside_of(&seat));
+        let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), probing, inside };
         match serves {
             Some(call) => {
                 self.remember_invite(Owner { call, leg }, tx);
@@ -222,8 +222,8 @@ impl Gateway {
     /// A number outside, with the ways to dial it through a trunk: its targets that live first.
     fn phone_at(&mut self, trunk: &TrunkId, number: &str) -> Option<Phone> {
         let target = |r: Route| {
-            let (watch, inside) = (Watch::InDialog, Inside::ToContact);
-            Target { uri: r.uri, flow: r.flow, routes: Vec::new(), watch, inside }
+            let (probing, inside) = (Probing::InDialog, Inside::ToContact);
+            Target { uri: r.uri, flow: r.flow, routes: Vec::new(), probing, inside }
         };
         let mut ways = self.trunking.peers.routes(trunk, number, WAYS).into_iter().map(target);
         Some(Phone { way: ways.next()?, others: ways.collect() })

@@ -162,9 +162,9 @@ impl Gateway {
         let Some(offer) = self.offer_of_seat(now, &asked) else { return };
         let SeatInvite { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
-        let (offer, watch, inside) = (Box::new(offer), self.watch_of(&seat), self.inside_of(&seat));
+        let (offer, probing, inside) = (Box::new(offer), self.probing_of(&seat), self.inside_of(&seat));
         self.pending.picking =
-            Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, watch, inside }));
+            Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, probing, inside }));
         self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.pending.heard);
         self.acd_said(now, out);
         if let Some((seat, missed)) = self.pending.picking.take() {

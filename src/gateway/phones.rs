@@ -3,7 +3,7 @@
 
 use super::{Gateway, Output, Work};
 use crate::acd;
-use crate::call::{self, Phone, Target, Watch};
+use crate::call::{self, Phone, Probing, Target};
 use crate::config::Config;
 use crate::id::SeatId;
 use crate::sip::liveness::{self, Probe, WatchedContact};
@@ -93,11 +93,11 @@ impl Gateway {
         if let Some(target) = self.phones.fixed.get(seat) {
             return vec![Phone { way: target.clone(), others: Vec::new() }];
         }
-        let watch = self.watch_of(seat);
+        let probing = self.probing_of(seat);
         let mut phones: Vec<(Option<&str>, Phone)> = Vec::new();
         for binding in self.access.registrar.bindings(seat).iter().rev().filter(|b| b.reach == Reach::ByFlow)
         {
-            let way = target_of(binding, watch);
+            let way = target_of(binding, probing);
             if self.phones.liveness.is_lost(&way.way()) {
                 continue;
             }
@@ -114,14 +114,14 @@ impl Gateway {
         if let Some(target) = self.phones.fixed.get(seat) {
             return vec![target.clone()];
         }
-        let watch = self.watch_of(seat);
+        let probing = self.probing_of(seat);
         let reached = self.access.registrar.bindings(seat).iter().filter(|b| b.reach == Reach::ByFlow);
-        reached.map(|b| target_of(b, watch)).collect()
+        reached.map(|b| target_of(b, probing)).collect()
     }
 
     /// Whether the phones of a seat may be asked if they are there.
-    pub(super) fn watch_of(&self, seat: &SeatId) -> Watch {
-        if self.phones.left_alone.contains(seat) { Watch::LeftAlone } else { Watch::Asked }
+    pub(super) fn probing_of(&self, seat: &SeatId) -> Probing {
+        if self.phones.left_alone.contains(seat) { Probing::Off } else { Probing::ByOptions }
     }
 
     /// How a seat's phone is reached inside a dialog it began: one at a fixed place by its Contact.
@@ -142,7 +142,7 @@ impl Gateway {
     /// Watches the phones of a seat as they are now.
     pub(super) fn watch(&mut self, now: Now, seat: &SeatId) {
         let mut places = self.places_of(seat);
-        places.retain(|t| t.watch == Watch::Asked);
+        places.retain(|t| t.probing == Probing::ByOptions);
         let place = |t: Target| WatchedContact { way: t.way(), uri: t.uri.into(), routes: t.routes };
         let places = places.into_iter().map(place).collect();
         self.phones.liveness.watch(now.mono, seat, places, &mut self.phones.said);
@@ -258,11 +258,11 @@ impl Gateway {
     }
 }
 
-fn target_of(binding: &Binding, watch: Watch) -> Target {
+fn target_of(binding: &Binding, probing: Probing) -> Target {
     let (uri, routes) = (binding.target().to_owned(), binding.path.clone());
     // Through a proxy the phone is found by its route, and inside a dialog by the proxy's own.
     let inside = if routes.is_empty() { Inside::ByFlow } else { Inside::ToContact };
-    Target { uri, flow: binding.flow, routes, watch, inside }
+    Target { uri, flow: binding.flow, routes, probing, inside }
 }
 
 /// Seats whose phone is always at the same address: reached over the first listener of the contact's transport and family.
@@ -277,9 +277,9 @@ fn fixed(config: &Config) -> HashMap<SeatId, Target> {
         };
         let transport = Transport::from(contact.transport);
         let flow = Flow { transport, local: listen.address, remote: contact.address, connection: None };
-        let watch = if seat.ping { Watch::Asked } else { Watch::LeftAlone };
+        let probing = if seat.ping { Probing::ByOptions } else { Probing::Off };
         let inside = Inside::ToContact;
-        let target = Target { uri: contact.uri.clone(), flow, routes: Vec::new(), watch, inside };
+        let target = Target { uri: contact.uri.clone(), flow, routes: Vec::new(), probing, inside };
         contacts.insert(seat.id.clone(), target);
     }
     contacts

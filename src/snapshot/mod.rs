@@ -14,7 +14,7 @@ use crate::id::{CallId, SeatId};
 use serde::{Deserialize, Serialize};
 
 /// The shape of what is written. Another one is not read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One thing that outlives the process.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What is known of the liveness of a leg's peer.
 
-use super::uac::Watch;
+use super::uac::Probing;
 use crate::event::SeatReason;
 use crate::sip::{Flow, Inside, Way};
 use crate::time::Mono;
@@ -30,7 +30,7 @@ impl From<Loss> for SeatReason {
 #[derive(Debug)]
 pub(super) struct PeerLiveness {
     pub(super) way: Way,
-    pub(super) watch: Watch,
+    pub(super) probing: Probing,
     /// How it is reached inside a dialog.
     pub(super) inside: Inside,
     pub(super) path: Path,
@@ -68,10 +68,10 @@ pub(super) enum Path {
 }
 
 impl PeerLiveness {
-    pub(super) fn new(way: Way, watch: Watch, inside: Inside) -> PeerLiveness {
+    pub(super) fn new(way: Way, probing: Probing, inside: Inside) -> PeerLiveness {
         PeerLiveness {
             way,
-            watch,
+            probing,
             inside,
             path: Path::Open,
             silence: None,

@@ -38,5 +38,5 @@ pub(super) use requests::ReferId;
 pub use snapshot::{LegContext, LegSnapshot};
 pub(super) use state::{Arriving, Party, Purpose};
 pub use state::{Leg, Peer};
-pub use uac::{Target, Watch};
+pub use uac::{Probing, Target};
 pub(super) use uas::{Answering, Reliably, Ring};

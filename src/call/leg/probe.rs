@@ -12,7 +12,7 @@ use super::liveness::{Loss, Path, Silence};
 use super::output::{Cx, Output};
 use super::renegotiation::Pending;
 use super::state::{Confirmed, Leg, Parts, Signalling};
-use super::uac::Watch;
+use super::uac::Probing;
 use crate::media;
 use crate::sip::{Method, Status, Way};
 use crate::time::{Duration, Mono};
@@ -34,12 +34,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 impl Leg {
     /// Whether its peer may be probed and judged.
     pub fn is_watched(&self) -> bool {
-        self.liveness.watch != Watch::LeftAlone
+        self.liveness.probing != Probing::Off
     }
 
     /// Whether its peer is a phone of ours, which is probed at its first silence and on hold.
     pub fn is_watched_phone(&self) -> bool {
-        self.liveness.watch == Watch::Asked
+        self.liveness.probing == Probing::ByOptions
     }
 
     /// A moment ago its media was told to be silent, and would have been told again.
@@ -62,7 +62,7 @@ impl Leg {
 
     /// The dialog with a trunk's peer is confirmed: its media is watched in queue and talk alike.
     pub(super) fn watch_trunk(&self, cx: &mut Cx<'_>) {
-        if self.liveness.watch == Watch::InDialog {
+        if self.liveness.probing == Probing::InDialog {
             self.watch(cx);
         }
     }
@@ -82,10 +82,10 @@ impl Leg {
 
     fn owes_probe(&self, now: Mono, silent_since: Mono) -> bool {
         let is_long_ago = |at: Option<Mono>| at.is_none_or(|at| now.since(at) >= LONG_QUIET);
-        match self.liveness.watch {
-            Watch::Asked => true,
-            Watch::InDialog => is_long_ago(Some(silent_since)) && is_long_ago(self.liveness.probed.at),
-            Watch::LeftAlone => false,
+        match self.liveness.probing {
+            Probing::ByOptions => true,
+            Probing::InDialog => is_long_ago(Some(silent_since)) && is_long_ago(self.liveness.probed.at),
+            Probing::Off => false,
         }
     }
 

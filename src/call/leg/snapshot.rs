@@ -8,7 +8,7 @@ use super::media::{LegMedia, LegMediaSnapshot};
 use super::output::Cx;
 use super::renegotiation::Pending;
 use super::state::{Began, Confirmed, Leg, Party, Purpose, Signalling};
-use super::uac::{Sent, Target, Uac, Watch};
+use super::uac::{Probing, Sent, Target, Uac};
 use super::uas::{Uas, UasEarlyDialog};
 use crate::call::rules::PeerRules;
 use crate::id::LegId;
@@ -35,7 +35,7 @@ pub struct LegSnapshot {
     timer: SessionTimer,
     ack: Awaited,
     way: Way,
-    watch: Watch,
+    probing: Probing,
     inside: Inside,
 }
 
@@ -118,7 +118,7 @@ impl Leg {
             timer: self.conduct.timer.clone(),
             ack: self.conduct.ack.clone(),
             way: self.liveness.way.clone(),
-            watch: self.liveness.watch,
+            probing: self.liveness.probing,
             inside: self.liveness.inside,
         })
     }
@@ -126,10 +126,10 @@ impl Leg {
     /// The leg goes on. Our INVITE that was not answered is cancelled: the call is presented anew. A dialog that was
     /// ending is ended again.
     pub fn resume(snapshot: LegSnapshot, context: LegContext, peer: Arc<PeerRules>, cx: &mut Cx<'_>) -> Leg {
-        let LegSnapshot { leg: id, party, purpose, signalling, media, can, timer, ack, way, watch, inside } =
+        let LegSnapshot { leg: id, party, purpose, signalling, media, can, timer, ack, way, probing, inside } =
             snapshot;
         let mut conduct = Conduct { can, timer, ..Conduct::new(peer.clone(), cx.random.bits()) };
-        let liveness = PeerLiveness::new(way, watch, inside);
+        let liveness = PeerLiveness::new(way, probing, inside);
         let mut media = LegMedia::resume(id, media, peer);
         let mut ending = None;
         let signalling = match signalling {

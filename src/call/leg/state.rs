@@ -4,7 +4,7 @@ use super::conduct::Conduct;
 use super::liveness::PeerLiveness;
 use super::media::{LegMedia, MediaSide};
 use super::output::Cx;
-use super::uac::{Target, Uac, Watch};
+use super::uac::{Probing, Target, Uac};
 use super::uas::Uas;
 use crate::call::rules::PeerRules;
 use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
@@ -156,7 +156,7 @@ pub struct Arriving {
     /// Its offer; `None` when we are to offer in the 200 OK.
     pub offer: Option<Box<Description>>,
     /// Whether the peer may be asked if it is there.
-    pub watch: Watch,
+    pub probing: Probing,
     /// How the peer is reached inside the dialog.
     pub inside: Inside,
 }
@@ -187,9 +187,9 @@ impl Leg {
         arriving: Arriving,
         cx: &mut Cx<'_>,
     ) -> Leg {
-        let Arriving { tx, flow, invite, offer, watch, inside } = arriving;
+        let Arriving { tx, flow, invite, offer, probing, inside } = arriving;
         let family = cx.rules.media.family(offer.as_deref(), &flow);
-        let liveness = PeerLiveness::new(Way { flow, behind: None }, watch, inside);
+        let liveness = PeerLiveness::new(Way { flow, behind: None }, probing, inside);
         let uas = Uas::new(tx, flow, invite, offer, cx.now.mono);
         let mut leg = Leg::begin(
             Beginning { id, party, purpose: Purpose::Calls, peer, family, flow },
@@ -213,7 +213,7 @@ impl Leg {
     ) -> Leg {
         let flow = target.flow;
         let family = cx.rules.media.family(None, &flow);
-        let liveness = PeerLiveness::new(target.way(), target.watch, target.inside);
+        let liveness = PeerLiveness::new(target.way(), target.probing, target.inside);
         let signalling = Signalling::Inviting(Uac::new(target));
         Leg::begin(Beginning { id, party, purpose, peer, family, flow }, signalling, liveness, cx)
     }

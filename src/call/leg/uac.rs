@@ -16,20 +16,20 @@ pub struct Target {
     /// The route set of requests to it, as it stands in Route headers (RFC 3327).
     pub routes: Vec<Box<str>>,
     /// Whether it may be asked if it is there.
-    pub watch: Watch,
+    pub probing: Probing,
     /// How it is reached inside a dialog.
     pub inside: Inside,
 }
 
 /// Whether a phone may be asked if it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Watch {
+pub enum Probing {
     /// A phone of ours: it answers OPTIONS.
-    Asked,
+    ByOptions,
     /// The peer of a trunk: asked inside its dialog alone, and where its silence lasts.
     InDialog,
     /// It may answer none.
-    LeftAlone,
+    Off,
 }
 
 impl Target {

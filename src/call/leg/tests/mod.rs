@@ -155,7 +155,7 @@ impl Line {
             flow: path(PEER),
             invite: invite.clone(),
             offer,
-            watch: Watch::Asked,
+            probing: Probing::ByOptions,
             inside: Inside::ToContact,
         };
         let mut line = Line::begin(|id, cx| {
@@ -177,7 +177,7 @@ impl Line {
             uri: "sip:1001@198.51.100.7:5060".into(),
             flow: path(PEER),
             routes: Vec::new(),
-            watch: Watch::Asked,
+            probing: Probing::ByOptions,
             inside,
         };
         let party = Party::Seat { seat: "1001".into(), operator: None };

@@ -1,7 +1,7 @@
 //! Whether the peer is still there: what is asked, and what the answer means.
 
 use super::*;
-use crate::call::leg::uac::Watch;
+use crate::call::leg::uac::Probing;
 use crate::sip::{Failure, Method};
 
 const REINVITE: &str = "INVITE sip:1001@198.51.100.7 (2), sdp v1 sendrecv PCMA PCMU keys";
@@ -10,7 +10,7 @@ const UPDATE: &str = "Allow: INVITE, ACK, BYE, UPDATE\r\n";
 /// The caller of a trunk in a call, whose peer is probed in its dialog alone.
 fn caller() -> Line {
     let mut line = Line::in_a_call(trunk(), UPDATE);
-    line.leg.liveness.watch = Watch::InDialog;
+    line.leg.liveness.probing = Probing::InDialog;
     line
 }
 
