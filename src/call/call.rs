@@ -239,13 +239,13 @@ impl Call {
                 self.afterwork.wrapped_up(&seat);
                 self.common.story.tell(cx, What::WrapUpCompleted { seat, timed_out });
             }
-            Input::WayLost(way) => {
+            Input::PathLost(path) => {
                 let watched = self.stage.watched(&self.common);
-                watched.into_iter().for_each(|leg| self.on(leg, cx, |leg, lcx| leg.way_lost(&way, lcx)));
+                watched.into_iter().for_each(|leg| self.on(leg, cx, |leg, lcx| leg.path_lost(&path, lcx)));
             }
-            Input::WayBack(way) => {
+            Input::PathRestored(path) => {
                 let watched = self.stage.watched(&self.common);
-                watched.into_iter().for_each(|leg| self.on(leg, cx, |leg, _| leg.way_back(&way)));
+                watched.into_iter().for_each(|leg| self.on(leg, cx, |leg, _| leg.path_restored(&path)));
             }
             Input::Shutdown => self.end(Ending::new(EndedBy::Gateway, EndReason::Shutdown), cx),
             Input::Stop => {

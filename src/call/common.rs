@@ -120,7 +120,7 @@ impl Common {
         cx: &mut Cx<'_>,
     ) {
         let mut id = first;
-        for Phone { way, others } in phones {
+        for Phone { target, others } in phones {
             if self.legs.is_full() {
                 return;
             }
@@ -128,7 +128,7 @@ impl Common {
                 Party::Outside { trunk, .. } => cx.rules.trunk(trunk),
                 Party::Seat { .. } | Party::Caller { .. } => cx.rules.seat.clone(),
             };
-            let leg = cx.leg(id, |lcx| Leg::calling(id, party.clone(), purpose, peer, way, lcx));
+            let leg = cx.leg(id, |lcx| Leg::calling(id, party.clone(), purpose, peer, target, lcx));
             if let Party::Outside { trunk, .. } = party {
                 cx.out.push(Output::ChannelTaken { leg: id, trunk: trunk.clone() });
             }

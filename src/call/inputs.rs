@@ -9,7 +9,7 @@ use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit, SeatC
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sdp::Description;
-use crate::sip::{Cause, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Status, Way};
+use crate::sip::{Cause, ContactPath, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Status};
 use crate::time::Duration;
 
 /// What a call hears.
@@ -158,9 +158,9 @@ pub enum Input {
         timed_out: bool,
     },
     /// A phone no longer answers, or its path is gone.
-    WayLost(Way),
+    PathLost(ContactPath),
     /// It answers again.
-    WayBack(Way),
+    PathRestored(ContactPath),
     /// The gateway stops and cannot wait longer.
     Shutdown,
     /// The gateway is about to be gone: legs whose end was not confirmed never will be.

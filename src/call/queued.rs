@@ -327,7 +327,7 @@ impl Call {
     /// A BYE came from a phone that was to ring, or is being told that the call was taken back. The next phone rings at once.
     pub(super) fn hung_up_early(&mut self, leg: LegId, was_ringing: bool, cx: &mut Cx<'_>) {
         if was_ringing {
-            // An operator who hung up is not rung again by another way to the same phone.
+            // An operator who hung up is not rung again by another target of the same phone.
             self.stage.was_reached(leg);
             self.phone_failed(leg, Failed::HUNG_UP, cx);
         }

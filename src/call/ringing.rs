@@ -1,7 +1,7 @@
 //! Parallel ringing: one presentation to all the phones of a target at once, each phone a leg of its own. The first answer
 //! wins, the others are told that the call was completed elsewhere. The queue sees one presentation with one end.
 //!
-//! A phone with several ways to it (RFC 5626) rings by one; the next is tried when that one fails. What the phones say
+//! A phone with several flows (RFC 5626) rings by one; the next is tried when that one fails. What the phones say
 //! adds up to the result: one that is busy does not stop the others, a 6xx does (RFC 3261 section 16.7), and a phone
 //! that is not reached has no say while another was.
 
@@ -19,9 +19,9 @@ const BEYOND_RINGING: Duration = Duration::from_secs(5);
 /// One phone: of a seat, or behind a number outside.
 #[derive(Debug, Clone)]
 pub struct Phone {
-    /// The way to it that is tried first.
-    pub way: Target,
-    /// Further ways to the same phone: a seat's other flows (RFC 5626), the newest first; a trunk's other addresses (RFC
+    /// The target that is tried first.
+    pub target: Target,
+    /// Further targets of the same phone: a seat's other flows (RFC 5626), the newest first; a trunk's other addresses (RFC
     /// 3263 section 4.3).
     pub others: Vec<Target>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Ringing {
     phones: Vec<Rung>,
 }
 
-/// A phone that rings, with the other ways to it.
+/// A phone that rings, with its other targets.
 #[derive(Debug)]
 struct Rung {
     leg: LegId,
@@ -88,7 +88,7 @@ impl Failed {
 /// What follows from the failure of one phone.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// Another way to the same phone is tried.
+    /// Another target of the same phone is tried.
     Another(Phone),
     /// The others go on ringing.
     RingOn,
@@ -129,7 +129,7 @@ impl Ringing {
         self.rang.map_or(Duration::ZERO, |at| now.since(at))
     }
 
-    /// The phone of `leg` was reached: it is not rung again by another way.
+    /// The phone of `leg` was reached: it is not rung again by another target.
     pub(super) fn was_reached(&mut self, leg: LegId) {
         if let Some(phone) = self.phones.iter_mut().find(|phone| phone.leg == leg) {
             phone.others.clear();
@@ -152,7 +152,7 @@ impl Ringing {
         }
     }
 
-    /// The next way to the phone of `leg`, when that failed without the phone having a say.
+    /// The next target of the phone of `leg`, when that failed without the phone having a say.
     fn another_way(&mut self, leg: LegId, status: Option<Status>) -> Option<Phone> {
         if !matches!(
             status,
@@ -161,7 +161,7 @@ impl Ringing {
             return None;
         }
         let phone = self.phones.iter_mut().find(|phone| phone.leg == leg)?;
-        let mut ways = std::mem::take(&mut phone.others).into_iter();
-        Some(Phone { way: ways.next()?, others: ways.collect() })
+        let mut targets = std::mem::take(&mut phone.others).into_iter();
+        Some(Phone { target: targets.next()?, others: targets.collect() })
     }
 }

@@ -31,7 +31,7 @@ pub struct Destination {
     pub citizen: Option<HistoryKey>,
     /// The number it sees; without one it sees who asks for it.
     pub shown: Option<String>,
-    /// What to ring: a department's numbers, in order, or a seat's phones, all at once. Each may have several ways to it.
+    /// What to ring: a department's numbers, in order, or a seat's phones, all at once. Each may have several targets.
     pub phones: Vec<Phone>,
     /// How long each but the last may ring; less while a caller waits and there are many.
     pub ring: Duration,

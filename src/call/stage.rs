@@ -263,7 +263,7 @@ impl Stage {
         }
     }
 
-    /// The person at the phone of `leg` was reached: no other way to it is tried.
+    /// The person at the phone of `leg` was reached: no other target of it is tried.
     pub(super) fn was_reached(&mut self, leg: LegId) {
         if let Some(ringing) = self.ringing_mut(leg) {
             ringing.was_reached(leg);

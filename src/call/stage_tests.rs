@@ -43,7 +43,7 @@ fn department(numbers: usize) -> Destination {
         citizen: None,
         trunk: Some("far".into()),
         shown: Some("12345".into()),
-        phones: vec![Phone { way: target(), others: Vec::new() }; numbers],
+        phones: vec![Phone { target: target(), others: Vec::new() }; numbers],
         ring: Duration::from_secs(15),
         recall: Duration::from_secs(30),
     }
@@ -187,7 +187,7 @@ fn what_the_phones_say_adds_up_to_the_result_of_the_seat() {
             {
                 Next::RingOn => assert!(others_ring),
                 Next::Failed(failed) => assert_eq!(failed.result, result, "{statuses:?}"),
-                Next::Another(_) => panic!("there is no other way to it"),
+                Next::Another(_) => panic!("it has no other target"),
             }
         }
     }

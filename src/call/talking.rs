@@ -75,7 +75,7 @@ impl Call {
         self.end(Ending::new(EndedBy::ThirdParty, EndReason::Unanswered).with_sip(Some(status)), cx);
     }
 
-    /// All the phones of a seat have failed, or one number and every way to it (RFC 3263 section 4.3), or it has rung long
+    /// All the phones of a seat have failed, or one number and every target of it (RFC 3263 section 4.3), or it has rung long
     /// enough: the next number.
     pub(super) fn number_failed(&mut self, failed: Failed, cx: &mut Cx<'_>) {
         let Some(search) = self.stage.search_mut() else { return };

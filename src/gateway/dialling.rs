@@ -1,6 +1,6 @@
 //! What a seat dials beside feature codes: an outbound call, a consultation, a transfer.
 //!
-//! Toll fraud is refused by construction: a way out begins here and nowhere else, and only for a seat that has proved
+//! Toll fraud is refused by construction: an outbound leg begins here and nowhere else, and only for a seat that has proved
 //! itself, to a seat, a department or, where the configuration allows it, a number. Nothing a trunk sends comes here.
 
 use super::calls::{Duty, Slot};
@@ -39,8 +39,8 @@ impl Refused {
     }
 }
 
-/// Ways of one trunk that are tried for one number, at most: a caller waits meanwhile.
-const WAYS: usize = 4;
+/// Targets of one trunk that are tried for one number, at most: a caller waits meanwhile.
+const MOST_TARGETS: usize = 4;
 
 impl Gateway {
     /// What the INVITE of a seat offers, which is to become a leg of a call; one that offers nothing is refused.
@@ -219,14 +219,14 @@ impl Gateway {
         }
     }
 
-    /// A number outside, with the ways to dial it through a trunk: its targets that live first.
+    /// A number outside, with the targets of its trunk, those that live first.
     fn phone_at(&mut self, trunk: &TrunkId, number: &str) -> Option<Phone> {
         let target = |r: Route| {
             let (probing, inside) = (Probing::InDialog, Inside::ToContact);
             Target { uri: r.uri, flow: r.flow, routes: Vec::new(), probing, inside }
         };
-        let mut ways = self.trunking.peers.routes(trunk, number, WAYS).into_iter().map(target);
-        Some(Phone { way: ways.next()?, others: ways.collect() })
+        let mut targets = self.trunking.peers.routes(trunk, number, MOST_TARGETS).into_iter().map(target);
+        Some(Phone { target: targets.next()?, others: targets.collect() })
     }
 
     /// The key of a number outside, as its calls have it; `None` for a department.

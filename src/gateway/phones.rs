@@ -1,5 +1,5 @@
 //! The seats' phones: where each is, and whether it is there. Carries values between the registrar, which knows what
-//! was registered, the liveness of each way, the queue, which must not offer a call to a seat that cannot be reached, and the calls.
+//! was registered, the liveness of each path, the queue, which must not offer a call to a seat that cannot be reached, and the calls.
 
 use super::{Gateway, Output, Work};
 use crate::acd;
@@ -23,7 +23,7 @@ pub(super) struct Phones {
     left_alone: HashSet<SeatId>,
     /// Seats with contacts, none of which answers.
     lost: HashSet<SeatId>,
-    /// The OPTIONS that are out. At most one a way.
+    /// The OPTIONS that are out. At most one a path.
     probes: HashMap<ClientTx, Probe>,
     sent: HashMap<Probe, ClientTx>,
     said: Vec<liveness::Output>,
@@ -80,31 +80,31 @@ impl Phones {
         self.lost.remove(seat);
     }
 
-    /// Ways to phones that are watched, and those of them that are lost.
+    /// Paths to phones that are watched, and those of them that are lost.
     pub(super) fn counts(&self) -> (usize, usize) {
         self.liveness.counts()
     }
 }
 
 impl Gateway {
-    /// The phones of a seat: its static contact, or those it registered, each with the ways to it that answer, the
+    /// The phones of a seat: its static contact, or those it registered, each with the targets by which it is reached that answer, the
     /// newest first. A phone that does not name itself is taken for another one at each contact.
     pub(super) fn phones_of(&self, seat: &SeatId) -> Vec<Phone> {
         if let Some(target) = self.phones.fixed.get(seat) {
-            return vec![Phone { way: target.clone(), others: Vec::new() }];
+            return vec![Phone { target: target.clone(), others: Vec::new() }];
         }
         let probing = self.probing_of(seat);
         let mut phones: Vec<(Option<&str>, Phone)> = Vec::new();
         for binding in self.access.registrar.bindings(seat).iter().rev().filter(|b| b.reach == Reach::ByFlow)
         {
-            let way = target_of(binding, probing);
-            if self.phones.liveness.is_lost(&way.way()) {
+            let target = target_of(binding, probing);
+            if self.phones.liveness.is_lost(&target.contact_path()) {
                 continue;
             }
             let named = binding.phone();
             match phones.iter_mut().find(|(name, _)| named.is_some() && *name == named) {
-                Some((_, phone)) => phone.others.push(way),
-                None => phones.push((named, Phone { way, others: Vec::new() })),
+                Some((_, phone)) => phone.others.push(target),
+                None => phones.push((named, Phone { target, others: Vec::new() })),
             }
         }
         phones.into_iter().map(|(_, phone)| phone).collect()
@@ -143,7 +143,8 @@ impl Gateway {
     pub(super) fn watch(&mut self, now: Now, seat: &SeatId) {
         let mut places = self.places_of(seat);
         places.retain(|t| t.probing == Probing::ByOptions);
-        let place = |t: Target| WatchedContact { way: t.way(), uri: t.uri.into(), routes: t.routes };
+        let place =
+            |t: Target| WatchedContact { path: t.contact_path(), uri: t.uri.into(), routes: t.routes };
         let places = places.into_iter().map(place).collect();
         self.phones.liveness.watch(now.mono, seat, places, &mut self.phones.said);
     }
@@ -204,17 +205,17 @@ impl Gateway {
                             self.signalling.give_up(tx);
                         }
                     }
-                    liveness::Output::Lost { way, seats } => {
+                    liveness::Output::Lost { path, seats } => {
                         seats.iter().for_each(|seat| self.reconcile(seat));
-                        if way.behind.is_none() {
-                            let happened = self.signalling.flow_failed(now, way.flow, true);
+                        if path.behind.is_none() {
+                            let happened = self.signalling.flow_failed(now, path.flow, true);
                             self.transaction_events(now, happened, out);
                         }
-                        self.tell_all_calls(|| call::Input::WayLost(way.clone()));
+                        self.tell_all_calls(|| call::Input::PathLost(path.clone()));
                     }
-                    liveness::Output::Back { way, seats } => {
+                    liveness::Output::Restored { path, seats } => {
                         seats.iter().for_each(|seat| self.reconcile(seat));
-                        self.tell_all_calls(|| call::Input::WayBack(way.clone()));
+                        self.tell_all_calls(|| call::Input::PathRestored(path.clone()));
                     }
                 }
             }
@@ -222,7 +223,7 @@ impl Gateway {
     }
 
     fn ask(&mut self, now: Now, probe: Probe, place: &WatchedContact) {
-        let flow = place.way.flow;
+        let flow = place.path.flow;
         let host = &self.context.rules.domain;
         let advertised = self.context.rules.advertised.as_ref();
         let contact = crate::sip::contact_asking(advertised, &flow, "hotline", &place.uri);
@@ -248,7 +249,7 @@ impl Gateway {
         if places.is_empty() {
             return;
         }
-        if places.iter().any(|t| !self.phones.liveness.is_lost(&t.way())) {
+        if places.iter().any(|t| !self.phones.liveness.is_lost(&t.contact_path())) {
             if self.phones.lost.remove(seat) {
                 self.pending.work.push_back(Work::Acd(acd::Input::SeatUp { seat: seat.clone() }));
             }

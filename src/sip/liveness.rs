@@ -1,8 +1,8 @@
 //! Whether the phones of seats are still there: who is asked when, and what silence means.
 //!
 //! A phone that has said nothing for a while is sent an OPTIONS; any answer will do, and so will anything else that
-//! comes by its flow. Two probes in a row without an answer and the way to it is lost, until something comes
-//! again: a lost way goes on being asked. Knows no transaction and no seat's state: it says whom to ask, its owner
+//! comes by its flow. Two probes in a row without an answer and the path to it is lost, until something comes
+//! again: a lost path goes on being asked. Knows no transaction and no seat's state: it says whom to ask, its owner
 //! asks. RFC 5626 section 4.2 leaves the means to the server; OPTIONS is what every phone answers.
 
 use super::{Flow, Status};
@@ -15,11 +15,11 @@ use std::collections::{BTreeMap, HashMap};
 /// 1.5 s, and the answer to the last still has a second.
 pub const PROBE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Probes in a row without an answer that mean a lost way. With [`PROBE_TIMEOUT`] and an interval of 4 s a phone that
+/// Probes in a row without an answer that mean a lost path. With [`PROBE_TIMEOUT`] and an interval of 4 s a phone that
 /// dies is known to be gone after 9 s at the latest.
 pub const MISSES: u32 = 2;
 
-/// A way to a phone, as liveness counts it: a flow, or, behind a proxy, one contact on it. What comes from
+/// A path to a phone, as liveness counts it: a flow, or, behind a proxy, one contact on it. What comes from
 /// the proxy says nothing of the phone behind it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContactPath {
@@ -32,8 +32,8 @@ pub struct ContactPath {
 /// How a phone is reached: what a request to it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchedContact {
-    /// The way.
-    pub way: ContactPath,
+    /// The path.
+    pub path: ContactPath,
     /// The Request-URI.
     pub uri: Box<str>,
     /// The route set (RFC 3327), as it stands in Route headers.
@@ -55,17 +55,17 @@ pub enum Output {
         /// The probe.
         probe: Probe,
     },
-    /// The way is lost.
+    /// The path is lost.
     Lost {
-        /// The way.
-        way: ContactPath,
+        /// The path.
+        path: ContactPath,
         /// The seats that were reached by it.
         seats: Vec<SeatId>,
     },
-    /// The way is there again.
-    Back {
-        /// The way.
-        way: ContactPath,
+    /// The path is there again.
+    Restored {
+        /// The path.
+        path: ContactPath,
         /// The seats that are reached by it.
         seats: Vec<SeatId>,
     },
@@ -103,7 +103,7 @@ enum State {
 pub struct Liveness {
     /// In the order they came, so that nothing depends on a hash.
     phones: BTreeMap<u64, Phone>,
-    by_way: HashMap<ContactPath, u64>,
+    by_path: HashMap<ContactPath, u64>,
     timers: Timers<u64>,
     every: Duration,
     last: u64,
@@ -123,12 +123,12 @@ impl Liveness {
         let left: Vec<u64> = self
             .phones
             .iter()
-            .filter(|(_, p)| p.seats.contains(seat) && !places.iter().any(|n| n.way == p.place.way))
+            .filter(|(_, p)| p.seats.contains(seat) && !places.iter().any(|n| n.path == p.place.path))
             .map(|(id, _)| *id)
             .collect();
         left.into_iter().for_each(|id| self.leave(id, seat, out));
         for place in places {
-            match self.by_way.get(&place.way).and_then(|id| self.phones.get_mut(id)) {
+            match self.by_path.get(&place.path).and_then(|id| self.phones.get_mut(id)) {
                 Some(phone) => {
                     if !phone.seats.contains(seat) {
                         phone.seats.push(seat.clone());
@@ -142,7 +142,7 @@ impl Liveness {
 
     fn begin(&mut self, now: Mono, seat: &SeatId, place: WatchedContact) {
         self.last += 1;
-        self.by_way.insert(place.way.clone(), self.last);
+        self.by_path.insert(place.path.clone(), self.last);
         self.timers.set(self.last, now + self.every);
         self.phones
             .insert(self.last, Phone { place, seats: vec![seat.clone()], state: State::Reachable(now) });
@@ -170,7 +170,7 @@ impl Liveness {
             out.push(Output::Forget { probe });
         }
         if let Some(phone) = self.phones.remove(&id) {
-            self.by_way.remove(&phone.place.way);
+            self.by_path.remove(&phone.place.path);
         }
         self.timers.cancel(id);
     }
@@ -179,15 +179,15 @@ impl Liveness {
     pub fn heard(&mut self, now: Mono, flow: Flow, out: &mut Vec<Output>) {
         // Asked for every packet: nothing is hashed when no phone is watched.
         if !self.phones.is_empty()
-            && let Some(id) = self.by_way.get(&ContactPath { flow, behind: None }).copied()
+            && let Some(id) = self.by_path.get(&ContactPath { flow, behind: None }).copied()
         {
             self.alive(now, id, out);
         }
     }
 
-    /// A phone was heard of by this way in a manner that proves it is there: it registered.
-    pub fn proved(&mut self, now: Mono, way: &ContactPath, out: &mut Vec<Output>) {
-        if let Some(id) = self.by_way.get(way).copied() {
+    /// A phone was heard of by this path in a manner that proves it is there: it registered.
+    pub fn proved(&mut self, now: Mono, path: &ContactPath, out: &mut Vec<Output>) {
+        if let Some(id) = self.by_path.get(path).copied() {
             self.alive(now, id, out);
         }
     }
@@ -199,7 +199,7 @@ impl Liveness {
             State::Probed { probe, .. } | State::LostProbed { probe } => Some(probe),
             State::Reachable(_) | State::Lost => None,
         };
-        let by_proxy = phone.place.way.behind.is_some();
+        let by_proxy = phone.place.path.behind.is_some();
         match status.map(Status::code) {
             // A proxy that cannot reach the phone says so (RFC 3261 section 16.7, RFC 5626 section 5.3); from the
             // phone itself every answer is a sign of life.
@@ -215,7 +215,7 @@ impl Liveness {
     /// The network says that no phone is there. Forged as easily as sent, so it only ends the wait
     /// for one response: the next is asked at once.
     pub fn refused(&mut self, now: Mono, flow: Flow, out: &mut Vec<Output>) {
-        let Some(id) = self.by_way.get(&ContactPath { flow, behind: None }).copied() else { return };
+        let Some(id) = self.by_path.get(&ContactPath { flow, behind: None }).copied() else { return };
         match self.phones.get(&id).map(|p| p.state) {
             Some(State::Reachable(_)) => self.ask(now, id, 0, out),
             Some(State::Probed { probe, .. }) => {
@@ -226,9 +226,9 @@ impl Liveness {
         }
     }
 
-    /// Whether the way is known to be lost.
-    pub fn is_lost(&self, way: &ContactPath) -> bool {
-        let phone = self.by_way.get(way).and_then(|id| self.phones.get(id));
+    /// Whether the path is known to be lost.
+    pub fn is_lost(&self, path: &ContactPath) -> bool {
+        let phone = self.by_path.get(path).and_then(|id| self.phones.get(id));
         phone.is_some_and(|p| matches!(p.state, State::Lost | State::LostProbed { .. }))
     }
 
@@ -278,9 +278,9 @@ impl Liveness {
             State::Probed { missed, .. } if missed + 1 < MISSES => self.ask(now, id, missed + 1, out),
             State::Probed { .. } => {
                 phone.state = State::Lost;
-                let (way, seats) = (phone.place.way.clone(), phone.seats.clone());
+                let (path, seats) = (phone.place.path.clone(), phone.seats.clone());
                 self.timers.set(id, now + self.every);
-                out.push(Output::Lost { way, seats });
+                out.push(Output::Lost { path, seats });
             }
             State::LostProbed { .. } => {
                 phone.state = State::Lost;
@@ -304,9 +304,9 @@ impl Liveness {
                 if let State::LostProbed { probe } = was {
                     out.push(Output::Forget { probe });
                 }
-                let (way, seats) = (phone.place.way.clone(), phone.seats.clone());
+                let (path, seats) = (phone.place.path.clone(), phone.seats.clone());
                 self.timers.set(id, now + self.every);
-                out.push(Output::Back { way, seats });
+                out.push(Output::Restored { path, seats });
             }
         }
     }
@@ -331,8 +331,8 @@ mod tests {
     }
 
     fn place(port: u16, behind: Option<&str>) -> WatchedContact {
-        let way = ContactPath { flow: flow(port), behind: behind.map(Into::into) };
-        WatchedContact { way, uri: "sip:1001@10.0.0.7".into(), routes: Vec::new() }
+        let path = ContactPath { flow: flow(port), behind: behind.map(Into::into) };
+        WatchedContact { path, uri: "sip:1001@10.0.0.7".into(), routes: Vec::new() }
     }
 
     fn desk(places: Vec<WatchedContact>) -> Desk {
@@ -365,7 +365,7 @@ mod tests {
                 }
                 Output::Forget { .. } => 'F',
                 Output::Lost { .. } => 'L',
-                Output::Back { .. } => 'B',
+                Output::Restored { .. } => 'B',
             };
             out.iter().map(letter).collect()
         }
@@ -381,7 +381,7 @@ mod tests {
         let mut d = desk(vec![place(5060, None)]);
         assert_eq!(d.passes(Duration::from_millis(8_999)), "AFA");
         assert_eq!(d.passes(Duration::from_millis(1)), "FL");
-        assert!(d.liveness.is_lost(&place(5060, None).way));
+        assert!(d.liveness.is_lost(&place(5060, None).path));
         assert_eq!(d.liveness.counts(), (1, 1));
     }
 
@@ -404,7 +404,7 @@ mod tests {
         d.passes(Duration::from_secs(9));
         assert_eq!(d.passes(Duration::from_secs(7)), "AF");
         assert_eq!(d.does(|l, now, out| l.heard(now, flow(5060), out)), "B");
-        assert!(!d.liveness.is_lost(&place(5060, None).way));
+        assert!(!d.liveness.is_lost(&place(5060, None).path));
         d.passes(Duration::from_secs(9));
         assert_eq!(d.passes(Duration::from_secs(4)), "A");
         assert_eq!(d.answers(Some(Status::OK)), "FB");
@@ -440,7 +440,7 @@ mod tests {
         assert_eq!(d.liveness.counts(), (1, 0));
         d.does(|l, now, out| l.watch(now, &"1001".into(), Vec::new(), out));
         assert_eq!((d.liveness.counts(), d.liveness.poll_timeout()), ((0, 0), None));
-        assert!(d.liveness.by_way.is_empty());
+        assert!(d.liveness.by_path.is_empty());
     }
 
     #[test]

@@ -66,6 +66,3 @@ pub use transaction::{ClientTx, Durations, Reason, ServerTx};
 pub use trunk::Trunks;
 pub use uri::{Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Rport, Via};
-
-/// The name of [`ContactPath`] in src/call.
-pub type Way = ContactPath;

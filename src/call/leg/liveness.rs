@@ -2,7 +2,7 @@
 
 use super::uac::Probing;
 use crate::event::SeatReason;
-use crate::sip::{Flow, Inside, Way};
+use crate::sip::{ContactPath, Flow, Inside};
 use crate::time::Mono;
 
 /// How a peer proved to be gone.
@@ -29,7 +29,7 @@ impl From<Loss> for SeatReason {
 /// What is known of a peer's liveness.
 #[derive(Debug)]
 pub(super) struct PeerLiveness {
-    pub(super) way: Way,
+    pub(super) contact: ContactPath,
     pub(super) probing: Probing,
     /// How it is reached inside a dialog.
     pub(super) inside: Inside,
@@ -68,9 +68,9 @@ pub(super) enum Path {
 }
 
 impl PeerLiveness {
-    pub(super) fn new(way: Way, probing: Probing, inside: Inside) -> PeerLiveness {
+    pub(super) fn new(contact: ContactPath, probing: Probing, inside: Inside) -> PeerLiveness {
         PeerLiveness {
-            way,
+            contact,
             probing,
             inside,
             path: Path::Open,
@@ -82,8 +82,8 @@ impl PeerLiveness {
 
     /// The peer was heard by this path: where it is reached by the path it is heard by, its liveness is that of this one.
     pub(super) fn heard_by(&mut self, flow: Flow) {
-        if self.inside == Inside::ByFlow && self.way.flow != flow {
-            self.way = Way { flow, behind: None };
+        if self.inside == Inside::ByFlow && self.contact.flow != flow {
+            self.contact = ContactPath { flow, behind: None };
             self.path = Path::Open;
         }
     }

@@ -14,7 +14,7 @@ use super::renegotiation::Pending;
 use super::state::{Confirmed, Leg, Parts, Signalling};
 use super::uac::Probing;
 use crate::media;
-use crate::sip::{Method, Status, Way};
+use crate::sip::{ContactPath, Method, Status};
 use crate::time::{Duration, Mono};
 
 /// A peer that sends nothing is told of each time this long passes. A phone is probed each time: shorter than that, a burst
@@ -150,17 +150,17 @@ impl Leg {
         }
     }
 
-    /// The phone at the end of this way no longer answers, or the way itself is gone.
-    pub fn way_lost(&mut self, way: &Way, cx: &mut Cx<'_>) {
-        if self.liveness.way == *way {
+    /// The phone at the end of this path no longer answers, or the path itself is gone.
+    pub fn path_lost(&mut self, path: &ContactPath, cx: &mut Cx<'_>) {
+        if self.liveness.contact == *path {
             self.liveness.path = Path::Lost;
             cx.say(Output::Missing(Loss::Unresponsive));
         }
     }
 
     /// It answers again.
-    pub fn way_back(&mut self, way: &Way) {
-        if self.liveness.way == *way {
+    pub fn path_restored(&mut self, path: &ContactPath) {
+        if self.liveness.contact == *path {
             self.liveness.path = Path::Open;
         }
     }

@@ -15,7 +15,7 @@ use crate::id::LegId;
 use crate::media::ResumedStreams;
 use crate::sdp::Offered;
 use crate::sip::session_timer::SessionTimer;
-use crate::sip::{Cause, Dialog, Flow, Inside, Message, Outgoing, ServerTx, Way};
+use crate::sip::{Cause, ContactPath, Dialog, Flow, Inside, Message, Outgoing, ServerTx};
 use crate::time::Mono;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct LegSnapshot {
     can: Abilities,
     timer: SessionTimer,
     ack: Awaited,
-    way: Way,
+    contact: ContactPath,
     probing: Probing,
     inside: Inside,
 }
@@ -117,7 +117,7 @@ impl Leg {
             can: self.conduct.can,
             timer: self.conduct.timer.clone(),
             ack: self.conduct.ack.clone(),
-            way: self.liveness.way.clone(),
+            contact: self.liveness.contact.clone(),
             probing: self.liveness.probing,
             inside: self.liveness.inside,
         })
@@ -126,10 +126,21 @@ impl Leg {
     /// The leg goes on. Our INVITE that was not answered is cancelled: the call is presented anew. A dialog that was
     /// ending is ended again.
     pub fn resume(snapshot: LegSnapshot, context: LegContext, peer: Arc<PeerRules>, cx: &mut Cx<'_>) -> Leg {
-        let LegSnapshot { leg: id, party, purpose, signalling, media, can, timer, ack, way, probing, inside } =
-            snapshot;
+        let LegSnapshot {
+            leg: id,
+            party,
+            purpose,
+            signalling,
+            media,
+            can,
+            timer,
+            ack,
+            contact,
+            probing,
+            inside,
+        } = snapshot;
         let mut conduct = Conduct { can, timer, ..Conduct::new(peer.clone(), cx.random.bits()) };
-        let liveness = PeerLiveness::new(way, probing, inside);
+        let liveness = PeerLiveness::new(contact, probing, inside);
         let mut media = LegMedia::resume(id, media, peer);
         let mut ending = None;
         let signalling = match signalling {

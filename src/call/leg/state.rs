@@ -10,7 +10,7 @@ use crate::call::rules::PeerRules;
 use crate::id::{LegId, OperatorId, PresentationId, SeatId, TrunkId};
 use crate::media::Family;
 use crate::sdp::{Codec, Description, Direction};
-use crate::sip::{Cause, Dialog, Flow, Inside, Message, ServerTx, Way};
+use crate::sip::{Cause, ContactPath, Dialog, Flow, Inside, Message, ServerTx};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -189,7 +189,7 @@ impl Leg {
     ) -> Leg {
         let Arriving { tx, flow, invite, offer, probing, inside } = arriving;
         let family = cx.rules.media.family(offer.as_deref(), &flow);
-        let liveness = PeerLiveness::new(Way { flow, behind: None }, probing, inside);
+        let liveness = PeerLiveness::new(ContactPath { flow, behind: None }, probing, inside);
         let uas = Uas::new(tx, flow, invite, offer, cx.now.mono);
         let mut leg = Leg::begin(
             Beginning { id, party, purpose: Purpose::Calls, peer, family, flow },
@@ -213,7 +213,7 @@ impl Leg {
     ) -> Leg {
         let flow = target.flow;
         let family = cx.rules.media.family(None, &flow);
-        let liveness = PeerLiveness::new(target.way(), target.probing, target.inside);
+        let liveness = PeerLiveness::new(target.contact_path(), target.probing, target.inside);
         let signalling = Signalling::Inviting(Uac::new(target));
         Leg::begin(Beginning { id, party, purpose, peer, family, flow }, signalling, liveness, cx)
     }

@@ -2,7 +2,7 @@
 
 use super::early::EarlyDialogs;
 use crate::sdp::Offered;
-use crate::sip::{Flow, Inside, Outgoing, Way};
+use crate::sip::{ContactPath, Flow, Inside, Outgoing};
 use crate::time::Mono;
 use serde::{Deserialize, Serialize};
 
@@ -33,10 +33,10 @@ pub enum Probing {
 }
 
 impl Target {
-    /// The way to it, as its liveness is counted.
-    pub fn way(&self) -> Way {
+    /// The path to it, as its liveness is counted.
+    pub fn contact_path(&self) -> ContactPath {
         let behind = (!self.routes.is_empty()).then(|| self.uri.as_str().into());
-        Way { flow: self.flow, behind }
+        ContactPath { flow: self.flow, behind }
     }
 }
 
