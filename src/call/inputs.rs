@@ -111,8 +111,8 @@ pub enum Input {
         limit: Duration,
         /// The person there.
         operator: Option<OperatorId>,
-        /// How it is reached; `None` when it has no phone.
-        reached: Option<Reached>,
+        /// How it is delivered there.
+        delivery: Delivery,
     },
     /// The offer is taken back; the queue has moved on.
     Withdraw {
@@ -183,13 +183,13 @@ pub enum Referred {
     },
 }
 
-/// How a seat is reached.
+/// How a presentation is delivered to its seat.
 #[derive(Debug)]
-pub enum Reached {
-    /// By an INVITE of ours to each of its phones.
-    At(Vec<Phone>),
-    /// It asked for the call by an INVITE of its own.
-    Asked(Box<SeatAsked>),
+pub enum Delivery {
+    /// By an INVITE of ours to each of its phones; none, where it has no phone.
+    Ring(Vec<Phone>),
+    /// Call pick-up: the seat asked for the call by an INVITE of its own.
+    PickUp(Box<SeatAsked>),
 }
 
 /// A seat's INVITE for a call that waits.

@@ -38,7 +38,7 @@ mod waiting;
 
 pub use arrival::{Arrival, Refusal, read_arrival, read_scheme, received};
 pub use call::Call;
-pub use inputs::{Input, Output, Reached, Reason, Referred, SeatAsked};
+pub use inputs::{Delivery, Input, Output, Reason, Referred, SeatAsked};
 pub use leg::{Leg, LegContext, LegSnapshot, Peer, Probing, Target};
 pub use legs::Legs;
 pub use media_addresses::MediaAddresses;

@@ -3,7 +3,7 @@
 
 use super::call::Call;
 use super::common::{LookUp, Wait};
-use super::inputs::{Input, Output, Reached};
+use super::inputs::{Delivery, Input, Output};
 use super::leg::{Answering, Arriving as ArrivingLeg, GivenUp, Leg, Loss, Party, Purpose, Reliably, Ring};
 use super::outcome::Ending;
 use super::ringing::{Failed, Next, Ringing};
@@ -94,18 +94,18 @@ impl Call {
 
     /// A seat was chosen: a leg to each of its phones begins with a media port.
     pub(super) fn present(&mut self, input: Input, cx: &mut Cx<'_>) {
-        let Input::Present { presentation, seat, operator, attempt, waited, why, limit, reached } = input
+        let Input::Present { presentation, seat, operator, attempt, waited, why, limit, delivery } = input
         else {
             return;
         };
         self.common.story.summary.operator = operator.clone();
         let unreachable = acd::Input::Ended { presentation, result: PresentationResult::Unreachable };
-        let leg = match &reached {
-            Some(Reached::Asked(asked)) => asked.leg,
-            Some(Reached::At(_)) | None => LegId::new(cx.now.wall, cx.random),
+        let leg = match &delivery {
+            Delivery::PickUp(asked) => asked.leg,
+            Delivery::Ring(_) => LegId::new(cx.now.wall, cx.random),
         };
         let Stage::Queued(queued) = &mut self.stage else {
-            if let Some(Reached::Asked(asked)) = reached {
+            if let Delivery::PickUp(asked) = delivery {
                 let refusal = Outgoing::response(
                     &asked.invite,
                     Status::TEMPORARILY_UNAVAILABLE,
@@ -128,13 +128,13 @@ impl Call {
         };
         self.common.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
         let mut ringing = Ringing::new(presentation, Some(seat.clone()), limit);
-        match reached.filter(|_| !self.common.legs.is_full()) {
-            Some(Reached::At(phones)) if !phones.is_empty() => {
+        match Some(delivery).filter(|_| !self.common.legs.is_full()) {
+            Some(Delivery::Ring(phones)) if !phones.is_empty() => {
                 let purpose = Purpose::Serves(presentation);
                 self.common.ring_phones(&mut ringing, leg, phones, &party, purpose, cx);
                 queued.ringing = Some(ringing);
             }
-            Some(Reached::Asked(asked)) => {
+            Some(Delivery::PickUp(asked)) => {
                 ringing.add(leg, Vec::new());
                 queued.ringing = Some(ringing);
                 let arriving = ArrivingLeg {
@@ -150,7 +150,7 @@ impl Call {
                 picks_up.purpose = Purpose::Serves(presentation);
                 self.common.legs.push(picks_up);
             }
-            Some(Reached::At(_)) | None => {
+            Some(Delivery::Ring(_)) | None => {
                 let failed = Failed::from(None);
                 self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
                 cx.out.push(Output::Acd(unreachable));

@@ -103,7 +103,7 @@ impl Gateway {
                 ring_timeout: limit,
                 ..
             } => {
-                let reached = self.reached(call, &seat);
+                let delivery = self.delivery_to(call, &seat);
                 let input = call::Input::Present {
                     presentation,
                     seat,
@@ -112,7 +112,7 @@ impl Gateway {
                     waited,
                     why,
                     limit,
-                    reached,
+                    delivery,
                 };
                 (call, input)
             }
@@ -145,13 +145,13 @@ impl Gateway {
         })
     }
 
-    /// How a seat is reached for a call: by its phone's address, or by the INVITE it picks the call up with.
-    fn reached(&mut self, call: CallId, seat: &SeatId) -> Option<call::Reached> {
+    /// How a call is delivered to a seat: to its phones, or by the INVITE it picks the call up with.
+    fn delivery_to(&mut self, call: CallId, seat: &SeatId) -> call::Delivery {
         if let Some((_, asked)) = self.pending.picking.take_if(|(picks, _)| picks == seat) {
             self.remember_invite(Owner { call, leg: asked.leg }, asked.tx);
-            return Some(call::Reached::Asked(Box::new(asked)));
+            return call::Delivery::PickUp(Box::new(asked));
         }
-        Some(call::Reached::At(self.phones_of(seat)))
+        call::Delivery::Ring(self.phones_of(seat))
     }
 
     pub(super) fn drain(&mut self, now: Now, out: &mut Vec<Output>) {
