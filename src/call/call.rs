@@ -2,8 +2,8 @@
 
 use super::arrival::Arrival;
 use super::common::{Beginning, Common, LookUp};
-use super::inputs::{Input, Output, Reason, SeatAsked};
-use super::leg::{self, Arriving as ArrivingLeg, Leg, Party, Probing, Purpose};
+use super::inputs::{IncomingLeg, Input, Output, Reason};
+use super::leg::{self, IncomingInvite, Leg, Party, Probing, Purpose};
 use super::legs::Legs;
 use super::origin::{Dialled, Origin, placed};
 use super::outcome::{Ending, exit_of};
@@ -83,13 +83,13 @@ impl Call {
         let peer = cx.rules.trunk(&trunk);
         let offer = offer.map(Box::new);
         let (probing, inside) = (Probing::InDialog, Inside::ToContact);
-        let arriving = ArrivingLeg { tx, flow, invite, offer, probing, inside };
+        let incoming = IncomingInvite { tx, flow, invite, offer, probing, inside };
         let origin = Origin::Inbound { service, queue };
         let party = Party::Caller { trunk };
         let mut begun = Call {
             common: Common::begin(
                 Beginning { id: call, received, origin, look_up, number: history, party, peer },
-                arriving,
+                incoming,
                 cx,
             ),
             stage,
@@ -102,12 +102,11 @@ impl Call {
     /// A call that a seat places begins: its first event, its media port and that of the other end, whose seat or channel is
     /// taken from here on. The other end is rung once the beginning is on disk.
     pub fn dial(dialled: Dialled, cx: &mut Cx<'_>) -> Call {
-        let Dialled { call, seat, operator, asked, to } = dialled;
-        let SeatAsked { leg, tx, flow, invite, offer, probing, inside } = asked;
-        let received = placed(&seat, to.trunk.clone(), &to.name, leg, &invite, flow);
+        let Dialled { call, seat, operator, line, to } = dialled;
+        let IncomingLeg { leg, incoming } = line;
+        let received = placed(&seat, to.trunk.clone(), &to.name, leg, &incoming.invite, incoming.flow);
         let party = Party::Seat { seat: seat.clone(), operator };
         let peer = cx.rules.seat.clone();
-        let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), probing, inside };
         let dialled = received.service_number.clone();
         let origin = Origin::Outbound { seat: seat.clone(), line: leg, dialled };
         let number = to.citizen;
@@ -117,7 +116,7 @@ impl Call {
         let mut begun = Call {
             common: Common::begin(
                 Beginning { id: call, received, origin, look_up, number, party, peer },
-                arriving,
+                incoming,
                 cx,
             ),
             stage,
@@ -204,7 +203,7 @@ impl Call {
                 self.on(leg, cx, |leg, lcx| leg.request_failed(&method, cseq, cause, lcx));
             }
             Input::Refer { leg, tx, request, to } => self.referred(leg, tx, &request, to, cx),
-            Input::Consult { seat, asked, to } => self.consult(seat, *asked, *to, cx),
+            Input::Consult { seat, line, to } => self.consult(seat, *line, *to, cx),
             Input::Entered(entered) => {
                 self.common.story.summary.queue = Some(entered.queue.clone());
                 self.common.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));

@@ -2,7 +2,7 @@
 
 use super::audio::Audio;
 use super::inputs::Output;
-use super::leg::{self, Answering, Arriving, CallerIdentity, Leg, Party, Purpose};
+use super::leg::{self, Answering, CallerIdentity, IncomingInvite, Leg, Party, Purpose};
 use super::legs::Legs;
 use super::origin::Origin;
 use super::outcome::cause_of;
@@ -319,7 +319,7 @@ impl Common {
     }
 
     /// Of a call that begins: its first event, and the leg of the party that began it.
-    pub(super) fn begin(beginning: Beginning, arriving: Arriving, cx: &mut Cx<'_>) -> Common {
+    pub(super) fn begin(beginning: Beginning, incoming: IncomingInvite, cx: &mut Cx<'_>) -> Common {
         let Beginning { id, received, origin, look_up, number, party, peer } = beginning;
         let caller = received.leg;
         let identity = received.caller.clone();
@@ -335,7 +335,7 @@ impl Common {
         };
         let mut story = Story::new(id, cx.now, summary);
         story.tell(cx, What::CallReceived(received));
-        let first = cx.leg(caller, |lcx| Leg::arriving(caller, party, peer, arriving, lcx));
+        let first = cx.leg(caller, |lcx| Leg::arriving(caller, party, peer, incoming, lcx));
         Common {
             id,
             story,

@@ -1,6 +1,6 @@
 //! What a call hears, and what it says is to be done.
 
-use super::leg::{Probing, Send};
+use super::leg::{IncomingInvite, Send};
 use super::ringing::Phone;
 use super::search::Destination;
 use crate::acd;
@@ -8,8 +8,7 @@ use crate::caller::History;
 use crate::event::{CallEvent, PresentationResult, QueueEntered, QueueExit, SeatChoice};
 use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
-use crate::sdp::Description;
-use crate::sip::{Cause, ContactPath, Failure, Flow, Inside, Message, Method, Outgoing, ServerTx, Status};
+use crate::sip::{Cause, ContactPath, Failure, Flow, Message, Method, Outgoing, ServerTx, Status};
 use crate::time::Duration;
 
 /// What a call hears.
@@ -87,7 +86,7 @@ pub enum Input {
         /// The seat.
         seat: SeatId,
         /// Its INVITE.
-        asked: Box<SeatAsked>,
+        line: Box<IncomingLeg>,
         /// Whom it wants.
         to: Box<Destination>,
     },
@@ -189,26 +188,16 @@ pub enum Delivery {
     /// By an INVITE of ours to each of its phones; none, where it has no phone.
     Ring(Vec<Phone>),
     /// Call pick-up: the seat asked for the call by an INVITE of its own.
-    PickUp(Box<SeatAsked>),
+    PickUp(Box<IncomingLeg>),
 }
 
-/// A seat's INVITE for a call that waits.
+/// The INVITE of a seat, and the leg it becomes.
 #[derive(Debug)]
-pub struct SeatAsked {
-    /// The leg it becomes.
+pub struct IncomingLeg {
+    /// The leg.
     pub leg: LegId,
-    /// To answer it by.
-    pub tx: ServerTx,
-    /// Where it came from.
-    pub flow: Flow,
-    /// The INVITE.
-    pub invite: Message,
-    /// Its offer.
-    pub offer: Box<Description>,
-    /// Whether its phone may be asked if it is there.
-    pub probing: Probing,
-    /// How its phone is reached inside the dialog.
-    pub inside: Inside,
+    /// The INVITE, with its offer.
+    pub incoming: IncomingInvite,
 }
 
 /// What is to be done.

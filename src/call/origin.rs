@@ -1,6 +1,6 @@
 //! Who began a call: a citizen by a trunk, or a seat.
 
-use super::inputs::SeatAsked;
+use super::inputs::IncomingLeg;
 use super::rules::{QueueVoice, Rules, ServiceRules};
 use super::search::Destination;
 use crate::caller;
@@ -40,7 +40,7 @@ pub struct Dialled {
     /// The person there.
     pub operator: Option<OperatorId>,
     /// Its INVITE.
-    pub asked: SeatAsked,
+    pub line: IncomingLeg,
     /// The party it wants.
     pub to: Destination,
 }

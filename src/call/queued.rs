@@ -3,8 +3,8 @@
 
 use super::call::Call;
 use super::common::{LookUp, Wait};
-use super::inputs::{Delivery, Input, Output};
-use super::leg::{Answering, Arriving as ArrivingLeg, GivenUp, Leg, Loss, Party, Purpose, Reliably, Ring};
+use super::inputs::{Delivery, IncomingLeg, Input, Output};
+use super::leg::{Answering, GivenUp, Leg, Loss, Party, Purpose, Reliably, Ring};
 use super::outcome::Ending;
 use super::ringing::{Failed, Next, Ringing};
 use super::search::Heard;
@@ -25,6 +25,14 @@ use std::sync::Arc;
 
 /// The longest a last message may take before the call is ended anyhow: no prompt of ours is longer.
 const LAST_MESSAGE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The call is not the seat's: its INVITE is refused.
+fn refuse_pick_up(line: IncomingLeg, cx: &mut Cx<'_>) {
+    let IncomingLeg { leg, incoming } = line;
+    let status = Status::TEMPORARILY_UNAVAILABLE;
+    let response = Outgoing::response(&incoming.invite, status, Some(&leg.to_string()));
+    cx.out.push(Output::Respond { tx: incoming.tx, response });
+}
 
 impl Call {
     /// Rings the trunk while the answer is delayed; lets the caller hear early media where the trunk's profile says so.
@@ -101,17 +109,12 @@ impl Call {
         self.common.story.summary.operator = operator.clone();
         let unreachable = acd::Input::Ended { presentation, result: PresentationResult::Unreachable };
         let leg = match &delivery {
-            Delivery::PickUp(asked) => asked.leg,
+            Delivery::PickUp(line) => line.leg,
             Delivery::Ring(_) => LegId::new(cx.now.wall, cx.random),
         };
         let Stage::Queued(queued) = &mut self.stage else {
-            if let Delivery::PickUp(asked) = delivery {
-                let refusal = Outgoing::response(
-                    &asked.invite,
-                    Status::TEMPORARILY_UNAVAILABLE,
-                    Some(&leg.to_string()),
-                );
-                cx.out.push(Output::Respond { tx: asked.tx, response: refusal });
+            if let Delivery::PickUp(line) = delivery {
+                refuse_pick_up(*line, cx);
             }
             return cx.out.push(Output::Acd(unreachable));
         };
@@ -128,29 +131,26 @@ impl Call {
         };
         self.common.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
         let mut ringing = Ringing::new(presentation, Some(seat.clone()), limit);
-        match Some(delivery).filter(|_| !self.common.legs.is_full()) {
-            Some(Delivery::Ring(phones)) if !phones.is_empty() => {
+        let has_room = !self.common.legs.is_full();
+        match delivery {
+            Delivery::Ring(phones) if has_room && !phones.is_empty() => {
                 let purpose = Purpose::Serves(presentation);
                 self.common.ring_phones(&mut ringing, leg, phones, &party, purpose, cx);
                 queued.ringing = Some(ringing);
             }
-            Some(Delivery::PickUp(asked)) => {
+            Delivery::PickUp(line) if has_room => {
                 ringing.add(leg, Vec::new());
                 queued.ringing = Some(ringing);
-                let arriving = ArrivingLeg {
-                    tx: asked.tx,
-                    flow: asked.flow,
-                    invite: asked.invite,
-                    offer: Some(asked.offer),
-                    probing: asked.probing,
-                    inside: asked.inside,
-                };
+                let incoming = line.incoming;
                 let peer = cx.rules.seat.clone();
-                let mut picks_up = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, arriving, lcx));
+                let mut picks_up = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, incoming, lcx));
                 picks_up.purpose = Purpose::Serves(presentation);
                 self.common.legs.push(picks_up);
             }
-            Some(Delivery::Ring(_)) | None => {
+            unheard @ (Delivery::Ring(_) | Delivery::PickUp(_)) => {
+                if let Delivery::PickUp(line) = unheard {
+                    refuse_pick_up(*line, cx);
+                }
                 let failed = Failed::from(None);
                 self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
                 cx.out.push(Output::Acd(unreachable));

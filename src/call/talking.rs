@@ -3,8 +3,8 @@
 
 use super::call::Call;
 use super::common::Wait;
-use super::inputs::{Output, Referred, SeatAsked};
-use super::leg::{Answering, Arriving as ArrivingLeg, Leg, Loss, Party};
+use super::inputs::{IncomingLeg, Output, Referred};
+use super::leg::{Answering, Leg, Loss, Party};
 use super::legs::MAX_LEGS;
 use super::origin::Origin;
 use super::outcome::Ending;
@@ -133,23 +133,22 @@ impl Call {
     }
 
     /// A seat that is in the call dials another party: only the one that serves the caller may.
-    pub(super) fn consult(&mut self, by: SeatId, asked: SeatAsked, to: Destination, cx: &mut Cx<'_>) {
-        let SeatAsked { leg, tx, flow, invite, offer, probing, inside } = asked;
+    pub(super) fn consult(&mut self, by: SeatId, line: IncomingLeg, to: Destination, cx: &mut Cx<'_>) {
+        let IncomingLeg { leg, incoming } = line;
         let may =
             self.stage.talk().is_some_and(|t| t.serving.as_ref() == Some(&by) && t.consultation.is_none());
         let has_room = self.common.legs.iter().count() + 2 <= MAX_LEGS;
         if !may || !has_room {
             let status = if may { Status::SERVICE_UNAVAILABLE } else { Status::BUSY_HERE };
-            let mut response = Outgoing::response(&invite, status, Some(&leg.to_string()));
+            let mut response = Outgoing::response(&incoming.invite, status, Some(&leg.to_string()));
             if may {
                 response = response.with("Retry-After", RETRY_AFTER);
             }
-            return cx.out.push(Output::Respond { tx, response });
+            return cx.out.push(Output::Respond { tx: incoming.tx, response });
         }
         let party = Party::Seat { seat: by.clone(), operator: self.common.story.summary.operator.clone() };
-        let arriving = ArrivingLeg { tx, flow, invite, offer: Some(offer), probing, inside };
         let peer = cx.rules.seat.clone();
-        let line = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, arriving, lcx));
+        let line = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, incoming, lcx));
         self.common.legs.push(line);
         let mut search = Search::new(to, by, Asks::Consult, cx.now.mono);
         let rings = self.common.begin_search(&mut search, cx);

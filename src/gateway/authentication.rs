@@ -5,7 +5,7 @@
 //! its address on a datagram.
 
 use super::access::user_of;
-use super::confirmation::SeatInvite;
+use super::confirmation::InviteTransaction;
 use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::id::SeatId;
@@ -124,7 +124,7 @@ impl Gateway {
     ) {
         let status = match request.method() {
             Some(Method::Invite) => {
-                return self.seat_dials(now, seat, SeatInvite { tx, flow, invite: request }, out);
+                return self.seat_dials(now, seat, InviteTransaction { tx, flow, invite: request }, out);
             }
             // No event package is kept (RFC 6665 section 4.2.1.1).
             Some(Method::Subscribe) => Status::BAD_EVENT,

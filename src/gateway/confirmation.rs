@@ -64,7 +64,7 @@ struct Confirmation {
 #[derive(Debug)]
 enum Stage {
     /// A port was asked for.
-    Opening { asked: SeatInvite, offer: Box<Description>, plan: Plan },
+    Opening { asked: InviteTransaction, offer: Box<Description>, plan: Plan },
     /// The 200 OK is out.
     Answered { tx: ServerTx, dialog: Box<Dialog>, ack: Ack, hears: Hears },
 }
@@ -87,9 +87,9 @@ enum Hears {
     Nothing { why: Option<Status> },
 }
 
-/// A seat's INVITE.
+/// An INVITE of a seat that waits for its final response (RFC 3261 section 17.2.1).
 #[derive(Debug)]
-pub(super) struct SeatInvite {
+pub(super) struct InviteTransaction {
     pub(super) tx: ServerTx,
     pub(super) flow: Flow,
     pub(super) invite: Message,
@@ -157,7 +157,7 @@ impl Gateway {
         &mut self,
         now: Now,
         seat: SeatId,
-        asked: SeatInvite,
+        asked: InviteTransaction,
         plan: Plan,
         out: &mut Vec<Output>,
     ) {
@@ -449,7 +449,7 @@ impl Gateway {
         &mut self,
         now: Now,
         seat: SeatId,
-        asked: &SeatInvite,
+        asked: &InviteTransaction,
         offer: Option<&Description>,
         plan: Plan,
     ) {
@@ -485,13 +485,20 @@ impl Gateway {
         self.pending.work.push_back(Work::Acd(granted));
     }
 
-    fn confirmation_dialog(&self, asked: &SeatInvite, leg: LegId) -> Option<(Dialog, String)> {
+    fn confirmation_dialog(&self, asked: &InviteTransaction, leg: LegId) -> Option<(Dialog, String)> {
         let contact = self.context.rules.contact(&asked.flow, &asked.invite);
         let dialog = Dialog::uas(&asked.invite, asked.flow, &leg.to_string(), &contact)?;
         Some((dialog, contact))
     }
 
-    fn answer_with(&mut self, now: Now, asked: &SeatInvite, leg: LegId, contact: String, body: String) {
+    fn answer_with(
+        &mut self,
+        now: Now,
+        asked: &InviteTransaction,
+        leg: LegId,
+        contact: String,
+        body: String,
+    ) {
         let response = Outgoing::response(&asked.invite, Status::OK, Some(&leg.to_string()))
             .with("Contact", contact)
             .with("Allow", allowed(PeerClass::Seat))
@@ -500,7 +507,7 @@ impl Gateway {
     }
 
     /// Refuses a seat's INVITE and says why.
-    pub(super) fn refuse_seat(&mut self, now: Now, asked: &SeatInvite, status: Status, why: &str) {
+    pub(super) fn refuse_seat(&mut self, now: Now, asked: &InviteTransaction, status: Status, why: &str) {
         let response = self.refusing_seat(&asked.invite, status, why);
         self.signalling.respond(now, asked.tx, response);
     }

@@ -4,12 +4,12 @@
 //! itself, to a seat, a department or, where the configuration allows it, a number. Nothing a trunk sends comes here.
 
 use super::calls::{Duty, Slot};
-use super::confirmation::SeatInvite;
+use super::confirmation::InviteTransaction;
 use super::durable::Then;
 use super::incoming::RefusedCall;
 use super::routes::Owner;
 use super::{Gateway, Output};
-use crate::call::{self, Call, Destination, Dialled, Phone, Probing, Referred, SeatAsked, Target};
+use crate::call::{self, Call, Destination, Dialled, IncomingLeg, Phone, Probing, Referred, Target};
 use crate::caller::HistoryKey;
 use crate::dialplan::Callee;
 use crate::event::RefusalReason;
@@ -44,7 +44,7 @@ const MOST_TARGETS: usize = 4;
 
 impl Gateway {
     /// What the INVITE of a seat offers, which is to become a leg of a call; one that offers nothing is refused.
-    pub(super) fn offer_of_seat(&mut self, now: Now, asked: &SeatInvite) -> Option<Description> {
+    pub(super) fn offer_of_seat(&mut self, now: Now, asked: &InviteTransaction) -> Option<Description> {
         let rules = &self.context.rules;
         match call::read_arrival(&asked.invite, &asked.flow, &rules.seat, rules) {
             Ok(Some(offer)) => return Some(offer),
@@ -55,7 +55,13 @@ impl Gateway {
     }
 
     /// `seat` dials. Which identity the request claims (From, P-Asserted-Identity) does not matter: access control knows it.
-    pub(super) fn seat_dials(&mut self, now: Now, seat: SeatId, asked: SeatInvite, out: &mut Vec<Output>) {
+    pub(super) fn seat_dials(
+        &mut self,
+        now: Now,
+        seat: SeatId,
+        asked: InviteTransaction,
+        out: &mut Vec<Output>,
+    ) {
         if let Err(refusal) = call::read_scheme(&asked.invite) {
             return self.turn_away(now, asked.tx, &asked.invite, refusal);
         }
@@ -86,17 +92,19 @@ impl Gateway {
         if serves.is_none() && (self.calls.duty != Duty::Serving || !self.calls.has_room()) {
             return self.refuse_seat(now, &asked, Status::SERVICE_UNAVAILABLE, "no more calls now");
         }
-        let SeatInvite { tx, flow, invite } = asked;
+        let InviteTransaction { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
         let (probing, inside) = (self.probing_of(&seat), self.inside_of(&seat));
-        let asked = SeatAsked { leg, tx, flow, invite, offer: Box::new(offer), probing, inside };
+        let incoming =
+            call::IncomingInvite { tx, flow, invite, offer: Some(Box::new(offer)), probing, inside };
+        let line = IncomingLeg { leg, incoming };
         match serves {
             Some(call) => {
                 self.remember_invite(Owner { call, leg }, tx);
-                let (asked, to) = (Box::new(asked), Box::new(to));
-                self.push_call(call, call::Input::Consult { seat, asked, to });
+                let (line, to) = (Box::new(line), Box::new(to));
+                self.push_call(call, call::Input::Consult { seat, line, to });
             }
-            None => self.begin_own_call(now, seat, asked, to, out),
+            None => self.begin_own_call(now, seat, line, to, out),
         }
     }
 
@@ -107,7 +115,7 @@ impl Gateway {
         seat: &SeatId,
         trunk: TrunkId,
         name: Arc<str>,
-        asked: SeatInvite,
+        asked: InviteTransaction,
         out: &mut Vec<Output>,
     ) {
         let leg = LegId::new(now.wall, &mut self.context.random);
@@ -131,13 +139,13 @@ impl Gateway {
         &mut self,
         now: Now,
         seat: SeatId,
-        asked: SeatAsked,
+        line: IncomingLeg,
         to: Destination,
         out: &mut Vec<Output>,
     ) {
         let call = CallId::new(now.wall, &mut self.context.random);
-        let (leg, tx) = (asked.leg, asked.tx);
-        let dialled = Dialled { call, operator: self.acd.operator(&seat), seat, asked, to };
+        let (leg, tx) = (line.leg, line.incoming.tx);
+        let dialled = Dialled { call, operator: self.acd.operator(&seat), seat, line, to };
         let begun = Call::dial(dialled, &mut self.context.cx(now));
         self.calls.insert(call, Slot::of_seat(begun));
         self.remember_invite(Owner { call, leg }, tx);

@@ -147,9 +147,9 @@ impl Gateway {
 
     /// How a call is delivered to a seat: to its phones, or by the INVITE it picks the call up with.
     fn delivery_to(&mut self, call: CallId, seat: &SeatId) -> call::Delivery {
-        if let Some((_, asked)) = self.pending.picking.take_if(|(picks, _)| picks == seat) {
-            self.remember_invite(Owner { call, leg: asked.leg }, asked.tx);
-            return call::Delivery::PickUp(Box::new(asked));
+        if let Some((_, line)) = self.pending.picking.take_if(|(picks, _)| picks == seat) {
+            self.remember_invite(Owner { call, leg: line.leg }, line.incoming.tx);
+            return call::Delivery::PickUp(Box::new(line));
         }
         call::Delivery::Ring(self.phones_of(seat))
     }

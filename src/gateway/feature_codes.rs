@@ -1,7 +1,7 @@
 //! What a feature code means here: sign in and out, ready and not ready, call pick-up. How it is answered is
 //! [`super::confirmation`].
 
-use super::confirmation::{Plan, SeatInvite, Verdict};
+use super::confirmation::{InviteTransaction, Plan, Verdict};
 use super::{Gateway, Output};
 use crate::acd::{self, Denied};
 use crate::call;
@@ -68,7 +68,7 @@ impl Gateway {
         now: Now,
         seat: SeatId,
         code: FeatureCode,
-        asked: SeatInvite,
+        asked: InviteTransaction,
         out: &mut Vec<Output>,
     ) {
         let plan = match code {
@@ -149,7 +149,7 @@ impl Gateway {
         now: Now,
         seat: SeatId,
         queue: Option<&QueueId>,
-        asked: SeatInvite,
+        asked: InviteTransaction,
         out: &mut Vec<Output>,
     ) {
         let call = match self.acd.to_pick_up(&seat, queue) {
@@ -160,15 +160,16 @@ impl Gateway {
             }
         };
         let Some(offer) = self.offer_of_seat(now, &asked) else { return };
-        let SeatInvite { tx, flow, invite } = asked;
+        let InviteTransaction { tx, flow, invite } = asked;
         let leg = LegId::new(now.wall, &mut self.context.random);
-        let (offer, probing, inside) = (Box::new(offer), self.probing_of(&seat), self.inside_of(&seat));
-        self.pending.picking =
-            Some((seat.clone(), call::SeatAsked { leg, tx, flow, invite, offer, probing, inside }));
+        let (offer, probing, inside) = (Some(Box::new(offer)), self.probing_of(&seat), self.inside_of(&seat));
+        let incoming = call::IncomingInvite { tx, flow, invite, offer, probing, inside };
+        self.pending.picking = Some((seat.clone(), call::IncomingLeg { leg, incoming }));
         self.acd.handle(now, acd::Input::PickUp { seat, call }, &mut self.pending.heard);
         self.acd_said(now, out);
         if let Some((seat, missed)) = self.pending.picking.take() {
-            let asked = SeatInvite { tx: missed.tx, flow: missed.flow, invite: missed.invite };
+            let call::IncomingInvite { tx, flow, invite, .. } = missed.incoming;
+            let asked = InviteTransaction { tx, flow, invite };
             self.confirm(now, seat, asked, denied(Status::TEMPORARILY_UNAVAILABLE, "nobody waits"), out);
         }
     }

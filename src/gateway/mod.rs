@@ -97,7 +97,7 @@ struct Pending {
     work: VecDeque<Work>,
     heard: Vec<acd::Output>,
     /// The seat that is picking a call up.
-    picking: Option<(SeatId, call::SeatAsked)>,
+    picking: Option<(SeatId, call::IncomingLeg)>,
 }
 
 /// One thing to do.

@@ -146,7 +146,7 @@ pub enum Peer<'a> {
 
 /// The INVITE of a peer that begins a leg.
 #[derive(Debug)]
-pub struct Arriving {
+pub struct IncomingInvite {
     /// To answer it by.
     pub tx: ServerTx,
     /// Where it came from.
@@ -184,10 +184,10 @@ impl Leg {
         id: LegId,
         party: Party,
         peer: Arc<PeerRules>,
-        arriving: Arriving,
+        incoming: IncomingInvite,
         cx: &mut Cx<'_>,
     ) -> Leg {
-        let Arriving { tx, flow, invite, offer, probing, inside } = arriving;
+        let IncomingInvite { tx, flow, invite, offer, probing, inside } = incoming;
         let family = cx.rules.media.family(offer.as_deref(), &flow);
         let liveness = PeerLiveness::new(ContactPath { flow, behind: None }, probing, inside);
         let uas = Uas::new(tx, flow, invite, offer, cx.now.mono);

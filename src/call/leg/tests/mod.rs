@@ -150,7 +150,7 @@ impl Line {
             body,
         );
         let offer = (!body.is_empty()).then(|| Box::new(sdp::parse(body.as_bytes()).unwrap()));
-        let arriving = Arriving {
+        let arriving = IncomingInvite {
             tx: ServerTx(0),
             flow: path(PEER),
             invite: invite.clone(),
