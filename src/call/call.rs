@@ -417,15 +417,15 @@ impl Call {
                     self.on(hearer, cx, |leg, lcx| leg.press(press, lcx));
                 }
             }
-            media::Event::Quiet { leg } => {
+            media::Event::RtpTimeout { leg } => {
                 if self.stage.watched(&self.common).contains(&leg) {
-                    self.on(leg, cx, Leg::quieted);
+                    self.on(leg, cx, Leg::rtp_timed_out);
                 }
                 if self.stage.is_one_way(leg, &self.common, cx.now.mono) {
                     cx.out.push(Output::OneWayAudio { leg });
                 }
             }
-            media::Event::Heard { .. } => {}
+            media::Event::RtpStarted { .. } => {}
         }
     }
 

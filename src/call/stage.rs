@@ -196,12 +196,12 @@ impl Stage {
     pub(super) fn watched(&self, common: &Common) -> Vec<LegId> {
         let Some(talk) = self.talk() else {
             // A seat that rings for the call it placed is judged by its ringing.
-            let of_trunk = |leg: &&Leg| leg.is_up() && leg.is_watched() && !leg.is_watched_phone();
+            let of_trunk = |leg: &&Leg| leg.is_up() && leg.may_be_probed() && !leg.is_probed_phone();
             return common.legs.get(common.caller).filter(of_trunk).map(|leg| leg.id).into_iter().collect();
         };
         let consulted = talk.consultation.as_ref().and_then(|consultation| consultation.search.up());
         let is_outside = |leg: &LegId| {
-            common.legs.get(*leg).is_some_and(|leg| leg.is_watched() && !leg.is_watched_phone())
+            common.legs.get(*leg).is_some_and(|leg| leg.may_be_probed() && !leg.is_probed_phone())
         };
         talk.watched(common).into_iter().chain(consulted.filter(is_outside)).collect()
     }
@@ -213,7 +213,7 @@ impl Stage {
             return false;
         };
         let on_hold = self.talk().is_some_and(|talk| talk.holder().is_some());
-        judged.is_quiet(now) || on_hold && judged.is_watched_phone()
+        judged.has_no_rtp(now) || on_hold && judged.is_probed_phone()
     }
 
     /// Whether `leg`, whose media is silent, is in a talk that is heard in one direction only: its peer is there and may send, and
@@ -224,7 +224,7 @@ impl Stage {
         };
         let may_send = |leg: &&Leg| leg.direction().is_some_and(|direction| direction.receives());
         let is_silent = common.legs.get(leg).filter(may_send).is_some_and(|leg| leg.is_silent_and_there(now));
-        let is_heard = |leg: &Leg| leg.is_watched() && !leg.is_quiet(now);
+        let is_heard = |leg: &Leg| leg.may_be_probed() && !leg.has_no_rtp(now);
         is_silent && talk.other(leg).and_then(|other| common.legs.get(other)).is_some_and(is_heard)
     }
 

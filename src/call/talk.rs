@@ -164,7 +164,7 @@ impl Talk {
     pub(super) fn begin(&mut self, legs: &[LegId], common: &mut Common, cx: &mut Cx<'_>) {
         let phones = self.watched_phones(common);
         for leg in legs.iter().filter(|leg| phones.contains(leg)) {
-            common.command(*leg, cx, |leg, lcx| leg.watch(lcx));
+            common.command(*leg, cx, |leg, lcx| leg.set_rtp_timeout(lcx));
             self.probe_at = Some(cx.now.mono + ON_HOLD);
         }
         for side in self.legs() {
@@ -176,13 +176,13 @@ impl Talk {
 
     /// The legs that may be judged.
     pub(super) fn watched(&self, common: &Common) -> Vec<LegId> {
-        let is_watched = |leg: &LegId| common.legs.get(*leg).is_some_and(Leg::is_watched);
-        self.legs().into_iter().filter(is_watched).collect()
+        let may_be_probed = |leg: &LegId| common.legs.get(*leg).is_some_and(Leg::may_be_probed);
+        self.legs().into_iter().filter(may_be_probed).collect()
     }
 
     /// Of these the phones of seats.
     fn watched_phones(&self, common: &Common) -> Vec<LegId> {
-        let is_phone = |leg: &LegId| common.legs.get(*leg).is_some_and(Leg::is_watched_phone);
+        let is_phone = |leg: &LegId| common.legs.get(*leg).is_some_and(Leg::is_probed_phone);
         self.legs().into_iter().filter(is_phone).collect()
     }
 

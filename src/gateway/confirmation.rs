@@ -195,8 +195,8 @@ impl Gateway {
             media::Event::OpenFailed { leg, .. } => self.without_port(now, leg),
             media::Event::Played { leg, play, .. } => self.tone_played(now, leg, play, out),
             media::Event::Digit { leg, digit, .. } => self.pin_key(now, leg, digit, out),
-            media::Event::Heard { .. }
-            | media::Event::Quiet { .. }
+            media::Event::RtpStarted { .. }
+            | media::Event::RtpTimeout { .. }
             | media::Event::Silent { .. }
             | media::Event::Closed { .. } => {}
         }

@@ -38,11 +38,11 @@ impl Gateway {
                 self.media_short(now, Some(of), out)
             }
             media::Event::OpenFailed { .. }
-            | media::Event::Heard { .. }
+            | media::Event::RtpStarted { .. }
             | media::Event::Played { .. }
             | media::Event::Digit { .. }
             | media::Event::Silent { .. }
-            | media::Event::Quiet { .. }
+            | media::Event::RtpTimeout { .. }
             | media::Event::Closed { .. } => {}
         }
         let leg = leg_of(&event);
@@ -183,10 +183,10 @@ fn leg_of(event: &media::Event) -> LegId {
     match event {
         media::Event::Opened { leg, .. }
         | media::Event::OpenFailed { leg, .. }
-        | media::Event::Heard { leg }
+        | media::Event::RtpStarted { leg }
         | media::Event::Played { leg, .. }
         | media::Event::Digit { leg, .. }
-        | media::Event::Quiet { leg }
+        | media::Event::RtpTimeout { leg }
         | media::Event::Silent { a: leg, .. }
         | media::Event::Closed { leg, .. } => *leg,
     }

@@ -55,13 +55,13 @@ pub enum Command {
         /// How long it is held.
         held: Duration,
     },
-    /// Tell when this leg sends no RTP for so long, whatever it hears, may send, or sent before: by [`Event::Quiet`], and
+    /// Tell when this leg sends no RTP for so long, whatever it hears, may send, or sent before: by [`Event::RtpTimeout`], and
     /// again each time that much more has passed.
-    Watch {
+    RtpTimeout {
         /// The leg.
         leg: LegId,
         /// How long.
-        quiet: Duration,
+        after: Duration,
     },
     /// Give the leg's ports back. Answered by [`Event::Closed`].
     Close {
@@ -78,7 +78,7 @@ impl Command {
             | Command::Remote { leg, .. }
             | Command::Hear { leg, .. }
             | Command::Pressed { leg, .. }
-            | Command::Watch { leg, .. }
+            | Command::RtpTimeout { leg, .. }
             | Command::Close { leg } => *leg,
         }
     }
@@ -193,7 +193,7 @@ pub enum Event {
         why: OpenFailure,
     },
     /// The first RTP packet of the leg's peer was accepted. Once for each [`Command::Remote`] that says something new.
-    Heard {
+    RtpStarted {
         /// The leg.
         leg: LegId,
     },
@@ -224,8 +224,8 @@ pub enum Event {
         /// The other leg.
         b: LegId,
     },
-    /// A leg that is watched sent no RTP for the time asked for. See [`Command::Watch`].
-    Quiet {
+    /// A leg that is watched sent no RTP for the time asked for. See [`Command::RtpTimeout`].
+    RtpTimeout {
         /// The leg.
         leg: LegId,
     },

@@ -33,7 +33,7 @@ pub(super) struct Leg {
     pub remote: Option<Negotiated>,
     pub latch: Latch,
     pub reports: Reports,
-    pub heard: Heard,
+    pub last_rtp: LastRtp,
     pub egress: Egress,
     pub reception: Reception,
     pub dtmf_receiver: Box<DtmfReceiver>,
@@ -48,9 +48,9 @@ pub(super) struct Leg {
 
 /// When RTP of the leg's peer was last accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum LastRtp {
     /// Not since its last description.
-    NotYet,
+    Never,
     /// Then.
     At(Mono),
 }
@@ -110,14 +110,14 @@ pub(super) struct Hearing {
     pub of: Key,
     /// The next leg that hears the same one.
     pub next: Option<Key>,
-    pub watch: Watch,
+    pub silence: TalkSilence,
     /// Keys being said to it.
     pub dtmf: Option<Box<DtmfSender>>,
 }
 
 /// The watch over the silence of two legs that hear each other, the same at both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Watch {
+pub(super) enum TalkSilence {
     /// Silence counts from here when nothing was heard later.
     Since(Mono),
     /// It was told.
@@ -151,7 +151,7 @@ impl Leg {
             remote: None,
             latch: Latch::default(),
             reports: Reports { socket: ReportSocket::Settled, source: None, passed: None, round_trip: None },
-            heard: Heard::NotYet,
+            last_rtp: LastRtp::Never,
             egress,
             reception: Reception::default(),
             dtmf_receiver: Box::default(),
@@ -209,16 +209,16 @@ impl Leg {
         if let Some(timeout) = &mut self.rtp_timeout {
             timeout.restart(now);
         }
-        if let Some(Hearing { watch: watch @ Watch::Since(_), .. }) = self.hearing() {
-            *watch = Watch::Since(now);
+        if let Some(Hearing { silence: silence @ TalkSilence::Since(_), .. }) = self.hearing() {
+            *silence = TalkSilence::Since(now);
         }
     }
 
     /// When its peer was heard last.
     pub(super) fn last_heard(&self) -> Option<Mono> {
-        match self.heard {
-            Heard::At(at) => Some(at),
-            Heard::NotYet => None,
+        match self.last_rtp {
+            LastRtp::At(at) => Some(at),
+            LastRtp::Never => None,
         }
     }
 

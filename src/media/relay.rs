@@ -9,7 +9,7 @@ pub use super::counts::Counts;
 use super::dtmf::KeyPress;
 use super::egress::Egress;
 use super::latch::{Described, Sources, Verdict};
-use super::leg::{Binding, Heard, Hears, Key, Leg, ReportSocket, Through, Watch};
+use super::leg::{Binding, Hears, Key, LastRtp, Leg, ReportSocket, TalkSilence, Through};
 use super::pacer::Pacer;
 use super::ports::Ports;
 use super::prompt::{FRAME, Prompts};
@@ -132,9 +132,9 @@ impl Relay {
                     self.send_dtmf(now, key, told);
                 }
             }
-            Command::Watch { quiet, .. } => {
+            Command::RtpTimeout { after, .. } => {
                 if let Some(leg) = self.leg(key) {
-                    leg.rtp_timeout = Some(RtpTimeout::new(quiet, now));
+                    leg.rtp_timeout = Some(RtpTimeout::new(after, now));
                 }
             }
             Command::Close { .. } => self.close(now, key, out),
@@ -258,13 +258,13 @@ impl Relay {
         if leg.remote.replace(remote) == Some(remote) {
             return;
         }
-        leg.heard = Heard::NotYet;
+        leg.last_rtp = LastRtp::Never;
         // Silence is measured anew: a call taken off hold gets the whole time.
         if let Some(timeout) = &mut leg.rtp_timeout {
             timeout.restart(now);
         }
         if let Some(peer) = self.talks_with(key) {
-            self.watch(key, peer, Watch::Since(now));
+            self.set_talk_silence(key, peer, TalkSilence::Since(now));
         }
     }
 
@@ -317,7 +317,7 @@ impl Relay {
                 }
             }
             if leg.rtp_timed_out(now) {
-                out.push(Output::Event(Event::Quiet { leg: leg.id }));
+                out.push(Output::Event(Event::RtpTimeout { leg: leg.id }));
             }
             if let Some(peer) = self.talks_with(key).filter(|peer| key < *peer) {
                 self.judge_silence(now, key, peer, out);

@@ -14,11 +14,11 @@ fn digits(w: &mut World, of: Phone) -> String {
         Event::Digit { leg, digit, .. } if leg == of.leg => Some(digit),
         Event::Opened { .. }
         | Event::OpenFailed { .. }
-        | Event::Heard { .. }
+        | Event::RtpStarted { .. }
         | Event::Played { .. }
         | Event::Digit { .. }
         | Event::Silent { .. }
-        | Event::Quiet { .. }
+        | Event::RtpTimeout { .. }
         | Event::Closed { .. } => None,
     });
     told.collect()

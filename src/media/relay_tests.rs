@@ -120,11 +120,11 @@ impl World {
             Event::Closed { quality, .. } => Some(quality),
             Event::Opened { .. }
             | Event::OpenFailed { .. }
-            | Event::Heard { .. }
+            | Event::RtpStarted { .. }
             | Event::Played { .. }
             | Event::Digit { .. }
             | Event::Silent { .. }
-            | Event::Quiet { .. } => None,
+            | Event::RtpTimeout { .. } => None,
         });
         closed.unwrap()
     }
@@ -430,17 +430,17 @@ fn a_leg_that_is_watched_is_told_of_each_time_it_says_nothing_for_so_long() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
     let quiet = Duration::from_secs(3);
-    w.order(Command::Watch { leg: b.leg, quiet });
+    w.order(Command::RtpTimeout { leg: b.leg, after: quiet });
     w.bridge(a, b);
     w.rounds(quiet - Duration::from_secs(1));
     w.speak(b, 1).unwrap();
     w.rounds(quiet - Duration::from_secs(1));
-    assert!(!w.events().iter().any(|e| matches!(e, Event::Quiet { .. })));
+    assert!(!w.events().iter().any(|e| matches!(e, Event::RtpTimeout { .. })));
     w.rounds(quiet * 2);
-    let told: Vec<Event> = w.events().into_iter().filter(|e| matches!(e, Event::Quiet { .. })).collect();
+    let told: Vec<Event> = w.events().into_iter().filter(|e| matches!(e, Event::RtpTimeout { .. })).collect();
     assert_eq!(
         told,
-        [Event::Quiet { leg: b.leg }, Event::Quiet { leg: b.leg }],
+        [Event::RtpTimeout { leg: b.leg }, Event::RtpTimeout { leg: b.leg }],
         "and never of the other leg"
     );
 }
@@ -477,12 +477,12 @@ fn a_bridge_on_hold_both_ways_is_not_silent_and_gets_the_whole_time_after() {
 fn a_time_in_which_nothing_was_read_is_not_silence() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
-    w.order(Command::Watch { leg: b.leg, quiet: Duration::from_secs(3) });
+    w.order(Command::RtpTimeout { leg: b.leg, after: Duration::from_secs(3) });
     w.bridge(a, b);
     w.speak(a, 1).unwrap();
     w.now = w.now + SILENCE * 3;
     w.rounds(Duration::from_secs(2));
-    let silent = |e: &Event| matches!(e, Event::Silent { .. } | Event::Quiet { .. });
+    let silent = |e: &Event| matches!(e, Event::Silent { .. } | Event::RtpTimeout { .. });
     assert!(!w.events().iter().any(silent));
     w.rounds(SILENCE);
     assert!(w.events().contains(&Event::Silent { a: a.leg, b: b.leg }));
@@ -578,7 +578,7 @@ fn a_moved_peer_is_sent_to_and_heard_at_its_new_address() {
     assert_eq!(w.speak(b, 1).unwrap().to, moved.at);
     w.out.clear();
     assert!(w.speak(moved, 2).is_some());
-    assert_eq!(w.out, [Output::Hold(a.key, moved.at), Output::Event(Event::Heard { leg: a.leg })]);
+    assert_eq!(w.out, [Output::Hold(a.key, moved.at), Output::Event(Event::RtpStarted { leg: a.leg })]);
     assert!(w.speak(a, 3).is_none());
 }
 

@@ -16,7 +16,7 @@ const FOUND: Duration = Duration::from_secs(20);
 /// The caller's leg, which is watched since its answer.
 fn caller(w: &World) -> LegId {
     let watched = w.commands.iter().find_map(|command| match command {
-        Command::Watch { leg, .. } => Some(*leg),
+        Command::RtpTimeout { leg, .. } => Some(*leg),
         _ => None,
     });
     watched.expect("the caller's media is watched")
@@ -36,7 +36,7 @@ fn silent_until_the_end(w: &mut World, leg: LegId) -> Duration {
             return w.now.mono.since(since);
         }
         if tenth % 35 == 0 {
-            w.input(Input::Media(Event::Quiet { leg }));
+            w.input(Input::Media(Event::RtpTimeout { leg }));
         }
     }
     panic!("the call goes on")
@@ -52,7 +52,7 @@ fn silent_and_says(w: &mut World, pbx: &mut Peer, direction: &str, time: Duratio
     let (leg, end, mut probes) = (caller(w), w.now.mono + time, 0);
     while w.now.mono < end {
         w.run(S(3));
-        w.input(Input::Media(Event::Quiet { leg }));
+        w.input(Input::Media(Event::RtpTimeout { leg }));
         w.run(MS(20));
         let heard = pbx.heard(w);
         for method in ["INVITE", "OPTIONS", "UPDATE"] {
@@ -158,7 +158,7 @@ fn a_carrier_that_is_heard_again_before_the_deadline_talks_on() {
     let leg = caller(&w);
     for _ in 0..3 {
         w.run(S(3));
-        w.input(Input::Media(Event::Quiet { leg }));
+        w.input(Input::Media(Event::RtpTimeout { leg }));
     }
     let _ = pbx.within(&mut w, MS(50), "INVITE");
     w.run(S(60));
@@ -173,7 +173,7 @@ fn a_carrier_that_has_forgotten_the_call_ends_it_at_once() {
     let leg = caller(&w);
     for _ in 0..3 {
         w.run(S(3));
-        w.input(Input::Media(Event::Quiet { leg }));
+        w.input(Input::Media(Event::RtpTimeout { leg }));
     }
     let probe = pbx.hears(&mut w, "INVITE");
     pbx.answers(&mut w, &probe, 481, "", "");
@@ -224,13 +224,13 @@ fn a_talk_of_two_silent_sides_or_on_hold_is_not_one_way() {
             pbx.acks(&mut w, cseq, "");
         }
         let seat = w.commands.iter().rev().find_map(|command| match command {
-            Command::Watch { leg, .. } => Some(*leg),
+            Command::RtpTimeout { leg, .. } => Some(*leg),
             _ => None,
         });
         assert_ne!(seat, Some(caller(&w)), "the seat is watched, too");
         for _ in 0..10 {
             if !hold {
-                w.input(Input::Media(Event::Quiet { leg: seat.unwrap() }));
+                w.input(Input::Media(Event::RtpTimeout { leg: seat.unwrap() }));
             }
             silent_and_says(&mut w, &mut pbx, if hold { "a=sendonly\r\n" } else { "" }, S(3));
         }

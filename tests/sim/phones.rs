@@ -202,8 +202,8 @@ impl Office {
                 self.watched.remove(&leg);
                 Event::Closed { leg, quality: MediaQuality { leg: Some(leg), ..MediaQuality::default() } }
             }
-            Command::Watch { leg, quiet } => {
-                self.watched.insert(leg, self.now.mono + quiet);
+            Command::RtpTimeout { leg, after } => {
+                self.watched.insert(leg, self.now.mono + after);
                 return;
             }
             _ => return,
@@ -260,7 +260,7 @@ impl Office {
         for leg in due {
             self.watched.insert(leg, now + S(3));
             if !self.dead.is_empty() {
-                self.input(Input::Media(Event::Quiet { leg }));
+                self.input(Input::Media(Event::RtpTimeout { leg }));
             }
         }
         let mut out = Vec::new();

@@ -128,7 +128,7 @@ impl Leg {
         if let Some(agreed) = agreed {
             cx.media(self.media.agree(agreed));
         }
-        self.watch_trunk(cx);
+        self.set_trunk_rtp_timeout(cx);
         Answering::Done
     }
 

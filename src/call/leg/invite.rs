@@ -151,7 +151,7 @@ impl Leg {
                 match agreed {
                     Some(agreed) => {
                         cx.media(self.media.agree(agreed));
-                        self.watch_trunk(cx);
+                        self.set_trunk_rtp_timeout(cx);
                         cx.say(Output::Answered { rang });
                     }
                     None => {

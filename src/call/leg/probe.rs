@@ -19,31 +19,31 @@ use crate::time::{Duration, Mono};
 
 /// A peer that sends nothing is told of each time this long passes. A phone is probed each time: shorter than that, a burst
 /// of loss would probe; with [`ANSWER_WITHIN`] and the media plane's round of half a second a dead phone is known in 7.5 s.
-const QUIET: Duration = Duration::from_secs(3);
+const RTP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How much later than after [`QUIET`] silence may be told again: the media plane's round, and some more.
+/// How much later than after [`RTP_TIMEOUT`] silence may be told again: the media plane's round, and some more.
 const TOLD_WITHIN: Duration = Duration::from_secs(4);
 
 /// The silence after which a trunk's peer is probed, and the time between two probes by re-INVITE. A carrier has many calls
-/// whose callers only listen; with [`ANSWER_WITHIN`] and the rounds of three [`QUIET`] a dead one is known in 15 s.
-const LONG_QUIET: Duration = Duration::from_secs(9);
+/// whose callers only listen; with [`ANSWER_WITHIN`] and the rounds of three [`RTP_TIMEOUT`] a dead one is known in 15 s.
+const LONG_SILENCE: Duration = Duration::from_secs(9);
 
 /// How long the answer is waited for: four retransmissions of the probe go out by UDP in this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 impl Leg {
     /// Whether its peer may be probed and judged.
-    pub fn is_watched(&self) -> bool {
+    pub fn may_be_probed(&self) -> bool {
         self.liveness.probing != Probing::Off
     }
 
     /// Whether its peer is a phone of ours, which is probed at its first silence and on hold.
-    pub fn is_watched_phone(&self) -> bool {
+    pub fn is_probed_phone(&self) -> bool {
         self.liveness.probing == Probing::ByOptions
     }
 
     /// A moment ago its media was told to be silent, and would have been told again.
-    pub fn is_quiet(&self, now: Mono) -> bool {
+    pub fn has_no_rtp(&self, now: Mono) -> bool {
         self.liveness.silence.is_some_and(|silence| now.since(silence.told) < TOLD_WITHIN)
     }
 
@@ -51,27 +51,27 @@ impl Leg {
     pub fn is_silent_and_there(&self, now: Mono) -> bool {
         self.liveness.silence.is_some_and(|silence| {
             let is_there = self.liveness.probed.answered.is_some_and(|at| at >= silence.since);
-            self.is_quiet(now) && now.since(silence.since) >= LONG_QUIET && is_there
+            self.has_no_rtp(now) && now.since(silence.since) >= LONG_SILENCE && is_there
         })
     }
 
     /// The peer has answered: its media is watched from here on.
-    pub fn watch(&self, cx: &mut Cx<'_>) {
-        cx.media(media::Command::Watch { leg: self.id, quiet: QUIET });
+    pub fn set_rtp_timeout(&self, cx: &mut Cx<'_>) {
+        cx.media(media::Command::RtpTimeout { leg: self.id, after: RTP_TIMEOUT });
     }
 
     /// The dialog with a trunk's peer is confirmed: its media is watched in queue and talk alike.
-    pub(super) fn watch_trunk(&self, cx: &mut Cx<'_>) {
+    pub(super) fn set_trunk_rtp_timeout(&self, cx: &mut Cx<'_>) {
         if self.liveness.probing == Probing::InDialog {
-            self.watch(cx);
+            self.set_rtp_timeout(cx);
         }
     }
 
     /// The media of the peer is silent.
-    pub fn quieted(&mut self, cx: &mut Cx<'_>) {
+    pub fn rtp_timed_out(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now.mono;
         let before = self.liveness.silence.filter(|silence| now.since(silence.told) < TOLD_WITHIN);
-        let since = before.map_or(now - QUIET, |silence| silence.since);
+        let since = before.map_or(now - RTP_TIMEOUT, |silence| silence.since);
         self.liveness.silence = Some(Silence { since, told: now });
         match self.liveness.path {
             Path::Lost => cx.say(Output::Missing(Loss::Unresponsive)),
@@ -81,7 +81,7 @@ impl Leg {
     }
 
     fn owes_probe(&self, now: Mono, silent_since: Mono) -> bool {
-        let is_long_ago = |at: Option<Mono>| at.is_none_or(|at| now.since(at) >= LONG_QUIET);
+        let is_long_ago = |at: Option<Mono>| at.is_none_or(|at| now.since(at) >= LONG_SILENCE);
         match self.liveness.probing {
             Probing::ByOptions => true,
             Probing::InDialog => is_long_ago(Some(silent_since)) && is_long_ago(self.liveness.probed.at),
@@ -114,7 +114,7 @@ impl Leg {
             return false;
         }
         let by_update = conduct.can.update;
-        if !by_update && by_invite.is_some_and(|at| now.since(at) < LONG_QUIET) {
+        if !by_update && by_invite.is_some_and(|at| now.since(at) < LONG_SILENCE) {
             return false;
         }
         self.offer(Pending::probe(), cx);

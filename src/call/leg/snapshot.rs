@@ -201,8 +201,8 @@ impl Leg {
         if let Some(command) = self.media.agreed_before() {
             cx.media(command);
         }
-        if self.is_up() && self.is_watched() {
-            self.watch(cx);
+        if self.is_up() && self.may_be_probed() {
+            self.set_rtp_timeout(cx);
         }
     }
 }

@@ -482,11 +482,11 @@ fn ports_rest_and_an_exhausted_range_refuses() {
                 gateway.commander.send(Command::Close { leg });
             }
             Event::OpenFailed { .. }
-            | Event::Heard { .. }
+            | Event::RtpStarted { .. }
             | Event::Played { .. }
             | Event::Digit { .. }
             | Event::Silent { .. }
-            | Event::Quiet { .. }
+            | Event::RtpTimeout { .. }
             | Event::Closed { .. } => break,
         }
     }

@@ -357,7 +357,7 @@ impl Worker {
 
     /// Keeps an event for the control plane. Every other event answers a command; only these two a peer can make at will.
     fn note(&mut self, event: Event) {
-        if self.events.len() < UNTOLD || !matches!(event, Event::Digit { .. } | Event::Heard { .. }) {
+        if self.events.len() < UNTOLD || !matches!(event, Event::Digit { .. } | Event::RtpStarted { .. }) {
             self.events.push_back(event);
         }
     }

@@ -1,7 +1,7 @@
 //! What each leg hears: a prompt, another leg, nothing. Each leg has one source; a leg may be heard by several. Two legs that
 //! hear each other are a talk, and its silence is told of.
 
-use super::super::leg::{Hearing, Hears, Playing, Watch};
+use super::super::leg::{Hearing, Hears, Playing, TalkSilence};
 use super::{Event, Key, Mono, Output, Relay, Source};
 
 impl Relay {
@@ -43,9 +43,9 @@ impl Relay {
         let Some(heard) = self.leg(of) else { return };
         let next = heard.heard_by.replace(key);
         let Some(leg) = self.leg(key) else { return };
-        leg.hears = Hears::Leg(Hearing { of, next, watch: Watch::Since(now), dtmf: None });
+        leg.hears = Hears::Leg(Hearing { of, next, silence: TalkSilence::Since(now), dtmf: None });
         if self.talks_with(key) == Some(of) {
-            self.watch(key, of, Watch::Since(now));
+            self.set_talk_silence(key, of, TalkSilence::Since(now));
         }
     }
 
@@ -98,17 +98,18 @@ impl Relay {
         (self.leg(peer)?.heard_leg() == Some(key)).then_some(peer)
     }
 
-    pub(super) fn watch(&mut self, a: Key, b: Key, watch: Watch) {
+    pub(super) fn set_talk_silence(&mut self, a: Key, b: Key, silence: TalkSilence) {
         for key in [a, b] {
             if let Some(hearing) = self.leg(key).and_then(|leg| leg.hearing()) {
-                hearing.watch = watch;
+                hearing.silence = silence;
             }
         }
     }
 
     /// Whether both legs of a talk are silent for so long that it is told.
     pub(super) fn judge_silence(&mut self, now: Mono, a: Key, b: Key, out: &mut Vec<Output>) {
-        let Some(Watch::Since(mut last)) = self.leg(a).and_then(|leg| leg.hearing()).map(|h| h.watch) else {
+        let Some(TalkSilence::Since(mut last)) = self.leg(a).and_then(|leg| leg.hearing()).map(|h| h.silence)
+        else {
             return;
         };
         let mut expected = false;
@@ -121,11 +122,11 @@ impl Relay {
             last = last.max(leg.last_heard().unwrap_or(last));
         }
         if !expected {
-            self.watch(a, b, Watch::Since(now));
+            self.set_talk_silence(a, b, TalkSilence::Since(now));
         } else if now.since(last) >= self.silence
             && let [Some(id_a), Some(id_b)] = ids
         {
-            self.watch(a, b, Watch::Told);
+            self.set_talk_silence(a, b, TalkSilence::Told);
             out.push(Output::Event(Event::Silent { a: id_a, b: id_b }));
         }
     }

@@ -1,7 +1,7 @@
 //! A packet that came in: whose it is, what it carries, and every leg that hears it.
 
 use super::super::dtmf::KeyPress;
-use super::super::leg::{Carries, Heard, Packet, carries};
+use super::super::leg::{Carries, LastRtp, Packet, carries};
 use super::super::rtcp::{LONGEST, Report};
 use super::super::rtp::{self, Header};
 use super::{Event, Key, Mono, Output, Relay, Send, Through, Verdict};
@@ -78,10 +78,10 @@ impl Relay {
         let remote = leg.remote.as_ref()?;
         let carries = carries(remote, header.payload_type);
         let receives = remote.direction.receives();
-        if leg.heard == Heard::NotYet {
-            out.push(Output::Event(Event::Heard { leg: leg.id }));
+        if leg.last_rtp == LastRtp::Never {
+            out.push(Output::Event(Event::RtpStarted { leg: leg.id }));
         }
-        leg.heard = Heard::At(now);
+        leg.last_rtp = LastRtp::At(now);
         let audio = matches!(carries, Carries::Audio(_));
         // Events that come between the audio under an SSRC of their own are no new source of it.
         if audio || leg.reception.ssrc().is_none_or(|ssrc| ssrc == header.ssrc) {

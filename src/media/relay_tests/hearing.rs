@@ -241,18 +241,18 @@ fn a_key_is_let_go_when_its_leg_hears_another_source() {
 fn silence_is_told_of_a_talk_and_quiet_of_each_leg() {
     let (mut w, [a, b, c]) = supervised();
     for phone in [a, b, c] {
-        w.order(Command::Watch { leg: phone.leg, quiet: SILENCE });
+        w.order(Command::RtpTimeout { leg: phone.leg, after: SILENCE });
     }
     w.rounds(SILENCE + Duration::from_secs(1));
     let mut told = w.events();
     told.sort_by_key(|e| matches!(e, Event::Silent { .. }));
-    let quiet = |phone: Phone| Event::Quiet { leg: phone.leg };
-    assert_eq!(told, [quiet(a), quiet(b), quiet(c), Event::Silent { a: a.leg, b: b.leg }]);
+    let timed_out = |phone: Phone| Event::RtpTimeout { leg: phone.leg };
+    assert_eq!(told, [timed_out(a), timed_out(b), timed_out(c), Event::Silent { a: a.leg, b: b.leg }]);
     w.hear(b, Silence);
     w.rounds(SILENCE * 3 + Duration::from_secs(1));
     let told = w.events();
     for phone in [a, b, c] {
-        assert_eq!(told.iter().filter(|e| **e == quiet(phone)).count(), 3);
+        assert_eq!(told.iter().filter(|e| **e == timed_out(phone)).count(), 3);
     }
     assert_eq!(told.len(), 9, "they no longer talk");
 }
@@ -262,7 +262,7 @@ fn quiet_is_told_of_a_leg_on_hold_and_of_one_that_hears_a_prompt() {
     for direction in [Direction::SendRecv, Direction::SendOnly, Direction::Inactive] {
         let mut w = World::new();
         let a = w.phone(1, |r| r.direction = direction);
-        w.order(Command::Watch { leg: a.leg, quiet: Duration::from_secs(3) });
+        w.order(Command::RtpTimeout { leg: a.leg, after: Duration::from_secs(3) });
         w.hear(a, music(1));
         let plays = |w: &mut World, seconds: u32| {
             for _ in 0..2 * seconds {
@@ -272,10 +272,10 @@ fn quiet_is_told_of_a_leg_on_hold_and_of_one_that_hears_a_prompt() {
         };
         plays(&mut w, 4);
         let told = w.events();
-        assert_eq!(told, [Event::Quiet { leg: a.leg }], "{direction:?}");
+        assert_eq!(told, [Event::RtpTimeout { leg: a.leg }], "{direction:?}");
         says(&mut w, a, 1);
         plays(&mut w, 2);
-        assert!(!w.events().contains(&Event::Quiet { leg: a.leg }), "{direction:?}");
+        assert!(!w.events().contains(&Event::RtpTimeout { leg: a.leg }), "{direction:?}");
     }
 }
 

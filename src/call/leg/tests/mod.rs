@@ -413,7 +413,7 @@ impl Line {
                     media::Command::Remote { remote, .. } => {
                         format!("media: {} {} with {}", remote.direction, remote.codec, remote.rtp)
                     }
-                    media::Command::Watch { quiet, .. } => format!("media: watch {quiet:?}"),
+                    media::Command::RtpTimeout { after, .. } => format!("media: RTP timeout {after:?}"),
                     media::Command::Close { .. } => "media: close".into(),
                     other => format!("media: {other:?}"),
                 }

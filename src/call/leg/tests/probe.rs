@@ -19,7 +19,7 @@ fn silent_for(line: &mut Line, tells: u64) -> Vec<String> {
     let mut said = Vec::new();
     for n in 1..=tells {
         line.now.mono = line.now.mono + secs(3);
-        let what = line.does(Leg::quieted);
+        let what = line.does(Leg::rtp_timed_out);
         said.extend(what.into_iter().map(|what| format!("{}s: {what}", n * 3)));
     }
     said
@@ -28,8 +28,8 @@ fn silent_for(line: &mut Line, tells: u64) -> Vec<String> {
 #[test]
 fn a_peer_that_answers_no_probe_is_missing_after_4_s() {
     let mut line = Line::phone_in_a_call(seat(), "");
-    assert_eq!(line.does(Leg::quieted), [REINVITE]);
-    assert!(line.leg.is_quiet(line.now.mono));
+    assert_eq!(line.does(Leg::rtp_timed_out), [REINVITE]);
+    assert!(line.leg.has_no_rtp(line.now.mono));
     assert_eq!(line.does(Leg::probe), NOTHING, "one probe at a time");
     assert_eq!(line.waits(secs(10)), ["at 4s: Missing(Unresponsive)"]);
     let failed = |leg: &mut Leg, cx: &mut Cx<'_>| {
@@ -53,7 +53,7 @@ fn a_reinvite_probes_once_in_nine_seconds_and_options_in_between() {
     let mut line = Line::phone_in_a_call(seat(), "");
     let (same, mut methods) = (sdp("sendrecv"), Vec::new());
     for _ in 0..7 {
-        let said = line.does(Leg::quieted);
+        let said = line.does(Leg::rtp_timed_out);
         let method = said[0].split(' ').next().unwrap().to_owned();
         assert!(method != "INVITE" || said[0].ends_with("sdp v1 sendrecv PCMA PCMU keys"), "{said:?}");
         line.peer_replies(&method, Status::OK, "", if method == "INVITE" { &same } else { "" });
@@ -78,7 +78,7 @@ fn what_a_probe_is_answered_tells_whether_the_peer_is_there() {
         (503, Some("Missing(Unresponsive)")),
     ] {
         let mut line = Line::phone_in_a_call(seat(), UPDATE);
-        line.does(Leg::quieted);
+        line.does(Leg::rtp_timed_out);
         let said = line.peer_replies("UPDATE", status.into(), "", "");
         assert_eq!(said.first().map(String::as_str), told, "{status}");
         assert_eq!(line.waits(secs(10)), NOTHING, "{status}");
@@ -88,7 +88,7 @@ fn what_a_probe_is_answered_tells_whether_the_peer_is_there() {
 #[test]
 fn options_that_find_no_dialog_are_a_sign_and_no_proof() {
     let mut line = Line::phone_in_a_call(seat(), "");
-    line.does(Leg::quieted);
+    line.does(Leg::rtp_timed_out);
     line.peer_replies("INVITE", Status::OK, "", &sdp("sendrecv"));
     assert_eq!(line.does(Leg::probe), ["OPTIONS sip:1001@198.51.100.7 (3)"]);
     assert_eq!(line.peer_replies("OPTIONS", Status::NO_SUCH_CALL, "", ""), ["Missing(Forgotten)"]);
@@ -97,7 +97,7 @@ fn options_that_find_no_dialog_are_a_sign_and_no_proof() {
 #[test]
 fn a_probe_that_could_not_be_sent_is_no_answer() {
     let mut line = Line::phone_in_a_call(seat(), "");
-    line.does(Leg::quieted);
+    line.does(Leg::rtp_timed_out);
     let failed = |leg: &mut Leg, cx: &mut Cx<'_>| {
         leg.request_failed(&Method::Invite, 2, Failure::Transport, cx);
     };
