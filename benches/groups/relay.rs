@@ -6,7 +6,7 @@ use hotline_gateway::media::ports::Ports;
 use hotline_gateway::media::prompt::Prompts;
 use hotline_gateway::media::relay::{Datagram, Output, Relay};
 use hotline_gateway::media::rtp::Header;
-use hotline_gateway::media::{Bound, Command, Family, Key, Source, Sources, Through, Towards, g711};
+use hotline_gateway::media::{Bound, Command, Family, Key, Latching, Source, Through, Towards, g711};
 use hotline_gateway::sdp::{Codec, Direction, Negotiated, Numbers};
 use hotline_gateway::time::{Duration, Mono, Wall};
 use std::hint::black_box;
@@ -43,8 +43,8 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
                 direction: Direction::SendRecv,
                 ptime_ms: 20,
             };
-            let sources = Sources { signalled: rtp.ip(), listed: Arc::from([]), towards: Towards::Source };
-            relay.handle(Mono(0), Command::Remote { leg, remote, sources }, &mut out);
+            let latching = Latching { signalled: rtp.ip(), listed: Arc::from([]), towards: Towards::Source };
+            relay.handle(Mono(0), Command::Remote { leg, remote, latching }, &mut out);
             places.push((key, rtp));
         }
         for (leg, heard) in [(legs[0], legs[1]), (legs[1], legs[0])] {

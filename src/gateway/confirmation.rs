@@ -228,12 +228,12 @@ impl Gateway {
             return self.refuse_seat(now, &asked, Status::NOT_ACCEPTABLE_HERE, "no codec in common");
         };
         self.answer_with(now, &asked, leg, contact, body);
-        let sources = media::Sources {
+        let latching = media::Latching {
             signalled: asked.flow.remote.ip().to_canonical(),
             listed: rules.media_sources.clone(),
             towards: rules.towards,
         };
-        out.push(Output::Media(media::Command::Remote { leg, remote: negotiated, sources }));
+        out.push(Output::Media(media::Command::Remote { leg, remote: negotiated, latching }));
         let hears = Hears::Nothing { why: None };
         let stage = Stage::Answered { tx: asked.tx, dialog: Box::new(dialog), ack: Ack::Awaited, hears };
         self.confirmations.all.insert(leg, Confirmation { seat, stage });

@@ -5,7 +5,7 @@
 
 use super::Family;
 use super::egress::Gap;
-use super::latch::Sources;
+use super::latch::Latching;
 use super::numbers::RtpNumbers;
 use crate::event::MediaQuality;
 use crate::id::LegId;
@@ -33,8 +33,8 @@ pub enum Command {
         leg: LegId,
         /// Where the peer is and what it takes.
         remote: Negotiated,
-        /// Where else its packets may come from.
-        sources: Sources,
+        /// How its source is learned.
+        latching: Latching,
     },
     /// What the leg is sent from now on: this and nothing else. The source that is already there goes on without a break;
     /// a prompt that is replaced is answered by [`Event::Played`] with `complete: false`. Two legs that talk are two of

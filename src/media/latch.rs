@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// former source may run on beside a new description.
 const OPEN: Duration = Duration::from_secs(5);
 
-/// Who may send to a leg beside the address its peer describes, and where the leg sends.
+/// How a leg learns where its peer sends from (RFC 7362): the sources allowed beside the described one, and where the leg sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sources {
+pub struct Latching {
     /// Where the leg's signalling comes from.
     pub signalled: IpAddr,
     /// What the configuration lists for the trunk.
@@ -69,7 +69,7 @@ struct Peer {
     described: SocketAddr,
     /// The description as it stands.
     said: SocketAddr,
-    sources: Sources,
+    latching: Latching,
     state: State,
 }
 
@@ -96,7 +96,7 @@ enum Fit {
 /// A source being learned.
 #[derive(Debug, Clone, Default)]
 struct Learning {
-    /// The sources that are heard, one for each [`Fit`].
+    /// The latching that are heard, one for each [`Fit`].
     heard: [Option<Candidate>; 3],
     /// The one that is sent to and heard alone, unless a better one comes or it falls silent.
     taken: Option<Fit>,
@@ -139,22 +139,22 @@ pub enum Verdict {
 
 impl Latch {
     /// Takes a new description of the peer's RTP address. One that cannot be reached (hold by `0.0.0.0`) changes no source.
-    pub fn describe(&mut self, now: Mono, said: SocketAddr, sources: Sources) -> Described {
+    pub fn describe(&mut self, now: Mono, said: SocketAddr, latching: Latching) -> Described {
         let peer = match &mut self.0 {
             Known::Described(peer) => peer,
-            Known::Nothing => return self.first(said, sources, State::Learning(Box::default())),
+            Known::Nothing => return self.first(said, latching, State::Learning(Box::default())),
             Known::Former(latched) => {
                 let state = match **latched {
                     Latched::Held(source) => State::Held(source),
                     Latched::Likely(source) => State::Learning(Box::new(Learning::of_former(now, source))),
                 };
-                return self.first(said, sources, state);
+                return self.first(said, latching, state);
             }
         };
         let described = if is_reachable(&said) { said } else { peer.described };
-        let moved = peer.described != described || peer.sources.signalled != sources.signalled;
+        let moved = peer.described != described || peer.latching.signalled != latching.signalled;
         let source = peer.state.source();
-        (peer.described, peer.said, peer.sources) = (described, said, sources);
+        (peer.described, peer.said, peer.latching) = (described, said, latching);
         if !moved && (matches!(peer.state, State::Learning(_)) || source == Some(described)) {
             return Described::AsBefore;
         }
@@ -164,12 +164,12 @@ impl Latch {
         Described::Relearn
     }
 
-    fn first(&mut self, said: SocketAddr, sources: Sources, state: State) -> Described {
+    fn first(&mut self, said: SocketAddr, latching: Latching, state: State) -> Described {
         let described = match &state {
             State::Held(source) => Described::Held(*source),
             State::Learning(_) => Described::Relearn,
         };
-        self.0 = Known::Described(Box::new(Peer { described: said, said, sources, state }));
+        self.0 = Known::Described(Box::new(Peer { described: said, said, latching, state }));
         described
     }
 
@@ -204,7 +204,7 @@ impl Latch {
             State::Held(source) if *source == from => Verdict::Accepted,
             State::Held(_) => Verdict::Refused,
             State::Learning(_) if from == peer.described => Verdict::Held(from),
-            State::Learning(learning) => learning.hear(now, from, &peer.described, &peer.sources),
+            State::Learning(learning) => learning.hear(now, from, &peer.described, &peer.latching),
         };
         if let Verdict::Held(source) = verdict {
             peer.state = State::Held(source);
@@ -214,14 +214,14 @@ impl Latch {
 
     /// Where to send, `None` before a description and while the peer is described as unreachable (`0.0.0.0`, port 0).
     pub fn target(&self) -> Option<SocketAddr> {
-        let Peer { described, said, sources, state } = self.peer()?;
+        let Peer { described, said, latching, state } = self.peer()?;
         if !is_reachable(said) {
             return None;
         }
-        let learned = match (sources.towards, state) {
+        let learned = match (latching.towards, state) {
             (Towards::Description, _) => None,
             (Towards::Source, State::Held(source)) => Some(*source),
-            (Towards::Source, State::Learning(learning)) => learning.target(described, sources),
+            (Towards::Source, State::Learning(learning)) => learning.target(described, latching),
         };
         learned.or(Some(*described))
     }
@@ -267,8 +267,8 @@ impl Learning {
         self.at(fit).is_some_and(|candidate| now.since(candidate.last) < PATIENCE)
     }
 
-    fn hear(&mut self, now: Mono, from: SocketAddr, described: &SocketAddr, sources: &Sources) -> Verdict {
-        let proof = sources.fit(described, from);
+    fn hear(&mut self, now: Mono, from: SocketAddr, described: &SocketAddr, latching: &Latching) -> Verdict {
+        let proof = latching.fit(described, from);
         let is_former = self.at(Fit::Former).is_some_and(|former| former.source == from);
         let Some(fit) = is_former.then_some(Fit::Former).or(proof) else { return Verdict::Refused };
         if self.taken.is_some_and(|taken| self.shuts_out(now, taken, fit)) {
@@ -284,7 +284,7 @@ impl Learning {
         let is_proven = match fit {
             // The description moved and came to nothing: the old stream goes on.
             Fit::Former => heard_for >= OPEN,
-            Fit::Host => heard_for >= PATIENCE || of_private && from.ip() == sources.signalled,
+            Fit::Host => heard_for >= PATIENCE || of_private && from.ip() == latching.signalled,
             Fit::Other => !self.is_live(now, Fit::Host) && (heard_for >= PATIENCE || of_private),
         };
         if is_proven {
@@ -321,12 +321,12 @@ impl Learning {
     }
 
     /// Where to send before the source is certain; `None`: where the description says.
-    fn target(&self, described: &SocketAddr, sources: &Sources) -> Option<SocketAddr> {
+    fn target(&self, described: &SocketAddr, latching: &Latching) -> Option<SocketAddr> {
         // Behind a translated address the described one leads nowhere: the former way is kept until a better one is known.
         let kept = || {
             let former = self.at(Fit::Former).map(|c| c.source)?;
             let is_translated =
-                is_private(described.ip()) && sources.fit(described, former) == Some(Fit::Other);
+                is_private(described.ip()) && latching.fit(described, former) == Some(Fit::Other);
             is_translated.then_some(former)
         };
         let taken = self.taken.and_then(|taken| self.at(taken));
@@ -334,7 +334,7 @@ impl Learning {
     }
 }
 
-impl Sources {
+impl Latching {
     /// How well a source other than the described one fits; `None`: it has no proof.
     fn fit(&self, described: &SocketAddr, from: SocketAddr) -> Option<Fit> {
         let ip = from.ip();

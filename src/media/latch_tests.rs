@@ -30,18 +30,18 @@ fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn sources(signalled: &str) -> Sources {
-    Sources { signalled: signalled.parse().unwrap(), listed: Arc::from([]), towards: Towards::Source }
+fn latching(signalled: &str) -> Latching {
+    Latching { signalled: signalled.parse().unwrap(), listed: Arc::from([]), towards: Towards::Source }
 }
 
 impl Scene {
     fn new(described: &str) -> Scene {
-        Scene::with(described, sources(SIGNALLED))
+        Scene::with(described, latching(SIGNALLED))
     }
 
-    fn with(described: &str, sources: Sources) -> Scene {
+    fn with(described: &str, latching: Latching) -> Scene {
         let mut scene = Scene { latch: Latch::default(), began: Mono(7_000_000_000) };
-        scene.latch.describe(scene.began, at(described), sources);
+        scene.latch.describe(scene.began, at(described), latching);
         scene
     }
 
@@ -50,7 +50,7 @@ impl Scene {
     }
 
     fn describe(&mut self, ms: u64, described: &str) -> Described {
-        self.latch.describe(self.at(ms), at(described), sources(SIGNALLED))
+        self.latch.describe(self.at(ms), at(described), latching(SIGNALLED))
     }
 
     fn hear(&mut self, ms: u64, from: &str) -> Said {
@@ -132,7 +132,7 @@ fn behind_a_private_description_signalling_counts_at_its_first_packet() {
     }
     // IPv6: unique local, link-local, loopback.
     for described in ["[fd00::5]:4000", "[fe80::5]:4000", "[::1]:4000"] {
-        let mut scene = Scene::with(described, sources("2001:db8::7"));
+        let mut scene = Scene::with(described, latching("2001:db8::7"));
         assert_eq!(scene.hear(0, "[2001:db8::7]:9000"), Yes);
         assert_eq!(scene.target(), "[2001:db8::7]:9000", "{described}");
     }
@@ -200,7 +200,7 @@ fn a_burst_from_an_allowed_address_locks_the_peer_out_half_a_second() {
 #[test]
 fn another_port_of_the_described_host_is_answered_at_once() {
     // A symmetric translation, or a phone that sends from another port than it listens on (RFC 4961 is not for all).
-    let mut scene = Scene::with(PUBLIC, sources("192.0.2.1"));
+    let mut scene = Scene::with(PUBLIC, latching("192.0.2.1"));
     assert_eq!(scene.hear(0, "192.0.2.1:5000"), Yes);
     assert_eq!(scene.target(), "192.0.2.1:5000");
     scene.follow(&[(20, "192.0.2.1:6000", No), (40, "192.0.2.1:5000", Yes)]);
@@ -221,11 +221,11 @@ fn the_described_host_goes_before_the_signalling() {
 #[test]
 fn a_gateway_apart_from_its_signalling_is_heard_where_it_is_described() {
     // A trunk whose signalling node sends a stray packet of its own first.
-    let mut scene = Scene::with("10.0.0.2:4000", sources("10.0.0.1"));
+    let mut scene = Scene::with("10.0.0.2:4000", latching("10.0.0.1"));
     assert_eq!(scene.hear(0, "10.0.0.1:4000"), Yes);
     assert_eq!(scene.hear(40, "10.0.0.2:4000"), Held);
     // One that sends from another port than it describes: half a second, and heard from the first packet.
-    let mut scene = Scene::with("10.0.0.2:4000", sources("10.0.0.1"));
+    let mut scene = Scene::with("10.0.0.2:4000", latching("10.0.0.1"));
     assert_eq!(scene.hear(0, "10.0.0.2:4002"), Yes);
     assert_eq!(scene.target(), "10.0.0.2:4002");
 }
@@ -234,7 +234,7 @@ fn a_gateway_apart_from_its_signalling_is_heard_where_it_is_described() {
 fn a_listed_address_counts_as_signalling_does_and_its_neighbour_does_not() {
     let listed = |described| {
         let listed = Arc::from([Prefix::new("203.0.113.0".parse().unwrap(), 29).unwrap()]);
-        Scene::with(described, Sources { listed, ..sources(SIGNALLED) })
+        Scene::with(described, Latching { listed, ..latching(SIGNALLED) })
     };
     let mut scene = listed(PRIVATE);
     scene.follow(&[(0, "203.0.113.8:9000", No), (0, "203.0.113.7:9000", Yes)]);
@@ -328,7 +328,7 @@ fn a_translated_peer_keeps_its_way_over_a_new_private_description() {
 fn a_phone_that_changed_its_network_is_learned_anew_by_its_new_signalling() {
     let mut scene = Scene::new(PRIVATE);
     scene.stream(0, 5_020, "198.51.100.7:9000");
-    let moved = scene.latch.describe(scene.at(6_000), at(PRIVATE), sources("203.0.113.50"));
+    let moved = scene.latch.describe(scene.at(6_000), at(PRIVATE), latching("203.0.113.50"));
     assert_eq!(moved, Described::Relearn);
     assert_eq!(scene.hear(6_020, "203.0.113.50:9000"), Yes);
     assert_eq!(scene.target(), "203.0.113.50:9000");
@@ -356,10 +356,10 @@ fn hold_by_an_unreachable_address_sends_nothing_and_forgets_nothing() {
 #[test]
 fn a_peer_that_is_sent_to_its_description_is_still_heard_from_elsewhere() {
     let towards = Towards::Description;
-    let mut scene = Scene::with(PUBLIC, Sources { towards, ..sources("192.0.2.1") });
+    let mut scene = Scene::with(PUBLIC, Latching { towards, ..latching("192.0.2.1") });
     assert_eq!(scene.stream(0, 5_020, "192.0.2.1:5000"), Held);
     assert_eq!(scene.target(), PUBLIC);
-    let mut scene = Scene::with(PRIVATE, Sources { towards, ..sources(SIGNALLED) });
+    let mut scene = Scene::with(PRIVATE, Latching { towards, ..latching(SIGNALLED) });
     assert_eq!(scene.hear(0, "198.51.100.7:9000"), Yes);
     assert_eq!(scene.target(), PRIVATE);
 }

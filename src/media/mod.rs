@@ -36,6 +36,6 @@ pub use command::{
 };
 pub use egress::{Gap, Interruption};
 pub use family::Family;
-pub use latch::{Sources, Towards};
+pub use latch::{Latching, Towards};
 pub use leg::{Key, Through};
 pub use numbers::{LegNumbers, Numbers, RtpNumbers};

@@ -8,7 +8,7 @@ use super::command::{Bound, Command, Event, LocalMedia, OpenFailure, Source};
 pub use super::counts::Counts;
 use super::dtmf::KeyPress;
 use super::egress::Egress;
-use super::latch::{Described, Sources, Verdict};
+use super::latch::{Described, Latching, Verdict};
 use super::leg::{Binding, Hears, Key, LastRtp, Leg, ReportSocket, TalkSilence, Through};
 use super::pacer::Pacer;
 use super::ports::Ports;
@@ -123,7 +123,7 @@ impl Relay {
         let Some(&key) = self.by_id.get(&command.leg()) else { return };
         match command {
             Command::Open { .. } => {}
-            Command::Remote { remote, sources, .. } => self.remote(now, key, remote, sources, out),
+            Command::Remote { remote, latching, .. } => self.remote(now, key, remote, latching, out),
             Command::Hear { source, .. } => self.hear(now, key, source, out),
             Command::Pressed { key: pressed, held, .. } => {
                 let Some(leg) = self.leg(key) else { return };
@@ -244,9 +244,9 @@ impl Relay {
         self.legs.get_mut(key.0 as usize)?.take()
     }
 
-    fn remote(&mut self, now: Mono, key: Key, remote: Negotiated, sources: Sources, out: &mut Vec<Output>) {
+    fn remote(&mut self, now: Mono, key: Key, remote: Negotiated, latching: Latching, out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
-        match leg.latch.describe(now, remote.rtp, sources) {
+        match leg.latch.describe(now, remote.rtp, latching) {
             Described::AsBefore => {}
             Described::Relearn => {
                 leg.reports.source = None;

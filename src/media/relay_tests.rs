@@ -2,7 +2,7 @@
 
 use super::Family;
 use super::command::{Bound, Command, Event, LocalMedia, Source};
-use super::latch::{Sources, Towards};
+use super::latch::{Latching, Towards};
 use super::leg::{Key, Through};
 use super::ports::Ports;
 use super::prompt::{Prompt, Prompts};
@@ -109,8 +109,8 @@ impl World {
         let mut remote = remote(phone.at);
         change(&mut remote);
         let signalled = phone.at.ip();
-        let sources = Sources { signalled, listed: Arc::from([]), towards: Towards::Source };
-        self.order(Command::Remote { leg: phone.leg, remote, sources });
+        let latching = Latching { signalled, listed: Arc::from([]), towards: Towards::Source };
+        self.order(Command::Remote { leg: phone.leg, remote, latching });
     }
 
     /// How a leg was heard, by closing it.

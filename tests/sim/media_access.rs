@@ -5,7 +5,7 @@ use crate::town::{hotline, settle};
 use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, PhoneEvent};
 use hotline_gateway::event::{CallRefused, RefusalReason, What};
-use hotline_gateway::media::{Command, OpenFailure, Shortage, Sources, Towards};
+use hotline_gateway::media::{Command, Latching, OpenFailure, Shortage, Towards};
 use hotline_gateway::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
@@ -32,10 +32,10 @@ fn talk(w: &mut World) -> (Peer, Peer) {
     (pbx, phone)
 }
 
-/// The sources of every description the media plane was told of, in order.
-fn sources(w: &World) -> Vec<Sources> {
+/// The latching of every description the media plane was told of, in order.
+fn latching(w: &World) -> Vec<Latching> {
     let told = w.commands.iter().filter_map(|c| match c {
-        Command::Remote { sources, .. } => Some(sources.clone()),
+        Command::Remote { latching, .. } => Some(latching.clone()),
         _ => None,
     });
     told.collect()
@@ -45,7 +45,7 @@ fn sources(w: &World) -> Vec<Sources> {
 fn each_leg_may_be_sent_to_from_its_signalling_and_what_its_trunk_lists() {
     let mut w = scene("media_sources = [\"203.0.113.0/29\", \"203.0.113.9\"]\nsymmetric_rtp = false");
     let (pbx, _) = talk(&mut w);
-    let [caller, seat] = &sources(&w)[..] else { panic!("{:?}", sources(&w)) };
+    let [caller, seat] = &latching(&w)[..] else { panic!("{:?}", latching(&w)) };
     assert_eq!((caller.signalled, caller.towards), ("127.0.0.9".parse().unwrap(), Towards::Description));
     let listed: Vec<String> = caller.listed.iter().map(ToString::to_string).collect();
     assert_eq!(listed, ["203.0.113.0/29", "203.0.113.9/32"]);
@@ -58,12 +58,12 @@ fn each_leg_may_be_sent_to_from_its_signalling_and_what_its_trunk_lists() {
 fn a_new_offer_from_another_trunk_address_makes_that_the_signalling() {
     let mut w = scene("");
     let (mut pbx, _) = talk(&mut w);
-    let before = sources(&w).len();
+    let before = latching(&w).len();
     pbx.moves("127.0.0.10:5070");
     let cseq = pbx.asks(&mut w, "INVITE", "", &sdp(""));
     pbx.hears(&mut w, "200 INVITE");
     pbx.acks(&mut w, cseq, "");
-    let [moved] = &sources(&w)[before..] else { panic!() };
+    let [moved] = &latching(&w)[before..] else { panic!() };
     assert_eq!((moved.signalled, moved.towards), ("127.0.0.10".parse().unwrap(), Towards::Source));
     pbx.hangs_up(&mut w);
 }

@@ -1,4 +1,4 @@
-//! Sources the gateway does not know: what each is answered, how much, and that nothing is kept of it.
+//! Latching the gateway does not know: what each is answered, how much, and that nothing is kept of it.
 
 use crate::house::{FIXED_PHONE, House, OTHER_TRUNK, PHONE, UNKNOWN, flow};
 use hotline_gateway::event::What;

@@ -218,12 +218,12 @@ impl LegMedia {
     /// Takes what was agreed and says it to the media plane.
     pub(super) fn agree(&mut self, negotiated: Negotiated) -> media::Command {
         self.agreed = Some(negotiated);
-        let sources = media::Sources {
+        let latching = media::Latching {
             signalled: self.signalled,
             listed: self.peer.media_sources.clone(),
             towards: self.peer.towards,
         };
-        media::Command::Remote { leg: self.leg, remote: negotiated, sources }
+        media::Command::Remote { leg: self.leg, remote: negotiated, latching }
     }
 
     /// Asks for the port back, once. `None` when that was done before.

@@ -4,7 +4,7 @@ use super::{Commander, Config, spawn, spawn_with};
 use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
-use crate::media::{Command, Event, Family, LocalMedia, OpenFailure, Shortage, Source, Sources, Towards};
+use crate::media::{Command, Event, Family, Latching, LocalMedia, OpenFailure, Shortage, Source, Towards};
 use crate::sdp::{Codec, Direction, Negotiated, Numbers};
 use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
@@ -95,11 +95,11 @@ impl Gateway {
 
     fn describe(&self, phone: &Phone, change: impl FnOnce(&mut Negotiated)) {
         let signalled = phone.at().ip();
-        let sources = Sources { signalled, listed: Arc::from([]), towards: Towards::Source };
-        self.describe_with(phone, sources, change);
+        let latching = Latching { signalled, listed: Arc::from([]), towards: Towards::Source };
+        self.describe_with(phone, latching, change);
     }
 
-    fn describe_with(&self, phone: &Phone, sources: Sources, change: impl FnOnce(&mut Negotiated)) {
+    fn describe_with(&self, phone: &Phone, latching: Latching, change: impl FnOnce(&mut Negotiated)) {
         let at = phone.at();
         let mut remote = Negotiated {
             rtp: at,
@@ -113,7 +113,7 @@ impl Gateway {
             ptime_ms: 20,
         };
         change(&mut remote);
-        self.commander.send(Command::Remote { leg: phone.leg, remote, sources });
+        self.commander.send(Command::Remote { leg: phone.leg, remote, latching });
     }
 
     /// A leg that was opened and described before this has been obeyed: commands are obeyed in order.
@@ -392,8 +392,8 @@ fn a_peer_without_symmetric_rtp_is_sent_to_where_it_describes() {
     let mut gateway = on_all_loopback();
     let (mut a, mut b) = (gateway.phone(), gateway.phone());
     let sender = UdpSocket::bind((HERE, 0)).unwrap();
-    let sources = Sources { signalled: HERE, listed: Arc::from([]), towards: Towards::Description };
-    gateway.describe_with(&a, sources, |_| {});
+    let latching = Latching { signalled: HERE, listed: Arc::from([]), towards: Towards::Description };
+    gateway.describe_with(&a, latching, |_| {});
     gateway.bridge(&a, &b);
     for n in 1..5 {
         let packet = a.packet(8, &[n; 160]);

@@ -19,12 +19,12 @@ impl World {
     }
 
     fn describe_from(&mut self, leg: LegId, said: &str, signalled: &str) {
-        let sources = Sources {
+        let latching = Latching {
             signalled: signalled.parse().unwrap(),
             listed: Arc::from([]),
             towards: Towards::Source,
         };
-        self.order(Command::Remote { leg, remote: remote(at(said)), sources });
+        self.order(Command::Remote { leg, remote: remote(at(said)), latching });
     }
 
     /// `n` small packets in one moment; how many were passed on.

@@ -85,9 +85,9 @@ impl Default for SeatBuckets {
 /// Every known source. Bounded by the configuration, but for the [`Buckets`] of unknown sources.
 #[derive(Debug, Clone, Default)]
 pub struct AccessControl {
-    /// Sources of a single address, by it, the narrowest first.
+    /// Latching of a single address, by it, the narrowest first.
     single: HashMap<IpAddr, Vec<KnownSource>>,
-    /// Sources that are whole blocks, the narrowest first.
+    /// Latching that are whole blocks, the narrowest first.
     blocks: Vec<KnownSource>,
     unknown: UnknownSources,
     seats: SeatBuckets,
