@@ -192,7 +192,11 @@ impl Acd {
         name: &QueueId,
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(index) = self.queue_names.get(name).copied() else { return false };
+        let Some(index) = self.queue_names.get(name).copied() else {
+            // A call that went on after a restart, and came from a queue that is configured no more.
+            out.push(Output::Refused { call, reason: Refusal::UnknownQueue });
+            return false;
+        };
         if self.waiting.contains_key(&call) {
             return false;
         }

@@ -5,7 +5,7 @@ use super::presence::{Own, OwnRole};
 use super::presentation::{FailedSeats, Presentation};
 use super::queue::{Key, Waiting, WaitingState};
 use super::seat::State;
-use super::{Acd, Output, POSITION_EVERY, RELEASE_LIMIT, Timer};
+use super::{Acd, CLOSE_LIMIT, Output, POSITION_EVERY, RELEASE_LIMIT, Timer};
 use crate::event::{SeatReason, SeatState};
 use crate::id::{CallId, PresentationId, QueueId, SeatId};
 use crate::time::{Mono, Now};
@@ -37,6 +37,8 @@ pub enum Busy {
     },
     /// The seat is in a call that comes from no queue.
     Own,
+    /// The phone of the seat is yet to hear that the call is over, or was taken back.
+    Closes,
 }
 
 impl Acd {
@@ -90,17 +92,29 @@ impl Acd {
         }
     }
 
-    /// A seat is in a call that goes on.
-    pub fn restore_busy(&mut self, id: &SeatId, call: CallId, busy: &Busy, out: &mut Vec<Output>) {
+    /// A seat is in a call that goes on, or its phone is yet to hear that it does not. Where the queue of the call is not
+    /// configured any more, no rules of a queue say what follows: the call ends as one of the seat's own, without wrap-up.
+    pub fn restore_busy(&mut self, now: Now, id: &SeatId, call: CallId, busy: &Busy, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
+        let own = State::Occupied { own: Own { call, role: OwnRole::Talks } };
         let state = match busy {
-            Busy::Serves { queue, holds } => {
-                let queue = self.queue_names.get(queue).copied().unwrap_or(0);
-                if *holds { State::Held { call, queue } } else { State::Talking { call, queue } }
+            Busy::Serves { queue, holds } => match self.queue_names.get(queue).copied() {
+                Some(queue) if *holds => State::Held { call, queue },
+                Some(queue) => State::Talking { call, queue },
+                None => own,
+            },
+            Busy::Own => own,
+            Busy::Closes => {
+                let (shown, until) = (SeatState::Offline, now.mono + CLOSE_LIMIT);
+                State::Closing { call, shown, reason: SeatReason::Restored, until }
             }
-            Busy::Own => State::Occupied { own: Own { call, role: OwnRole::Talks } },
         };
-        if let (State::Occupied { own }, Some(seat)) = (state, self.seats.get_mut(index as usize)) {
+        let Some(seat) = self.seats.get_mut(index as usize) else { return };
+        // A seat that is in another call, or is let go by it, is so whatever else its phone has yet to hear.
+        if *busy == Busy::Closes && seat.state != State::Offline {
+            return;
+        }
+        if let State::Occupied { own } = state {
             seat.own = Some(own);
         }
         self.turn(index, state, SeatReason::CallGoesOn, out);

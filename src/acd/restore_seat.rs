@@ -179,13 +179,33 @@ impl Acd {
             Stands::Absent { until } => Standing::Absent { until },
         };
         let idle_since = saved.idle_since.min(now.mono);
-        if seat.state != State::Offline {
-            seat.idle_since = idle_since;
-            return;
-        }
+        let closing = match seat.state {
+            State::Offline => None,
+            State::Closing { call, .. } => Some(call),
+            State::Ready
+            | State::Reserved { .. }
+            | State::Ringing { .. }
+            | State::Releasing { .. }
+            | State::Talking { .. }
+            | State::Held { .. }
+            | State::WrapUp { .. }
+            | State::NotReady { .. }
+            | State::Away { .. }
+            | State::Absent { .. }
+            | State::Occupied { .. }
+            | State::Unreachable { .. }
+            | State::Lost => {
+                seat.idle_since = idle_since;
+                return;
+            }
+        };
         let is_signed_in = seat.standing != Standing::SignedOut;
+        let is_ready = seat.standing == Standing::Ready;
         let rests = match saved.rests {
-            Rests::WrapUp { call, until } => Some(State::WrapUp { call, phone: Closed::Yes, until }),
+            Rests::WrapUp { call, until } => {
+                let phone = if closing == Some(call) { Closed::NotYet } else { Closed::Yes };
+                Some(State::WrapUp { call, phone, until })
+            }
             Rests::CoolsDown { until } => Some(State::NotReady { until }),
             Rests::Unreachable { until } => Some(State::Unreachable { until }),
             Rests::No => None,
@@ -193,6 +213,12 @@ impl Acd {
         match rests.filter(|state| state.deadline().is_some_and(|(until, _)| until > now.mono)) {
             Some(state) if is_signed_in && phone == SeatPhone::Here => {
                 self.turn(index, state, SeatReason::Restored, out);
+            }
+            // The seat would wait for the next call, and its phone has not let go of the last one.
+            Some(_) | None if closing.is_some() && phone == SeatPhone::Here && is_ready => {
+                if let Some(seat) = self.seats.get_mut(index as usize) {
+                    seat.idle_since = idle_since;
+                }
             }
             Some(_) | None => self.free(now, index, idle_since, SeatReason::Restored, out),
         }

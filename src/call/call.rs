@@ -170,6 +170,7 @@ impl Call {
         let search = search.and_then(Search::poll_timeout).map(|(at, silent)| match silent {
             Silent::Hop => (at, Reason::Hop),
             Silent::All => (at, Reason::Recall),
+            Silent::Silenced => (at, Reason::Silenced),
         });
         let look_up = match &self.common.look_up {
             LookUp::Asked { until, .. } => Some((*until, Reason::LookUpDeadline)),
@@ -204,6 +205,7 @@ impl Call {
             }
             Input::Refer { leg, tx, request, to } => self.referred(leg, tx, &request, to, cx),
             Input::Consult { seat, line, to } => self.consult(seat, *line, *to, cx),
+            Input::PartyFound(to) => self.party_found(to, cx),
             Input::Entered(entered) => {
                 self.common.story.summary.queue = Some(entered.queue.clone());
                 self.common.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
@@ -271,6 +273,7 @@ impl Call {
                 Reason::LastMessage => self.last_message_over(cx),
                 Reason::Hop => self.number_failed(Failed::from(Some(Status::REQUEST_TIMEOUT)), cx),
                 Reason::Recall => self.search_failed(Some(Status::REQUEST_TIMEOUT), cx),
+                Reason::Silenced => self.look_up_party(cx),
                 Reason::Leg(leg) => self.on(leg, cx, Leg::handle_timeout),
                 Reason::HoldProbe => {
                     if let Stage::Talk(talk) = &mut self.stage {
@@ -472,6 +475,10 @@ impl Call {
                     || leg.purpose.presentation().is_some_and(answered);
                 cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke }));
             }
+        }
+        let is_silent = !self.common.legs.iter().any(|leg| leg.is_cancelling() || leg.is_ending());
+        if is_silent && self.stage.search().is_some_and(Search::is_silenced) {
+            self.look_up_party(cx);
         }
         let changes = self.common.audio.changes(
             self.stage.hears(caller),

@@ -10,6 +10,7 @@ use crate::id::{LegId, OperatorId, PresentationId, QueueId, SeatId, TrunkId};
 use crate::media;
 use crate::sip::{Cause, ContactPath, Failure, Flow, Message, Method, Outgoing, ServerTx, Status};
 use crate::time::Duration;
+use std::sync::Arc;
 
 /// What a call hears.
 #[derive(Debug)]
@@ -90,6 +91,8 @@ pub enum Input {
         /// Whom it wants.
         to: Box<Destination>,
     },
+    /// The party that [`Output::Seek`] asked for, or why it cannot be called.
+    PartyFound(Result<Box<Destination>, Status>),
     /// The call has its place in the queue.
     Entered(QueueEntered),
     /// The queue had no place left.
@@ -244,6 +247,13 @@ pub enum Output {
         /// The ACK, without Via.
         request: Outgoing,
     },
+    /// Look up whom a seat dialled before a restart, and tell it as [`Input::PartyFound`].
+    Seek {
+        /// The seat.
+        by: SeatId,
+        /// As the dial plan has it.
+        dialled: Arc<str>,
+    },
     /// Tell the media plane.
     Media(media::Command),
     /// Tell the queue.
@@ -297,6 +307,8 @@ pub enum Reason {
     Hop,
     /// The party that is asked in has rung long enough.
     Recall,
+    /// A party that a restart has silenced is rung anew.
+    Silenced,
     /// A leg's own: its session timer, a retransmission, a back-off, a probe.
     Leg(LegId),
     /// The caller is on hold, where no sound tells whether the seat is there.

@@ -11,10 +11,12 @@ use super::origin::Origin;
 use super::outcome::Ending;
 use super::ringing::Failed;
 use super::rules::ServiceRules;
+use super::search::{Asks, Search};
 use super::snapshot::{CallSnapshot, OriginSnapshot, Presented, StageSnapshot};
-use super::stage::{Arriving, Stage};
+use super::stage::{Arriving, Outbound, Stage};
 use super::story::{Cx, Resumption, Story};
 use super::talk::Talk;
+use super::transfer::Transfer;
 use super::waiting::{EarlyMedia, Queued};
 use crate::acd;
 use crate::caller::{History, HistoryKey};
@@ -55,8 +57,19 @@ impl Call {
         let identity = record.caller.clone();
         let look_up = LookUp::Settled(record.identified.as_ref().map(known_of));
         let summary = last.summary.clone();
-        let CallSnapshot { call: id, caller, began, wait, longest, origin, stage, joined, legs, .. } =
-            snapshot;
+        let CallSnapshot {
+            call: id,
+            caller,
+            began,
+            wait,
+            longest,
+            origin,
+            stage,
+            presented,
+            joined,
+            legs,
+            ..
+        } = snapshot;
         let origin = resumed_origin(origin, service);
         let story = Story::resumed(Resumption { record, seq: last.seq, began, summary, joined });
         let ups = legs.iter().filter(|leg| leg.is_up()).count();
@@ -82,6 +95,10 @@ impl Call {
         let begun = Arriving { durable: true, answer_at: None, early_media: EarlyMedia::None };
         let mut call = Call { common, stage: Stage::Arriving(begun), afterwork: Afterwork::default() };
         call.resume_stage(stage, cx);
+        if let Some(presented) = presented {
+            call.tell_withdrawn(presented, cx);
+        }
+        call.drop_others(cx);
         call.settle(cx);
         for leg in call.common.legs.ids(|leg| !leg.is_terminated()) {
             call.common.command(leg, cx, |leg, lcx| leg.resume_media(lcx));
@@ -140,26 +157,61 @@ impl Call {
                     self.end_crashed(cx);
                 }
             }
-            StageSnapshot::Queued { notice, recalled, presented } if is_here => {
+            StageSnapshot::Queued { notice, recalled } if is_here => {
                 let notice = notice.map(|prompt| self.common.audio.notice(Arc::from(prompt)));
                 self.stage = Stage::Queued(Queued { notice, ringing: None, recalled });
                 self.common.story.back_to_waiting();
-                if let Some(Presented { presentation, seat }) = presented {
-                    let failed = Failed { result: PresentationResult::Withdrawn, status: None };
-                    self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
-                }
+            }
+            StageSnapshot::Dialling if self.common.legs.get(caller).is_some_and(Leg::is_invited) => {
+                self.resume_dialling(cx);
             }
             StageSnapshot::Talk { parties, serving } => self.resume_talk(parties, serving, cx),
-            StageSnapshot::Returning { seat } if is_here => {
-                self.recall(seat, None, cx);
+            StageSnapshot::Transferring { by, kind, line, to } if is_here => {
+                let line = line.filter(|line| self.common.legs.is_up(line.leg));
+                let search = Search::silenced(to.into(), by.clone(), Asks::Transfer, cx.now.mono);
+                self.stage = Stage::Transferring(Box::new(Transfer { by, kind, line, search }));
             }
-            // A phone whose operator waits for the other end is told that it may dial again.
-            StageSnapshot::Dialling
-            | StageSnapshot::Over
-            | StageSnapshot::Queued { .. }
-            | StageSnapshot::Returning { .. } => self.end_crashed(cx),
+            StageSnapshot::LastMessage { reason } if is_here => self.resume_last_message(reason, cx),
+            StageSnapshot::Queued { .. }
+            | StageSnapshot::Dialling
+            | StageSnapshot::Transferring { .. }
+            | StageSnapshot::LastMessage { .. }
+            | StageSnapshot::Over => self.end_crashed(cx),
         }
-        self.drop_others(cx);
+    }
+
+    /// The seat that dialled goes on waiting, and the party it wants is rung anew.
+    fn resume_dialling(&mut self, cx: &mut Cx<'_>) {
+        let Origin::Outbound { seat, dialled, .. } = &self.common.origin else { return self.end_crashed(cx) };
+        let search = Search::silenced(dialled.as_str().into(), seat.clone(), Asks::Talk, cx.now.mono);
+        self.stage = Stage::Outbound(Outbound { durable: true, search });
+    }
+
+    /// The caller hears from its beginning why the call ends.
+    fn resume_last_message(&mut self, reason: EndReason, cx: &mut Cx<'_>) {
+        let voice = self.common.origin.voice(cx.rules);
+        let prompt = match reason {
+            EndReason::QueueFull => voice.and_then(|voice| voice.full.clone()),
+            EndReason::WaitLimit => voice.and_then(|voice| voice.timeout.clone()),
+            EndReason::LengthLimit => cx.rules.call_length_prompt.clone(),
+            EndReason::Completed
+            | EndReason::Abandoned
+            | EndReason::Cancelled
+            | EndReason::MediaSilent
+            | EndReason::SignallingLost
+            | EndReason::Shutdown
+            | EndReason::Crashed
+            | EndReason::Internal
+            | EndReason::Unanswered
+            | EndReason::Expired => None,
+        };
+        self.last_message(reason, prompt, cx);
+    }
+
+    /// A seat that rang is told that the call was taken back, and so is the record.
+    fn tell_withdrawn(&mut self, Presented { presentation, seat }: Presented, cx: &mut Cx<'_>) {
+        let failed = Failed { result: PresentationResult::Withdrawn, status: None };
+        self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
     }
 
     /// The talk goes on between those whose dialogs are up.
@@ -180,8 +232,18 @@ impl Call {
     /// Legs that belong to nothing that goes on: a consultation, a second phone.
     fn drop_others(&mut self, cx: &mut Cx<'_>) {
         let caller = self.common.caller;
-        let Stage::Talk(talk) = &self.stage else { return };
-        let dropped = self.common.legs.ids(|leg| leg.id != caller && !talk.has(leg.id));
+        let dropped = match &self.stage {
+            Stage::Talk(talk) => self.common.legs.ids(|leg| leg.id != caller && !talk.has(leg.id)),
+            Stage::Transferring(transfer) => {
+                self.common.legs.ids(|leg| leg.id != caller && !transfer.uses(leg.id))
+            }
+            Stage::Arriving(_)
+            | Stage::Queued(_)
+            | Stage::Outbound(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => return,
+        };
         for leg in dropped {
             self.common.story.tell_left(leg, cx);
             self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
@@ -242,20 +304,44 @@ fn resumed_leg(snapshot: LegSnapshot, kept: LegContext, cx: &mut Cx<'_>) -> Leg 
 
 /// What each seat of a call that goes on is doing.
 impl Call {
-    /// The seats that are in the call, and how.
+    /// The seats that are in the call, and how. What the queue presented it takes back in its own way.
     pub fn busy_seats(&self) -> Vec<(SeatId, acd::Busy)> {
-        let Stage::Talk(talk) = &self.stage else { return Vec::new() };
-        let seat_of = |leg: LegId| self.common.legs.get(leg).and_then(|leg| leg.party.seat()).cloned();
-        let holder = talk.holder().and_then(|(leg, _)| seat_of(leg));
-        let seats = talk.parties().filter_map(|(leg, _)| seat_of(leg));
-        seats
-            .map(|seat| match self.common.origin.queue().filter(|_| talk.serving.as_ref() == Some(&seat)) {
-                Some(queue) => {
-                    let holds = holder.as_ref() == Some(&seat);
-                    (seat, acd::Busy::Serves { queue, holds })
+        let mut busy: Vec<(SeatId, acd::Busy)> = Vec::new();
+        for leg in self.common.legs.iter() {
+            let Some(seat) = leg.party.seat() else { continue };
+            let Some(how) = self.busy_by(leg, seat) else { continue };
+            match busy.iter_mut().find(|(other, _)| other == seat) {
+                // A seat with two lines is in the call by the one that does more.
+                Some((_, other)) => {
+                    if matches!(other, acd::Busy::Closes) {
+                        *other = how;
+                    }
                 }
-                None => (seat, acd::Busy::Own),
-            })
-            .collect()
+                None => busy.push((seat.clone(), how)),
+            }
+        }
+        busy
+    }
+
+    /// What a leg of it means for a seat.
+    fn busy_by(&self, leg: &Leg, seat: &SeatId) -> Option<acd::Busy> {
+        let (serving, goes_on) = match &self.stage {
+            Stage::Talk(talk) => (talk.serving.as_ref(), talk.has(leg.id)),
+            Stage::Transferring(transfer) => (transfer.line.map(|_| &transfer.by), transfer.uses(leg.id)),
+            Stage::Outbound(_) => (None, leg.id == self.common.caller),
+            Stage::Arriving(_)
+            | Stage::Queued(_)
+            | Stage::LastMessage(_)
+            | Stage::Leaving(_)
+            | Stage::Over => (None, false),
+        };
+        if !goes_on {
+            let is_presented = matches!(self.stage, Stage::Queued(_)) && leg.is_cancelling();
+            return (!is_presented && !leg.is_terminated()).then_some(acd::Busy::Closes);
+        }
+        let queue = self.common.origin.queue().filter(|_| serving == Some(seat));
+        let holder = self.stage.talk().and_then(Talk::holder).map(|(leg, _)| leg);
+        let busy = |queue| acd::Busy::Serves { queue, holds: holder == Some(leg.id) };
+        Some(queue.map_or(acd::Busy::Own, busy))
     }
 }

@@ -16,6 +16,10 @@ const LISTENING_LIMIT: Duration = Duration::from_secs(180);
 /// the most a department has, take forty seconds.
 const LEAST_RING: Duration = Duration::from_secs(5);
 
+/// How long a party that a restart has silenced is not rung anew at most: its phone has heard by then that the first call was
+/// taken back, or never will.
+const SILENCED: Duration = Duration::from_secs(2);
+
 /// A party to be asked in, and how to reach it.
 #[derive(Debug, Clone)]
 pub struct Destination {
@@ -37,6 +41,23 @@ pub struct Destination {
     pub ring: Duration,
     /// How long all may ring together while a caller waits, if that gives each [`LEAST_RING`].
     pub recall: Duration,
+}
+
+impl Destination {
+    /// All that is known of it after a restart; how it is reached is asked anew.
+    fn named(name: Arc<str>) -> Destination {
+        Destination {
+            name,
+            seat: None,
+            operator: None,
+            trunk: None,
+            citizen: None,
+            shown: None,
+            phones: Vec::new(),
+            ring: Duration::ZERO,
+            recall: Duration::ZERO,
+        }
+    }
 }
 
 /// What a party is asked in for.
@@ -74,6 +95,8 @@ pub(super) struct Search {
 pub(super) enum Reach {
     /// Nothing rings: it begins, or is between two numbers.
     Between,
+    /// A restart took back what rang: the party is looked up and rung anew once its phone has heard so, or then.
+    Silenced { until: Mono },
     /// All the phones of a seat, or one number of a department, ring.
     Ringing(Ringing),
     /// The party answered on this leg.
@@ -94,6 +117,8 @@ pub(super) enum Silent {
     Hop,
     /// All.
     All,
+    /// Nothing since the restart.
+    Silenced,
 }
 
 impl Search {
@@ -105,6 +130,23 @@ impl Search {
             search.hurry(now);
         }
         search
+    }
+
+    /// Goes on after a restart.
+    pub(super) fn silenced(to: Arc<str>, by: SeatId, asks: Asks, now: Mono) -> Search {
+        let reach = Reach::Silenced { until: now + SILENCED };
+        let limit = now + LISTENING_LIMIT;
+        Search { to: Destination::named(to), by, asks, next: 0, reach, hop: None, limit }
+    }
+
+    /// Whether it waits to be begun anew after a restart.
+    pub(super) fn is_silenced(&self) -> bool {
+        matches!(self.reach, Reach::Silenced { .. })
+    }
+
+    /// It is begun anew: the party is being looked up.
+    pub(super) fn wakes(&mut self) {
+        self.reach = Reach::Between;
     }
 
     /// Why a seat is rung that no queue chose.
@@ -188,7 +230,7 @@ impl Search {
         self.hop = None;
         match std::mem::replace(&mut self.reach, Reach::Up(leg)) {
             Reach::Ringing(ringing) => Some(ringing),
-            Reach::Between | Reach::Up(_) => None,
+            Reach::Between | Reach::Silenced { .. } | Reach::Up(_) => None,
         }
     }
 
@@ -196,7 +238,7 @@ impl Search {
     pub(super) fn take_ringing(&mut self) -> Option<Ringing> {
         match std::mem::replace(&mut self.reach, Reach::Between) {
             Reach::Ringing(ringing) => Some(ringing),
-            other @ (Reach::Between | Reach::Up(_)) => {
+            other @ (Reach::Between | Reach::Silenced { .. } | Reach::Up(_)) => {
                 self.reach = other;
                 None
             }
@@ -207,7 +249,7 @@ impl Search {
     pub(super) fn ringing(&self) -> Option<&Ringing> {
         match &self.reach {
             Reach::Ringing(ringing) => Some(ringing),
-            Reach::Between | Reach::Up(_) => None,
+            Reach::Between | Reach::Silenced { .. } | Reach::Up(_) => None,
         }
     }
 
@@ -215,7 +257,7 @@ impl Search {
     pub(super) fn ringing_mut(&mut self) -> Option<&mut Ringing> {
         match &mut self.reach {
             Reach::Ringing(ringing) => Some(ringing),
-            Reach::Between | Reach::Up(_) => None,
+            Reach::Between | Reach::Silenced { .. } | Reach::Up(_) => None,
         }
     }
 
@@ -223,7 +265,7 @@ impl Search {
     pub(super) fn up(&self) -> Option<LegId> {
         match self.reach {
             Reach::Up(leg) => Some(leg),
-            Reach::Between | Reach::Ringing(_) => None,
+            Reach::Between | Reach::Silenced { .. } | Reach::Ringing(_) => None,
         }
     }
 
@@ -232,14 +274,16 @@ impl Search {
         match &self.reach {
             Reach::Up(leg) => Some(*leg),
             Reach::Ringing(ringing) => ringing.early_media,
-            Reach::Between => None,
+            Reach::Between | Reach::Silenced { .. } => None,
         }
     }
 
     /// The next deadline.
     pub(super) fn poll_timeout(&self) -> Option<(Mono, Silent)> {
-        if matches!(self.reach, Reach::Up(_)) {
-            return None;
+        match self.reach {
+            Reach::Up(_) => return None,
+            Reach::Silenced { until } => return Some((until, Silent::Silenced)),
+            Reach::Between | Reach::Ringing(_) => {}
         }
         let hop = self.hop.map(|at| (at, Silent::Hop));
         [hop, Some((self.limit, Silent::All))].into_iter().flatten().min_by_key(|(at, _)| *at)

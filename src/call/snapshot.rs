@@ -1,14 +1,16 @@
 //! A call as it outlives the process: what a start needs beside the events of the journal.
 
 use super::call::Call;
-use super::leg::{Leg, LegSnapshot};
+use super::common::Wait;
+use super::leg::{Leg, LegSnapshot, Party};
 use super::origin::Origin;
-use super::stage::{Arriving, Stage};
+use super::search::Search;
+use super::stage::{Arriving, LastMessage, Stage};
 use super::talk::Talk;
-use super::transfer::Transfer;
+use super::transfer::{Line, Transfer};
 use super::waiting::{EarlyMedia, Queued};
-use super::{common::Wait, leg::Party, leg::Purpose};
 use crate::acd::Place;
+use crate::event::{EndReason, TransferKind};
 use crate::id::{CallId, LegId, PresentationId, QueueId, SeatId, ServiceNumber, TrunkId};
 use crate::sip::{ClientSnapshot, ServerSnapshot};
 use crate::time::Mono;
@@ -27,6 +29,8 @@ pub struct CallSnapshot {
     pub(super) longest: Option<Mono>,
     pub(super) origin: OriginSnapshot,
     pub(super) stage: StageSnapshot,
+    /// The presentation that ran, by the queue or at a seat's wish.
+    pub(super) presented: Option<Presented>,
     /// Who joined beside caller and queue.
     pub(super) joined: Vec<(LegId, String)>,
     /// Its legs that have a dialog, or may come to have one.
@@ -70,13 +74,15 @@ pub(super) enum StageSnapshot {
     /// Not answered.
     Arriving { answer_at: Option<Mono>, early_media: bool },
     /// In the queue.
-    Queued { notice: Option<String>, recalled: bool, presented: Option<Presented> },
+    Queued { notice: Option<String>, recalled: bool },
     /// A seat has dialled, and the other end has not answered.
     Dialling,
-    /// In a talk.
+    /// In a talk. A consultation beside it does not go on.
     Talk { parties: Vec<(LegId, Option<Mono>)>, serving: Option<SeatId> },
-    /// The caller was on the way to another party, and no line of a seat is left.
-    Returning { seat: SeatId },
+    /// The caller is on the way to another party.
+    Transferring { by: SeatId, kind: TransferKind, line: Option<Line>, to: String },
+    /// The caller hears why the call ends.
+    LastMessage { reason: EndReason },
     /// Over, or about to be: its dialogs are ended.
     Over,
 }
@@ -89,17 +95,17 @@ pub(super) struct Presented {
 }
 
 impl CallSnapshot {
-    /// The presentation that ran, and the seat.
+    /// The queue's presentation that ran, and the seat.
     pub fn presented(&self) -> Option<(PresentationId, SeatId)> {
         match &self.stage {
-            StageSnapshot::Queued { presented: Some(Presented { presentation, seat }), .. } => {
-                Some((*presentation, seat.clone()))
+            StageSnapshot::Queued { .. } => {
+                self.presented.as_ref().map(|presented| (presented.presentation, presented.seat.clone()))
             }
-            StageSnapshot::Queued { presented: None, .. }
-            | StageSnapshot::Arriving { .. }
+            StageSnapshot::Arriving { .. }
             | StageSnapshot::Dialling
             | StageSnapshot::Talk { .. }
-            | StageSnapshot::Returning { .. }
+            | StageSnapshot::Transferring { .. }
+            | StageSnapshot::LastMessage { .. }
             | StageSnapshot::Over => None,
         }
     }
@@ -130,6 +136,7 @@ impl Call {
             longest: common.longest,
             origin: OriginSnapshot::from(&common.origin),
             stage: self.stage_snapshot(),
+            presented: self.presented_snapshot(),
             joined: common.story.joined().map(|(leg, name)| (leg, name.to_owned())).collect(),
             legs,
             place: None,
@@ -144,39 +151,32 @@ impl Call {
                 answer_at: *answer_at,
                 early_media: !matches!(early_media, EarlyMedia::None),
             },
-            Stage::Queued(Queued { notice, ringing, recalled }) => StageSnapshot::Queued {
+            Stage::Queued(Queued { notice, recalled, .. }) => StageSnapshot::Queued {
                 notice: notice.as_ref().map(|notice| notice.prompt.to_string()),
                 recalled: *recalled,
-                presented: ringing.as_ref().and_then(|ringing| {
-                    let seat = ringing.seat.clone()?;
-                    Some(Presented { presentation: ringing.presentation, seat })
-                }),
             },
             Stage::Outbound(_) => StageSnapshot::Dialling,
             Stage::Talk(talk) => of_talk(talk),
-            Stage::Transferring(transfer) => self.of_transfer(transfer),
-            Stage::LastMessage(_) | Stage::Leaving(_) | Stage::Over => StageSnapshot::Over,
+            Stage::Transferring(transfer) => of_transfer(transfer),
+            Stage::LastMessage(LastMessage { reason, .. }) => StageSnapshot::LastMessage { reason: *reason },
+            Stage::Leaving(_) | Stage::Over => StageSnapshot::Over,
         }
     }
 
-    /// The last stable talk: caller and seat, while the seat's line is up.
-    fn of_transfer(&self, transfer: &Transfer) -> StageSnapshot {
-        let caller = self.common.caller;
-        match transfer.line {
-            Some(line) if self.common.legs.is_up(line.leg) => {
-                let serves = matches!(self.common.purpose(line.leg), Some(Purpose::Serves(_)));
-                StageSnapshot::Talk {
-                    parties: vec![(caller, None), (line.leg, None)],
-                    serving: serves.then(|| transfer.by.clone()),
-                }
-            }
-            Some(_) | None => StageSnapshot::Returning { seat: transfer.by.clone() },
-        }
+    fn presented_snapshot(&self) -> Option<Presented> {
+        let sought = || self.stage.search().and_then(Search::ringing);
+        let ringing = self.stage.presented().or_else(sought)?;
+        Some(Presented { presentation: ringing.presentation, seat: ringing.seat.clone()? })
     }
 }
 
 fn of_talk(talk: &Talk) -> StageSnapshot {
     StageSnapshot::Talk { parties: talk.parties().collect(), serving: talk.serving.clone() }
+}
+
+fn of_transfer(transfer: &Transfer) -> StageSnapshot {
+    let Transfer { by, kind, line, search } = transfer;
+    StageSnapshot::Transferring { by: by.clone(), kind: *kind, line: *line, to: search.to.name.to_string() }
 }
 
 impl From<&Origin> for OriginSnapshot {

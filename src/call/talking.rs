@@ -25,6 +25,26 @@ use crate::sip::{Cause, Message, Outgoing, ServerTx, Status, quoted};
 use crate::time::Duration;
 
 impl Call {
+    /// The phones that a restart has silenced have heard so, or had their time: the party is looked up, and rung anew.
+    pub(super) fn look_up_party(&mut self, cx: &mut Cx<'_>) {
+        let Some(search) = self.stage.search_mut() else { return };
+        search.wakes();
+        cx.out.push(Output::Seek { by: search.by.clone(), dialled: search.to.name.clone() });
+    }
+
+    /// The party is known again, or cannot be called any more.
+    pub(super) fn party_found(&mut self, to: Result<Box<Destination>, Status>, cx: &mut Cx<'_>) {
+        let Some(search) = self.stage.search_mut() else { return };
+        let to = match to {
+            Ok(to) => to,
+            Err(status) => return self.search_failed(Some(status), cx),
+        };
+        *search = Search::new(*to, search.by.clone(), search.asks, cx.now.mono);
+        if !self.common.begin_search(search, cx) {
+            self.search_failed(None, cx);
+        }
+    }
+
     /// The party answered.
     pub(super) fn search_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
         let Some(search) = self.stage.search_mut() else { return };

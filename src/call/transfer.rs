@@ -4,6 +4,7 @@ use super::leg::ReferId;
 use super::search::Search;
 use crate::event::TransferKind;
 use crate::id::{LegId, SeatId};
+use serde::{Deserialize, Serialize};
 
 /// A caller on the way to another party; music plays meanwhile.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(super) struct Transfer {
 }
 
 /// The line of a seat that transfers a caller.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Line {
     /// Its leg.
     pub leg: LegId,
@@ -28,7 +29,7 @@ pub(super) struct Line {
 }
 
 /// The subscription of a REFER.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Refer {
     /// The leg it came on.
     pub leg: LegId,

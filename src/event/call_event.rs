@@ -11,6 +11,7 @@ use crate::id::{
 };
 use crate::redact::Pii;
 use crate::time::{Duration, Wall};
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -323,7 +324,7 @@ pub struct CallTransferred {
 }
 
 /// How a call is transferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TransferKind {
     /// Without speaking to the other first.
     Blind,

@@ -1,5 +1,7 @@
 //! The closed lists of words events end with: who and why, and the states of a callback, a seat, the gateway.
 
+use serde::{Deserialize, Serialize};
+
 /// The side that ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndedBy {
@@ -14,7 +16,7 @@ pub enum EndedBy {
 }
 
 /// Why a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EndReason {
     /// A human answered, and one side hung up.
     Completed,

@@ -3,7 +3,7 @@
 use super::durable::{HeldAck, Then};
 use super::routes::{INVITES_KEPT, Owner};
 use super::snapshots::Told;
-use super::{Gateway, Output, Work};
+use super::{Gateway, Output, Sought, Work};
 use crate::call::{self, Call, Cx, ServiceRules};
 use crate::caller::HistoryKey;
 use crate::id::{CallId, LegId, ServiceNumber, TrunkId};
@@ -361,6 +361,9 @@ impl Gateway {
             call::Output::Ack { leg, flow, request } => {
                 let request = self.proved_ack(leg, request);
                 after.acks.push(HeldAck { leg, flow, request });
+            }
+            call::Output::Seek { by, dialled } => {
+                self.pending.work.push_back(Work::Seek(id, Sought { by, dialled }));
             }
             call::Output::Media(command) => out.push(Output::Media(command)),
             call::Output::Acd(input) => self.pending.work.push_back(Work::Acd(input)),

@@ -8,7 +8,7 @@ use super::confirmation::InviteTransaction;
 use super::durable::Then;
 use super::incoming::RefusedCall;
 use super::routes::Owner;
-use super::{Gateway, Output};
+use super::{Gateway, Output, Sought};
 use crate::call::{self, Call, Destination, Dialled, IncomingLeg, Phone, Probing, Referred, Target};
 use crate::caller::HistoryKey;
 use crate::dialplan::Callee;
@@ -106,6 +106,16 @@ impl Gateway {
             }
             None => self.begin_own_call(now, seat, line, to, out),
         }
+    }
+
+    /// Looks up whom a seat dialled before a restart.
+    pub(super) fn seek(&mut self, now: Now, call: CallId, Sought { by, dialled }: Sought) {
+        let to = self.destination(now, &by, Some(call), &dialled).map(Box::new);
+        let to = to.map_err(|refused| {
+            self.count_refused(&refused);
+            refused.spoken().0
+        });
+        self.push_call(call, call::Input::PartyFound(to));
     }
 
     /// A call of a seat's own that its trunk has no room for: refused, with a record like a citizen's.

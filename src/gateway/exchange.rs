@@ -17,6 +17,7 @@ impl Gateway {
         while let Some(work) = self.pending.work.pop_front() {
             match work {
                 Work::Call(call, input) => self.step(now, call, Some(input), out),
+                Work::Seek(call, sought) => self.seek(now, call, sought),
                 Work::Acd(input) => {
                     self.acd.handle(now, input, &mut self.pending.heard);
                     self.acd_said(now, out);

@@ -58,6 +58,7 @@ use crate::dialplan::Dialplan;
 use crate::id::{CallId, QueueId, SeatId};
 use crate::time::{Mono, Now};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The control plane. Each field is a machine of its own; what goes between two of them is a method here.
 pub struct Gateway {
@@ -104,6 +105,13 @@ struct Pending {
 enum Work {
     Call(CallId, call::Input),
     Acd(acd::Input),
+    Seek(CallId, Sought),
+}
+
+/// Whom a seat dialled before a restart.
+struct Sought {
+    by: SeatId,
+    dialled: Arc<str>,
 }
 
 impl Gateway {

@@ -8,8 +8,8 @@ use super::routes::{Owner, Sent};
 use super::{Gateway, Output};
 use crate::call::{self, Call, CallSnapshot, LegContext, Resuming};
 use crate::caller::HistoryKey;
-use crate::event::{CallEvent, CallPart, CallRecord, ClosedBy};
-use crate::id::LegId;
+use crate::event::{CallEvent, CallPart, CallRecord, ClosedBy, QueueExit};
+use crate::id::{CallId, LegId};
 use crate::media::ResumedStreams;
 use crate::sip::{Method, ServerTx};
 use crate::time::{Duration, Now, Wall};
@@ -97,14 +97,13 @@ impl Gateway {
             Some(Untold::Owed(_) | Untold::Tried) | None => None,
         };
         let Kept { legs: contexts, came } = kept;
-        let record = record.clone();
-        let resuming = Resuming { snapshot, record, last, service, contexts, number, reached, gap };
+        let resuming =
+            Resuming { snapshot, record: record.clone(), last, service, contexts, number, reached, gap };
         let Some(call) = Call::resume(resuming, &mut self.context.cx(now)) else { return false };
         if let Some(place) = place.filter(|_| call.is_queued())
             && !self.acd.restore_place(now, id, &place)
         {
-            // Its queue is not configured any more.
-            self.push_call(id, call::Input::QueueFull);
+            self.leave_gone_queue(now, id, record);
         }
         if let Some((presentation, seat)) = released {
             self.acd.restore_releasing(now, &seat, presentation);
@@ -120,12 +119,22 @@ impl Gateway {
         true
     }
 
-    /// The seats of calls that go on are in these calls.
+    /// The queue that the call waits in is not configured any more: its caller hears so, and is owed a call.
+    fn leave_gone_queue(&mut self, now: Now, id: CallId, record: &CallRecord) {
+        if let Some(visit) = record.queue_visits.last().filter(|visit| visit.left.is_none()) {
+            let waited = Duration::from_nanos(now.wall.0.saturating_sub(visit.entered_at.0));
+            let (queue, position) = (visit.queue.clone(), visit.entry_position);
+            self.push_call(id, call::Input::Left { queue, exit: QueueExit::Closed, position, waited });
+        }
+        self.push_call(id, call::Input::QueueFull);
+    }
+
+    /// The seats of calls that go on are in these calls, and so are those whose phones are yet to hear of an end.
     pub(super) fn resume_seats(&mut self, now: Now, out: &mut Vec<Output>) {
         for id in self.calls.ids() {
             let busy = self.calls.get(id).map(|slot| slot.call.busy_seats()).unwrap_or_default();
             for (seat, busy) in busy {
-                self.acd.restore_busy(&seat, id, &busy, &mut self.pending.heard);
+                self.acd.restore_busy(now, &seat, id, &busy, &mut self.pending.heard);
             }
         }
         self.acd_said(now, out);

@@ -4,7 +4,7 @@
 use crate::world::World;
 use hotline_gateway::cli::phones::HangUp;
 use hotline_gateway::config::Config;
-use hotline_gateway::event::{CallEvent, PresentationResult, SeatState, What};
+use hotline_gateway::event::{CallEvent, NodeState, PresentationResult, SeatState, What};
 use hotline_gateway::id::{CallId, PresentationId, QueueId, SeatId};
 use hotline_gateway::time::Duration;
 use std::cell::Cell;
@@ -35,6 +35,13 @@ impl Offers {
     pub fn happened(&mut self, event: &CallEvent) -> Result<(), String> {
         if let What::SeatStateChanged { seat, to, .. } = &event.what {
             self.seats.insert(seat.clone(), *to);
+        }
+        // Each life of the gateway begins with seats that are offline; what they are is told after.
+        if matches!(
+            event.what,
+            What::NodeStateChanged { state: NodeState::Started | NodeState::Recovered, .. }
+        ) {
+            self.seats.clear();
         }
         let Some(call) = event.call.as_ref().map(|part| part.id) else { return Ok(()) };
         match &event.what {

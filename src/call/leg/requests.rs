@@ -9,9 +9,10 @@ use super::state::{Confirmed, Leg, Parts, Signalling};
 use crate::sdp;
 use crate::sip::access::{Rule, allowed, inside_a_dialog, option_tags};
 use crate::sip::{Cause, Flow, Message, Method, Outgoing, ReferTo, ServerTx, Status, option_tag};
+use serde::{Deserialize, Serialize};
 
 /// The subscription a REFER begins (RFC 3515 section 2.4.4), named by the CSeq number of the REFER.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReferId(u32);
 
 impl Leg {

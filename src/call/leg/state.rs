@@ -251,6 +251,11 @@ impl Leg {
         matches!(self.signalling, Signalling::Cancelling(_))
     }
 
+    /// Whether it is being hung up.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.signalling, Signalling::AwaitingAck { .. } | Signalling::Closing { .. })
+    }
+
     /// Whether its dialog is confirmed and nobody hangs up.
     pub fn is_up(&self) -> bool {
         matches!(self.signalling, Signalling::Confirmed(_))

@@ -1,10 +1,17 @@
 //! Calls go on after a restart of the gateway: those who talk, who are on hold, who wait and who ring.
 
+mod dialling;
+mod hold;
+mod transfers;
+mod waiting;
+
 use crate::checks::{nothing_is_left, promises};
 use crate::world::World;
 use hotline_gateway::cli::phones::{HangUp, WhenRung};
 use hotline_gateway::event::*;
 use hotline_gateway::gateway::Input;
+use hotline_gateway::id::LegId;
+use hotline_gateway::media::{Command, Source};
 use hotline_gateway::time::Duration;
 
 const S: fn(u64) -> Duration = Duration::from_secs;
@@ -38,6 +45,72 @@ fn records(w: &World) -> Vec<CallRecord> {
         _ => None,
     });
     finals.collect()
+}
+
+/// What the leg is told to hear, after all that was told.
+fn hears(w: &World, leg: LegId) -> Source {
+    let told = w.commands.iter().rev().find_map(|command| match command {
+        Command::Hear { leg: of, source } if *of == leg => Some(source.clone()),
+        _ => None,
+    });
+    told.unwrap_or(Source::Silence)
+}
+
+/// Whether a leg hears music, from its beginning since the last restart.
+fn hears_music(w: &World, leg: LegId) -> bool {
+    matches!(hears(w, leg), Source::Prompt { repeat: true, .. })
+}
+
+/// The leg of the party that began the call.
+fn caller(w: &World) -> LegId {
+    let received = w.journal.iter().find_map(|e| match &e.what {
+        What::CallReceived(received) => Some(received.leg),
+        _ => None,
+    });
+    received.expect("a call")
+}
+
+/// The leg of the seat that was connected last.
+fn seat(w: &World) -> LegId {
+    let connected = w.journal.iter().rev().find_map(|e| match &e.what {
+        What::SeatConnected { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    connected.expect("a seat that talks")
+}
+
+/// The leg of the party that joined last.
+fn joined(w: &World) -> LegId {
+    let joined = w.journal.iter().rev().find_map(|e| match &e.what {
+        What::ParticipantChanged { leg, joined: true, .. } => Some(*leg),
+        _ => None,
+    });
+    joined.expect("a party that joined")
+}
+
+/// The gap and the legs of each recovery that was told.
+fn recoveries(w: &World) -> Vec<(u64, u32)> {
+    let told = w.journal.iter().filter_map(|e| match &e.what {
+        What::CallRecovered { gap, legs } => Some((gap.as_millis() as u64, *legs)),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// How each presentation ended.
+fn presentations(w: &World) -> Vec<(String, PresentationResult)> {
+    let ends = w.journal.iter().filter_map(|e| match &e.what {
+        What::SeatPresentationEnded(ended) => Some((ended.seat.to_string(), ended.result)),
+        _ => None,
+    });
+    ends.collect()
+}
+
+/// The record of the only call.
+fn one_record(w: &World) -> CallRecord {
+    let mut records = records(w);
+    assert_eq!(records.len(), 1, "one record{}", crate::town::whole(w));
+    records.remove(0)
 }
 
 /// Lets everything end, and looks at what always holds.
