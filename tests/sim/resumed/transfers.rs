@@ -66,7 +66,7 @@ fn a_transfer_whose_seat_has_hung_up_goes_on_to_its_target() {
 }
 
 #[test]
-fn a_colleague_who_rings_for_a_transfer_is_rung_anew_and_serves_the_caller() {
+fn a_colleague_who_rings_for_a_transfer_is_rung_anew_and_serves() {
     let mut w = hotline(3, 2);
     w.seat_answers(1002, S(4));
     let line = talking(&mut w, HangUp::AfterAnswer(S(40)));
