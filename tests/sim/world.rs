@@ -1,28 +1,32 @@
 //! A whole world in virtual time: the real control plane, simulated phones that speak real SIP, and a network, a
 //! disk and a media plane that can be slow, lossy or dead. Nothing here sleeps; a seed gives the same run again.
 
+mod disk;
+mod media_plane;
+mod network;
+mod people;
+
+pub use disk::has_final_record;
+pub use network::Weather;
+
 use crate::hearing::Hearing;
 use crate::offers::Offers;
 use bytes::Bytes;
 use hotline_gateway::callback::Callback;
 use hotline_gateway::caller::{HistoryKey, HistorySecret};
-use hotline_gateway::cli::phones::{
-    CitizenPlan, HangUp, Line, Output as PhoneOutput, PhoneEvent, Phones, SeatPlan, WhenRung,
-};
+use hotline_gateway::cli::phones::{PhoneEvent, Phones};
 use hotline_gateway::config::Config;
-use hotline_gateway::event::{CallEvent, MediaQuality, What, wire};
-use hotline_gateway::gateway::{Counts, Gateway, Input, Output, Recovery, Start};
+use hotline_gateway::event::CallEvent;
+use hotline_gateway::gateway::{Counts, Gateway, Input, Recovery, Start};
 use hotline_gateway::id::{CallbackId, Random, SeatId};
 use hotline_gateway::media;
 use hotline_gateway::redact::Secret;
+use hotline_gateway::sip::Message;
 use hotline_gateway::sip::digest::SeatAccount;
-use hotline_gateway::sip::locate::Answer;
-use hotline_gateway::sip::{Flow, Message, Outgoing, Transport};
 use hotline_gateway::snapshot::{Snapshot, SnapshotKey};
 use hotline_gateway::time::{Duration, Mono, Now, Wall};
+use network::Delivery;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::SocketAddr;
 
 pub const GATEWAY: &str = "127.0.0.1:5060";
@@ -31,30 +35,6 @@ pub const CITIZENS: &str = "127.0.0.1:7000";
 
 /// Of every seat that registers.
 const PASSWORD: &str = "secret";
-
-/// Messages a listening world remembers: those of the last few calls.
-const OVERHEARD: usize = 64;
-
-/// What the network does to each datagram, in parts per thousand.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Weather {
-    pub lost: u64,
-    pub doubled: u64,
-    /// Held back up to 300 ms, so that others overtake it.
-    pub late: u64,
-}
-
-enum Delivery {
-    ToGateway(SocketAddr, Bytes),
-    ToSeats(Bytes),
-    ToCitizens(Bytes),
-    ToPeer(SocketAddr, Bytes),
-    ToScript(SocketAddr, Bytes),
-    Media(media::Event),
-    Disk(u64),
-    /// A snapshot is on disk, or gone from it.
-    Kept(SnapshotKey, Option<String>),
-}
 
 /// The world. `gateway` is `None` while it is dead.
 pub struct World {
@@ -232,12 +212,6 @@ impl World {
         registering.map(|seat| account(seat.id.clone())).collect()
     }
 
-    /// A seat's phone registers.
-    pub fn seat_registers(&mut self, seat: u32) {
-        let password = Secret::new(PASSWORD.to_owned());
-        self.at_desk(|phones, now, out| phones.register(now, &seat.to_string(), password, out));
-    }
-
     /// The gateway dies at once: what was not on the disk is gone, and so is everything on its way to it.
     pub fn kill(&mut self) {
         self.gateway = None;
@@ -254,83 +228,9 @@ impl World {
         });
     }
 
-    /// The events of every call that has no final record.
-    pub fn open_calls(&self) -> Vec<Vec<CallEvent>> {
-        let mut calls: BTreeMap<_, Vec<CallEvent>> = BTreeMap::new();
-        for event in &self.journal {
-            if let Some(part) = &event.call {
-                calls.entry(part.id).or_default().push(event.clone());
-            }
-        }
-        calls.into_values().filter(|events| !has_final_record(events)).collect()
-    }
-
-    /// A seat answers its calls after ringing this long.
-    pub fn seat_answers(&mut self, seat: u32, after: Duration) {
-        self.seat_does(seat, WhenRung::Answers(after), None);
-    }
-
-    /// What a seat does when it rings, and how long it talks.
-    pub fn seat_does(&mut self, seat: u32, when_rung: WhenRung, talks: Option<Duration>) {
-        let media = SocketAddr::new(address(SEATS).ip(), 40_000 + (seat % 10_000) as u16 * 2);
-        self.seats.seat(&seat.to_string(), SeatPlan { media, when_rung, talks });
-    }
-
-    /// A citizen dials.
-    pub fn citizen_calls(&mut self, number: &str, hangs_up: HangUp) -> Line {
-        self.citizen_dials(number, "12345", hangs_up)
-    }
-
-    /// A citizen dials a number of his choice.
-    pub fn citizen_dials(&mut self, number: &str, dials: &str, hangs_up: HangUp) -> Line {
-        let media = SocketAddr::new(address(CITIZENS).ip(), 30_000);
-        let plan = CitizenPlan { dials: dials.into(), number: number.into(), media, hangs_up };
-        let mut out = Vec::new();
-        let line = self.citizens.citizen_calls(self.now, plan, &mut out);
-        self.phones_said(out, address(CITIZENS));
-        line
-    }
-
-    /// An operator dials at a seat's phone.
-    pub fn seat_dials(&mut self, seat: u32, dials: &str, hangs_up: HangUp) -> Line {
-        let media = SocketAddr::new(address(SEATS).ip(), 45_000 + (seat % 10_000) as u16 * 2);
-        let plan = CitizenPlan { dials: dials.into(), number: seat.to_string(), media, hangs_up };
-        let mut out = Vec::new();
-        let line = self.seats.citizen_calls(self.now, plan, &mut out);
-        self.phones_said(out, address(SEATS));
-        line
-    }
-
-    /// Bytes come to the gateway from an address.
-    pub fn sends(&mut self, from: SocketAddr, bytes: Bytes) {
-        self.after(Duration::from_micros(200), Delivery::ToGateway(from, bytes));
-    }
-
-    /// An operator does something at a phone.
-    pub fn at_desk<T>(&mut self, does: impl FnOnce(&mut Phones, Now, &mut Vec<PhoneOutput>) -> T) -> T {
-        let mut out = Vec::new();
-        let done = does(&mut self.seats, self.now, &mut out);
-        self.phones_said(out, address(SEATS));
-        done
-    }
-
-    /// A citizen does something on his line that citizens do not.
-    pub fn in_hall<T>(&mut self, does: impl FnOnce(&mut Phones, Now, &mut Vec<PhoneOutput>) -> T) -> T {
-        let mut out = Vec::new();
-        let done = does(&mut self.citizens, self.now, &mut out);
-        self.phones_said(out, address(CITIZENS));
-        done
-    }
-
     /// Channels of all trunks that are taken.
     pub fn channels_in_use(&self) -> u32 {
         self.gateway.as_ref().map_or(0, Gateway::channels_in_use)
-    }
-
-    /// A party outside that can be reached by number, and what it does when it is called.
-    pub fn in_town(&mut self, number: &str, when_rung: WhenRung, talks: Option<Duration>) {
-        let media = SocketAddr::new(address(CITIZENS).ip(), 35_000);
-        self.citizens.seat(number, SeatPlan { media, when_rung, talks });
     }
 
     /// Brings an input of the shell.
@@ -404,270 +304,4 @@ impl World {
             panic!("{broken}{}", crate::checks::story(last));
         });
     }
-
-    fn deliver(&mut self, delivery: Delivery) {
-        let mut said = Vec::new();
-        match delivery {
-            Delivery::ToGateway(from, bytes) => {
-                if self.to_be_overheard(from) {
-                    self.overhear(&bytes);
-                }
-                let local = address(GATEWAY);
-                let flow = Flow { transport: Transport::Udp, local, remote: from, connection: None };
-                self.input(Input::Sip { flow, bytes });
-            }
-            Delivery::ToCitizens(bytes) => {
-                self.citizens.receive(self.now, address(GATEWAY), bytes, &mut said);
-                self.phones_said(said, address(CITIZENS));
-            }
-            Delivery::ToSeats(bytes) => {
-                self.seats.receive(self.now, address(GATEWAY), bytes, &mut said);
-                self.phones_said(said, address(SEATS));
-            }
-            Delivery::ToPeer(at, bytes) => self.peer_hears(at, bytes),
-            Delivery::ToScript(to, bytes) => match Message::parse(bytes.clone()) {
-                Ok(message) => self.heard.push((self.now.mono, to, message)),
-                // An answer to what is no message echoes what could be read of it, and may be none itself.
-                Err(e) => assert!(bytes.starts_with(b"SIP/2.0 "), "the gateway sends what can be read: {e}"),
-            },
-            Delivery::Media(event) => {
-                match event {
-                    media::Event::Played { leg, play, .. } => self.hearing.played(leg, play),
-                    media::Event::Opened { leg, .. } => self.hearing.opened(leg),
-                    _ => {}
-                }
-                self.input(Input::Media(event));
-            }
-            Delivery::Disk(position) => {
-                let confirmed = self.unconfirmed.partition_point(|e| e.position <= position);
-                let confirmed: Vec<CallEvent> = self.unconfirmed.drain(..confirmed).collect();
-                confirmed.iter().for_each(|event| self.store_callback(event));
-                self.journal.extend(confirmed);
-                self.input(Input::Durable { position });
-            }
-            Delivery::Kept(key, Some(body)) => {
-                self.snapshots.insert(key, body);
-            }
-            Delivery::Kept(key, None) => {
-                self.snapshots.remove(&key);
-            }
-        }
-    }
-
-    fn carry_out(&mut self, out: Vec<Output>) {
-        for output in out {
-            match output {
-                Output::Send { flow, bytes } => {
-                    let to = flow.remote;
-                    self.hearing.sent(&bytes);
-                    if self.to_be_overheard(to) {
-                        self.overhear(&bytes);
-                    }
-                    let far = self.peers.contains_key(&to);
-                    self.post(
-                        |bytes| {
-                            if far {
-                                Delivery::ToPeer(to, bytes)
-                            } else if to == address(SEATS) {
-                                Delivery::ToSeats(bytes)
-                            } else if to != address(CITIZENS) {
-                                Delivery::ToScript(to, bytes)
-                            } else {
-                                Delivery::ToCitizens(bytes)
-                            }
-                        },
-                        bytes,
-                    );
-                }
-                Output::Media(command) => self.media(command),
-                Output::Append { event, history } => {
-                    let position = event.position;
-                    self.keys.extend(history.map(|key| (position, key)));
-                    self.hearing.happened(&event);
-                    self.offers.happened(&event).unwrap_or_else(|broken| panic!("{broken}"));
-                    self.unconfirmed.push(event);
-                    self.after(self.disk_delay, Delivery::Disk(position));
-                }
-                Output::LookUp { call, .. } => {
-                    self.input(Input::History { call, history: Default::default() });
-                }
-                Output::Locate(query) => {
-                    self.input(Input::Located { query, answer: Answer::Failed });
-                }
-                Output::Block(_) => {}
-                Output::Keep(snapshot) => {
-                    let body = serde_json::to_string(&snapshot).expect("a snapshot that can be written");
-                    self.after(self.disk_delay, Delivery::Kept(snapshot.key(), Some(body)));
-                }
-                Output::Forget(key) => self.after(self.disk_delay, Delivery::Kept(key, None)),
-                Output::Traced(_, traced) => self.traced.push(traced),
-                Output::Drained => self.drained = true,
-            }
-        }
-    }
-
-    /// What the store does with the event of a callback.
-    fn store_callback(&mut self, event: &CallEvent) {
-        let key = self.keys.remove(&event.position);
-        let What::CallbackChanged(changed) = &event.what else { return };
-        let Some(promise) = changed.promise else { return };
-        let key = key.or_else(|| self.callbacks.get(&promise.id).map(|stored| stored.key));
-        match key.and_then(|key| Callback::after(changed, key)) {
-            Some(callback) => drop(self.callbacks.insert(promise.id, callback)),
-            None => drop(self.callbacks.remove(&promise.id)),
-        }
-    }
-
-    /// What the phones and the gateway say to each other, and not what another peer brings in.
-    fn to_be_overheard(&self, peer: SocketAddr) -> bool {
-        self.overheard.is_some() && !self.peers.contains_key(&peer)
-    }
-
-    fn overhear(&mut self, bytes: &Bytes) {
-        let Some(heard) = &mut self.overheard else { return };
-        if heard.len() == OVERHEARD {
-            heard.pop_front();
-        }
-        heard.push_back(bytes.clone());
-    }
-
-    fn peer_hears(&mut self, at: SocketAddr, bytes: Bytes) {
-        self.to_peers.push((self.now.mono, at, bytes.clone()));
-        let Ok(message) = Message::parse(bytes) else { return };
-        let status = self.peers.get(&at).copied().flatten();
-        if let (Some(_), Some(status)) = (message.method(), status) {
-            let answer = Outgoing::response(&message, status.into(), Some("peer")).encode();
-            self.peer_says(at, answer);
-        }
-    }
-
-    /// A trunk's far end sends something.
-    pub fn peer_says(&mut self, from: SocketAddr, bytes: Bytes) {
-        self.post(|bytes| Delivery::ToGateway(from, bytes), bytes);
-    }
-
-    /// A media plane that always has a port and plays every prompt in three seconds, a tone in half of one.
-    fn media(&mut self, command: media::Command) {
-        let of_hearing = |c: &&media::Command| matches!(c, media::Command::Hear { .. });
-        let is_lost =
-            of_hearing(&&command) && self.loses == Some(self.commands.iter().filter(of_hearing).count());
-        if !is_lost {
-            self.hearing.told(&command);
-        }
-        self.commands.push(command.clone());
-        let soon = Duration::from_micros(100);
-        match command {
-            media::Command::Open { leg, .. } if let Some(why) = self.no_ports => {
-                self.after(soon, Delivery::Media(media::Event::OpenFailed { leg, why }));
-            }
-            media::Command::Open { leg, resume, .. } => {
-                let new = 20_000 + (self.next % 10_000) as u16 * 2;
-                let port = resume.map_or(new, |resumed| resumed.port);
-                self.open_ports.insert(leg, port);
-                self.after(
-                    soon,
-                    Delivery::Media(media::Event::Opened { leg, local: media::LocalMedia::plain(port) }),
-                );
-            }
-            media::Command::Hear { leg, source: media::Source::Prompt { prompt, play, repeat: false } } => {
-                let played = media::Event::Played { leg, play, complete: true };
-                let lasts = Duration::from_millis(if prompt.starts_with("tone-") { 500 } else { 3_000 });
-                self.after(lasts, Delivery::Media(played));
-            }
-            media::Command::Pressed { leg, key, held } => {
-                let digit = media::Event::Digit { leg, digit: key, held: Some(held) };
-                self.after(soon, Delivery::Media(digit));
-            }
-            media::Command::Close { leg } => {
-                self.open_ports.remove(&leg);
-                let quality = MediaQuality { leg: Some(leg), ..MediaQuality::default() };
-                self.after(soon, Delivery::Media(media::Event::Closed { leg, quality }));
-            }
-            _ => {}
-        }
-    }
-
-    fn phones_said(&mut self, out: Vec<PhoneOutput>, from: SocketAddr) {
-        for output in out {
-            match output {
-                PhoneOutput::Send { bytes, .. } => self.post(|bytes| Delivery::ToGateway(from, bytes), bytes),
-                PhoneOutput::Event(told) => {
-                    if from == address(SEATS) {
-                        self.seats_told.push((self.now.mono, told.clone()));
-                    }
-                    self.told.push((self.now.mono, told));
-                }
-            }
-        }
-    }
-
-    /// Puts a datagram on the network, which may lose, double or delay it.
-    fn post(&mut self, delivery: impl Fn(Bytes) -> Delivery, bytes: Bytes) {
-        let Weather { lost, doubled, late } = self.weather;
-        let copies = 1 + u32::from(self.random.below(1000) < doubled);
-        for _ in 0..copies {
-            if self.random.below(1000) < lost {
-                continue;
-            }
-            let held = if self.random.below(1000) < late { self.random.below(300_000) } else { 0 };
-            let delivery = delivery(bytes.clone());
-            // To a script everything comes in the order it was sent.
-            let spread = if matches!(delivery, Delivery::ToScript(..)) { 0 } else { self.random.below(100) };
-            self.after(Duration::from_micros(200 + spread + held), delivery);
-        }
-    }
-
-    fn after(&mut self, time: Duration, delivery: Delivery) {
-        self.next += 1;
-        self.queue.insert((self.now.mono + time, self.next), delivery);
-    }
-}
-
-/// With `HOTLINE_JOURNALS=directory` every world leaves its journal there, one file a test: to be compared with that of
-/// another version. Identifiers are numbered in order of appearance, times stand in milliseconds.
-impl Drop for World {
-    fn drop(&mut self) {
-        let Ok(directory) = std::env::var("HOTLINE_JOURNALS") else { return };
-        let test = std::thread::current().name().unwrap_or("main").replace("::", ".");
-        let mut text = String::new();
-        for event in self.journal.iter().chain(&self.unconfirmed) {
-            let ms = event.at.millis();
-            let body = wire::json("CallEvent", &wire::encode(event)).unwrap_or_else(|_| format!("{event:?}"));
-            text += &format!("{ms} {body}\n");
-        }
-        let mut file = OpenOptions::new().create(true).append(true).open(format!("{directory}/{test}.txt"));
-        if let Ok(file) = &mut file {
-            let _ = writeln!(file, "{}", renumbered(&text));
-        }
-    }
-}
-
-/// The text with each UUID replaced by its number in order of appearance, and fractions of a second cut to milliseconds.
-fn renumbered(text: &str) -> String {
-    let is_hex = |c: char| c.is_ascii_hexdigit() || c == '-';
-    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some(c) = rest.chars().next() {
-        if let Some(id) = rest.get(..36).filter(|id| id.chars().all(is_hex) && id.matches('-').count() == 4) {
-            let next = numbers.len() + 1;
-            out += &format!("#{}", numbers.entry(id.to_owned()).or_insert(next));
-            rest = &rest[36..];
-        } else if let Some(fraction) =
-            rest.strip_prefix('.').filter(|f| f.starts_with(|c: char| c.is_ascii_digit()))
-        {
-            let digits = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
-            out += &rest[..=digits.min(3)];
-            rest = &fraction[digits..];
-        } else {
-            out.push(c);
-            rest = &rest[c.len_utf8()..];
-        }
-    }
-    out
-}
-
-/// Whether a call's events end in a final record.
-pub fn has_final_record(events: &[CallEvent]) -> bool {
-    use hotline_gateway::event::What;
-    events.iter().any(|e| matches!(&e.what, What::CallRecordUpdated(r) if r.is_final))
 }
