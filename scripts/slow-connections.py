@@ -108,7 +108,7 @@ async def main():
     parser.add_argument("--tls", type=place)
     parser.add_argument("--ws", type=place)
     parser.add_argument("--caller", default="127.0.0.2", help="where the good caller stands: a trunk")
-    parser.add_argument("--slow", default="127.0.0.3", help="where the slow peers stand, by commas: strangers")
+    parser.add_argument("--slow", default="127.0.0.3", help="where the slow peers stand, by commas: unknown sources")
     parser.add_argument("--number", default="12345", help="what the caller dials")
     parser.add_argument("--connections", type=int, default=300)
     args = parser.parse_args()

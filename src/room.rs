@@ -1,4 +1,4 @@
-//! Room that tables keep after a peak, given back. A table of the standard library never shrinks by itself: one flood
+//! Room that tables keep after a peak, given back. A table of the standard library never shrinks unasked: one flood
 //! would hold its memory until the next start.
 
 use std::collections::HashMap;

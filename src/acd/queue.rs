@@ -201,7 +201,7 @@ impl Acd {
             return false;
         }
         self.ticket += 1;
-        // Behind those who came back before, ahead of everybody else.
+        // Behind those who came back before, ahead of all others.
         let key = Key { priority: Reverse(u8::MAX), arrival: Mono(0), ticket: self.ticket };
         self.join(now, call, index, key, out);
         true

@@ -54,7 +54,7 @@ impl Refusal {
 }
 
 /// The service number an INVITE is for: the user of its Request-URI, or the number of a `tel:` URI, decoded, without the
-/// parameters and the visual separators of a telephone number. Empty for a scheme nobody here speaks.
+/// parameters and the visual separators of a telephone number. Empty for an unknown scheme.
 pub(super) fn service_number(invite: &Message) -> ServiceNumber {
     let user = Uri::parse(invite.uri()).ok().and_then(|u| u.dialled()).unwrap_or_default();
     let end = user.char_indices().nth(64).map_or(user.len(), |(i, _)| i);

@@ -65,9 +65,9 @@ pub(super) enum LookUp {
 pub(super) enum Wait {
     /// None yet, or never.
     Not,
-    /// It goes on since then.
+    /// The wait goes on since then.
     Since(Mono),
-    /// It took so long.
+    /// The wait took so long.
     Over(Duration),
 }
 

@@ -82,7 +82,7 @@ pub enum Input {
         /// Where to.
         to: Referred,
     },
-    /// A seat that is in the call dials somebody else.
+    /// A seat that is in the call dials another party.
     Consult {
         /// The seat.
         seat: SeatId,
@@ -161,7 +161,7 @@ pub enum Input {
     },
     /// A phone no longer answers, or its path is gone.
     PathLost(ContactPath),
-    /// It answers again.
+    /// The phone answers again.
     PathRestored(ContactPath),
     /// The gateway stops and cannot wait longer.
     Shutdown,
@@ -172,9 +172,9 @@ pub enum Input {
 /// Where a REFER leads.
 #[derive(Debug)]
 pub enum Referred {
-    /// To somebody.
+    /// To this party.
     To(Box<Destination>),
-    /// To whoever is at the other end of that leg's consultation.
+    /// To the party at the other end of that leg's consultation.
     InPlaceOf(LegId),
     /// Nowhere.
     Nowhere {
@@ -233,7 +233,7 @@ pub enum Output {
         /// The value of the Reason header that goes with it.
         reason: Option<String>,
     },
-    /// Nobody said a word to the INVITE that was sent on a leg.
+    /// No response at all came to the INVITE that was sent on a leg.
     Unheard {
         /// The leg.
         leg: LegId,
@@ -274,7 +274,7 @@ pub enum Output {
         /// The trunk.
         trunk: TrunkId,
     },
-    /// That leg is gone.
+    /// The leg is gone.
     LegDown(LegId),
 }
 

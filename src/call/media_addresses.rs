@@ -1,6 +1,6 @@
 //! Our addresses in session descriptions, and with that the family of each leg's media.
 //!
-//! An address is told only to a peer that can use it: one of its family. Whoever offers has chosen the family by his
+//! An address is told only to a peer that can use it: one of its family. The offerer has chosen the family by its
 //! `c=` line (RFC 6157); where we speak first it is that of the path the INVITE takes.
 
 use crate::config::{Media, Sip};
@@ -26,7 +26,7 @@ struct Told {
 }
 
 impl MediaAddresses {
-    /// Those of a configuration.
+    /// The addresses of a configuration.
     pub fn new(sip: &Sip, media: &Media) -> MediaAddresses {
         let told = |family, bound: IpAddr| {
             let mut advertised = sip.advertised.iter().filter_map(|a| a.host.parse().ok());

@@ -95,7 +95,7 @@ impl Call {
             | Stage::Leaving(_)
             | Stage::Over => {
                 self.common.command(leg, cx, |leg, lcx| leg.reject(Status::SERVICE_UNAVAILABLE, lcx));
-                self.invited_in_vain(leg, None, cx);
+                self.invite_failed(leg, None, cx);
             }
         }
     }
@@ -219,7 +219,7 @@ impl Call {
     }
 
     /// The INVITE of a party beside the caller is over before our answer.
-    pub(super) fn invited_in_vain(&mut self, leg: LegId, status: Option<Status>, cx: &mut Cx<'_>) {
+    pub(super) fn invite_failed(&mut self, leg: LegId, status: Option<Status>, cx: &mut Cx<'_>) {
         match self.common.legs.get(leg).map(|leg| leg.purpose) {
             // The second line of a seat: without it there is no consultation.
             Some(Purpose::Calls) => self.beside_gone(leg, cx),
@@ -231,7 +231,7 @@ impl Call {
     /// A party took its INVITE back, or it expired.
     pub(super) fn given_up(&mut self, leg: LegId, how: GivenUp, cause: Cause, cx: &mut Cx<'_>) {
         if leg != self.common.caller {
-            return self.invited_in_vain(leg, Some(Status::REQUEST_TERMINATED), cx);
+            return self.invite_failed(leg, Some(Status::REQUEST_TERMINATED), cx);
         }
         let reason = match how {
             GivenUp::Cancelled => EndReason::Cancelled,

@@ -68,7 +68,7 @@ impl From<Option<Status>> for Failed {
 }
 
 impl Failed {
-    /// It took the call and hung up, and its answer never came.
+    /// The phone took the call and hung up, and its answer never came.
     pub const HUNG_UP: Failed = Failed { result: PresentationResult::Rejected, status: None };
 
     /// A refusal says more of the operator than a phone in use, and that more than one that is not there.

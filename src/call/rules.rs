@@ -108,7 +108,7 @@ pub struct QueueVoice {
     pub full: Option<Arc<str>>,
     /// When the waiting limit runs out.
     pub timeout: Option<Arc<str>>,
-    /// When his operator was lost in mid-call.
+    /// When the operator was lost in mid-call.
     pub apology: Option<Arc<str>>,
 }
 

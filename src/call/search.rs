@@ -144,7 +144,7 @@ impl Search {
         matches!(self.reach, Reach::Silenced { .. })
     }
 
-    /// It is begun anew: the party is being looked up.
+    /// Begun anew: the party is being looked up.
     pub(super) fn wakes(&mut self) {
         self.reach = Reach::Between;
     }

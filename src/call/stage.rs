@@ -63,7 +63,7 @@ pub(super) struct LastMessage {
     pub reason: EndReason,
     /// The message.
     pub notice: Notice,
-    /// It should be over by then.
+    /// When the message should be over.
     pub until: Mono,
 }
 

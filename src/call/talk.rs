@@ -40,7 +40,7 @@ pub(super) struct Talk {
 pub(super) struct TalkParty {
     /// Its leg.
     pub leg: LegId,
-    /// It holds the others since then. Of two that do, one is told.
+    /// Since when it holds the others. Of two that do, one is told.
     pub holds_since: Option<Mono>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Consultation {
 pub(super) enum Hold {
     /// The party holds the others.
     Held,
-    /// It holds them no more, after so long.
+    /// The party holds them no more, after so long.
     Resumed(Duration),
 }
 

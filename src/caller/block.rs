@@ -2,7 +2,7 @@
 //! entries, the gateway asks here at each call.
 //!
 //! Everything goes by the caller's own number. A flood against one service number from many numbers, or from callers
-//! who withhold theirs, never puts anybody on the list: that is what limits of trunks are for.
+//! who withhold theirs, puts no caller on the list: that is what limits of trunks are for.
 
 use super::HistoryKey;
 use crate::event::{BlockListChange, BlockReason};

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_withholds_his_number_has_no_history() {
+    fn a_caller_who_withholds_the_number_has_no_history() {
         let secret = HistorySecret::new([1; 32]);
         assert_eq!(HistoryKey::of(&caller("13812341234", Some("+8613812341234"), true), &secret), None);
         assert_eq!(HistoryKey::of(&caller("", None, false), &secret), None);

@@ -132,7 +132,7 @@ fn of_a_from_that_is_no_uri_the_user_is_shown_and_nothing_unseen() {
 }
 
 #[test]
-fn whoever_asks_for_privacy_is_withheld_and_only_the_raw_number_is_kept() {
+fn with_privacy_a_caller_is_withheld_and_only_the_raw_number_kept() {
     for privacy in ["Privacy: id", "Privacy: ID;critical", "Privacy: header; id", "Privacy: user"] {
         for with_pai in [true, false] {
             let headers = if with_pai { vec![PAI, privacy] } else { vec![privacy] };
@@ -222,7 +222,7 @@ fn the_first_to_forward_is_named() {
         let caller = trusted(&headers);
         assert_eq!(caller.diverted_by.as_ref().map(|n| n.reveal().as_str()), expected, "{headers:?}");
     }
-    assert_eq!(identify(&with(&[twice]), &trunk(false)).diverted_by, None, "not from a trunk nobody trusts");
+    assert_eq!(identify(&with(&[twice]), &trunk(false)).diverted_by, None, "not from an untrusted trunk");
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn notes(c: &Config) -> Vec<String> {
         |s: &&Seat| s.dial_out && s.contact.as_ref().is_some_and(|c| c.transport == Transport::Udp);
     if let Some(seat) = c.seats.iter().find(believed) {
         notes.push(format!(
-            "seat {} may dial out from a fixed UDP contact without a password: whoever can write that address on a \
+            "seat {} may dial out from a fixed UDP contact without a password: a sender who can write that address on a \
              datagram can, too; let it register, or give it TLS",
             seat.id
         ));

@@ -158,7 +158,7 @@ pub(super) fn trunks(placed: Vec<trunk::Placed>, sip: &Sip, problems: &mut Probl
             first(&mut sources, source, at, &format!("the source {source}"), problems);
             if is_public(source) && p.trunk.authenticate == Authenticate::Address {
                 let what = format!(
-                    "trunk.sources: from {source} everybody places calls over trunk `{}` without a password",
+                    "trunk.sources: from {source} any peer places calls over trunk `{}` without a password",
                     p.trunk.name
                 );
                 let cure = "name the addresses of the PBX or carrier, or add `authenticate = \"digest\"`";

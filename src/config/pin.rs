@@ -1,4 +1,4 @@
-//! A PIN as the configuration holds it: a salted hash, so that a copy of the file does not sign anybody in.
+//! A PIN as the configuration holds it: a salted hash, so that a copy of the file signs no operator in.
 //!
 //! `pbkdf2-sha256$ROUNDS$SALT$HASH`: PBKDF2 (RFC 8018 section 5.2) with HMAC-SHA-256, one block, salt and hash in hexadecimal
 //! digits. A PIN is short, so that all of them can be tried by a holder of the file: it is for its owner alone.

@@ -121,7 +121,7 @@ fn seats(t: &Table<'_>, problems: &mut Problems<'_>) -> Option<Vec<(SeatId, Span
     match value {
         DeValue::String(s) if s == "all" => return None,
         DeValue::Array(items) if items.is_empty() => {
-            problems.add(&at, fault("queue.seats is empty, so nobody would ever answer", cure));
+            problems.add(&at, fault("queue.seats is empty, so no seat would ever answer", cure));
         }
         DeValue::Array(_) => {}
         _ => {

@@ -43,7 +43,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// That of `config`.
+    /// The one of `config`.
     pub fn new(config: &Config) -> Directory {
         let mut by_key = HashMap::new();
         for (i, d) in config.departments.iter().enumerate() {

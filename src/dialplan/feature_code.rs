@@ -30,7 +30,7 @@ pub struct FeatureCodes {
 }
 
 impl FeatureCodes {
-    /// Those of `config`.
+    /// The codes of `config`.
     pub fn new(config: &Config) -> FeatureCodes {
         let queues = config.queues.iter().filter_map(|q| Some((q.code.clone()?, q.name.clone())));
         FeatureCodes { codes: config.codes.clone(), queues: queues.collect() }

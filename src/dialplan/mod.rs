@@ -23,7 +23,7 @@ pub struct Dialplan {
 }
 
 impl Dialplan {
-    /// That of `config`.
+    /// The one of `config`.
     pub fn new(config: &Config) -> Dialplan {
         Dialplan { codes: FeatureCodes::new(config), directory: Directory::new(config) }
     }

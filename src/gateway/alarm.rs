@@ -175,9 +175,9 @@ pub enum Cleared {
 /// A change that a part of the shell tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlarmChange {
-    /// It begins.
+    /// The state begins.
     Raised(Alarm),
-    /// It is over.
+    /// The state is over.
     Cleared(Cleared),
 }
 
@@ -256,10 +256,10 @@ impl Alarm {
                 "look at the metrics hotline_turned_away_total for who sends it",
             ),
             Alarm::Flooded => (
-                "more comes than can be read: strangers' calls are passed over, and what those we know send may be lost \
+                "more comes than can be read: calls of unknown sources are dropped, and messages of known peers may be lost \
                  before us; "
                     .into(),
-                "look at the metrics hotline_turned_away_total for who sends it, and keep him out at the network",
+                "look at the metrics hotline_turned_away_total for the peers that send it, and keep them out at the network",
             ),
             Alarm::TrunkDown { trunk, why } => (
                 format!("trunk {trunk} is not reachable: {why}; ").into(),

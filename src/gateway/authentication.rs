@@ -17,7 +17,7 @@ use crate::time::{Mono, Now};
 /// What a request proved.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// It comes from this seat. Whatever its From and identity headers say, this is who it is.
+    /// The request comes from this seat, whatever its From and identity headers say.
     Seat(SeatId),
     /// Nothing: to be answered so (407, or 400 to an answer that cannot be read).
     Challenge(Outgoing),

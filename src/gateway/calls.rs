@@ -51,9 +51,9 @@ enum Kept {
 enum Ack {
     /// We have not answered yet, or nothing depends on it.
     NotDue,
-    /// It is awaited: the call is half open.
+    /// The ACK is awaited: the call is half open.
     Awaited,
-    /// It came.
+    /// The ACK came.
     Come,
 }
 
@@ -85,7 +85,7 @@ struct After {
 enum OfTrunk {
     /// A leg takes a channel.
     Taken(TrunkId),
-    /// It gives it back.
+    /// The call gives its channel back.
     Freed(TrunkId),
     /// No response came to its INVITE.
     Unheard(LegId),

@@ -16,7 +16,7 @@ pub enum Tie {
     /// prove.
     KeepAlive,
     /// An unknown source.
-    Nobody,
+    Unknown,
 }
 
 impl Gateway {
@@ -26,7 +26,7 @@ impl Gateway {
             PeerId::Trunk(trunk) if !self.trunking.asks_password(&trunk) => Tie::Trunk,
             _ if self.trunking.peers.reaches(flow) => Tie::Trunk,
             _ if self.knows(flow) => Tie::KeepAlive,
-            PeerId::Trunk(_) | PeerId::Seat(_) | PeerId::Unknown => Tie::Nobody,
+            PeerId::Trunk(_) | PeerId::Seat(_) | PeerId::Unknown => Tie::Unknown,
         }
     }
 

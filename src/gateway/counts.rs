@@ -50,7 +50,7 @@ pub struct Counts {
     pub unreachable_seats: usize,
     /// Ways to phones that are watched.
     pub watched_phones: usize,
-    /// Those of them on which no phone answers.
+    /// Paths on which no phone answers.
     pub lost_phones: usize,
     /// SIP transactions.
     pub transactions: usize,

@@ -265,7 +265,9 @@ impl Gateway {
         let dial = self.dialplan.directory.dial();
         let (ring, recall) = (dial.ring, dial.recall);
         match self.dialplan.directory.callee(seat, dialled, now.wall) {
-            Callee::Unassigned => Err(Refused::With(Status::NOT_FOUND, "nobody has this number or name")),
+            Callee::Unassigned => {
+                Err(Refused::With(Status::NOT_FOUND, "this number or name is not assigned"))
+            }
             Callee::Barred => Err(Refused::With(Status::FORBIDDEN, "this seat may not call outside")),
             Callee::Seat(there) => {
                 if there == *seat || self.acd.is_engaged(&there) {

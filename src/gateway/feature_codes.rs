@@ -170,7 +170,7 @@ impl Gateway {
         if let Some((seat, missed)) = self.pending.picking.take() {
             let call::IncomingInvite { tx, flow, invite, .. } = missed.incoming;
             let asked = InviteTransaction { tx, flow, invite };
-            self.confirm(now, seat, asked, denied(Status::TEMPORARILY_UNAVAILABLE, "nobody waits"), out);
+            self.confirm(now, seat, asked, denied(Status::TEMPORARILY_UNAVAILABLE, "no call waits"), out);
         }
     }
 }
@@ -200,7 +200,7 @@ fn refusal_of(denied: Denied) -> (Status, &'static str) {
         Denied::SignedOut => (Status::FORBIDDEN, "sign in first"),
         Denied::InUse => (Status::FORBIDDEN, "another operator has a call at this seat"),
         Denied::Busy => (Status::BUSY_HERE, "this seat has a call"),
-        Denied::NobodyWaits => (Status::TEMPORARILY_UNAVAILABLE, "nobody waits"),
+        Denied::NobodyWaits => (Status::TEMPORARILY_UNAVAILABLE, "no call waits"),
     }
 }
 

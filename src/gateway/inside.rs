@@ -1,7 +1,7 @@
 //! Whether a request inside a dialog comes from that dialog's peer (RFC 3261 section 12.2.2 asks for the tags alone, which
 //! a proxy, a log or a trace may have told others).
 //!
-//! It is taken from the path of the dialog, an address the dialog has named, a source of the leg's trunk, a binding of the
+//! A request is taken from the path of the dialog, an address the dialog has named, a source of the leg's trunk, a binding of the
 //! leg's seat, and a connection with the certificate of the one before. Anything else must prove to be the leg's seat by
 //! password, where that registers; a phone that has changed its network stays in its call by it.
 

@@ -155,7 +155,7 @@ impl Gateway {
         self.phones_said(now, out);
     }
 
-    /// A keep-alive that looks like STUN: answered where a seat is registered, passed over from everybody else.
+    /// A keep-alive that looks like STUN: answered where a seat is registered, dropped from any other source.
     pub(super) fn phone_keeps_alive(&mut self, now: Now, flow: Flow, bytes: &[u8], out: &mut Vec<Output>) {
         if self.access.registrar.seats_on(&flow).next().is_some()
             && let Some(answer) = keep_alive::answer(bytes, flow.remote)

@@ -31,7 +31,7 @@ pub enum Cause {
     Blocked,
     /// A REGISTER that cannot be taken, from every class.
     Registration,
-    /// It holds its share of the transactions already.
+    /// The source holds its share of the transactions already.
     Share,
     /// Inside a dialog, and from where its peer is not known to be.
     Source,

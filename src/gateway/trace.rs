@@ -79,7 +79,7 @@ pub enum Traced {
 pub enum TraceEnd {
     /// Its time is up.
     TimeUp,
-    /// It has as many messages or bytes as it may have.
+    /// The trace has as many messages or bytes as it may have.
     Full,
     /// Not begun: there are [`TRACES`] already.
     TooMany,

@@ -443,13 +443,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_control_thread_that_ends_by_itself_is_noticed() {
+    async fn a_control_thread_that_ends_unasked_is_noticed() {
         let end = |running: &Running| running.inbox.try_send(Inbound::Stop).unwrap_or_default();
         assert_eq!(lost("control", end).await, "control");
     }
 
     #[tokio::test]
-    async fn a_media_thread_that_ends_by_itself_is_noticed() {
+    async fn a_media_thread_that_ends_unasked_is_noticed() {
         assert_eq!(lost("media", |running| running.media.stop()).await, "media");
     }
 

@@ -20,7 +20,7 @@ struct Reader {
     missed: u32,
 }
 
-/// Everybody who reads a trace. Bounded by the gateway, which refuses further ones.
+/// The readers of traces. Bounded by the gateway, which refuses further ones.
 pub struct Traces {
     readers: Mutex<HashMap<TraceId, Reader>>,
     next: AtomicU64,

@@ -32,9 +32,9 @@ const LAST_KEY: u8 = 15;
 /// How long a key is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// It is still down.
+    /// The key is still down.
     Down,
-    /// It was down for so many samples.
+    /// The key was down for so many samples.
     For(u16),
 }
 
@@ -143,7 +143,7 @@ impl Payload {
 enum Part {
     /// Late, or sent twice.
     Old,
-    /// It goes on, or is ended once more.
+    /// The event goes on, or is ended once more.
     Next,
     /// Another press.
     Other,

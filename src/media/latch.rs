@@ -85,7 +85,7 @@ enum State {
 /// held to at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
-    /// It was the source before this description.
+    /// The source before this description.
     Former,
     /// Another address: the signalling's, or a listed one.
     Other,

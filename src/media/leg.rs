@@ -80,7 +80,7 @@ pub(super) enum ReportSocket {
 pub(super) enum Binding {
     /// Not certain yet; how many were tried.
     Trying(u32),
-    /// It is bound.
+    /// The port is bound.
     Bound,
 }
 
@@ -120,7 +120,7 @@ pub(super) struct Hearing {
 pub(super) enum TalkSilence {
     /// Silence counts from here when nothing was heard later.
     Since(Mono),
-    /// It was told.
+    /// The silence was told.
     Told,
 }
 

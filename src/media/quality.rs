@@ -56,7 +56,7 @@ pub struct LastReceived {
 /// Whether a packet belongs to the source before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuity {
-    /// It does.
+    /// The packet continues the stream.
     Same,
     /// A new source, or the old one with new numbers.
     New,

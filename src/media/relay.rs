@@ -1,7 +1,7 @@
 //! The relay: every leg, what it hears, and where a packet goes. Knows no socket: it says which ports to bind, is
 //! given the packets that came in, and rewrites them in place for the leg they go to.
 //!
-//! It holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
+//! The relay holds at most as many legs as there are port pairs. A packet costs no allocation and no look-up by name.
 
 use super::Family;
 use super::command::{Bound, Command, Event, LocalMedia, OpenFailure, Source};

@@ -43,7 +43,7 @@ pub(super) struct Phone {
     pub(super) at: SocketAddr,
 }
 
-/// What was sent to somebody.
+/// What was sent to a peer.
 pub(super) struct Sent {
     to: SocketAddr,
     pub(super) header: Header,
@@ -319,11 +319,11 @@ fn a_third_address_is_never_relayed() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
     w.bridge(a, b);
-    let stranger = "203.0.113.9:4000".parse().unwrap();
-    assert!(w.rtp(a, stranger, audio(8, 1, 5), &[1; 160]).is_none());
+    let elsewhere = "203.0.113.9:4000".parse().unwrap();
+    assert!(w.rtp(a, elsewhere, audio(8, 1, 5), &[1; 160]).is_none());
     w.speak(a, 1).unwrap();
     assert_eq!(w.out.iter().filter(|o| **o == Output::Hold(a.key, a.at)).count(), 1);
-    for from in [stranger, b.at, SocketAddr::new(a.at.ip(), 9)] {
+    for from in [elsewhere, b.at, SocketAddr::new(a.at.ip(), 9)] {
         assert!(w.rtp(a, from, audio(8, 2, 5), &[1; 160]).is_none());
         assert!(w.datagram(a, Through::Rtp, from, b"hello").is_none());
     }
@@ -554,12 +554,12 @@ fn reports_are_told_in_the_words_of_the_other_side() {
 }
 
 #[test]
-fn reports_from_strangers_and_broken_ones_are_dropped() {
+fn reports_from_unknown_sources_and_broken_ones_are_dropped() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
     w.bridge(a, b);
-    let stranger = "203.0.113.9:4001".parse().unwrap();
-    assert!(w.datagram(a, Through::Rtcp, stranger, &[0x80, 201, 0, 1, 0, 0, 0, 1]).is_none());
+    let elsewhere = "203.0.113.9:4001".parse().unwrap();
+    assert!(w.datagram(a, Through::Rtcp, elsewhere, &[0x80, 201, 0, 1, 0, 0, 0, 1]).is_none());
     assert!(w.datagram(a, Through::Rtcp, a.at, &[0x80, 201, 0, 9]).is_none());
     assert!(w.speak(a, 1).is_some());
     assert_eq!((w.relay.counts().strays, w.relay.counts().bad), (1, 1));

@@ -224,7 +224,7 @@ fn rtcp(media: &Media, rtp: SocketAddr) -> SocketAddr {
     }
 }
 
-/// A packet length; one of 0 or over a second is nobody's.
+/// A packet length; one of 0 or over a second is none.
 fn milliseconds(attributes: &[Attribute], name: &str) -> Option<u32> {
     let value = first(attributes, name)?;
     let whole = value.split('.').next()?;

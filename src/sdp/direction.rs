@@ -1,4 +1,4 @@
-//! Which way audio may flow. A direction is always seen from one side: whoever holds the value says whose.
+//! Which way audio may flow. A direction is always seen from one side: the holder of the value says whose.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -7,9 +7,9 @@ use std::fmt;
 pub enum SdpError {
     /// The body is longer than [`super::BODY_LIMIT`].
     TooLarge,
-    /// It is not a session description; the text says what is wrong.
+    /// The text is not a session description; the text says what is wrong.
     Malformed(&'static str),
-    /// It is one, but there is nothing in it that we can speak; the text says why.
+    /// A description, but there is nothing in it that we can speak; the text says why.
     Unacceptable(&'static str),
 }
 

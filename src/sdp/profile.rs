@@ -24,10 +24,10 @@ impl Profile {
     pub const ALL: [Profile; 6] =
         [Profile::Avp, Profile::Avpf, Profile::Savp, Profile::Savpf, Profile::DtlsSavp, Profile::DtlsSavpf];
 
-    /// Those without encryption.
+    /// Profiles without encryption.
     pub const PLAIN: [Profile; 2] = [Profile::Avp, Profile::Avpf];
 
-    /// Those of DTLS-SRTP. `RTP/SAVPF` beside a fingerprint is the older spelling (RFC 8829 section 5.1.2).
+    /// Profiles of DTLS-SRTP. `RTP/SAVPF` beside a fingerprint is the older spelling (RFC 8829 section 5.1.2).
     pub const DTLS: [Profile; 3] = [Profile::DtlsSavpf, Profile::DtlsSavp, Profile::Savpf];
 
     /// The name in an `m=` line.

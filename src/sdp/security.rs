@@ -74,9 +74,9 @@ pub enum Hash {
 /// Which side of the handshake a peer takes (RFC 4145 section 4, RFC 8842).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setup {
-    /// It begins: the DTLS client.
+    /// The side that begins: the DTLS client.
     Active,
-    /// It waits: the DTLS server.
+    /// The side that waits: the DTLS server.
     Passive,
     /// Either, as the answer says.
     ActPass,

@@ -1,6 +1,6 @@
 //! The transaction layer of one SIP element: bytes in, what happened out; requests and responses in, bytes out.
 //!
-//! It matches messages to transactions and answers what needs no user: 100 Trying, retransmissions,
+//! The endpoint matches messages to transactions and answers what needs no user: 100 Trying, retransmissions,
 //! CANCEL, merged requests, messages that are none, and overload. It knows no dialog and no call.
 
 mod address;

@@ -126,7 +126,7 @@ fn a_space_before_the_colon_and_folding_are_read() {
 
 /// 5. Whatever is wrong: what can be read comes back.
 ///
-/// 485 is not among the statuses anybody here says: a number leads to one service, seat or target, or to none.
+/// 485 is not among the statuses the gateway sends: a number leads to one service, seat or target, or to none.
 #[test]
 fn a_malformed_request_is_answered_with_what_could_be_read_of_it() {
     let good = String::from_utf8(invite_with("")).unwrap();

@@ -7,7 +7,7 @@ use super::grammar::{find_any, is_space, is_token, quoted_end, trim_start};
 use super::head::Wanted;
 
 /// Parameters of credentials and challenges that may be shown. All others are masked: those known to be secret, and
-/// those nobody knows.
+/// unknown ones.
 const SHOWN: [&[u8]; 7] = [b"realm", b"algorithm", b"qop", b"stale", b"uri", b"nc", b"username"];
 
 /// Headers that carry credentials or challenges.

@@ -186,7 +186,7 @@ fn an_unanswered_citizen_is_offered_to_a_seat_again_after_its_hang_up() {
 #[test]
 fn an_unanswered_citizen_is_not_lost_by_a_phone_that_hangs_up_when_told() {
     // Nobody touches this phone: baresip ends its line when NOTIFY brings a failure.
-    comes_back("desk-by-itself", |_, _| {});
+    comes_back("desk-unasked", |_, _| {});
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn lines_of_the_peer_that_we_refused_stay_in_our_offers_in_their_place() {
 }
 
 #[test]
-fn both_sides_may_hold_and_each_is_resumed_by_itself() {
+fn both_sides_may_hold_and_each_is_resumed_alone() {
     let (mut w, mut pbx, mut phone) = talk(5);
     offers(&mut pbx, &mut w, &sdp("a=sendonly\r\n"));
     offers(&mut phone, &mut w, &sdp("a=sendonly\r\n"));

@@ -326,7 +326,7 @@ fn a_trunk_with_nothing_to_prove_and_any_peer_in_a_call_may_be_silent() {
     };
     let mut w = world(9, "");
     assert_eq!(tie(&w, "192.0.2.1:40000"), Tie::Trunk);
-    assert_eq!(tie(&w, "203.0.113.200:40000"), Tie::Nobody);
+    assert_eq!(tie(&w, "203.0.113.200:40000"), Tie::Unknown);
     let digest = world(9, "authenticate = \"digest\"\nusername = \"pbx\"\npassword_file = \"x\"");
     assert_eq!(tie(&digest, "192.0.2.1:40000"), Tie::KeepAlive);
     let paths = |w: &World| w.gateway.as_ref().unwrap().paths().len();
@@ -339,7 +339,7 @@ fn a_trunk_with_nothing_to_prove_and_any_peer_in_a_call_may_be_silent() {
 }
 
 #[test]
-fn a_trunk_that_asks_without_end_takes_no_room_from_anybody() {
+fn a_trunk_that_asks_without_end_takes_no_room_from_other_peers() {
     let mut w = world(11, "calls_per_second = 1");
     w.peers.insert(at(FIRST), None);
     let ask = |method: &str, n: u32, tag: &str| {

@@ -1,7 +1,7 @@
 //! Four hundred thousand random inputs against a small reference model that only ever scans lists.
 //!
 //! The model believes nothing but the outputs and checks each one: who was offered to whom and why not
-//! somebody else, every place, every edge between states, every deadline. A failure prints its seed;
+//! another party, every place, every edge between states, every deadline. A failure prints its seed;
 //! narrow [`SEEDS`] to it and the same run comes again.
 
 mod desk;
@@ -216,7 +216,7 @@ impl Run {
         }
     }
 
-    /// Everybody's own call ends and everybody who is there takes calls.
+    /// Every seat's own call ends, and every seat that is there takes calls.
     fn back_to_work(&mut self) {
         for n in 0..SEATS {
             self.step(Input::Vacate { seat: name(n), call: own_call(n), spoke: true });

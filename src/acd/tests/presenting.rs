@@ -35,7 +35,7 @@ fn a_caller_whose_presentation_failed_is_served_before_those_behind_him() {
 }
 
 #[test]
-fn a_seat_that_fails_cools_down_and_is_ready_again_by_itself() {
+fn a_seat_that_fails_cools_down_and_is_ready_again_unasked() {
     for (result, state) in [
         (PresentationResult::Rejected, SeatState::NotReady),
         (PresentationResult::Busy, SeatState::NotReady),

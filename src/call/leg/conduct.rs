@@ -43,11 +43,11 @@ pub(super) struct Conduct {
 /// What a peer said it can.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Abilities {
-    /// It takes UPDATE (RFC 3311).
+    /// The peer takes UPDATE (RFC 3311).
     pub update: bool,
-    /// It takes INFO (RFC 6086).
+    /// The peer takes INFO (RFC 6086).
     pub takes_info: bool,
-    /// It takes reliable provisional responses (RFC 3262).
+    /// The peer takes reliable provisional responses (RFC 3262).
     pub reliable: bool,
 }
 

@@ -1,6 +1,6 @@
 //! The dialogs an INVITE of ours may become before it is answered: one for each phone behind the address (RFC 3261
 //! section 12.1.2), with the reliable provisional responses of each acknowledged in order (RFC 3262 section 4) and the
-//! description each gave. A part of any leg that calls somebody.
+//! description each gave. A part of any leg that calls a party.
 
 use super::description::described;
 use crate::sdp::{self, Negotiated, Offered};
@@ -38,7 +38,7 @@ pub(super) enum Answer {
 /// What a provisional response brings.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// It is news: neither a repetition nor out of order.
+    /// The response is news: neither a repetition nor out of order.
     pub is_new: bool,
     /// The PRACK to send.
     pub prack: Option<(Flow, Outgoing)>,

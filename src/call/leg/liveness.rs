@@ -63,7 +63,7 @@ pub(super) struct Probed {
 pub(super) enum Path {
     /// As far as is known it is there.
     Open,
-    /// It is lost.
+    /// The path is lost.
     Lost,
 }
 

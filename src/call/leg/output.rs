@@ -28,7 +28,7 @@ pub enum Output {
     Progress {
         /// The first that is news: the phone rings.
         rings: bool,
-        /// It described early media.
+        /// The peer described early media.
         early_media: bool,
     },
     /// Our INVITE was answered, after ringing so long.
@@ -90,7 +90,7 @@ pub enum Output {
     },
     /// A NOTIFY of ours has its final response, 408 where none came.
     NotifyAnswered {
-        /// That response.
+        /// The response.
         status: Status,
     },
 }

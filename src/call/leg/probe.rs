@@ -158,7 +158,7 @@ impl Leg {
         }
     }
 
-    /// It answers again.
+    /// The phone answers again.
     pub fn path_restored(&mut self, path: &ContactPath) {
         if self.liveness.contact == *path {
             self.liveness.path = Path::Open;

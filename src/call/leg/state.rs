@@ -256,7 +256,7 @@ impl Leg {
         matches!(self.signalling, Signalling::AwaitingAck { .. } | Signalling::Closing { .. })
     }
 
-    /// Whether its dialog is confirmed and nobody hangs up.
+    /// Whether its dialog is confirmed and neither side hangs up.
     pub fn is_up(&self) -> bool {
         matches!(self.signalling, Signalling::Confirmed(_))
     }

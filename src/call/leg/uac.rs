@@ -28,7 +28,7 @@ pub enum Probing {
     ByOptions,
     /// The peer of a trunk: asked inside its dialog alone, and where its silence lasts.
     InDialog,
-    /// It may answer none.
+    /// A phone that may answer no probe.
     Off,
 }
 

@@ -65,12 +65,12 @@ pub enum Reliably {
 pub enum Answering {
     /// The 200 OK is out.
     Done,
-    /// It cannot be yet: the port or a PRACK is still to come, or nothing is to be answered.
+    /// The INVITE cannot be answered yet: the port or a PRACK is still to come, or nothing is to be answered.
     #[default]
     NotYet,
     /// Its offer has nothing for us.
     BadMedia,
-    /// It names nowhere to be reached.
+    /// The INVITE names nowhere to be reached.
     NoTarget,
 }
 

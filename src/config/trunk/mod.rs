@@ -264,7 +264,7 @@ fn sources(
 ) -> (Vec<TrunkSource>, Vec<Span>) {
     let needed = authenticate != Authenticate::Certificate;
     if t.get("sources").is_none() && needed {
-        let cure = "add `sources = [\"192.0.2.10\"]`: whoever calls from there needs no password";
+        let cure = "add `sources = [\"192.0.2.10\"]`: a caller from there needs no password";
         problems.add(t.at(), fault("trunk.sources is missing", cure));
     }
     let sources = t.texts("sources", problems, source::source).unwrap_or_default();

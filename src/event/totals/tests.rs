@@ -42,7 +42,7 @@ fn whole(change: impl Fn(&mut CallRecord)) -> CallEvent {
 }
 
 #[test]
-fn alarms_stand_from_raised_to_cleared_each_trunk_by_itself() {
+fn alarms_stand_from_raised_to_cleared_each_trunk_for_itself() {
     let mut totals = totals();
     for (name, subject, raised) in [
         ("trunk_down", "city", true),

@@ -44,7 +44,7 @@ fn turned_away(out: &mut Exposition, counts: &Counts) {
     let name = "hotline_turned_away_total";
     out.family(name, "counter", "Requests and packets turned away, by class of peer and reason; the label `door` is there until the next release");
     for (peer, reason, n) in counts.refusals.all() {
-        out.figure(name, &[("peer", peer), ("door", door(peer)), ("reason", reason)], n);
+        out.figure(name, &[("peer", peer), ("door", class_label(peer)), ("reason", reason)], n);
     }
     let name = "hotline_registration_failures_total";
     out.family(name, "counter", "Registrations of phones that failed, by reason");
@@ -54,7 +54,7 @@ fn turned_away(out: &mut Exposition, counts: &Counts) {
 }
 
 /// The value that the label `door` had until this release.
-pub(super) fn door(peer: &'static str) -> &'static str {
+pub(super) fn class_label(peer: &'static str) -> &'static str {
     if peer == "unknown" { "stranger" } else { peer }
 }
 

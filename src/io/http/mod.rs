@@ -111,9 +111,9 @@ async fn health(State(told): State<Pages>) -> Response {
     for (peer, reason, n) in counts.refusals.all().filter(|(_, _, n)| *n > 0) {
         let _ = write!(body, "{separator}\n    \"{peer}_{reason}\": {n}");
         separator = ",";
-        let door = metrics::door(peer);
-        if door != peer {
-            let _ = write!(body, ",\n    \"{door}_{reason}\": {n}");
+        let label = metrics::class_label(peer);
+        if label != peer {
+            let _ = write!(body, ",\n    \"{label}_{reason}\": {n}");
         }
     }
     body.push_str("\n  }");

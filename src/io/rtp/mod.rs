@@ -1,8 +1,8 @@
 //! The media worker: one thread that owns every RTP socket and drives [`media::relay`](crate::media::relay).
 //!
-//! It shares nothing with the control plane but commands in and events out. Per packet it takes no lock, allocates nothing
+//! The worker shares nothing with the control plane but commands in and events out. Per packet it takes no lock, allocates nothing
 //! and logs nothing. Commands come by a bounded queue and a wake-up; when the queue is full, [`Commander::send`] waits for
-//! the worker, which itself never waits for anybody.
+//! the worker, which itself waits for no peer.
 
 mod counts;
 mod hand_over;

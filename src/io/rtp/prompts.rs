@@ -111,7 +111,7 @@ pub fn load_prompts(config: &Config) -> Result<Loaded, ConfigErrors> {
     for (name, e) in unusable {
         let named = config.prompts.all.iter().find(|p| *p.name == *name);
         let own = BUILT_IN.iter().map(|(own, _)| *own).chain(MADE).find(|own| *own == name);
-        // A file that nothing names is nothing to anybody but `hotline check`.
+        // A file that nothing names concerns `hotline check` alone.
         let Some(built_in) = own.or(named.map(|p| p.built_in)) else { continue };
         if own.is_none()
             && let Some(prompt) = prompts.get(built_in)

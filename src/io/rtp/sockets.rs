@@ -18,7 +18,7 @@ pub(super) struct Sockets {
     /// What the RTP socket is bound to; connected, it would name the address the kernel chose.
     pub bound: SocketAddr,
     pub rtp: UdpSocket,
-    /// Whom the RTP socket is connected to: the kernel finds the way out faster and drops strangers for us.
+    /// Whom the RTP socket is connected to: the kernel finds the way out faster and drops other sources for us.
     pub connected: Option<SocketAddr>,
     pub rtcp: Option<UdpSocket>,
     pub reads: Reads,
@@ -34,7 +34,7 @@ pub(super) enum Reads {
 }
 
 impl Sockets {
-    /// Sends to `to`. A connected socket may first report that an earlier packet found nobody: that says nothing of this one,
+    /// Sends to `to`. A connected socket may first report that an earlier packet found no socket: that says nothing of this one,
     /// which is tried again.
     pub(super) fn send(&self, through: Through, packet: &[u8], to: SocketAddr) -> io::Result<usize> {
         let once = || match (through, &self.rtcp) {
@@ -64,7 +64,7 @@ pub(super) fn outcome(bound: io::Result<()>) -> Bound {
     }
 }
 
-/// A socket of its own at `address`; fails when anybody holds the port. An IPv6 address takes no IPv4 peers.
+/// A socket of its own at `address`; fails when another socket holds the port. An IPv6 address takes no IPv4 peers.
 pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     open(address, false)
 }

@@ -268,11 +268,11 @@ fn a_third_party_is_not_heard() {
     gateway.bridge(&a, &b);
     a.speak(1);
     assert_eq!(b.hear().1[0], 1);
-    let stranger = UdpSocket::bind((HERE, 0)).unwrap();
+    let elsewhere = UdpSocket::bind((HERE, 0)).unwrap();
     let forged = a.packet(8, &[66; 160]);
     for _ in 0..5 {
-        stranger.send_to(&forged, a.gateway).unwrap();
-        stranger.send_to(b"noise", a.gateway).unwrap();
+        elsewhere.send_to(&forged, a.gateway).unwrap();
+        elsewhere.send_to(b"noise", a.gateway).unwrap();
     }
     a.socket.send_to(b"noise", a.gateway).unwrap();
     a.speak(2);

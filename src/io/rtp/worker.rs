@@ -218,7 +218,7 @@ impl Worker {
             let (length, from) = match socket.recv_from(&mut self.buffer[..]) {
                 Ok(got) => got,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return read,
-                // An earlier packet of ours found nobody there. Nothing is wrong with the socket.
+                // An earlier packet of ours found no socket there. Nothing is wrong with the socket.
                 Err(_) => continue,
             };
             // A datagram that fills the buffer was cut off; as nothing it is counted as bad.
@@ -317,7 +317,7 @@ impl Worker {
 
     fn hold(&mut self, now: Mono, key: Key, source: SocketAddr) {
         let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return };
-        // Without it everything works as well: the relay refuses strangers itself.
+        // Without it everything works as well: the relay drops packets of other sources itself.
         sockets.connected = sockets.rtp.connect(source).is_ok().then_some(source);
         if std::mem::replace(&mut sockets.reads, Reads::Always) == Reads::OnceDescribed {
             self.drain(now, key, Through::Rtp);

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_by_itself_leaves_nothing_unfinished() {
+    fn a_lone_ping_leaves_nothing_unfinished() {
         assert_eq!(seconds(&frame(LAST | PING, 0)).last(), Some(&None));
     }
 

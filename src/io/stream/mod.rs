@@ -239,7 +239,7 @@ impl Connections {
         let mut silent = Vec::new();
         for open in self.open.values() {
             let tie = tie(&open.flow);
-            open.heard.set_known(open.dialled || tie != Tie::Nobody);
+            open.heard.set_known(open.dialled || tie != Tie::Unknown);
             if open.is_silent(tie, now, limits.unknown_source_silence) {
                 silent.push(open.flow);
             }
@@ -267,8 +267,8 @@ impl Open {
     fn is_silent(&self, tie: Tie, now: Instant, unknown_source_silence: Duration) -> bool {
         let (since, most) = match (tie, self.dialled) {
             (Tie::Trunk, _) => return false,
-            (Tie::KeepAlive, _) | (Tie::Nobody, true) => (self.heard.sign(), limits::KEEP_ALIVE),
-            (Tie::Nobody, false) => (self.heard.message(), unknown_source_silence),
+            (Tie::KeepAlive, _) | (Tie::Unknown, true) => (self.heard.sign(), limits::KEEP_ALIVE),
+            (Tie::Unknown, false) => (self.heard.message(), unknown_source_silence),
         };
         now.saturating_duration_since(since) > most
     }

@@ -44,7 +44,7 @@ async fn silence_closes_idle_seats_without_keep_alives_and_unknown_sources() {
     let tie = |flow: &Flow| match flow.remote.port() {
         1 => Tie::Trunk,
         2 | 4 => Tie::KeepAlive,
-        _ => Tie::Nobody,
+        _ => Tie::Unknown,
     };
     let closed = c.sweep(tie, || HashSet::from([calling_seat, calling_unknown, asked]));
     assert_eq!(closed, [seat, unknown]);

@@ -29,13 +29,13 @@ impl From<&PeerId> for PeerClass {
 /// What becomes of a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// It is heard.
+    /// The request is heard.
     Take,
-    /// It is heard once the seat has proved that it comes from it.
+    /// The request is heard once the seat has proved that it is the sender.
     Prove,
-    /// It goes to the registrar, which asks for proof itself.
+    /// The request goes to the registrar, which asks for proof itself.
     Register,
-    /// It is answered with this status, and nothing is kept of it.
+    /// The request is answered with this status, and nothing is kept of it.
     Refuse(Status),
 }
 

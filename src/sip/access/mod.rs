@@ -57,7 +57,7 @@ struct Certified {
     trunk: TrunkId,
     /// In lower case.
     names: Vec<String>,
-    /// It must come from one of these as well; from anywhere when there is none.
+    /// Addresses one of which it must come from as well; from anywhere when there is none.
     sources: Vec<Source>,
 }
 

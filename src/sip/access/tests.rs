@@ -167,7 +167,7 @@ fn a_trunk_precedes_a_seat_at_its_address_unless_the_seat_is_narrower() {
 }
 
 #[test]
-fn a_flood_of_strangers_is_cut_and_the_known_are_always_admitted() {
+fn a_flood_of_unknown_sources_is_cut_and_the_known_are_always_admitted() {
     let mut d = AccessControl::default();
     d.add("carrier".into(), source("198.51.100.0/24"));
     let phone = from("203.0.113.5:40001");

@@ -30,11 +30,11 @@ pub struct NewRequest {
 
 #[derive(Debug)]
 enum Kind {
-    /// It would begin a transaction.
+    /// A request that would begin a transaction.
     Request { method: Method, names: Names, mark: u64, holding: Holding },
-    /// It would be matched to its INVITE.
+    /// An ACK that would be matched to its INVITE.
     Ack,
-    /// It would cancel the INVITE that came by `invited`.
+    /// A CANCEL of the INVITE that came by `invited`.
     Cancel { names: Names, invited: Flow },
 }
 
@@ -52,13 +52,13 @@ pub enum RequestKind {
 /// Why and how a request is not admitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// It is answered at once with this status and these headers, and nothing is kept of it: each retransmission is rejected
+    /// The request is answered at once with this status and these headers, and nothing is kept of it: each retransmission is rejected
     /// and answered alone, so that one datagram never brings two answers.
     Answer(Status, Vec<(&'static str, Cow<'static, str>)>),
     /// There is too much to do: an INVITE gets 503 with Retry-After and the user hears that it was shed; of any
     /// other request nothing more is heard.
     Shed(Shedding),
-    /// It is dropped without an answer, as if it had been lost: its sender retransmits it.
+    /// The request is dropped without an answer, as if it had been lost: its sender retransmits it.
     Drop,
 }
 

@@ -71,7 +71,7 @@ impl Machine {
 /// What a response was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// It answers nothing we asked.
+    /// The response answers no request of ours.
     Stray,
     /// A repetition, or the answer to a CANCEL.
     Absorbed,

@@ -99,7 +99,7 @@ impl Names {
 pub(super) enum Known {
     /// A retransmission; what was answered went out again.
     Retransmission,
-    /// It came already by another path.
+    /// The request came already by another path.
     Merged,
     /// Never seen.
     New(Names),
@@ -108,7 +108,7 @@ pub(super) enum Known {
 /// What an ACK turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AckFor {
-    /// It acknowledges nothing we sent.
+    /// The ACK acknowledges nothing we sent.
     Stray,
     /// A retransmission, or the acknowledgement of a failure.
     Absorbed,

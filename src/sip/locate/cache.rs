@@ -47,7 +47,7 @@ pub(super) enum Use {
 /// What is known of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known<'a> {
-    /// This, until then; and until when it may stand in.
+    /// A value, until then; and until when it may stand in.
     Records(&'a [Record], Mono, Mono),
     /// The question was asked a moment ago, and no server answered.
     Failed(Mono),

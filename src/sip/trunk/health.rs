@@ -22,12 +22,12 @@ pub const RETRY_PAUSE: Duration = Duration::from_secs(60);
 pub enum Reachability {
     /// Nothing is known yet: it is tried like a reachable one.
     Unknown,
-    /// It answered last time, or so many pings in a row were missed since, fewer than [`MISSES`].
+    /// The target answered last time, or so many pings in a row were missed since, fewer than [`MISSES`].
     Reachable {
         /// Missed since.
         missed: u32,
     },
-    /// It does not answer, or a call to it failed.
+    /// The target does not answer, or a call to it failed.
     Unreachable,
 }
 
@@ -38,9 +38,9 @@ enum Ping {
     Never,
     /// At this moment.
     Due(Mono),
-    /// It was asked then, and has until [`PING_TIMEOUT`] is over.
+    /// The target was asked then, and has until [`PING_TIMEOUT`] is over.
     Out(Mono),
-    /// It is never asked; what failed there is forgotten then.
+    /// The target is never asked; what failed there is forgotten then.
     Resting(Mono),
 }
 

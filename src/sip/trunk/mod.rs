@@ -100,7 +100,7 @@ pub struct RequestId {
 enum About {
     /// Whether the address is reachable.
     Ping(Hop),
-    /// That the carrier knows us.
+    /// The binding by which the carrier knows us.
     Registration,
 }
 

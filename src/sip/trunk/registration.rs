@@ -49,11 +49,11 @@ pub(super) struct Registration {
 pub(super) enum Step {
     /// The registrar is to be located at this moment, then asked.
     Due(Mono),
-    /// It is being located.
+    /// The registrar is being located.
     Locating,
-    /// It is asked; it is the nth hop that is tried.
+    /// The registrar is asked, at the nth hop that is tried.
     Asking { request: Box<Outgoing>, flow: Flow, hop: usize },
-    /// It is asked to forget us.
+    /// The registrar is asked to forget us.
     Leaving { request: Box<Outgoing>, flow: Flow },
     /// Signed out.
     Left,
@@ -83,9 +83,9 @@ pub(super) struct Around<'a> {
 pub(super) enum RegistrationState {
     /// Not yet known.
     Unknown,
-    /// It does.
+    /// The carrier knows us.
     Registered,
-    /// It does not, and why.
+    /// The carrier does not know us, and why.
     Refused(NotRegistered),
 }
 

@@ -274,7 +274,7 @@ fn a_name_without_an_address_makes_its_trunk_unreachable() {
 #[derive(Clone, Copy, PartialEq)]
 enum Servers {
     Answer,
-    /// They say that they cannot.
+    /// Targets that say that they cannot.
     Fail,
     Silent,
 }

@@ -66,7 +66,7 @@ fn a_rejection_keeps_nothing_and_each_copy_brings_one_answer() {
         );
     }
     assert_eq!(s.live().0, 0);
-    assert!(s.waits(64_000).sent.is_empty(), "it is never repeated by itself");
+    assert!(s.waits(64_000).sent.is_empty(), "it is never retransmitted");
 }
 
 #[test]
