@@ -126,13 +126,17 @@ macro_rules! uuid_id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                if to.is_human_readable() { to.collect_str(self) } else { self.as_bytes().serialize(to) }
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<$name, D::Error> {
-                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+                if from.is_human_readable() {
+                    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+                } else {
+                    <[u8; 16]>::deserialize(from).map($name::from_bytes)
+                }
             }
         }
     };

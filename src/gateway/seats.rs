@@ -4,13 +4,13 @@
 use super::feature_codes::Operators;
 use super::reconciliation::Reconciliation;
 use super::{Gateway, Output, Reason, Recovery};
-use crate::acd::SeatPhone;
+use crate::acd::{self, SeatPhone};
 use crate::config::{Config, Listen};
 use crate::id::{OperatorId, SeatId};
 use crate::sip::{Flow, Reach, Touch, Touched, Transport};
 use crate::snapshot::{SeatSnapshot, Snapshot, SnapshotKey};
 use crate::time::{Duration, Mono, Now};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// How long a refreshed registration waits to be written with others. A crash in this time costs a seat nothing: what is on
 /// disk still lasts.
@@ -26,9 +26,13 @@ pub(super) struct Seats {
     pub(super) operators: Operators,
     /// Whether seats and calls fit.
     pub(super) reconciliation: Reconciliation,
-    /// In this step, in the order of their names.
+    /// Whose state changed in this step, in the order of their names.
     changed: BTreeSet<SeatId>,
+    /// Whose snapshot is to be written whatever their state: contacts have moved.
+    moved: BTreeSet<SeatId>,
     refreshed: BTreeSet<SeatId>,
+    /// What the newest snapshot of each says of its work. A call changes a seat's state four times, and this once.
+    kept: HashMap<SeatId, acd::SeatSnapshot>,
     /// When those are written.
     due: Option<Mono>,
 }
@@ -40,7 +44,9 @@ impl Seats {
             operators: Operators::new(&config.operators),
             reconciliation: Reconciliation::default(),
             changed: BTreeSet::new(),
+            moved: BTreeSet::new(),
             refreshed: BTreeSet::new(),
+            kept: HashMap::new(),
             due: None,
         }
     }
@@ -55,7 +61,9 @@ impl Seats {
     /// The contacts of a seat were changed or refreshed.
     pub(super) fn touched(&mut self, now: Mono, touched: &Touched) {
         match touched.how {
-            Touch::Moved => self.changed(&touched.seat),
+            Touch::Moved => {
+                self.moved.insert(touched.seat.clone());
+            }
             Touch::Refreshed => {
                 self.refreshed.insert(touched.seat.clone());
                 self.due.get_or_insert(now + TOGETHER);
@@ -70,7 +78,7 @@ impl Seats {
 
     /// Nothing waits to be written with others any more.
     pub(super) fn write_all(&mut self) {
-        self.changed.append(&mut self.refreshed);
+        self.moved.append(&mut self.refreshed);
         self.due = None;
     }
 }
@@ -93,12 +101,19 @@ impl Gateway {
         if self.seats.due.is_some_and(|at| at <= now.mono) {
             self.seats.write_all();
         }
-        if !self.seats.changed.is_empty() {
+        if !self.seats.changed.is_empty() || !self.seats.moved.is_empty() {
             self.seats.reconciliation.begin(now.mono);
         }
-        while let Some(seat) = self.seats.changed.pop_first() {
-            self.seats.refreshed.remove(&seat);
-            let Some(work) = self.acd.seat_snapshot(&seat) else { continue };
+        let moved = std::mem::take(&mut self.seats.moved);
+        let changed = std::mem::take(&mut self.seats.changed);
+        for seat in moved.iter().chain(changed.difference(&moved)) {
+            let Some(work) = self.acd.seat_snapshot(seat) else { continue };
+            if !moved.contains(seat) && self.seats.kept.get(seat) == Some(&work) {
+                continue;
+            }
+            self.seats.refreshed.remove(seat);
+            self.seats.kept.insert(seat.clone(), work.clone());
+            let seat = seat.clone();
             let bindings = self.access.registrar.bindings(&seat).to_vec();
             let kept = SeatSnapshot { seat, at: now.mono, wall: now.wall, bindings, work };
             out.push(Output::Keep(Snapshot::Seat(Box::new(kept))));
@@ -129,7 +144,7 @@ impl Gateway {
         for seat in self.phones.fixed() {
             self.watch(now, &seat);
             if !restored.contains(&seat) {
-                let up = crate::acd::Input::SeatUp { seat };
+                let up = acd::Input::SeatUp { seat };
                 self.pending.work.push_back(super::Work::Acd(up));
             }
         }
@@ -170,7 +185,7 @@ impl Gateway {
             self.acd.forget_operator(now, &seat, &mut self.pending.heard);
         }
         self.acd_said(now, out);
-        self.seats.changed(&seat);
+        self.seats.moved.insert(seat);
     }
 
     /// Restored phones are watched, and asked first of all whether they are there.

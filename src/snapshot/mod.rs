@@ -5,9 +5,11 @@
 //! version is not resumed. Moments are [`crate::time::Mono`], nanoseconds since boot: they hold in the next process of
 //! the same boot and in no other.
 
+mod encoding;
 mod seat;
 
 pub use crate::call::CallSnapshot;
+pub use encoding::NotASnapshot;
 pub use seat::SeatSnapshot;
 
 use crate::id::{CallId, SeatId};

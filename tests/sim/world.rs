@@ -50,7 +50,7 @@ pub struct World {
     /// Appended, but not yet confirmed.
     unconfirmed: Vec<CallEvent>,
     /// The snapshots on disk, as they are written.
-    snapshots: HashMap<SnapshotKey, String>,
+    snapshots: HashMap<SnapshotKey, Vec<u8>>,
     /// When the gateway was last alive.
     killed: Option<Mono>,
     /// The numbers that are owed a call, as the store keeps them: changed with the event that says so.
@@ -180,7 +180,7 @@ impl World {
             self.snapshots.iter().map(|(key, body)| (key.kind(), key.name(), body)).collect();
         all.sort();
         all.into_iter()
-            .map(|(_, _, body)| serde_json::from_str(body).expect("a snapshot that can be read"))
+            .map(|(_, _, body)| Snapshot::decode(body).expect("a snapshot that can be read"))
             .collect()
     }
 

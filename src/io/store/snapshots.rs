@@ -23,13 +23,13 @@ pub(super) fn write(
     key: &SnapshotKey,
     snapshot: Option<&Snapshot>,
 ) -> Result<(), rusqlite::Error> {
-    let body = snapshot.map(serde_json::to_vec);
+    let body = snapshot.map(Snapshot::encode);
     match body {
         Some(Ok(body)) => {
             let insert = "INSERT OR REPLACE INTO snapshot VALUES (?1, ?2, ?3, ?4)";
             conn.prepare_cached(insert)?.execute(params![key.kind(), key.name(), VERSION, body])?;
         }
-        // A value that JSON cannot hold is not resumed; one from before it must not be either.
+        // What outlives no process is not resumed; one from before it must not be either.
         Some(Err(_)) | None => {
             let delete = "DELETE FROM snapshot WHERE kind = ?1 AND name = ?2";
             conn.prepare_cached(delete)?.execute(params![key.kind(), key.name()])?;
@@ -46,10 +46,9 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<Snapshot>, StoreError> {
         .collect::<Result<_, _>>()?;
     let mut snapshots = Vec::with_capacity(rows.len());
     for body in rows {
-        match serde_json::from_slice(&body) {
+        match Snapshot::decode(&body) {
             Ok(snapshot) => snapshots.push(snapshot),
-            // Its words may quote what it holds of a caller.
-            Err(e) => tracing::warn!(line = e.line(), column = e.column(), "a snapshot cannot be read"),
+            Err(e) => tracing::warn!("a snapshot cannot be read: {e}"),
         }
     }
     Ok(snapshots)

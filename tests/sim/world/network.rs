@@ -32,7 +32,7 @@ pub(super) enum Delivery {
     Media(media::Event),
     Disk(u64),
     /// A snapshot is on disk, or gone from it.
-    Kept(SnapshotKey, Option<String>),
+    Kept(SnapshotKey, Option<Vec<u8>>),
 }
 
 impl World {
@@ -132,7 +132,7 @@ impl World {
                 }
                 Output::Block(_) => {}
                 Output::Keep(snapshot) => {
-                    let body = serde_json::to_string(&snapshot).expect("a snapshot that can be written");
+                    let body = snapshot.encode().expect("a snapshot that can be written");
                     self.after(self.disk_delay, Delivery::Kept(snapshot.key(), Some(body)));
                 }
                 Output::Forget(key) => self.after(self.disk_delay, Delivery::Kept(key, None)),
