@@ -93,13 +93,19 @@ impl Gateway {
         phone
     }
 
+    fn latching(phone: &Phone) -> Latching {
+        Latching { signalled: phone.at().ip(), listed: Arc::from([]), towards: Towards::Source }
+    }
+
     fn describe(&self, phone: &Phone, change: impl FnOnce(&mut Negotiated)) {
-        let signalled = phone.at().ip();
-        let latching = Latching { signalled, listed: Arc::from([]), towards: Towards::Source };
-        self.describe_with(phone, latching, change);
+        self.describe_with(phone, Gateway::latching(phone), change);
     }
 
     fn describe_with(&self, phone: &Phone, latching: Latching, change: impl FnOnce(&mut Negotiated)) {
+        self.commander.send(Gateway::description(phone, latching, change));
+    }
+
+    fn description(phone: &Phone, latching: Latching, change: impl FnOnce(&mut Negotiated)) -> Command {
         let at = phone.at();
         let mut remote = Negotiated {
             rtp: at,
@@ -113,7 +119,7 @@ impl Gateway {
             ptime_ms: 20,
         };
         change(&mut remote);
-        self.commander.send(Command::Remote { leg: phone.leg, remote, latching });
+        Command::Remote { leg: phone.leg, remote, latching }
     }
 
     /// A leg that was opened and described before this has been obeyed: commands are obeyed in order.

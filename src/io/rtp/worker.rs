@@ -47,6 +47,8 @@ pub(super) struct Worker {
     numbers_due: Mono,
     /// Legs whose RTP socket still hears the former source alone, in want of a new one; at most all of them.
     unrenewed: Vec<Key>,
+    /// Legs with an adopted socket whose peer is described, and which are not read yet. Bounded by the legs.
+    described: Vec<Key>,
     /// Sockets that were not drained in their turn.
     again: Vec<(Key, Through)>,
     buffer: Box<[u8; DATAGRAM]>,
@@ -79,6 +81,7 @@ impl Worker {
             adopted: Adopted::default(),
             numbers_due: Mono(0) + EVERY,
             unrenewed: Vec::new(),
+            described: Vec::new(),
             again: Vec::new(),
             buffer: Box::new([0; DATAGRAM]),
             out: Vec::new(),
@@ -106,6 +109,7 @@ impl Worker {
             let Some(asked) = self.wait(&mut ready) else { return };
             let now = self.now();
             self.obey(now);
+            self.read_described(now);
             let mut datagrams = 0;
             for event in &ready {
                 if event.token() != WAKER {
@@ -271,7 +275,7 @@ impl Worker {
                         let bound = outcome(self.open_reports(key, port));
                         self.relay.bound_reports(key, bound);
                     }
-                    Output::Hold(key, source) => self.hold(now, key, source),
+                    Output::Hold(key, source) => self.hold(key, source),
                     Output::Relearn(key) => self.relearn(now, key),
                     Output::Release(key) => {
                         if let Some(place) = self.sockets.get_mut(key.0 as usize) {
@@ -315,11 +319,25 @@ impl Worker {
         sockets.is_some_and(|sockets| sockets.reads == Reads::OnceDescribed)
     }
 
-    fn hold(&mut self, now: Mono, key: Key, source: SocketAddr) {
+    fn hold(&mut self, key: Key, source: SocketAddr) {
         let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) else { return };
         // Without it everything works as well: the relay drops packets of other sources itself.
         sockets.connected = sockets.rtp.connect(source).is_ok().then_some(source);
-        if std::mem::replace(&mut sockets.reads, Reads::Always) == Reads::OnceDescribed {
+        if sockets.reads == Reads::OnceDescribed {
+            self.described.push(key);
+        }
+    }
+
+    /// Reads the adopted sockets whose legs are described, once every command is obeyed: until then the other end of a talk
+    /// may lack its description, and what waits would be relayed to no one.
+    fn read_described(&mut self, now: Mono) {
+        if self.described.is_empty() || self.shared.woken.load(Ordering::Acquire) {
+            return;
+        }
+        for key in std::mem::take(&mut self.described) {
+            if let Some(Some(sockets)) = self.sockets.get_mut(key.0 as usize) {
+                sockets.reads = Reads::Always;
+            }
             self.drain(now, key, Through::Rtp);
         }
     }

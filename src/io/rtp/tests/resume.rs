@@ -10,9 +10,13 @@ fn of(numbers: &Numbers, phone: &Phone) -> RtpNumbers {
 }
 
 impl Gateway {
-    fn open_again(&self, phone: &Phone, streams: Option<ResumedStreams>) {
+    fn opening_again(phone: &Phone, streams: Option<ResumedStreams>) -> Command {
         let resume = Some(Resumed { port: phone.gateway.port(), streams });
-        self.commander.send(Command::Open { leg: phone.leg, family: Family::V4, resume });
+        Command::Open { leg: phone.leg, family: Family::V4, resume }
+    }
+
+    fn open_again(&self, phone: &Phone, streams: Option<ResumedStreams>) {
+        self.commander.send(Gateway::opening_again(phone, streams));
     }
 
     fn resume(&self, phone: &Phone, streams: Option<ResumedStreams>) {
@@ -94,6 +98,36 @@ fn what_a_peer_says_during_a_hand_over_is_heard_after_it() {
     next.settled();
     a.speak(4);
     assert_eq!(b.hear().1, [4; 160], "the socket hears another source once its leg has moved");
+}
+
+#[test]
+fn both_directions_wait_for_both_ends_of_a_talk() {
+    let mut gateway = Gateway::start(|_| {});
+    let (mut a, mut b) = (gateway.phone(), gateway.phone());
+    gateway.bridge(&a, &b);
+    a.speak(1);
+    b.speak(1);
+    assert_eq!((a.hear().1, b.hear().1), (vec![1; 160], vec![1; 160]));
+    let HandedOver { numbers, sockets } = gateway.hand_over();
+    drop(gateway);
+    for word in 2..6 {
+        a.speak(word);
+        b.speak(word);
+    }
+    let next = Gateway::started(|_| {}, sockets);
+    let mut commands = Vec::new();
+    for phone in [&a, &b] {
+        let gap = Gap { elapsed: Duration::ZERO, after: Interruption::HandOver };
+        commands
+            .push(Gateway::opening_again(phone, Some(ResumedStreams { numbers: of(&numbers, phone), gap })));
+    }
+    commands.push(Command::Hear { leg: a.leg, source: Source::Leg(b.leg) });
+    commands.push(Command::Hear { leg: b.leg, source: Source::Leg(a.leg) });
+    commands.extend([&a, &b].map(|phone| Gateway::description(phone, Gateway::latching(phone), |_| {})));
+    next.commander.send_all(commands);
+    for word in 2..6 {
+        assert_eq!((a.hear().1, b.hear().1), (vec![word; 160], vec![word; 160]));
+    }
 }
 
 #[test]
