@@ -205,6 +205,10 @@ impl Call {
             }
             Input::Refer { leg, tx, request, to } => self.referred(leg, tx, &request, to, cx),
             Input::Consult { seat, line, to } => self.consult(seat, *line, *to, cx),
+            Input::Probe { leg } => self.on(leg, cx, Leg::probe),
+            Input::HangUp { leg } => {
+                self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+            }
             Input::PartyFound(to) => self.party_found(to, cx),
             Input::Entered(entered) => {
                 self.common.story.summary.queue = Some(entered.queue.clone());

@@ -91,6 +91,16 @@ pub enum Input {
         /// Whom it wants.
         to: Box<Destination>,
     },
+    /// The peer of a leg is to be asked whether it is still there.
+    Probe {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg of a call that does not go on is to be hung up.
+    HangUp {
+        /// The leg.
+        leg: LegId,
+    },
     /// The party that [`Output::Seek`] asked for, or why it cannot be called.
     PartyFound(Result<Box<Destination>, Status>),
     /// The call has its place in the queue.

@@ -62,10 +62,11 @@ impl Origin {
         }
     }
 
-    /// What it lets the caller hear.
+    /// What it lets the caller hear. A call that goes on after a restart, and whose queue is configured no more, is heard as
+    /// one that comes from none.
     pub(super) fn voice<'a>(&self, rules: &'a Rules) -> Option<&'a QueueVoice> {
         match self {
-            Origin::Inbound { queue, .. } => rules.voices.get(queue),
+            Origin::Inbound { queue, .. } => rules.voices.get(queue).or(Some(&rules.outbound_voice)),
             Origin::Outbound { .. } => Some(&rules.outbound_voice),
         }
     }

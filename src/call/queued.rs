@@ -354,7 +354,8 @@ impl Call {
         let Some(ringing) = presented.take_if(|ringing| ringing.presentation == presentation) else { return };
         self.common.hush(presentation, None, Cause::NORMAL, cx);
         self.common.release(presentation, cx);
-        if matches!(self.stage, Stage::Queued(_)) {
+        // A call that its caller has ended waits no more; one that we end has waited until its end.
+        if result != PresentationResult::CallerGone {
             self.common.story.back_to_waiting();
         }
         self.common.tell_rung(ringing, Failed { result, status: None }, cx);

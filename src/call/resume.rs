@@ -106,7 +106,8 @@ impl Call {
         Some(call)
     }
 
-    /// A call that is over, or cannot go on: its dialogs are ended, and nothing is told of it.
+    /// A call that is over, or cannot go on: its dialogs are to be ended by [`super::Input::HangUp`], each at its time, and
+    /// nothing is told of it.
     pub fn closing(
         snapshot: CallSnapshot,
         contexts: HashMap<LegId, LegContext>,
@@ -118,7 +119,12 @@ impl Call {
             cx.with_leg(leg.id, |lcx| {
                 // Not 503: it would turn the peer away from the whole gateway (RFC 3261 section 21.5.4).
                 leg.reject(Status::SERVER_INTERNAL_ERROR, lcx);
-                leg.hang_up(Cause::NORMAL, lcx);
+                // A BYE waits for its turn, and nothing is heard until then.
+                if leg.is_up() {
+                    leg.close_media(lcx);
+                } else {
+                    leg.hang_up(Cause::NORMAL, lcx);
+                }
             });
         }
         let common = Common {
@@ -138,6 +144,11 @@ impl Call {
         let mut call = Call { common, stage: Stage::Over, afterwork };
         call.settle(cx);
         Some(call)
+    }
+
+    /// Whether it is over, and only its dialogs are left.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
     }
 
     /// Whether it waits in a queue.

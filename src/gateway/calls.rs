@@ -1,6 +1,7 @@
 //! All calls: each with what the gateway keeps beside it, and the one place that steps it and does what it says.
 
 use super::durable::{HeldAck, Then};
+use super::pacing::Pacing;
 use super::routes::{INVITES_KEPT, Owner};
 use super::snapshots::Told;
 use super::{Gateway, Output, Sought, Work};
@@ -21,6 +22,8 @@ pub(super) struct Calls {
     services: HashMap<ServiceNumber, Arc<ServiceRules>>,
     most: usize,
     pub(super) duty: Duty,
+    /// What a start still asks of their peers.
+    pub(super) pacing: Pacing,
     /// The legs of talks that send no sound, each until silence would have been told again; as many as there are legs.
     pub(super) one_way: Timers<LegId>,
 }
@@ -116,7 +119,15 @@ impl Slot {
 impl Calls {
     pub(super) fn new(services: HashMap<ServiceNumber, Arc<ServiceRules>>, most: usize) -> Calls {
         let (timers, one_way) = (Timers::default(), Timers::default());
-        Calls { slots: HashMap::new(), timers, services, most, duty: Duty::Serving, one_way }
+        Calls {
+            slots: HashMap::new(),
+            timers,
+            services,
+            most,
+            duty: Duty::Serving,
+            pacing: Pacing::default(),
+            one_way,
+        }
     }
 
     /// A new call.

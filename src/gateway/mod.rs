@@ -23,6 +23,7 @@ mod inside;
 mod nuisance;
 mod one_way;
 mod owed;
+mod pacing;
 mod phones;
 mod ports;
 mod pressure;
@@ -166,6 +167,7 @@ impl Gateway {
             self.journal.deadline().map(|at| (at, Reason::DiskHangs)),
             self.journal.touched.deadline().map(|at| (at, Reason::Snapshots)),
             self.tracer.deadline().map(|at| (at, Reason::TraceEnds)),
+            self.calls.pacing.next().map(|at| (at, Reason::Paced)),
             self.trunking.shed.deadline().map(|at| (at, Reason::CallsShed)),
             self.calls.one_way.next().map(|(at, _)| (at, Reason::OneWayAudio)),
             self.callback_lapses().map(|at| (at, Reason::Callback)),
@@ -188,6 +190,7 @@ impl Gateway {
         self.confirmations_due(now, out);
         self.reconcile_due(now, out);
         self.signalling.answer_late(now);
+        self.paced_due(now.mono);
         self.trunks_due(now, out);
         self.disk_hangs(now, out);
         self.traces_lapse(now, out);

@@ -171,6 +171,8 @@ pub enum Reason {
     Snapshots,
     /// A trace's time is up.
     TraceEnds,
+    /// A peer of a call that a start found is to be asked.
+    Paced,
     /// A leg that sent no sound may be heard again.
     OneWayAudio,
     /// Calls that were shed are to be written down.

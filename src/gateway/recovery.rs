@@ -69,6 +69,7 @@ impl Gateway {
         };
         self.tell(now, What::NodeStateChanged { state, reason: reason.into() }, out);
         self.resume_seats(now, out);
+        self.plan_paced(now.mono);
     }
 
     /// Whether the call was open; one that had ended only gets the final record it lacks.

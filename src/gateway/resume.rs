@@ -113,6 +113,7 @@ impl Gateway {
             self.remember_invite(Owner { call: id, leg }, tx);
         }
         self.act(now, id, out);
+        self.pace_call(id);
         if let Some(trunk) = trunk.filter(|_| self.routes.call_of(caller) == Some(id)) {
             self.take_channel(now, &trunk, out);
         }
@@ -156,6 +157,7 @@ impl Gateway {
             self.remember_invite(Owner { call: id, leg }, tx);
         }
         self.act(now, id, out);
+        self.pace_call(id);
         // It may be over at once: a leg whose transaction is gone.
         self.step(now, id, None, out);
     }

@@ -9,7 +9,7 @@ impl Snapshot {
     /// As the store keeps it.
     ///
     /// # Errors
-    /// It holds what outlives no process, the keys of a sealed stream.
+    /// The snapshot holds what outlives no process, the keys of a sealed stream.
     pub fn encode(&self) -> Result<Vec<u8>, NotASnapshot> {
         postcard::to_allocvec(self)
     }

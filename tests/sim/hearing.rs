@@ -95,6 +95,11 @@ impl Hearing {
         Hearing { without_music: services.map(|s| s.number.clone()).collect(), ..Hearing::default() }
     }
 
+    /// The next gateway goes by this configuration.
+    pub fn configure(&mut self, config: &Config) {
+        self.without_music = Hearing::new(config).without_music;
+    }
+
     /// The gateway dies: its legs hear nothing until the next one has their ports.
     pub fn dies(&mut self) {
         for ears in self.legs.values_mut() {

@@ -64,6 +64,8 @@ pub struct World {
     pub drained: bool,
     /// What came to addresses that are neither the seats' nor the citizens'.
     pub heard: Vec<(Mono, SocketAddr, Message)>,
+    /// What the gateway sent, when the world listens to it.
+    pub sent: Option<Vec<(Mono, SocketAddr, Message)>>,
     /// What the media plane was told.
     pub commands: Vec<media::Command>,
     /// The last messages that reached or left the gateway, when the world listens.
@@ -85,6 +87,10 @@ pub struct World {
     next: u64,
 }
 
+fn read(text: &str) -> Config {
+    Config::parse("world.toml", text).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
@@ -96,15 +102,19 @@ impl World {
     }
 
     /// As [`World::new`], with keys for every seat and whole sections.
-    pub fn with(
-        seed: u64,
+    pub fn with(seed: u64, seats: u32, keys: (&str, &str), seat_keys: &str, sections: &str) -> World {
+        World::of(seed, seats, &World::text(seats, keys, seat_keys, sections))
+    }
+
+    /// The configuration of [`World::with`].
+    pub fn text(
         seats: u32,
         (queue_keys, service_keys): (&str, &str),
         seat_keys: &str,
         sections: &str,
-    ) -> World {
+    ) -> String {
         let last = 1000 + seats;
-        let text = format!(
+        format!(
             "[sip]\nlisten = [\"udp:{GATEWAY}\"]\n\
              [store]\npath = \"unused/journal.db\"\n\
              [[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1/32\"]\nchannels = 1000\ncalls_per_second = 1000\n\
@@ -112,8 +122,19 @@ impl World {
              [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{SEATS}\"\n{seat_keys}\n\
              [[queue]]\nname = \"main\"\n{queue_keys}\n\
              [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{service_keys}\n{sections}\n"
-        );
-        let config = Config::parse("world.toml", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        )
+    }
+
+    /// The gateway starts by this configuration the next time.
+    pub fn configure(&mut self, text: &str) {
+        self.config = read(text);
+        self.hearing.configure(&self.config);
+        self.offers = Offers::new(&self.config);
+    }
+
+    /// A world by its whole configuration, whose first seats answer at once.
+    pub fn of(seed: u64, seats: u32, text: &str) -> World {
+        let config = read(text);
         let mut random = Random::from_number(seed);
         let mut world = World {
             now: Now { mono: Mono(1_000_000_000), wall: Wall(1_800_000_000_000_000_000) },
@@ -133,6 +154,7 @@ impl World {
             random,
             drained: false,
             heard: Vec::new(),
+            sent: None,
             commands: Vec::new(),
             overheard: None,
             traced: Vec::new(),

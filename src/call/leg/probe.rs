@@ -97,6 +97,9 @@ impl Leg {
         }
         let now = cx.now.mono;
         if !self.probe_by_refresh(cx) {
+            if !self.may_be_probed() {
+                return;
+            }
             let Signalling::Confirmed(Confirmed { dialog, .. }) = &mut self.signalling else { return };
             let (flow, request) = (dialog.flow(), dialog.request(Method::Options));
             cx.request(flow, request);

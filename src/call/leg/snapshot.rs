@@ -6,7 +6,6 @@ use super::early::EarlyDialogs;
 use super::liveness::PeerLiveness;
 use super::media::{LegMedia, LegMediaSnapshot};
 use super::output::Cx;
-use super::renegotiation::Pending;
 use super::state::{Began, Confirmed, Leg, Party, Purpose, Signalling};
 use super::uac::{Probing, Sent, Target, Uac};
 use super::uas::{Uas, UasEarlyDialog};
@@ -184,11 +183,8 @@ impl Leg {
         if leg.may_be_answered() && !leg.is_invited() {
             ending = Some(Cause::NORMAL);
         }
-        match ending {
-            Some(cause) => leg.hang_up(cause, cx),
-            // Whether the peer is still there: 481 and 408 end the dialog (RFC 3261 section 12.2.1.2). The description is the
-            // one it has, and is said once the port is open again.
-            None => leg.conduct.renegotiation.queue(Pending::refresh()),
+        if let Some(cause) = ending {
+            leg.hang_up(cause, cx);
         }
         leg
     }

@@ -63,6 +63,14 @@ impl Party {
         }
     }
 
+    /// The trunk it is reached by, where it is no seat.
+    pub fn trunk(&self) -> Option<&TrunkId> {
+        match self {
+            Party::Caller { trunk } | Party::Outside { trunk, .. } => Some(trunk),
+            Party::Seat { .. } => None,
+        }
+    }
+
     /// The person there.
     pub fn operator(&self) -> Option<&OperatorId> {
         match self {

@@ -1,7 +1,10 @@
 //! Calls go on after a restart of the gateway: those who talk, who are on hold, who wait and who ring.
 
 mod dialling;
+mod gone;
 mod hold;
+mod probes;
+mod stopped;
 mod transfers;
 mod waiting;
 

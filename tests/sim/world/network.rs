@@ -96,6 +96,9 @@ impl World {
                 Output::Send { flow, bytes } => {
                     let to = flow.remote;
                     self.hearing.sent(&bytes);
+                    if let (Some(sent), Ok(message)) = (&mut self.sent, Message::parse(bytes.clone())) {
+                        sent.push((self.now.mono, to, message));
+                    }
                     if self.to_be_overheard(to) {
                         self.overhear(&bytes);
                     }
