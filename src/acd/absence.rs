@@ -1,20 +1,20 @@
 //! What is decided of an operator, told once with its author; and the seat whose operator is not there: after presentations
 //! that the ring timeout ended it is offered nothing, so that an absent operator does not cost every caller that timeout.
 
-use super::presence::Standing;
+use super::availability::Availability;
 use super::seat::{SeatIndex, State};
 use super::{Acd, Output};
 use crate::event::{Author, OperatorReason, OperatorState, OperatorStateChanged, SeatReason};
 use crate::id::{CallId, OperatorId};
 use crate::time::Now;
 
-impl Standing {
+impl Availability {
     /// As events name it.
     pub(super) fn shown(self) -> OperatorState {
         match self {
-            Standing::SignedOut => OperatorState::SignedOut,
-            Standing::Ready => OperatorState::Ready,
-            Standing::Away(_) | Standing::Absent { .. } => OperatorState::NotReady,
+            Availability::SignedOut => OperatorState::SignedOut,
+            Availability::Ready => OperatorState::Ready,
+            Availability::Away(_) | Availability::Absent { .. } => OperatorState::NotReady,
         }
     }
 }
@@ -30,13 +30,13 @@ impl Acd {
     pub(super) fn decide(
         &mut self,
         index: SeatIndex,
-        to: Standing,
+        to: Availability,
         why: OperatorReason,
         author: Author,
         out: &mut Vec<Output>,
     ) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        let was = std::mem::replace(&mut seat.standing, to);
+        let was = std::mem::replace(&mut seat.availability, to);
         seat.misses = 0;
         if was == to && why != OperatorReason::SignedIn {
             return;
@@ -60,13 +60,16 @@ impl Acd {
     ) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         let author = Author::Seat { seat: seat.id.clone(), operator: operator.clone() };
-        if seat.operator.is_some() && seat.operator != operator && seat.standing != Standing::SignedOut {
-            self.decide(index, Standing::SignedOut, OperatorReason::Replaced, author.clone(), out);
+        if seat.operator.is_some()
+            && seat.operator != operator
+            && seat.availability != Availability::SignedOut
+        {
+            self.decide(index, Availability::SignedOut, OperatorReason::Replaced, author.clone(), out);
         }
         if let Some(seat) = self.seats.get_mut(index as usize) {
             seat.operator = operator;
         }
-        self.decide(index, Standing::Ready, OperatorReason::SignedIn, author, out);
+        self.decide(index, Availability::Ready, OperatorReason::SignedIn, author, out);
     }
 
     /// An operator is at one seat at a time: the sign-in at any other ends, with the work in hand there. Walks the seats: for
@@ -80,7 +83,9 @@ impl Acd {
     ) {
         let Some(seat) = self.seats.get(here as usize).map(|seat| seat.id.clone()) else { return };
         let others = self.seats.iter().zip(0..).filter(|(seat, index)| {
-            *index != here && seat.operator.as_ref() == Some(operator) && seat.standing != Standing::SignedOut
+            *index != here
+                && seat.operator.as_ref() == Some(operator)
+                && seat.availability != Availability::SignedOut
         });
         let others: Vec<SeatIndex> = others.map(|(_, index)| index).collect();
         for other in others {
@@ -98,11 +103,11 @@ impl Acd {
         };
         let Some(seat) = self.seats.get_mut(index as usize) else { return false };
         seat.misses = seat.misses.saturating_add(1);
-        if most == 0 || seat.misses < most || seat.standing != Standing::Ready {
+        if most == 0 || seat.misses < most || seat.availability != Availability::Ready {
             return false;
         }
         let until = after.map(|after| now.mono + after);
-        self.decide(index, Standing::Absent { until }, OperatorReason::NoAnswer, Author::Gateway, out);
+        self.decide(index, Availability::Absent { until }, OperatorReason::NoAnswer, Author::Gateway, out);
         self.turn(index, State::Absent { until }, SeatReason::NoAnswer, out);
         true
     }
@@ -112,7 +117,7 @@ impl Acd {
         let Some(author) = self.at_seat(index) else { return };
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         seat.misses = 0;
-        if matches!(seat.standing, Standing::Absent { .. }) {
+        if matches!(seat.availability, Availability::Absent { .. }) {
             self.back_at_work(index, OperatorReason::CameBack, author, out);
         }
     }
@@ -125,7 +130,7 @@ impl Acd {
         author: Author,
         out: &mut Vec<Output>,
     ) {
-        self.decide(index, Standing::Ready, why, author, out);
+        self.decide(index, Availability::Ready, why, author, out);
     }
 
     /// The time after unanswered presentations is over.

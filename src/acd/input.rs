@@ -1,6 +1,6 @@
 //! What the machine is told.
 
-use super::presence::OwnRole;
+use super::availability::OwnRole;
 use crate::event::{AwayReason, PresentationResult, QueueExit, SeatReason};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
 use crate::time::Now;

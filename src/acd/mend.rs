@@ -1,6 +1,6 @@
 //! What the seats are said to be doing, to be compared with the calls there are; and the end of what does not fit.
 
-use super::presence::OwnRole;
+use super::availability::OwnRole;
 use super::presentation::Presentation;
 use super::seat::{Phone, State};
 use super::{Acd, Output};

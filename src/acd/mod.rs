@@ -12,8 +12,10 @@
 //! each queue, to at most [`POSITIONS`] callers at a time: what that costs does not grow with the queue.
 
 mod absence;
+mod availability;
 mod direct;
 mod estimate;
+mod failed_seats;
 mod input;
 mod mend;
 mod output;
@@ -33,10 +35,11 @@ mod simulation;
 mod tests;
 
 pub use crate::event::AwayReason;
+pub use availability::OwnRole;
 pub use input::Input;
 pub use mend::Engaged;
 pub use output::{Output, Refusal};
-pub use presence::{Denied, OwnRole};
+pub use presence::Denied;
 pub use restore::{Busy, Place};
 pub use restore_seat::{SeatPhone, SeatSnapshot};
 pub use rules::{AcdConfig, QueueRules};
@@ -45,7 +48,7 @@ pub use seat::may_follow;
 use crate::event::{QueueExit, SeatReason, SeatState};
 use crate::id::{CallId, PresentationId, QueueId, Random, SeatId};
 use crate::time::{Duration, Mono, Now, Timers};
-use presence::Own;
+use availability::{Availability, OwnCall};
 use presentation::Presentation;
 use queue::{Queue, Waiting};
 use seat::{Seat, SeatIndex, State};
@@ -175,7 +178,7 @@ impl Acd {
         for seat in config.signing_in {
             let index = acd.add_seat(seat) as usize;
             if let Some(seat) = acd.seats.get_mut(index) {
-                seat.standing = presence::Standing::SignedOut;
+                seat.availability = Availability::SignedOut;
             }
         }
         acd
@@ -203,7 +206,7 @@ impl Acd {
             Input::SignOut { seat } => self.sign_out(now, &seat, out),
             Input::SetReady { seat } => self.set_ready(now, &seat, out),
             Input::SetNotReady { seat, reason } => self.set_not_ready(now, &seat, reason, out),
-            Input::Occupy { seat, call, role } => self.occupy(&seat, Own { call, role }, out),
+            Input::Occupy { seat, call, role } => self.occupy(&seat, OwnCall { call, role }, out),
             Input::Joined { seat, call } => self.joined(&seat, call, out),
             Input::Mend { seat } => self.mend(now, &seat, out),
             Input::Vacate { seat, call, spoke } => self.vacate(now, &seat, call, spoke, out),

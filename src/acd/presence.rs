@@ -3,40 +3,12 @@
 //! What is asked for while the seat is at work is kept and takes effect when that work is done, wrap-up included:
 //! it is never lost. [`Acd::free`](super::Acd) is the one place that looks at it.
 
+use super::availability::{Availability, OwnCall, OwnRole};
 use super::seat::{Phone, SeatIndex, State};
 use super::{Acd, Output};
 use crate::event::{Author, AwayReason, OperatorReason, OperatorState, SeatReason};
 use crate::id::{CallId, OperatorId, QueueId, SeatId};
-use crate::time::{Mono, Now};
-
-/// What the operator at a seat wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// No operator is signed in.
-    SignedOut,
-    /// Calls.
-    Ready,
-    /// No calls.
-    Away(AwayReason),
-    /// Calls, but presentations were left unanswered: none until the operator comes back, or until then.
-    Absent { until: Option<Mono> },
-}
-
-/// A call of a seat that comes from no queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Own {
-    pub(super) call: CallId,
-    pub(super) role: OwnRole,
-}
-
-/// What a seat has to do with a call that comes from no queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnRole {
-    /// A colleague rings it.
-    Rung,
-    /// The seat made the call, or has answered.
-    Talks,
-}
+use crate::time::Now;
 
 /// Why a seat's wish is not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +40,7 @@ impl Acd {
                 | State::Away { .. }
                 | State::Absent { .. }
         );
-        let same = seat.standing == Standing::SignedOut && seat.operator.is_none()
+        let same = seat.availability == Availability::SignedOut && seat.operator.is_none()
             || seat.operator.as_ref() == operator;
         if idle || same { Ok(()) } else { Err(Denied::InUse) }
     }
@@ -76,9 +48,9 @@ impl Acd {
     /// Whether an operator is signed in at a seat, or need not be.
     pub fn may_set_state(&self, id: &SeatId) -> Result<(), Denied> {
         let index = self.seat_index(id).ok_or(Denied::UnknownSeat)?;
-        match self.seats.get(index as usize).map(|s| s.standing) {
-            Some(Standing::SignedOut) | None => Err(Denied::SignedOut),
-            Some(Standing::Ready | Standing::Away(_) | Standing::Absent { .. }) => Ok(()),
+        match self.seats.get(index as usize).map(|s| s.availability) {
+            Some(Availability::SignedOut) | None => Err(Denied::SignedOut),
+            Some(Availability::Ready | Availability::Away(_) | Availability::Absent { .. }) => Ok(()),
         }
     }
 
@@ -89,7 +61,7 @@ impl Acd {
 
     /// Whether the operator at a seat takes calls.
     pub fn operator_state(&self, id: &SeatId) -> Option<OperatorState> {
-        Some(self.seats.get(self.seat_index(id)? as usize)?.standing.shown())
+        Some(self.seats.get(self.seat_index(id)? as usize)?.availability.shown())
     }
 
     /// The call a seat is in, out of a queue or its own.
@@ -153,7 +125,7 @@ impl Acd {
         author: Author,
         out: &mut Vec<Output>,
     ) {
-        self.decide(index, Standing::SignedOut, why, author, out);
+        self.decide(index, Availability::SignedOut, why, author, out);
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         match seat.state {
             State::Offline => seat.operator = None,
@@ -210,7 +182,7 @@ impl Acd {
     pub(super) fn set_not_ready(&mut self, now: Now, id: &SeatId, reason: AwayReason, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id).filter(|_| self.may_set_state(id).is_ok()) else { return };
         let Some(author) = self.at_seat(index) else { return };
-        self.decide(index, Standing::Away(reason), OperatorReason::Away { reason }, author, out);
+        self.decide(index, Availability::Away(reason), OperatorReason::Away { reason }, author, out);
         if matches!(
             self.state_of(index),
             Some(
@@ -227,7 +199,7 @@ impl Acd {
     }
 
     /// The seat has a call that comes from no queue: it is offered nothing until that is over.
-    pub(super) fn occupy(&mut self, id: &SeatId, own: Own, out: &mut Vec<Output>) {
+    pub(super) fn occupy(&mut self, id: &SeatId, own: OwnCall, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
         if self.is_engaged(id) {
             return;
@@ -238,7 +210,7 @@ impl Acd {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
         seat.own = Some(own);
         // Who places a call is not absent.
-        let is_back = matches!(seat.state, State::Absent { .. }) && seat.standing == Standing::Ready;
+        let is_back = matches!(seat.state, State::Absent { .. }) && seat.availability == Availability::Ready;
         if is_back || matches!(seat.state, State::Ready | State::Closing { .. }) {
             let reason = match own.role {
                 OwnRole::Rung => SeatReason::RungByColleague,
@@ -303,7 +275,7 @@ impl Acd {
     /// it has no call.
     pub(super) fn can_take(&self, index: SeatIndex) -> Result<(), Denied> {
         let seat = self.seats.get(index as usize).ok_or(Denied::UnknownSeat)?;
-        if seat.standing == Standing::SignedOut || seat.phone != Phone::Here {
+        if seat.availability == Availability::SignedOut || seat.phone != Phone::Here {
             return Err(Denied::SignedOut);
         }
         let idle = matches!(

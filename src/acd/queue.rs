@@ -5,7 +5,7 @@
 //! leaving from the middle moves the keys of the shorter side (24 bytes each; under a microsecond at 1,000).
 
 use super::estimate::Estimate;
-use super::presentation::FailedSeats;
+use super::failed_seats::FailedSeats;
 use super::rules::QueueRules;
 use super::seat::SeatIndex;
 use super::{Acd, Output, POSITION_EVERY, POSITIONS, Refusal, Timer};

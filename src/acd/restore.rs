@@ -1,8 +1,9 @@
 //! What of queues and seats outlives the process: the places of those who wait, and the seats that are in a call. Restored
 //! before any seat takes a call; nothing is told, for nothing has changed.
 
-use super::presence::{Own, OwnRole};
-use super::presentation::{FailedSeats, Presentation};
+use super::availability::{OwnCall, OwnRole};
+use super::failed_seats::FailedSeats;
+use super::presentation::Presentation;
 use super::queue::{Key, Waiting, WaitingState};
 use super::seat::State;
 use super::{Acd, CLOSE_LIMIT, Output, POSITION_EVERY, RELEASE_LIMIT, Timer};
@@ -96,7 +97,7 @@ impl Acd {
     /// configured any more, no rules of a queue say what follows: the call ends as one of the seat's own, without wrap-up.
     pub fn restore_busy(&mut self, now: Now, id: &SeatId, call: CallId, busy: &Busy, out: &mut Vec<Output>) {
         let Some(index) = self.seat_index(id) else { return };
-        let own = State::Occupied { own: Own { call, role: OwnRole::Talks } };
+        let own = State::Occupied { own: OwnCall { call, role: OwnRole::Talks } };
         let state = match busy {
             Busy::Serves { queue, holds } => match self.queue_names.get(queue).copied() {
                 Some(queue) if *holds => State::Held { call, queue },

@@ -1,6 +1,6 @@
 //! A seat as it outlives the process: who is there, whether they take calls, and what the seat rests from.
 
-use super::presence::Standing;
+use super::availability::Availability;
 use super::seat::{Closed, Phone, State};
 use super::{Acd, Output};
 use crate::event::{Author, AwayReason, OperatorReason, SeatReason};
@@ -94,13 +94,13 @@ macro_rules! same_words {
 
 same_words!(Unnamed, Break, Meal, Training, Outbound, Meeting, Tech);
 
-impl From<Standing> for Stands {
-    fn from(standing: Standing) -> Stands {
+impl From<Availability> for Stands {
+    fn from(standing: Availability) -> Stands {
         match standing {
-            Standing::SignedOut => Stands::SignedOut,
-            Standing::Ready => Stands::Ready,
-            Standing::Away(reason) => Stands::Away(reason.into()),
-            Standing::Absent { until } => Stands::Absent { until },
+            Availability::SignedOut => Stands::SignedOut,
+            Availability::Ready => Stands::Ready,
+            Availability::Away(reason) => Stands::Away(reason.into()),
+            Availability::Absent { until } => Stands::Absent { until },
         }
     }
 }
@@ -147,7 +147,7 @@ impl Acd {
         };
         Some(SeatSnapshot {
             operator: seat.operator.clone(),
-            standing: seat.standing.into(),
+            standing: seat.availability.into(),
             misses: seat.misses,
             idle_since: seat.idle_since,
             rests,
@@ -172,11 +172,11 @@ impl Acd {
             SeatPhone::NoConnection => Phone::Silent,
             SeatPhone::Gone => Phone::Gone,
         };
-        seat.standing = match saved.standing {
-            Stands::SignedOut => Standing::SignedOut,
-            Stands::Ready => Standing::Ready,
-            Stands::Away(reason) => Standing::Away(reason.into()),
-            Stands::Absent { until } => Standing::Absent { until },
+        seat.availability = match saved.standing {
+            Stands::SignedOut => Availability::SignedOut,
+            Stands::Ready => Availability::Ready,
+            Stands::Away(reason) => Availability::Away(reason.into()),
+            Stands::Absent { until } => Availability::Absent { until },
         };
         let idle_since = saved.idle_since.min(now.mono);
         let closing = match seat.state {
@@ -199,8 +199,8 @@ impl Acd {
                 return;
             }
         };
-        let is_signed_in = seat.standing != Standing::SignedOut;
-        let is_ready = seat.standing == Standing::Ready;
+        let is_signed_in = seat.availability != Availability::SignedOut;
+        let is_ready = seat.availability == Availability::Ready;
         let rests = match saved.rests {
             Rests::WrapUp { call, until } => {
                 let phone = if closing == Some(call) { Closed::NotYet } else { Closed::Yes };

@@ -4,7 +4,7 @@
 //! others without one end with something outside: talking and held with the call, whose length the call layer
 //! limits; offline and lost with a phone that comes back.
 
-use super::presence::{Own, OwnRole, Standing};
+use super::availability::{Availability, OwnCall, OwnRole};
 use super::{Acd, Output, Reason, Timer};
 use crate::event::{Author, AwayReason, OperatorReason, SeatReason, SeatState};
 use crate::id::{CallId, OperatorId, PresentationId, QueueId, SeatId};
@@ -21,13 +21,13 @@ pub(super) struct Seat {
     pub(super) queues: Vec<usize>,
     pub(super) phone: Phone,
     /// What the operator wants; takes effect when the seat is free.
-    pub(super) standing: Standing,
+    pub(super) availability: Availability,
     /// Presentations in a row that the ring timeout ended.
     pub(super) misses: u32,
     /// The operator, where they have a name apart from the seat.
     pub(super) operator: Option<OperatorId>,
     /// A call that comes from no queue.
-    pub(super) own: Option<Own>,
+    pub(super) own: Option<OwnCall>,
     /// Since when it has had nothing to do: the end of its last wrap-up or becoming ready. Kept while a
     /// presentation runs, so that a seat does not lose its turn when the caller hangs up, and while a call of its own
     /// comes to nothing.
@@ -106,7 +106,7 @@ pub(super) enum State {
     },
     /// In a call that comes from no queue. Shown as ringing while a colleague rings it, else as talking.
     Occupied {
-        own: Own,
+        own: OwnCall,
     },
     Unreachable {
         until: Mono,
@@ -121,7 +121,7 @@ impl Seat {
             id,
             queues: Vec::new(),
             phone: Phone::Gone,
-            standing: Standing::Ready,
+            availability: Availability::Ready,
             misses: 0,
             operator: None,
             own: None,
@@ -158,7 +158,7 @@ impl State {
             State::Reserved { .. } => SeatState::Reserved,
             State::Ringing { .. } => SeatState::Ringing,
             State::Releasing { shown, .. } | State::Closing { shown, .. } => shown,
-            State::Occupied { own: Own { role: OwnRole::Rung, .. } } => SeatState::Ringing,
+            State::Occupied { own: OwnCall { role: OwnRole::Rung, .. } } => SeatState::Ringing,
             State::Talking { .. } | State::Occupied { .. } => SeatState::Talking,
             State::Held { .. } => SeatState::Held,
             State::WrapUp { .. } => SeatState::WrapUp,
@@ -244,8 +244,8 @@ impl Acd {
         out: &mut Vec<Output>,
     ) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        match (seat.phone, seat.standing, seat.own) {
-            (_, Standing::SignedOut, _) => {
+        match (seat.phone, seat.availability, seat.own) {
+            (_, Availability::SignedOut, _) => {
                 self.turn(index, State::Offline, SeatReason::SignedOut, out);
                 if let Some(seat) = self.seats.get_mut(index as usize) {
                     seat.operator = None;
@@ -258,17 +258,17 @@ impl Acd {
                 seat.idle_since = idle_since;
                 self.turn(index, State::Occupied { own }, reason, out);
             }
-            (Phone::Here, Standing::Away(reason), None) => {
+            (Phone::Here, Availability::Away(reason), None) => {
                 self.turn(index, State::Away { reason }, SeatReason::Away { reason }, out);
             }
-            (Phone::Here, Standing::Absent { until }, None) if until.is_none_or(|at| at > now.mono) => {
+            (Phone::Here, Availability::Absent { until }, None) if until.is_none_or(|at| at > now.mono) => {
                 self.turn(index, State::Absent { until }, SeatReason::NoAnswer, out);
             }
-            (Phone::Here, Standing::Absent { .. }, None) => {
+            (Phone::Here, Availability::Absent { .. }, None) => {
                 self.back_at_work(index, OperatorReason::ReadyAgain, Author::Gateway, out);
                 self.free(now, index, idle_since, reason, out);
             }
-            (Phone::Here, Standing::Ready, None) => {
+            (Phone::Here, Availability::Ready, None) => {
                 debug_assert!(seat.state != State::Ready, "the idle order is keyed by idle_since");
                 seat.idle_since = idle_since;
                 self.turn(index, State::Ready, reason, out);
@@ -358,9 +358,9 @@ impl Acd {
             && let Some(State::Talking { call: with, queue } | State::Held { call: with, queue }) =
                 self.state_of(index)
             && with == call
-            && let Some((phone, standing)) = self.seats.get(index as usize).map(|s| (s.phone, s.standing))
+            && let Some((phone, standing)) = self.seats.get(index as usize).map(|s| (s.phone, s.availability))
         {
-            if phone == Phone::Here && standing != Standing::SignedOut {
+            if phone == Phone::Here && standing != Availability::SignedOut {
                 let until = now.mono + self.cool_down_of(queue);
                 self.turn(index, State::Unreachable { until }, reason, out);
             } else {

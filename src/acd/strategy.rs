@@ -3,7 +3,7 @@
 //! Before a step no call waits beside a ready seat that may take it, and a step frees one seat or adds one
 //! waiting call; so looking from that one side is enough to hold the promise after the step.
 
-use super::presentation::FAILED_SEATS_KEPT;
+use super::failed_seats::FAILED_SEATS_KEPT;
 use super::queue::WaitingState;
 use super::seat::{SeatIndex, State};
 use super::{Acd, Output};

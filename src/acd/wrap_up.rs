@@ -1,7 +1,7 @@
 //! Wrap-up: the seat's work on the case after the call. Its limit comes from the call's queue; the state
 //! belongs to the seat, which takes no call of any queue meanwhile.
 
-use super::presence::Standing;
+use super::availability::Availability;
 use super::seat::{Closed, Phone, SeatIndex, State};
 use super::{Acd, CLOSE_LIMIT, Output};
 use crate::event::SeatReason;
@@ -54,7 +54,7 @@ impl Acd {
     /// that would be to wait for the next call.
     fn close(&mut self, now: Now, index: SeatIndex, call: CallId, reason: SeatReason, out: &mut Vec<Output>) {
         let Some(seat) = self.seats.get_mut(index as usize) else { return };
-        if (seat.phone, seat.standing, seat.own) != (Phone::Here, Standing::Ready, None) {
+        if (seat.phone, seat.availability, seat.own) != (Phone::Here, Availability::Ready, None) {
             return self.free(now, index, now.mono, reason, out);
         }
         seat.idle_since = now.mono;

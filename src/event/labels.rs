@@ -1,6 +1,6 @@
 //! The closed lists of events as words: one spelling for metrics, the health page and the recovery list.
 
-use super::call_event::{PresentationResult, RefusalReason};
+use super::facts::{PresentationResult, RefusalReason};
 use super::reasons::Text;
 use super::words::{AwayReason, BlockListChange, CallbackReason, CallbackState, EndReason, SeatState};
 use std::fmt;

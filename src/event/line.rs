@@ -1,6 +1,7 @@
 //! One line an event, for the log: what happened without who it happened to.
 
-use super::call_event::{CallReceived, CallerIdentified, MediaQuality, SeatPresented, What};
+use super::call_event::What;
+use super::facts::{CallReceived, CallerIdentified, MediaQuality, SeatPresented};
 use super::{Author, CallbackChanged, Direction, OperatorStateChanged};
 use crate::id::TrunkId;
 use crate::time::Brief;

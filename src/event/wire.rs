@@ -9,9 +9,11 @@ mod json;
 mod kind;
 mod read;
 mod read_record;
+mod read_value;
 mod terms;
 mod write;
 mod write_record;
+mod write_value;
 
 pub use json::json;
 pub use kind::{KINDS, kind};

@@ -6,6 +6,7 @@
 use super::access::Access;
 use super::inside::Provenance;
 use super::refusals::Cause;
+use super::trunking::TrunkShare;
 use crate::sip::access::{PeerClass, Rule, allowed, option_tags, outside_a_dialog};
 use crate::sip::trunk::Capacity;
 use crate::sip::{
@@ -40,14 +41,6 @@ pub(super) struct Sender<'a> {
     pub(super) trunk: Option<TrunkShare<'a>>,
     /// Whether new calls are taken.
     pub(super) serving: bool,
-}
-
-/// What admission asks of a trunk.
-pub(super) struct TrunkShare<'a> {
-    /// Its limits.
-    pub(super) capacity: &'a mut Capacity,
-    /// Whether its calls must prove themselves by password.
-    pub(super) asks_password: bool,
 }
 
 /// Why and how a request is rejected.

@@ -4,8 +4,8 @@
 //! event follows when the disk is back.
 
 use super::alarm::{Alarm, Alarms, Cleared};
-use super::counts::Tallies;
 use super::snapshots::Touched;
+use super::tallies::Tallies;
 use super::{Gateway, Output, Work};
 use crate::call;
 use crate::caller::HistoryKey;

@@ -41,14 +41,15 @@ mod setup;
 mod shedding;
 mod signalling;
 mod snapshots;
+mod tallies;
 pub mod trace;
+mod trace_request;
 mod trunking;
 
 pub use alarm::{Alarm, AlarmChange, Cleared};
 pub use connections::Tie;
 pub use counts::{Counts, QueueCounts};
-pub use nuisance::BlockChange;
-pub use ports::{Input, Output, Reason, Recovery, Start};
+pub use ports::{BlockChange, Input, Output, Reason, Recovery, Start};
 pub use refusals::{Cause, Refusals};
 pub use registrations::RegistrationFailures;
 pub use trunking::TrunkCounts;

@@ -1,5 +1,6 @@
 //! The block list at work: asked at each new call, changed from outside, and by a number that calls too often.
 
+use super::ports::BlockChange;
 use super::refusals::Cause;
 use super::{Gateway, Output};
 use crate::call::{Refusal, ServiceRules};
@@ -23,22 +24,6 @@ impl Callers {
     pub(super) fn new(slow_after: u32, history_key: HistorySecret) -> Callers {
         Callers { block_list: BlockList::new(slow_after), history_key }
     }
-}
-
-/// What is brought in about the block list.
-#[derive(Debug)]
-pub enum BlockChange {
-    /// What the store held at the start.
-    Loaded(Vec<BlockEntry>),
-    /// An operator put a number on it; it is on disk.
-    Added(BlockEntry),
-    /// An operator took a number off it.
-    Removed {
-        /// The number.
-        key: HistoryKey,
-        /// Who.
-        by: Arc<str>,
-    },
 }
 
 impl Gateway {

@@ -1,9 +1,9 @@
 //! What the shell brings in and carries out.
 
 use super::alarm::AlarmChange;
-use super::trace::{Trace, TraceId, Traced};
+use super::trace_request::{Trace, TraceId, Traced};
 use crate::callback::{Callback, CallbackSettled};
-use crate::caller::{History, HistoryKey, HistorySecret};
+use crate::caller::{BlockEntry, History, HistoryKey, HistorySecret};
 use crate::event::CallEvent;
 use crate::id::{CallId, Random, TrunkId};
 use crate::media;
@@ -15,6 +15,23 @@ use crate::snapshot::{Snapshot, SnapshotKey};
 use crate::time::{Duration, Wall};
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// What is brought in about the block list.
+#[derive(Debug)]
+pub enum BlockChange {
+    /// What the store held at the start.
+    Loaded(Vec<BlockEntry>),
+    /// An operator put a number on it; it is on disk.
+    Added(BlockEntry),
+    /// An operator took a number off it.
+    Removed {
+        /// The number.
+        key: HistoryKey,
+        /// Who.
+        by: Arc<str>,
+    },
+}
 
 /// What the shell brings in.
 #[derive(Debug)]
@@ -61,7 +78,7 @@ pub enum Input {
     /// The journal falls behind (`true`) or has caught up.
     JournalBackedUp(bool),
     /// The block list, or a change of it.
-    BlockList(super::BlockChange),
+    BlockList(BlockChange),
     /// More comes than can be read, from all sources together (`true`), or no longer.
     Flooded(bool),
     /// The event loop is behind with what those we know bring (`true`), or has caught up.
@@ -135,7 +152,7 @@ pub enum Output {
     /// Nothing of it is to be resumed any more.
     Forget(SnapshotKey),
     /// Keep this entry of the block list: the gateway slows a caller that calls too often.
-    Block(crate::caller::BlockEntry),
+    Block(BlockEntry),
     /// What a trace saw.
     Traced(TraceId, Traced),
     /// Draining, and the last call is over.

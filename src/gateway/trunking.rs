@@ -1,7 +1,6 @@
 //! Trunks in the gateway: what they want sent, what comes of it, which of their calls must prove themselves, and how
 //! much of them is used. Whether a trunk is reachable and where is `sip::trunk`.
 
-use super::admission::TrunkShare;
 use super::alarm::{Alarm, Cleared};
 use super::refusals::Cause;
 use super::shedding::{Reading, Shed};
@@ -61,6 +60,14 @@ pub struct TrunkCounts {
     pub registered: Option<bool>,
     /// Calls refused since the start, by reason, in the order the reasons first came.
     pub refused: Vec<(RefusalReason, u64)>,
+}
+
+/// What admission asks of a trunk.
+pub(super) struct TrunkShare<'a> {
+    /// Its limits.
+    pub(super) capacity: &'a mut Capacity,
+    /// Whether its calls must prove themselves by password.
+    pub(super) asks_password: bool,
 }
 
 impl Trunking {

@@ -4,7 +4,7 @@
 //! A socket of its own for each question, at a port the system chooses and connected to the server it asks, and a
 //! random number in each: an attacker that is not on the way must guess both (RFC 5452 section 9).
 
-use super::driver::Inbound;
+use super::inbound::Inbound;
 use crate::gateway::Input;
 use crate::sip::locate::message::{self, LARGEST, NoAnswer};
 use crate::sip::locate::{Answer, Kind, Query, Record};

@@ -3,11 +3,12 @@
 
 use super::clock::Clock;
 use super::dns::Resolver;
+use super::inbound::Inbound;
 use super::lag::Lag;
 use super::notify::Supervisor;
 use super::rtp::Commander;
 use super::store::{Append, Journal};
-use super::stream::{Accepted, Connections};
+use super::stream::Connections;
 use super::trace::Traces;
 use super::udp::{self, Listeners};
 use crate::event::{CallEvent, What};
@@ -30,20 +31,6 @@ const STOPPED: Duration = Duration::from_secs(1);
 
 /// Turns in which that is read, and no more: 16,384 datagrams, beyond what the kernel keeps for us.
 const CATCH_UP: u32 = 64;
-
-/// What other tasks bring to the driver.
-pub enum Inbound {
-    /// For the gateway as it is.
-    Gateway(Input),
-    /// A connection was accepted.
-    Accepted(Accepted),
-    /// A connection is gone.
-    Closed(Flow),
-    /// The next process goes on: say the last of everything and end the driver.
-    Suspend,
-    /// Everything is said: end the driver.
-    Stop,
-}
 
 /// The owner of the control plane.
 pub struct Driver {

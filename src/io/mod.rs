@@ -9,6 +9,7 @@ pub mod driver;
 pub mod grpc;
 pub mod hand_over;
 pub mod http;
+pub mod inbound;
 mod lag;
 pub mod life;
 pub mod notify;

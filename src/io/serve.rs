@@ -9,8 +9,9 @@ pub use bind::try_all;
 pub use running::Running;
 
 use super::clock::Clock;
-use super::driver::{Driver, INBOX, Inbound};
+use super::driver::{Driver, INBOX};
 use super::hand_over::{Adopted, Held};
+use super::inbound::Inbound;
 use super::notify::Supervisor;
 use super::store::space::{self, Change, FreeSpace};
 use super::store::{Failure, Journal, Recovered};

@@ -1,7 +1,7 @@
 //! Where traces go: from the driver to those who asked for them, over a bounded queue each. What is not read fast
 //! enough is left out and counted: a trace never slows a call.
 
-use super::driver::Inbound;
+use super::inbound::Inbound;
 use crate::gateway::Input;
 use crate::gateway::trace::{Trace, TraceId, Traced};
 use std::collections::HashMap;

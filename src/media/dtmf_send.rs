@@ -2,13 +2,10 @@
 //! packets with one timestamp and a growing duration, its end said three times. A key that is down is said to be while it
 //! is, not only once it is up.
 
-use super::dtmf::{Held, KeyPress};
+use super::dtmf::Held;
 use super::egress::{Egress, FRAME, Stamp};
-use super::leg::{Hearing, Hears, Leg};
-use super::rtp::{HEADER, Header};
 use crate::time::{Duration, Mono};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 /// At most this many keys wait for a leg; more are dropped. A number with its area code has twelve.
 const WAITING: usize = 32;
@@ -78,13 +75,13 @@ pub(super) enum Next {
 }
 
 impl DtmfSender {
-    fn begin(now: Mono, event: u8, held: Held) -> DtmfSender {
+    pub(super) fn begin(now: Mono, event: u8, held: Held) -> DtmfSender {
         let key = Key::new(now, event, held);
         DtmfSender { now: key, duration: 0, ends: ENDS, waiting: VecDeque::new() }
     }
 
     /// One more key after those that wait. The one before it is up.
-    fn add(&mut self, now: Mono, event: u8, held: Held) {
+    pub(super) fn add(&mut self, now: Mono, event: u8, held: Held) {
         let so_far = if self.waiting.is_empty() { self.duration } else { 0 };
         self.goes(now, Held::For(so_far));
         if self.waiting.len() < WAITING {
@@ -93,7 +90,7 @@ impl DtmfSender {
     }
 
     /// The key pressed last goes on, or is up.
-    fn goes(&mut self, now: Mono, held: Held) {
+    pub(super) fn goes(&mut self, now: Mono, held: Held) {
         self.waiting.back_mut().unwrap_or(&mut self.now).goes(now, held);
     }
 
@@ -124,58 +121,12 @@ impl DtmfSender {
     }
 }
 
-impl Leg {
-    /// Says to the leg what the peer of the leg it hears pressed, if it takes telephone-events. Gives whether a beat of 20 ms
-    /// must begin for it.
-    pub(super) fn send_dtmf(&mut self, now: Mono, press: KeyPress) -> bool {
-        let takes = self.target().is_some_and(|(_, remote)| remote.telephone_event.is_some());
-        let Some(Hearing { dtmf, .. }) = self.hearing().filter(|_| takes) else { return false };
-        match (&mut *dtmf, press) {
-            (Some(dtmf), KeyPress::Begins(event, held)) => dtmf.add(now, event, held),
-            (Some(dtmf), KeyPress::Continues(held)) => dtmf.goes(now, held),
-            (None, KeyPress::Begins(event, held)) => {
-                *dtmf = Some(Box::new(DtmfSender::begin(now, event, held)));
-                return true;
-            }
-            // It began before the leg heard it, or was too long.
-            (None, KeyPress::Continues(_)) => {}
-        }
-        false
-    }
-
-    /// The packet of this beat and where it goes.
-    pub(super) fn dtmf_packet(&mut self, now: Mono) -> Option<(SocketAddr, [u8; HEADER + 4])> {
-        let Hears::Leg(Hearing { dtmf, .. }) = &mut self.hears else { return None };
-        let (stamp, payload) = match dtmf.as_mut()?.next_packet(now, &mut self.egress) {
-            Next::Packet(stamp, payload) => (stamp, payload),
-            Next::Done => {
-                *dtmf = None;
-                return None;
-            }
-        };
-        let (to, remote) = self.target()?;
-        let payload_type = remote.telephone_event?;
-        self.egress.sent(payload.len());
-        let header = Header {
-            payload_type,
-            marker: stamp.begins,
-            sequence: stamp.sequence,
-            timestamp: stamp.timestamp,
-            ssrc: self.egress.ssrc,
-            payload: HEADER..HEADER + payload.len(),
-        };
-        let mut packet = [0; HEADER + 4];
-        packet[HEADER..].copy_from_slice(&payload);
-        header.write(&mut packet);
-        Some((to, packet))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::Random;
-    use crate::media::dtmf::{DtmfReceiver, key_of};
+    use crate::media::dtmf::{DtmfReceiver, KeyPress, key_of};
+    use crate::media::rtp::Header;
 
     const START: Mono = Mono(1_000_000_000);
     const FRAMES: Duration = Duration::from_millis(20);

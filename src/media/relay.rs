@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 mod hearing;
+mod key_packets;
 mod packets;
 mod resume;
 

@@ -10,7 +10,8 @@ pub use family::{Counter, Family, Timing};
 pub use histogram::Histogram;
 
 use super::call_event::*;
-use super::record::{CallRecord, LegRole};
+use super::facts::*;
+use super::record::CallRecord;
 use super::words::EndReason;
 use crate::config::Config;
 use crate::time::Wall;

@@ -1,7 +1,7 @@
 //! Records and what they share with events, proto to ours.
 
 use super::Unreadable;
-use super::read::{attributes, code, duration, id, maybe_duration, name, timestamp, wall};
+use super::read_value::{attributes, code, duration, id, maybe_duration, name, timestamp, wall};
 use super::terms::Term;
 use super::v1;
 use crate::event::*;
@@ -17,7 +17,7 @@ pub(super) fn record(r: v1::CallRecord) -> Read<CallRecord> {
         is_final: r.r#final,
         state: CallState::read(r.state)?,
         direction: direction(r.direction)?,
-        trunk: super::read::read_trunk(&r.trunk),
+        trunk: super::read_value::read_trunk(&r.trunk),
         caller: caller(r.caller.ok_or(Unreadable { what: "caller" })?)?,
         service_number: r.service_number.as_str().into(),
         received_at: timestamp(r.received_at, "received_at")?,

@@ -2,7 +2,7 @@
 
 use super::terms::Term;
 use super::v1;
-use super::write::{attributes, duration, name, timestamp};
+use super::write_value::{attributes, duration, name, timestamp};
 use crate::event::*;
 use crate::id::TrunkId;
 

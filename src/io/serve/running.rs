@@ -1,7 +1,7 @@
 //! A gateway that runs, and its ways to end: a drain, a hand-over, a fault of its own.
 
-use super::super::driver::Inbound;
 use super::super::hand_over::{Descriptor, Held, Role};
+use super::super::inbound::Inbound;
 use super::super::store::Journal;
 use super::super::web::Web;
 use super::super::{grpc, life, rtp, secrets, stream};

@@ -1,6 +1,6 @@
 //! One connection, from its handshakes to its end: read, written and timed by one task.
 
-use super::super::driver::Inbound;
+use super::super::inbound::Inbound;
 use super::framed::{Came, Framed, Sink, Source, Written};
 use super::limits::{LAST_ANSWERS, LAST_WORDS, OPEN_WITHIN, PING_EVERY};
 use super::pace::{May, Pace};

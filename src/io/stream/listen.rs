@@ -1,13 +1,14 @@
 //! Where connections come in.
 
-use super::super::driver::Inbound;
+use super::super::inbound::Inbound;
+use super::Accepted;
 use crate::sip::Transport;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Connections the kernel keeps for us until we take them: a second of every seat of a large centre at once.
 const BACKLOG: i32 = 1024;
@@ -15,23 +16,6 @@ const BACKLOG: i32 = 1024;
 /// At most this many of one listener wait in the driver's inbox; the others wait in the kernel. A flood of
 /// connections takes no place from messages.
 const WAITING: usize = 64;
-
-/// A connection that was accepted and that the driver has not judged yet.
-pub struct Accepted {
-    stream: TcpStream,
-    transport: Transport,
-    place: OwnedSemaphorePermit,
-}
-
-impl Accepted {
-    /// The connection, nothing read of it yet, and what it will speak. From here on it waits no longer: another one
-    /// may take its place in the inbox.
-    pub(super) fn taken(self) -> (TcpStream, Transport) {
-        let Accepted { stream, transport, place } = self;
-        drop(place);
-        (stream, transport)
-    }
-}
 
 /// A listener, bound but on no runtime yet. One on `[::]` takes IPv6 alone, so that 0.0.0.0 can be listened on too
 /// and no address has two forms.

@@ -5,6 +5,7 @@
 //! and is the only one who closes a connection that did nothing wrong but be silent. What SIP means is not known
 //! here: whole messages go to the gateway, bytes come back.
 
+mod accepted;
 mod any_of;
 mod connection;
 mod counts;
@@ -20,14 +21,15 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
+pub use accepted::Accepted;
 pub(super) use connection::small_messages_leave_at_once;
 pub use counts::{Counts, Ended};
 pub use limits::Limits;
-pub use listen::{Accepted, accept, bind, bind_web};
+pub use listen::{accept, bind, bind_web};
 pub use tls::{Tls, watch};
 pub use websocket::fuzz;
 
-use super::driver::Inbound;
+use super::inbound::Inbound;
 use crate::gateway::{Gateway, Tie};
 use crate::sip::{Flow, Message, RateLimitKey, Transport, Uri};
 use crate::time::Now;

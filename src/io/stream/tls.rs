@@ -4,7 +4,7 @@
 //! certificate and need not, but one that is shown must be good; a peer we connect to must show one for the host
 //! we meant.
 
-use super::super::driver::Inbound;
+use super::super::inbound::Inbound;
 use super::any_of::AnyOf;
 use super::expiry::expires;
 use crate::config;
