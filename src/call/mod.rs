@@ -39,7 +39,7 @@ mod waiting;
 pub use arrival::{Arrival, Refusal, read_arrival, read_scheme, received};
 pub use call::Call;
 pub use inputs::{Delivery, IncomingLeg, Input, Output, Reason, Referred};
-pub use leg::{IncomingInvite, Leg, LegContext, LegSnapshot, Peer, Probing, Target};
+pub use leg::{IncomingInvite, Leg, LegContext, LegSnapshot, Peer, Probing, Target, ok_response};
 pub use legs::Legs;
 pub use media_addresses::MediaAddresses;
 pub use origin::{Dialled, placed};

@@ -12,7 +12,7 @@ use crate::config::{PROMPT_DONE, PROMPT_PIN, PROMPT_REFUSED};
 use crate::id::{LegId, OperatorId, SeatId};
 use crate::media::{self, Family, LocalMedia};
 use crate::sdp::{self, Description};
-use crate::sip::access::{PeerClass, allowed};
+use crate::sip::access::PeerClass;
 use crate::sip::{Dialog, Flow, KeyPress, Message, Method, Outgoing, ServerTx, Status};
 use crate::time::{Duration, Mono, Now, Timers};
 use std::collections::HashMap;
@@ -499,9 +499,8 @@ impl Gateway {
         contact: String,
         body: String,
     ) {
-        let response = Outgoing::response(&asked.invite, Status::OK, Some(&leg.to_string()))
-            .with("Contact", contact)
-            .with("Allow", allowed(PeerClass::Seat))
+        let tag = leg.to_string();
+        let response = call::ok_response(PeerClass::Seat, &asked.invite, Some(&tag), contact)
             .body("application/sdp", body);
         self.signalling.respond(now, asked.tx, response);
     }

@@ -5,13 +5,13 @@ use super::clock::Clock;
 use super::dns::Resolver;
 use super::inbound::Inbound;
 use super::lag::Lag;
+use super::log::{self, Sense};
 use super::notify::Supervisor;
 use super::rtp::Commander;
 use super::store::{Append, Journal};
 use super::stream::Connections;
 use super::trace::Traces;
 use super::udp::{self, Listeners};
-use crate::event::{CallEvent, What};
 use crate::gateway::{Counts, Gateway, Input, Output};
 use crate::sip::{Flow, Transport};
 use std::sync::Arc;
@@ -101,6 +101,7 @@ impl Driver {
                 work_waits |= known >= udp::BATCH / 2;
             }
             for (flow, bytes) in batch.drain(..) {
+                log::message(Sense::In, &flow, &bytes);
                 self.gateway.handle(now, Input::Sip { flow, bytes }, &mut out);
             }
             for _ in 0..TURN {
@@ -141,7 +142,12 @@ impl Driver {
     fn take(&mut self, inbound: Inbound, out: &mut Vec<Output>) -> bool {
         let now = self.clock.now();
         match inbound {
-            Inbound::Gateway(input) => self.gateway.handle(now, input, out),
+            Inbound::Gateway(input) => {
+                if let Input::Sip { flow, bytes } = &input {
+                    log::message(Sense::In, flow, bytes);
+                }
+                self.gateway.handle(now, input, out);
+            }
             Inbound::Accepted(accepted) => {
                 self.streams.accepted(accepted, now, &mut self.gateway);
             }
@@ -173,15 +179,17 @@ impl Driver {
         for output in out.drain(..) {
             match output {
                 Output::Send { flow, bytes } if flow.transport == Transport::Udp => {
-                    self.udp.send(&flow, &bytes)
+                    log::message(Sense::Out, &flow, &bytes);
+                    self.udp.send(&flow, &bytes);
                 }
                 Output::Send { flow, bytes } => {
+                    log::message(Sense::Out, &flow, &bytes);
                     let found_again = |lost: &Flow, at| self.gateway.found_again(lost, at);
                     failed.extend(self.streams.send(&flow, bytes, found_again));
                 }
                 Output::Media(command) => commands.push(command),
                 Output::Append { event, history } => {
-                    log(&event);
+                    log::event(&event);
                     events.push(Append { event, history });
                 }
                 Output::LookUp { call, key } => self.look_up(call, key),
@@ -220,19 +228,6 @@ impl Driver {
             let _ = back.try_send(Inbound::Gateway(Input::History { call, history }));
         });
         self.journal.history(key, self.clock.now().wall, reply);
-    }
-}
-
-/// One INFO line an event, WARN when an alarm is raised: a call's story by its id. Personal data stays out.
-fn log(event: &CallEvent) {
-    match &event.call {
-        Some(call) => {
-            tracing::info!(call = %call.id, seq = call.seq, position = event.position, "{}", event.what);
-        }
-        None if matches!(event.what, What::AlarmRaised { raised: true, .. }) => {
-            tracing::warn!(position = event.position, "{}", event.what);
-        }
-        None => tracing::info!(position = event.position, "{}", event.what),
     }
 }
 

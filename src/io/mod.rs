@@ -12,6 +12,7 @@ pub mod http;
 pub mod inbound;
 mod lag;
 pub mod life;
+mod log;
 pub mod notify;
 pub mod preflight;
 pub mod rtp;

@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 mod hearing;
 mod ports;
+mod reports;
 mod resume;
+mod silence;
 mod takeover;
 
 pub(super) const TICK: Duration = Duration::from_millis(20);
@@ -426,69 +428,6 @@ fn every_play_is_answered() {
 }
 
 #[test]
-fn a_leg_that_is_watched_is_told_of_each_time_it_says_nothing_for_so_long() {
-    let mut w = World::new();
-    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
-    let quiet = Duration::from_secs(3);
-    w.order(Command::RtpTimeout { leg: b.leg, after: quiet });
-    w.bridge(a, b);
-    w.rounds(quiet - Duration::from_secs(1));
-    w.speak(b, 1).unwrap();
-    w.rounds(quiet - Duration::from_secs(1));
-    assert!(!w.events().iter().any(|e| matches!(e, Event::RtpTimeout { .. })));
-    w.rounds(quiet * 2);
-    let told: Vec<Event> = w.events().into_iter().filter(|e| matches!(e, Event::RtpTimeout { .. })).collect();
-    assert_eq!(
-        told,
-        [Event::RtpTimeout { leg: b.leg }, Event::RtpTimeout { leg: b.leg }],
-        "and never of the other leg"
-    );
-}
-
-#[test]
-fn a_bridge_without_packets_from_either_side_is_told_once() {
-    let mut w = World::new();
-    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
-    w.bridge(a, b);
-    w.rounds(SILENCE / 2);
-    w.speak(a, 1).unwrap();
-    w.rounds(SILENCE - Duration::from_secs(1));
-    assert!(!w.events().iter().any(|e| matches!(e, Event::Silent { .. })));
-    w.rounds(SILENCE * 5);
-    let told: Vec<Event> = w.events().into_iter().filter(|e| matches!(e, Event::Silent { .. })).collect();
-    assert_eq!(told, [Event::Silent { a: a.leg, b: b.leg }]);
-}
-
-#[test]
-fn a_bridge_on_hold_both_ways_is_not_silent_and_gets_the_whole_time_after() {
-    let mut w = World::new();
-    let hold = |r: &mut Negotiated| r.direction = Direction::Inactive;
-    let (a, b) = (w.phone(1, hold), w.phone(2, hold));
-    w.bridge(a, b);
-    w.rounds(SILENCE * 3);
-    w.describe(a, |_| {});
-    w.rounds(SILENCE - Duration::from_secs(1));
-    assert_eq!(w.events(), []);
-    w.rounds(Duration::from_secs(2));
-    assert_eq!(w.events().len(), 1);
-}
-
-#[test]
-fn a_time_in_which_nothing_was_read_is_not_silence() {
-    let mut w = World::new();
-    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
-    w.order(Command::RtpTimeout { leg: b.leg, after: Duration::from_secs(3) });
-    w.bridge(a, b);
-    w.speak(a, 1).unwrap();
-    w.now = w.now + SILENCE * 3;
-    w.rounds(Duration::from_secs(2));
-    let silent = |e: &Event| matches!(e, Event::Silent { .. } | Event::RtpTimeout { .. });
-    assert!(!w.events().iter().any(silent));
-    w.rounds(SILENCE);
-    assert!(w.events().contains(&Event::Silent { a: a.leg, b: b.leg }));
-}
-
-#[test]
 fn closing_tells_the_quality_and_ends_the_bridge() {
     let mut w = World::new();
     let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
@@ -508,61 +447,6 @@ fn closing_tells_the_quality_and_ends_the_bridge() {
     let counts = w.relay.counts();
     assert_eq!((counts.legs, counts.ports), (0, 0));
     assert_eq!(w.relay.poll_timeout(), None);
-}
-
-#[test]
-fn reports_are_told_in_the_words_of_the_other_side() {
-    let mut w = World::new();
-    let (a, b) = (w.phone(1, |r| r.rtcp_mux = true), w.phone(2, |_| {}));
-    w.bridge(a, b);
-    let to_b = w.speak(a, 10).unwrap().header;
-    let to_a = w.rtp(b, b.at, audio(8, 500, 0xbeef), &[1; 160]).unwrap().header;
-    let block = Block {
-        ssrc: to_a.ssrc,
-        loss: 9,
-        highest: 0x3_0000 | u32::from(to_a.sequence),
-        jitter: 2,
-        last_report: 3,
-        delay: 4,
-    };
-    let sender = Sender { ssrc: 0xcafe, ntp: 77 << 16, timestamp: 1_600, packets: 1, octets: 160 };
-    let mut bytes = [0; LONGEST];
-    let length =
-        Report { sender: Some(sender), reception: Some(block), goodbye: false }.write(0xcafe, &mut bytes);
-    let (send, bytes) = w.datagram(a, Through::Rtp, a.at, &bytes[..length]).unwrap();
-    assert_eq!((send.to, send.through), (SocketAddr::new(b.at.ip(), 4_001), Through::Rtcp));
-    let report = Report::read(&bytes, 0xbeef).unwrap();
-    let told = report.sender.unwrap();
-    assert_eq!((told.ssrc, told.ntp, told.timestamp), (to_b.ssrc, 77 << 16, to_b.timestamp));
-    assert_eq!((told.packets, told.octets), (1, 160));
-    assert_eq!(report.reception, Some(Block { ssrc: 0xbeef, highest: 0x3_0000 | 500, ..block }));
-
-    // The far peer echoes it after holding it for half a second: 40 ms of round trip are left.
-    w.now = w.now + Duration::from_millis(540);
-    let echo = Block { ssrc: to_b.ssrc, last_report: 77, delay: 32_768, ..block };
-    let mut bytes = [0; LONGEST];
-    let length = Report { sender: None, reception: Some(echo), goodbye: false }.write(0xbeef, &mut bytes);
-    let from = SocketAddr::new(b.at.ip(), 4_001);
-    let (send, _) = w.datagram(b, Through::Rtcp, from, &bytes[..length]).unwrap();
-    assert_eq!((send.to, send.through), (a.at, Through::Rtp));
-    w.order(Command::Close { leg: b.leg });
-    let quality = w
-        .events()
-        .into_iter()
-        .find_map(|e| if let Event::Closed { quality, .. } = e { Some(quality) } else { None });
-    assert_eq!(quality.unwrap().round_trip, Some(Duration::from_millis(40)));
-}
-
-#[test]
-fn reports_from_unknown_sources_and_broken_ones_are_dropped() {
-    let mut w = World::new();
-    let (a, b) = (w.phone(1, |_| {}), w.phone(2, |_| {}));
-    w.bridge(a, b);
-    let elsewhere = "203.0.113.9:4001".parse().unwrap();
-    assert!(w.datagram(a, Through::Rtcp, elsewhere, &[0x80, 201, 0, 1, 0, 0, 0, 1]).is_none());
-    assert!(w.datagram(a, Through::Rtcp, a.at, &[0x80, 201, 0, 9]).is_none());
-    assert!(w.speak(a, 1).is_some());
-    assert_eq!((w.relay.counts().strays, w.relay.counts().bad), (1, 1));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod hand_over;
 mod ipv6;
 mod kill;
 mod line;
+mod log;
 mod names;
 mod owed;
 mod packaging;

@@ -33,6 +33,8 @@ type Configure = Box<dyn Fn(&Path, [SocketAddr; 3]) -> String>;
 /// removes its directory.
 pub struct Programme {
     configure: Configure,
+    /// `RUST_LOG`, if there is one.
+    filter: Option<&'static str>,
     directory: PathBuf,
     child: Child,
     said: mpsc::Receiver<String>,
@@ -51,18 +53,29 @@ impl Programme {
         Programme::configured(name, move |directory, ports| configuration(&plan, directory, ports))
     }
 
+    /// As [`Programme::start`], with a filter of the log in `RUST_LOG`.
+    pub fn logging(plan: Plan, filter: &'static str) -> Programme {
+        let name = plan.name;
+        let configure = move |directory: &Path, ports| configuration(&plan, directory, ports);
+        Programme::launched(name, Box::new(configure), Some(filter))
+    }
+
     /// As [`Programme::start`], on a configuration of the test's own. It must listen on the addresses it is given.
     pub fn configured(
         name: &str,
         configure: impl Fn(&Path, [SocketAddr; 3]) -> String + 'static,
     ) -> Programme {
+        Programme::launched(name, Box::new(configure), None)
+    }
+
+    fn launched(name: &str, configure: Configure, filter: Option<&'static str>) -> Programme {
         let directory = std::env::temp_dir().join(format!("hotline-it-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).expect("a directory for the test");
         let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let configure: Configure = Box::new(configure);
-        let (child, said, Ports { sip, sip_tcp, grpc, http }) = launch(&configure, &directory, [any; 3]);
-        Programme { configure, directory, child, said, sip, sip_tcp, grpc, http }
+        let (child, said, Ports { sip, sip_tcp, grpc, http }) =
+            launch(&configure, &directory, [any; 3], filter);
+        Programme { configure, filter, directory, child, said, sip, sip_tcp, grpc, http }
     }
 
     /// SIGKILL: the process is gone when this returns.
@@ -73,7 +86,8 @@ impl Programme {
 
     /// Starts again on the same store and the same ports.
     pub fn start_again(&mut self) {
-        let (child, said, ports) = launch(&self.configure, &self.directory, [self.sip, self.grpc, self.http]);
+        let (child, said, ports) =
+            launch(&self.configure, &self.directory, [self.sip, self.grpc, self.http], self.filter);
         (self.child, self.said) = (child, said);
         assert_eq!(
             [ports.sip, ports.grpc, ports.http],
@@ -271,7 +285,7 @@ struct Ports {
 
 type Launched = (Child, mpsc::Receiver<String>, Ports);
 
-fn launch(configure: &Configure, directory: &Path, ports: [SocketAddr; 3]) -> Launched {
+fn launch(configure: &Configure, directory: &Path, ports: [SocketAddr; 3], filter: Option<&str>) -> Launched {
     let file = directory.join("hotline.toml");
     std::fs::write(&file, configure(directory, ports)).expect("the configuration is written");
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).expect("a log");
@@ -279,6 +293,7 @@ fn launch(configure: &Configure, directory: &Path, ports: [SocketAddr; 3]) -> La
         .args(["serve", "--config"])
         .arg(&file)
         .env_remove("RUST_LOG")
+        .envs(filter.map(|filter| ("RUST_LOG", filter)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)

@@ -81,6 +81,11 @@ pub(super) enum Due {
     BackOffOver,
 }
 
+/// 200 OK to a request that begins or changes a dialog: where we are reached inside it, and what its peer may ask there.
+pub fn ok_response(class: PeerClass, request: &Message, to_tag: Option<&str>, contact: String) -> Outgoing {
+    Outgoing::response(request, Status::OK, to_tag).with("Contact", contact).with("Allow", allowed(class))
+}
+
 impl Conduct {
     /// For a leg whose peer goes by these rules; `bits` is random.
     pub(super) fn new(peer: Arc<PeerRules>, bits: u64) -> Conduct {
@@ -145,7 +150,7 @@ impl Conduct {
 
     /// 200 OK to the peer's INVITE or UPDATE, without what it says of the session timer.
     pub(super) fn ok(&self, request: &Message, to_tag: Option<&str>, contact: String) -> Outgoing {
-        Outgoing::response(request, Status::OK, to_tag).with("Contact", contact).with("Allow", self.allow())
+        ok_response(self.peer.class, request, to_tag, contact)
     }
 
     /// The same with what it says of the session timer, which begins anew.

@@ -29,6 +29,7 @@ mod timers;
 mod uac;
 mod uas;
 
+pub use conduct::ok_response;
 pub(super) use description::description;
 pub(super) use identity::CallerIdentity;
 pub(super) use liveness::Loss;
