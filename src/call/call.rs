@@ -153,6 +153,21 @@ impl Call {
         self.common.legs.get_mut(leg)
     }
 
+    /// Whether it is over, and only its dialogs are left.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    /// Whether it waits in a queue.
+    pub fn is_queued(&self) -> bool {
+        matches!(self.stage, Stage::Queued(_))
+    }
+
+    /// The seats that are in it, and how.
+    pub fn busy_seats(&self) -> Vec<(SeatId, acd::Busy)> {
+        self.stage.busy_seats(&self.common)
+    }
+
     /// Whether nothing is left to do or to tell.
     pub fn is_finished(&self) -> bool {
         self.afterwork.published == Published::Final && self.common.legs.is_empty()
@@ -187,7 +202,7 @@ impl Call {
             Input::Durable => {
                 self.stage.is_durable();
                 self.try_answer(cx);
-                self.invite_prepared(cx);
+                self.stage.invite_prepared(&mut self.common, cx);
             }
             Input::History(history) => self.identified(Some(history), cx),
             Input::Media(event) => self.media_event(event, cx),
@@ -218,8 +233,10 @@ impl Call {
                 let prompt = self.common.origin.voice(cx.rules).and_then(|voice| voice.full.clone());
                 self.last_message(EndReason::QueueFull, prompt, cx);
             }
-            Input::Present { .. } => self.present(input, cx),
-            Input::Withdraw { presentation, result } => self.withdraw(presentation, result, cx),
+            Input::Present { .. } => self.stage.present(input, &mut self.common, cx),
+            Input::Withdraw { presentation, result } => {
+                self.stage.withdraw(presentation, result, &mut self.common, cx)
+            }
             Input::Position { queue, position, depth, estimated_wait } => {
                 self.common
                     .story
@@ -277,7 +294,7 @@ impl Call {
                 Reason::LastMessage => self.last_message_over(cx),
                 Reason::Hop => self.number_failed(Failed::from(Some(Status::REQUEST_TIMEOUT)), cx),
                 Reason::Recall => self.search_failed(Some(Status::REQUEST_TIMEOUT), cx),
-                Reason::Silenced => self.look_up_party(cx),
+                Reason::Silenced => self.stage.look_up_party(cx),
                 Reason::Leg(leg) => self.on(leg, cx, Leg::handle_timeout),
                 Reason::HoldProbe => {
                     if let Stage::Talk(talk) = &mut self.stage {
@@ -312,14 +329,16 @@ impl Call {
             self.common.look_up = LookUp::Settled(history);
         } else {
             self.common.look_up_settled(history, cx);
-            self.invite_prepared(cx);
+            self.stage.invite_prepared(&mut self.common, cx);
         }
     }
 
     fn leg_says(&mut self, leg: LegId, output: leg::Output, cx: &mut Cx<'_>) {
         match output {
             leg::Output::Send(send) => cx.out.push(Output::of(leg, send)),
-            leg::Output::Progress { rings, early_media } => self.progressed(leg, rings, early_media, cx),
+            leg::Output::Progress { rings, early_media } => {
+                self.stage.progressed(leg, rings, early_media, &mut self.common, cx)
+            }
             leg::Output::Answered { rang } => self.phone_answered(leg, rang, cx),
             leg::Output::AnsweredUnusably => {
                 let status = self.common.is_sought(leg).then_some(Status::NOT_ACCEPTABLE_HERE);
@@ -388,7 +407,7 @@ impl Call {
                 self.on(leg, cx, Leg::send_pending);
                 self.ring_caller(cx);
                 self.try_answer(cx);
-                self.invite_prepared(cx);
+                self.stage.invite_prepared(&mut self.common, cx);
                 self.answer_pick_up(leg, cx);
             }
             media::Event::OpenFailed { leg, .. } => {
@@ -482,7 +501,7 @@ impl Call {
         }
         let is_silent = !self.common.legs.iter().any(|leg| leg.is_cancelling() || leg.is_ending());
         if is_silent && self.stage.search().is_some_and(Search::is_silenced) {
-            self.look_up_party(cx);
+            self.stage.look_up_party(cx);
         }
         let changes = self.common.audio.changes(
             self.stage.hears(caller),

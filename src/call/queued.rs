@@ -2,7 +2,7 @@
 //! the queue when the operator is lost.
 
 use super::call::Call;
-use super::common::{LookUp, Wait};
+use super::common::{Common, LookUp, Wait};
 use super::inputs::{Delivery, IncomingLeg, Input, Output};
 use super::leg::{Answering, GivenUp, Leg, Loss, Party, Purpose, Reliably, Ring};
 use super::outcome::Ending;
@@ -100,92 +100,6 @@ impl Call {
         }
     }
 
-    /// A seat was chosen: a leg to each of its phones begins with a media port.
-    pub(super) fn present(&mut self, input: Input, cx: &mut Cx<'_>) {
-        let Input::Present { presentation, seat, operator, attempt, waited, why, limit, delivery } = input
-        else {
-            return;
-        };
-        self.common.story.summary.operator = operator.clone();
-        let unreachable = acd::Input::Ended { presentation, result: PresentationResult::Unreachable };
-        let leg = match &delivery {
-            Delivery::PickUp(line) => line.leg,
-            Delivery::Ring(_) => LegId::new(cx.now.wall, cx.random),
-        };
-        let Stage::Queued(queued) = &mut self.stage else {
-            if let Delivery::PickUp(line) = delivery {
-                refuse_pick_up(*line, cx);
-            }
-            return cx.out.push(Output::Acd(unreachable));
-        };
-        self.common.story.summary.seat = Some(seat.clone());
-        let party = Party::Seat { seat: seat.clone(), operator: operator.clone() };
-        let presented = SeatPresented {
-            presentation,
-            attempt,
-            seat: seat.clone(),
-            operator,
-            leg,
-            waited,
-            why: why.into(),
-        };
-        self.common.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
-        let mut ringing = Ringing::new(presentation, Some(seat.clone()), limit);
-        let has_room = !self.common.legs.is_full();
-        match delivery {
-            Delivery::Ring(phones) if has_room && !phones.is_empty() => {
-                let purpose = Purpose::Serves(presentation);
-                self.common.ring_phones(&mut ringing, leg, phones, &party, purpose, cx);
-                queued.ringing = Some(ringing);
-            }
-            Delivery::PickUp(line) if has_room => {
-                ringing.add(leg, Vec::new());
-                queued.ringing = Some(ringing);
-                let incoming = line.incoming;
-                let peer = cx.rules.seat.clone();
-                let mut picks_up = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, incoming, lcx));
-                picks_up.purpose = Purpose::Serves(presentation);
-                self.common.legs.push(picks_up);
-            }
-            unheard @ (Delivery::Ring(_) | Delivery::PickUp(_)) => {
-                if let Delivery::PickUp(line) = unheard {
-                    refuse_pick_up(*line, cx);
-                }
-                let failed = Failed::from(None);
-                self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
-                cx.out.push(Output::Acd(unreachable));
-            }
-        }
-    }
-
-    /// Sends the INVITE of every leg that has its port, once what it must tell is known: to a seat that the queue chose, the
-    /// look-up; to a party that a seat wants, the beginning on disk.
-    pub(super) fn invite_prepared(&mut self, cx: &mut Cx<'_>) {
-        for id in self.common.legs.ids(Leg::may_be_invited) {
-            let Some(leg) = self.common.legs.get(id) else { continue };
-            let (ringing, identity, speaks_with) = match (leg.purpose, &self.stage) {
-                (Purpose::Serves(_), stage) if matches!(self.common.look_up, LookUp::Settled(_)) => {
-                    let recalled = matches!(stage, Stage::Queued(queued) if queued.recalled);
-                    (stage.presented(), self.common.identity_for_seat(recalled, cx), self.common.caller)
-                }
-                (Purpose::Sought(_), Stage::Outbound(outbound)) if !outbound.durable => continue,
-                (Purpose::Sought(_), stage) => {
-                    let Some(search) = stage.search() else { continue };
-                    let consultation = stage.talk().and_then(|talk| talk.consultation.as_ref());
-                    let speaks_with =
-                        consultation.map_or(self.common.caller, |consultation| consultation.asker);
-                    (search.ringing(), self.common.identity_for(search, cx), speaks_with)
-                }
-                (Purpose::Serves(_) | Purpose::Calls, _) => continue,
-            };
-            let Some(expires) = ringing.filter(|ringing| ringing.has(id)).map(Ringing::expires) else {
-                continue;
-            };
-            let liked = self.common.legs.get(speaks_with).and_then(Leg::codec);
-            self.common.command(id, cx, |leg, lcx| leg.invite(&identity, liked, expires, lcx));
-        }
-    }
-
     /// Answers the INVITE of a seat that dialled for the waiting call, once its leg has a port: caller and seat are connected
     /// at once.
     pub(super) fn answer_pick_up(&mut self, leg: LegId, cx: &mut Cx<'_>) {
@@ -240,39 +154,6 @@ impl Call {
         let cause = Cause { sip: cause.sip.or(Some(Status::REQUEST_TERMINATED)), ..cause };
         let by = if self.common.origin.seat().is_some() { EndedBy::Seat } else { EndedBy::Caller };
         self.end(Ending { by, reason, cause }, cx);
-    }
-
-    /// A phone rings, or is heard before it answers.
-    pub(super) fn progressed(&mut self, leg: LegId, rings: bool, early_media: bool, cx: &mut Cx<'_>) {
-        if let Some(search) = self.stage.search_mut() {
-            let heard = search.progressed(leg, early_media, cx.now.mono);
-            let asker = match &self.stage {
-                Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| consultation.asker),
-                Stage::Outbound(_) => Some(self.common.caller),
-                Stage::Arriving(_)
-                | Stage::Queued(_)
-                | Stage::Transferring(_)
-                | Stage::LastMessage(_)
-                | Stage::Leaving(_)
-                | Stage::Over => None,
-            };
-            if let (Some(Heard { early_media }), Some(asker)) = (heard, asker) {
-                let ring = Ring { early_media, reliably: Reliably::Never };
-                self.common.command(asker, cx, |leg, lcx| leg.ring(ring, lcx));
-            }
-            return;
-        }
-        let is_heard =
-            early_media && self.common.legs.get(leg).is_some_and(|leg| leg.peer_rules().early_media);
-        let Some(ringing) = self.stage.ringing_mut(leg) else { return };
-        if is_heard {
-            ringing.early_media = Some(leg);
-        }
-        if rings {
-            ringing.begins_to_ring(cx.now.mono);
-            let presentation = ringing.presentation;
-            cx.out.push(Output::Acd(acd::Input::Rang { presentation }));
-        }
     }
 
     /// A phone answered. One that no presentation waits for is hung up.
@@ -341,24 +222,6 @@ impl Call {
             let (seat, call) = (seat.clone(), self.common.id);
             cx.out.push(Output::Acd(acd::Input::Vacate { seat, call, spoke: false }));
         }
-    }
-
-    /// The queue took the presentation back and has moved on.
-    pub(super) fn withdraw(
-        &mut self,
-        presentation: PresentationId,
-        result: PresentationResult,
-        cx: &mut Cx<'_>,
-    ) {
-        let Some(presented) = self.stage.presented_mut() else { return };
-        let Some(ringing) = presented.take_if(|ringing| ringing.presentation == presentation) else { return };
-        self.common.hush(presentation, None, Cause::NORMAL, cx);
-        self.common.release(presentation, cx);
-        // A call that its caller has ended waits no more; one that we end has waited until its end.
-        if result != PresentationResult::CallerGone {
-            self.common.story.back_to_waiting();
-        }
-        self.common.tell_rung(ringing, Failed { result, status: None }, cx);
     }
 
     /// Caller and seat hear each other from here on.
@@ -443,5 +306,158 @@ impl Call {
             self.common.finish_seat(seat, cx);
         }
         self.last_message(EndReason::LengthLimit, Some(prompt), cx);
+    }
+}
+
+/// What a stage does with the legs of its call.
+impl Stage {
+    /// A seat was chosen: a leg to each of its phones begins with a media port.
+    pub(super) fn present(&mut self, input: Input, common: &mut Common, cx: &mut Cx<'_>) {
+        let Input::Present { presentation, seat, operator, attempt, waited, why, limit, delivery } = input
+        else {
+            return;
+        };
+        common.story.summary.operator = operator.clone();
+        let unreachable = acd::Input::Ended { presentation, result: PresentationResult::Unreachable };
+        let leg = match &delivery {
+            Delivery::PickUp(line) => line.leg,
+            Delivery::Ring(_) => LegId::new(cx.now.wall, cx.random),
+        };
+        let Stage::Queued(queued) = self else {
+            if let Delivery::PickUp(line) = delivery {
+                refuse_pick_up(*line, cx);
+            }
+            return cx.out.push(Output::Acd(unreachable));
+        };
+        common.story.summary.seat = Some(seat.clone());
+        let party = Party::Seat { seat: seat.clone(), operator: operator.clone() };
+        let presented = SeatPresented {
+            presentation,
+            attempt,
+            seat: seat.clone(),
+            operator,
+            leg,
+            waited,
+            why: why.into(),
+        };
+        common.story.tell_as(cx, CallState::Presented, What::SeatPresented(presented));
+        let mut ringing = Ringing::new(presentation, Some(seat.clone()), limit);
+        let has_room = !common.legs.is_full();
+        match delivery {
+            Delivery::Ring(phones) if has_room && !phones.is_empty() => {
+                let purpose = Purpose::Serves(presentation);
+                common.ring_phones(&mut ringing, leg, phones, &party, purpose, cx);
+                queued.ringing = Some(ringing);
+            }
+            Delivery::PickUp(line) if has_room => {
+                ringing.add(leg, Vec::new());
+                queued.ringing = Some(ringing);
+                let incoming = line.incoming;
+                let peer = cx.rules.seat.clone();
+                let mut picks_up = cx.leg(leg, |lcx| Leg::arriving(leg, party, peer, incoming, lcx));
+                picks_up.purpose = Purpose::Serves(presentation);
+                common.legs.push(picks_up);
+            }
+            unheard @ (Delivery::Ring(_) | Delivery::PickUp(_)) => {
+                if let Delivery::PickUp(line) = unheard {
+                    refuse_pick_up(*line, cx);
+                }
+                let failed = Failed::from(None);
+                common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
+                cx.out.push(Output::Acd(unreachable));
+            }
+        }
+    }
+
+    /// Sends the INVITE of every leg that has its port, once what it must tell is known: to a seat that the queue chose, the
+    /// look-up; to a party that a seat wants, the beginning on disk.
+    pub(super) fn invite_prepared(&self, common: &mut Common, cx: &mut Cx<'_>) {
+        for id in common.legs.ids(Leg::may_be_invited) {
+            let Some(leg) = common.legs.get(id) else { continue };
+            let (ringing, identity, speaks_with) = match (leg.purpose, self) {
+                (Purpose::Serves(_), stage) if matches!(common.look_up, LookUp::Settled(_)) => {
+                    let recalled = matches!(stage, Stage::Queued(queued) if queued.recalled);
+                    (stage.presented(), common.identity_for_seat(recalled, cx), common.caller)
+                }
+                (Purpose::Sought(_), Stage::Outbound(outbound)) if !outbound.durable => continue,
+                (Purpose::Sought(_), stage) => {
+                    let Some(search) = stage.search() else { continue };
+                    let consultation = stage.talk().and_then(|talk| talk.consultation.as_ref());
+                    let speaks_with = consultation.map_or(common.caller, |consultation| consultation.asker);
+                    (search.ringing(), common.identity_for(search, cx), speaks_with)
+                }
+                (Purpose::Serves(_) | Purpose::Calls, _) => continue,
+            };
+            let Some(expires) = ringing.filter(|ringing| ringing.has(id)).map(Ringing::expires) else {
+                continue;
+            };
+            let liked = common.legs.get(speaks_with).and_then(Leg::codec);
+            common.command(id, cx, |leg, lcx| leg.invite(&identity, liked, expires, lcx));
+        }
+    }
+
+    /// A phone rings, or is heard before it answers.
+    pub(super) fn progressed(
+        &mut self,
+        leg: LegId,
+        rings: bool,
+        early_media: bool,
+        common: &mut Common,
+        cx: &mut Cx<'_>,
+    ) {
+        if let Some(search) = self.search_mut() {
+            let heard = search.progressed(leg, early_media, cx.now.mono);
+            let asker = match &*self {
+                Stage::Talk(talk) => talk.consultation.as_ref().map(|consultation| consultation.asker),
+                Stage::Outbound(_) => Some(common.caller),
+                Stage::Arriving(_)
+                | Stage::Queued(_)
+                | Stage::Transferring(_)
+                | Stage::LastMessage(_)
+                | Stage::Leaving(_)
+                | Stage::Over => None,
+            };
+            if let (Some(Heard { early_media }), Some(asker)) = (heard, asker) {
+                let ring = Ring { early_media, reliably: Reliably::Never };
+                common.command(asker, cx, |leg, lcx| leg.ring(ring, lcx));
+            }
+            return;
+        }
+        let is_heard = early_media && common.legs.get(leg).is_some_and(|leg| leg.peer_rules().early_media);
+        let Some(ringing) = self.ringing_mut(leg) else { return };
+        if is_heard {
+            ringing.early_media = Some(leg);
+        }
+        if rings {
+            ringing.begins_to_ring(cx.now.mono);
+            let presentation = ringing.presentation;
+            cx.out.push(Output::Acd(acd::Input::Rang { presentation }));
+        }
+    }
+
+    /// The queue took the presentation back and has moved on.
+    pub(super) fn withdraw(
+        &mut self,
+        presentation: PresentationId,
+        result: PresentationResult,
+        common: &mut Common,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(presented) = self.presented_mut() else { return };
+        let Some(ringing) = presented.take_if(|ringing| ringing.presentation == presentation) else { return };
+        common.hush(presentation, None, Cause::NORMAL, cx);
+        common.release(presentation, cx);
+        // A call that its caller has ended waits no more; one that we end has waited until its end.
+        if result != PresentationResult::CallerGone {
+            common.story.back_to_waiting();
+        }
+        common.tell_rung(ringing, Failed { result, status: None }, cx);
+    }
+
+    /// The phones that a restart has silenced have heard so, or had their time: the party is looked up, and rung anew.
+    pub(super) fn look_up_party(&mut self, cx: &mut Cx<'_>) {
+        let Some(search) = self.search_mut() else { return };
+        search.wakes();
+        cx.out.push(Output::Seek { by: search.by.clone(), dialled: search.to.name.clone() });
     }
 }

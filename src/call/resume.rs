@@ -10,7 +10,7 @@ use super::legs::Legs;
 use super::origin::Origin;
 use super::outcome::Ending;
 use super::ringing::Failed;
-use super::rules::ServiceRules;
+use super::rules::{Rules, ServiceRules};
 use super::search::{Asks, Search};
 use super::snapshot::{CallSnapshot, OriginSnapshot, Presented, StageSnapshot};
 use super::stage::{Arriving, Outbound, Stage};
@@ -50,10 +50,10 @@ pub struct Resuming<'a> {
     pub gap: Duration,
 }
 
-impl Call {
+impl Resuming<'_> {
     /// The call goes on. `None` when no leg of it is left.
-    pub fn resume(resuming: Resuming<'_>, cx: &mut Cx<'_>) -> Option<Call> {
-        let Resuming { snapshot, record, last, service, contexts, number, reached, gap } = resuming;
+    pub fn resume(self, cx: &mut Cx<'_>) -> Option<Call> {
+        let Resuming { snapshot, record, last, service, contexts, number, reached, gap } = self;
         let identity = record.caller.clone();
         let look_up = LookUp::Settled(record.identified.as_ref().map(known_of));
         let summary = last.summary.clone();
@@ -91,29 +91,37 @@ impl Call {
             common.reached(by, cx);
         }
         common.story.tell(cx, What::CallRecovered { gap, legs: u32::try_from(ups).unwrap_or(u32::MAX) });
-        // Until its own stage is known the call counts as not answered, and may end so.
-        let begun = Arriving { durable: true, answer_at: None, early_media: EarlyMedia::None };
-        let mut call = Call { common, stage: Stage::Arriving(begun), afterwork: Afterwork::default() };
-        call.resume_stage(stage, cx);
-        if let Some(presented) = presented {
-            call.tell_withdrawn(presented, cx);
+        let (stage, goes_on) = match resumed_stage(stage, &mut common, cx) {
+            Resumed::Stage(stage) => (stage, GoesOn::InStage),
+            Resumed::LastMessage(reason) => (not_answered(), GoesOn::ToItsEnd(reason)),
+            Resumed::Crashed(stage) => (stage, GoesOn::Not),
+        };
+        let mut call = Call { common, stage, afterwork: Afterwork::default() };
+        match goes_on {
+            GoesOn::InStage => {}
+            GoesOn::ToItsEnd(reason) => {
+                let prompt = last_prompt(reason, &call.common.origin, cx.rules);
+                call.last_message(reason, prompt, cx);
+            }
+            GoesOn::Not => call.end(Ending::new(EndedBy::Gateway, EndReason::Crashed), cx),
         }
-        call.drop_others(cx);
+        if let Some(presented) = presented {
+            tell_withdrawn(presented, &mut call.common, cx);
+        }
+        drop_others(&call.stage, &mut call.common, cx);
         call.settle(cx);
         for leg in call.common.legs.ids(|leg| !leg.is_terminated()) {
             call.common.command(leg, cx, |leg, lcx| leg.resume_media(lcx));
         }
         Some(call)
     }
+}
 
+impl CallSnapshot {
     /// A call that is over, or cannot go on: its dialogs are to be ended by [`super::Input::HangUp`], each at its time, and
     /// nothing is told of it.
-    pub fn closing(
-        snapshot: CallSnapshot,
-        contexts: HashMap<LegId, LegContext>,
-        cx: &mut Cx<'_>,
-    ) -> Option<Call> {
-        let CallSnapshot { call: id, caller, origin, legs, .. } = snapshot;
+    pub fn closing(self, contexts: HashMap<LegId, LegContext>, cx: &mut Cx<'_>) -> Option<Call> {
+        let CallSnapshot { call: id, caller, origin, legs, .. } = self;
         let mut legs = resumed_legs(legs, contexts, cx);
         for leg in &mut legs {
             cx.with_leg(leg.id, |lcx| {
@@ -145,124 +153,128 @@ impl Call {
         call.settle(cx);
         Some(call)
     }
+}
 
-    /// Whether it is over, and only its dialogs are left.
-    pub fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Over)
-    }
+/// How a call goes on.
+enum Resumed {
+    /// In this stage.
+    Stage(Stage),
+    /// Its caller hears from the beginning why it ends.
+    LastMessage(EndReason),
+    /// Not at all: it ends from this stage.
+    Crashed(Stage),
+}
 
-    /// Whether it waits in a queue.
-    pub fn is_queued(&self) -> bool {
-        matches!(self.stage, Stage::Queued(_))
-    }
+/// The same, once its stage stands.
+enum GoesOn {
+    InStage,
+    ToItsEnd(EndReason),
+    Not,
+}
 
-    fn resume_stage(&mut self, stage: StageSnapshot, cx: &mut Cx<'_>) {
-        let caller = self.common.caller;
-        let is_here = self.common.legs.is_up(caller);
-        match stage {
-            StageSnapshot::Arriving { answer_at, early_media } => {
-                let early_media = if early_media { EarlyMedia::Music } else { EarlyMedia::None };
-                let is_invited = self.common.legs.get(caller).is_some_and(Leg::is_invited);
-                self.stage = Stage::Arriving(Arriving { durable: true, answer_at, early_media });
-                if !is_invited {
-                    self.end_crashed(cx);
-                }
-            }
-            StageSnapshot::Queued { notice, recalled } if is_here => {
-                let notice = notice.map(|prompt| self.common.audio.notice(Arc::from(prompt)));
-                self.stage = Stage::Queued(Queued { notice, ringing: None, recalled });
-                self.common.story.back_to_waiting();
-            }
-            StageSnapshot::Dialling if self.common.legs.get(caller).is_some_and(Leg::is_invited) => {
-                self.resume_dialling(cx);
-            }
-            StageSnapshot::Talk { parties, serving } => self.resume_talk(parties, serving, cx),
-            StageSnapshot::Transferring { by, kind, line, to } if is_here => {
-                let line = line.filter(|line| self.common.legs.is_up(line.leg));
-                let search = Search::silenced(to.into(), by.clone(), Asks::Transfer, cx.now.mono);
-                self.stage = Stage::Transferring(Box::new(Transfer { by, kind, line, search }));
-            }
-            StageSnapshot::LastMessage { reason } if is_here => self.resume_last_message(reason, cx),
-            StageSnapshot::Queued { .. }
-            | StageSnapshot::Dialling
-            | StageSnapshot::Transferring { .. }
-            | StageSnapshot::LastMessage { .. }
-            | StageSnapshot::Over => self.end_crashed(cx),
+/// A call that ends before its own stage is known ends as one that was not answered.
+fn not_answered() -> Stage {
+    Stage::Arriving(Arriving { durable: true, answer_at: None, early_media: EarlyMedia::None })
+}
+
+fn resumed_stage(stage: StageSnapshot, common: &mut Common, cx: &mut Cx<'_>) -> Resumed {
+    let is_here = common.legs.is_up(common.caller);
+    let is_invited = common.legs.get(common.caller).is_some_and(Leg::is_invited);
+    match stage {
+        StageSnapshot::Arriving { answer_at, early_media } if is_invited => {
+            let early_media = if early_media { EarlyMedia::Music } else { EarlyMedia::None };
+            Resumed::Stage(Stage::Arriving(Arriving { durable: true, answer_at, early_media }))
         }
-    }
-
-    /// The seat that dialled goes on waiting, and the party it wants is rung anew.
-    fn resume_dialling(&mut self, cx: &mut Cx<'_>) {
-        let Origin::Outbound { seat, dialled, .. } = &self.common.origin else { return self.end_crashed(cx) };
-        let search = Search::silenced(dialled.as_str().into(), seat.clone(), Asks::Talk, cx.now.mono);
-        self.stage = Stage::Outbound(Outbound { durable: true, search });
-    }
-
-    /// The caller hears from its beginning why the call ends.
-    fn resume_last_message(&mut self, reason: EndReason, cx: &mut Cx<'_>) {
-        let voice = self.common.origin.voice(cx.rules);
-        let prompt = match reason {
-            EndReason::QueueFull => voice.and_then(|voice| voice.full.clone()),
-            EndReason::WaitLimit => voice.and_then(|voice| voice.timeout.clone()),
-            EndReason::LengthLimit => cx.rules.call_length_prompt.clone(),
-            EndReason::Completed
-            | EndReason::Abandoned
-            | EndReason::Cancelled
-            | EndReason::MediaSilent
-            | EndReason::SignallingLost
-            | EndReason::Shutdown
-            | EndReason::Crashed
-            | EndReason::Internal
-            | EndReason::Unanswered
-            | EndReason::Expired => None,
-        };
-        self.last_message(reason, prompt, cx);
-    }
-
-    /// A seat that rang is told that the call was taken back, and so is the record.
-    fn tell_withdrawn(&mut self, Presented { presentation, seat }: Presented, cx: &mut Cx<'_>) {
-        let failed = Failed { result: PresentationResult::Withdrawn, status: None };
-        self.common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
-    }
-
-    /// The talk goes on between those whose dialogs are up.
-    fn resume_talk(&mut self, parties: Vec<(LegId, Option<Mono>)>, serving: Option<SeatId>, cx: &mut Cx<'_>) {
-        let parties: Vec<_> = parties.into_iter().filter(|(leg, _)| self.common.legs.is_up(*leg)).collect();
-        if parties.len() < 2 {
-            self.stage = Stage::Talk(Talk::new(&[self.common.caller], None));
-            return self.end_crashed(cx);
+        StageSnapshot::Queued { notice, recalled } if is_here => {
+            let notice = notice.map(|prompt| common.audio.notice(Arc::from(prompt)));
+            common.story.back_to_waiting();
+            Resumed::Stage(Stage::Queued(Queued { notice, ringing: None, recalled }))
         }
-        let legs: Vec<LegId> = parties.iter().map(|(leg, _)| *leg).collect();
-        let mut talk = Talk::resumed(parties, serving);
-        let is_held = talk.holder().is_some();
-        self.common.story.summary.state = if is_held { CallState::Held } else { CallState::Connected };
-        talk.begin(&legs, &mut self.common, cx);
-        self.stage = Stage::Talk(talk);
-    }
-
-    /// Legs that belong to nothing that goes on: a consultation, a second phone.
-    fn drop_others(&mut self, cx: &mut Cx<'_>) {
-        let caller = self.common.caller;
-        let dropped = match &self.stage {
-            Stage::Talk(talk) => self.common.legs.ids(|leg| leg.id != caller && !talk.has(leg.id)),
-            Stage::Transferring(transfer) => {
-                self.common.legs.ids(|leg| leg.id != caller && !transfer.uses(leg.id))
-            }
-            Stage::Arriving(_)
-            | Stage::Queued(_)
-            | Stage::Outbound(_)
-            | Stage::LastMessage(_)
-            | Stage::Leaving(_)
-            | Stage::Over => return,
-        };
-        for leg in dropped {
-            self.common.story.tell_left(leg, cx);
-            self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
+        StageSnapshot::Dialling if is_invited => resumed_dialling(&common.origin, cx),
+        StageSnapshot::Talk { parties, serving } => resumed_talk(parties, serving, common, cx),
+        StageSnapshot::Transferring { by, kind, line, to } if is_here => {
+            let line = line.filter(|line| common.legs.is_up(line.leg));
+            let search = Search::silenced(to.into(), by.clone(), Asks::Transfer, cx.now.mono);
+            Resumed::Stage(Stage::Transferring(Box::new(Transfer { by, kind, line, search })))
         }
+        StageSnapshot::LastMessage { reason } if is_here => Resumed::LastMessage(reason),
+        StageSnapshot::Arriving { .. }
+        | StageSnapshot::Queued { .. }
+        | StageSnapshot::Dialling
+        | StageSnapshot::Transferring { .. }
+        | StageSnapshot::LastMessage { .. }
+        | StageSnapshot::Over => Resumed::Crashed(not_answered()),
     }
+}
 
-    fn end_crashed(&mut self, cx: &mut Cx<'_>) {
-        self.end(Ending::new(EndedBy::Gateway, EndReason::Crashed), cx);
+/// The seat that dialled goes on waiting, and the party it wants is rung anew.
+fn resumed_dialling(origin: &Origin, cx: &Cx<'_>) -> Resumed {
+    let Origin::Outbound { seat, dialled, .. } = origin else { return Resumed::Crashed(not_answered()) };
+    let search = Search::silenced(dialled.as_str().into(), seat.clone(), Asks::Talk, cx.now.mono);
+    Resumed::Stage(Stage::Outbound(Outbound { durable: true, search }))
+}
+
+/// The talk goes on between those whose dialogs are up.
+fn resumed_talk(
+    parties: Vec<(LegId, Option<Mono>)>,
+    serving: Option<SeatId>,
+    common: &mut Common,
+    cx: &mut Cx<'_>,
+) -> Resumed {
+    let parties: Vec<_> = parties.into_iter().filter(|(leg, _)| common.legs.is_up(*leg)).collect();
+    if parties.len() < 2 {
+        return Resumed::Crashed(Stage::Talk(Talk::new(&[common.caller], None)));
+    }
+    let legs: Vec<LegId> = parties.iter().map(|(leg, _)| *leg).collect();
+    let mut talk = Talk::resumed(parties, serving);
+    let is_held = talk.holder().is_some();
+    common.story.summary.state = if is_held { CallState::Held } else { CallState::Connected };
+    talk.begin(&legs, common, cx);
+    Resumed::Stage(Stage::Talk(talk))
+}
+
+/// What the caller of a call that ends hears.
+fn last_prompt(reason: EndReason, origin: &Origin, rules: &Rules) -> Option<Arc<str>> {
+    let voice = origin.voice(rules);
+    match reason {
+        EndReason::QueueFull => voice.and_then(|voice| voice.full.clone()),
+        EndReason::WaitLimit => voice.and_then(|voice| voice.timeout.clone()),
+        EndReason::LengthLimit => rules.call_length_prompt.clone(),
+        EndReason::Completed
+        | EndReason::Abandoned
+        | EndReason::Cancelled
+        | EndReason::MediaSilent
+        | EndReason::SignallingLost
+        | EndReason::Shutdown
+        | EndReason::Crashed
+        | EndReason::Internal
+        | EndReason::Unanswered
+        | EndReason::Expired => None,
+    }
+}
+
+/// A seat that rang is told that the call was taken back, and so is the record.
+fn tell_withdrawn(Presented { presentation, seat }: Presented, common: &mut Common, cx: &mut Cx<'_>) {
+    let failed = Failed { result: PresentationResult::Withdrawn, status: None };
+    common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
+}
+
+/// Legs that belong to nothing that goes on: a consultation, a second phone.
+fn drop_others(stage: &Stage, common: &mut Common, cx: &mut Cx<'_>) {
+    let caller = common.caller;
+    let dropped = match stage {
+        Stage::Talk(talk) => common.legs.ids(|leg| leg.id != caller && !talk.has(leg.id)),
+        Stage::Transferring(transfer) => common.legs.ids(|leg| leg.id != caller && !transfer.uses(leg.id)),
+        Stage::Arriving(_)
+        | Stage::Queued(_)
+        | Stage::Outbound(_)
+        | Stage::LastMessage(_)
+        | Stage::Leaving(_)
+        | Stage::Over => return,
+    };
+    for leg in dropped {
+        common.story.tell_left(leg, cx);
+        common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
     }
 }
 
@@ -314,13 +326,13 @@ fn resumed_leg(snapshot: LegSnapshot, kept: LegContext, cx: &mut Cx<'_>) -> Leg 
 }
 
 /// What each seat of a call that goes on is doing.
-impl Call {
+impl Stage {
     /// The seats that are in the call, and how. What the queue presented it takes back in its own way.
-    pub fn busy_seats(&self) -> Vec<(SeatId, acd::Busy)> {
+    pub(super) fn busy_seats(&self, common: &Common) -> Vec<(SeatId, acd::Busy)> {
         let mut busy: Vec<(SeatId, acd::Busy)> = Vec::new();
-        for leg in self.common.legs.iter() {
+        for leg in common.legs.iter() {
             let Some(seat) = leg.party.seat() else { continue };
-            let Some(how) = self.busy_by(leg, seat) else { continue };
+            let Some(how) = self.busy_by(leg, seat, common) else { continue };
             match busy.iter_mut().find(|(other, _)| other == seat) {
                 // A seat with two lines is in the call by the one that does more.
                 Some((_, other)) => {
@@ -335,11 +347,11 @@ impl Call {
     }
 
     /// What a leg of it means for a seat.
-    fn busy_by(&self, leg: &Leg, seat: &SeatId) -> Option<acd::Busy> {
-        let (serving, goes_on) = match &self.stage {
+    fn busy_by(&self, leg: &Leg, seat: &SeatId, common: &Common) -> Option<acd::Busy> {
+        let (serving, goes_on) = match self {
             Stage::Talk(talk) => (talk.serving.as_ref(), talk.has(leg.id)),
             Stage::Transferring(transfer) => (transfer.line.map(|_| &transfer.by), transfer.uses(leg.id)),
-            Stage::Outbound(_) => (None, leg.id == self.common.caller),
+            Stage::Outbound(_) => (None, leg.id == common.caller),
             Stage::Arriving(_)
             | Stage::Queued(_)
             | Stage::LastMessage(_)
@@ -347,11 +359,11 @@ impl Call {
             | Stage::Over => (None, false),
         };
         if !goes_on {
-            let is_presented = matches!(self.stage, Stage::Queued(_)) && leg.is_cancelling();
+            let is_presented = matches!(self, Stage::Queued(_)) && leg.is_cancelling();
             return (!is_presented && !leg.is_terminated()).then_some(acd::Busy::Closes);
         }
-        let queue = self.common.origin.queue().filter(|_| serving == Some(seat));
-        let holder = self.stage.talk().and_then(Talk::holder).map(|(leg, _)| leg);
+        let queue = common.origin.queue().filter(|_| serving == Some(seat));
+        let holder = self.talk().and_then(Talk::holder).map(|(leg, _)| leg);
         let busy = |queue| acd::Busy::Serves { queue, holds: holder == Some(leg.id) };
         Some(queue.map_or(acd::Busy::Own, busy))
     }

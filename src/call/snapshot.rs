@@ -120,10 +120,10 @@ impl CallSnapshot {
     }
 }
 
-impl Call {
+impl CallSnapshot {
     /// The call as the next process needs it; `None` when no dialog is left.
-    pub fn snapshot(&self) -> Option<CallSnapshot> {
-        let common = &self.common;
+    pub fn of(call: &Call) -> Option<CallSnapshot> {
+        let Call { common, stage, .. } = call;
         let legs: Vec<LegSnapshot> = common.legs.iter().filter_map(Leg::snapshot).collect();
         if legs.is_empty() {
             return None;
@@ -135,8 +135,8 @@ impl Call {
             wait: common.wait,
             longest: common.longest,
             origin: OriginSnapshot::from(&common.origin),
-            stage: self.stage_snapshot(),
-            presented: self.presented_snapshot(),
+            stage: StageSnapshot::of(stage),
+            presented: Presented::of(stage),
             joined: common.story.joined().map(|(leg, name)| (leg, name.to_owned())).collect(),
             legs,
             place: None,
@@ -144,9 +144,11 @@ impl Call {
             went: Vec::new(),
         })
     }
+}
 
-    fn stage_snapshot(&self) -> StageSnapshot {
-        match &self.stage {
+impl StageSnapshot {
+    fn of(stage: &Stage) -> StageSnapshot {
+        match stage {
             Stage::Arriving(Arriving { answer_at, early_media, .. }) => StageSnapshot::Arriving {
                 answer_at: *answer_at,
                 early_media: !matches!(early_media, EarlyMedia::None),
@@ -162,10 +164,13 @@ impl Call {
             Stage::Leaving(_) | Stage::Over => StageSnapshot::Over,
         }
     }
+}
 
-    fn presented_snapshot(&self) -> Option<Presented> {
-        let sought = || self.stage.search().and_then(Search::ringing);
-        let ringing = self.stage.presented().or_else(sought)?;
+impl Presented {
+    /// The presentation that runs.
+    fn of(stage: &Stage) -> Option<Presented> {
+        let sought = || stage.search().and_then(Search::ringing);
+        let ringing = stage.presented().or_else(sought)?;
         Some(Presented { presentation: ringing.presentation, seat: ringing.seat.clone()? })
     }
 }

@@ -25,13 +25,6 @@ use crate::sip::{Cause, Message, Outgoing, ServerTx, Status, quoted};
 use crate::time::Duration;
 
 impl Call {
-    /// The phones that a restart has silenced have heard so, or had their time: the party is looked up, and rung anew.
-    pub(super) fn look_up_party(&mut self, cx: &mut Cx<'_>) {
-        let Some(search) = self.stage.search_mut() else { return };
-        search.wakes();
-        cx.out.push(Output::Seek { by: search.by.clone(), dialled: search.to.name.clone() });
-    }
-
     /// The party is known again, or cannot be called any more.
     pub(super) fn party_found(&mut self, to: Result<Box<Destination>, Status>, cx: &mut Cx<'_>) {
         let Some(search) = self.stage.search_mut() else { return };

@@ -6,7 +6,7 @@ use super::calls::Slot;
 use super::owed::{self, Untold};
 use super::routes::{Owner, Sent};
 use super::{Gateway, Output};
-use crate::call::{self, Call, CallSnapshot, LegContext, Resuming};
+use crate::call::{self, CallSnapshot, LegContext, Resuming};
 use crate::caller::HistoryKey;
 use crate::event::{CallEvent, CallPart, CallRecord, ClosedBy, QueueExit};
 use crate::id::{CallId, LegId};
@@ -99,7 +99,7 @@ impl Gateway {
         let Kept { legs: contexts, came } = kept;
         let resuming =
             Resuming { snapshot, record: record.clone(), last, service, contexts, number, reached, gap };
-        let Some(call) = Call::resume(resuming, &mut self.context.cx(now)) else { return false };
+        let Some(call) = resuming.resume(&mut self.context.cx(now)) else { return false };
         if let Some(place) = place.filter(|_| call.is_queued())
             && !self.acd.restore_place(now, id, &place)
         {
@@ -151,7 +151,7 @@ impl Gateway {
     ) {
         let id = snapshot.call;
         let Kept { legs: contexts, came } = kept;
-        let Some(call) = Call::closing(snapshot, contexts, &mut self.context.cx(now)) else { return };
+        let Some(call) = snapshot.closing(contexts, &mut self.context.cx(now)) else { return };
         self.calls.insert(id, Slot::resumed(call, None, None));
         for (leg, tx) in came {
             self.remember_invite(Owner { call: id, leg }, tx);

@@ -117,7 +117,7 @@ impl Gateway {
 
     fn call_snapshot(&self, id: CallId) -> Option<CallSnapshot> {
         let slot = self.calls.get(id)?;
-        let mut snapshot = slot.call.snapshot()?;
+        let mut snapshot = CallSnapshot::of(&slot.call)?;
         snapshot.place = self.acd.place_of(id);
         snapshot.came = slot
             .invites()
