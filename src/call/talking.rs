@@ -43,6 +43,8 @@ impl Call {
         let Some(search) = self.stage.search_mut() else { return };
         let (name, seat) = (search.to.name.clone(), search.to.seat.clone());
         let Some(ringing) = search.answered(leg) else { return };
+        // Before anything that may end the call: phones that still ring are told that it was answered elsewhere (RFC
+        // 3326).
         self.common.hush(ringing.presentation, Some(leg), Cause::ELSEWHERE, cx);
         let answered = Failed { result: PresentationResult::Answered, status: Some(Status::OK) };
         self.common.tell_rung(ringing, answered, cx);
@@ -109,6 +111,8 @@ impl Call {
             }
             self.common.search_ends(search, PresentationResult::NoAnswer, cx);
         }
+        // The seat hears statuses its phone has words for; a refusal of a trunk may name what is no matter of the
+        // seat.
         let status = match status {
             Some(
                 status @ (Status::TEMPORARILY_UNAVAILABLE
@@ -152,6 +156,7 @@ impl Call {
             self.stage.talk().is_some_and(|t| t.serving.as_ref() == Some(&by) && t.consultation.is_none());
         let has_room = self.common.legs.iter().count() + 2 <= MAX_LEGS;
         if !may || !has_room {
+            // 486 for a seat that may not, as its phone shows it; 503 with a time where only room is missing.
             let status = if may { Status::SERVICE_UNAVAILABLE } else { Status::BUSY_HERE };
             let mut response = Outgoing::response(&incoming.invite, status, Some(&leg.to_string()));
             if may {
@@ -200,6 +205,7 @@ impl Call {
             return self.hand_over(None, cx);
         }
         let serving = talk.serving.clone();
+        // The phone hung up for itself when its transfer failed: the caller is not lost by that.
         if let Some(by) = serving.clone().filter(|_| talk.hangs_up_unasked(cx.now.mono)) {
             talk.part(&mut self.common, cx);
             return self.recall(by, Some(Line { leg, refer: None }), cx);
@@ -252,6 +258,7 @@ impl Call {
             self.common.legs.get_mut(leg).map_or(Err(Status::NO_SUCH_CALL), |leg| leg.take_refer(refer));
         if let Stage::Talk(talk) = &mut self.stage
             && leg == self.common.caller
+            // In a call that the seat placed its line is the first party; a transfer leaves the called one behind.
             && matches!(to, Referred::To(_))
             && taken.is_ok()
         {
@@ -313,6 +320,8 @@ impl Call {
         let is_up = self.common.legs.is_up(leg);
         let is_answered = search.up().is_some();
         search.becomes_transfer(cx.now.mono);
+        // 100 in the first NOTIFY while the party rings; an answered one is told of by the final status at once (RFC
+        // 3515 section 2.4.5).
         if !is_answered {
             self.common.notify(refer, Status::TRYING, cx);
         }

@@ -86,6 +86,7 @@ impl Access {
         let Some(method) = request.method() else { return Ok(()) };
         match new.kind() {
             RequestKind::New(holding) => {
+                // A To tag means inside a dialog, whatever the method (RFC 3261 section 12.2.2).
                 match request.to_tag() {
                     Some(_) => inside_a_dialog(sender.provenance.as_ref())?,
                     None => self.outside_a_dialog(now, flow, method, request, &mut sender)?,
@@ -168,12 +169,14 @@ fn within_share(sender: &Sender<'_>, request: &Message, holding: Holding) -> Ver
         (PeerId::Trunk(_), None) | (PeerId::Unknown, _) => UNKNOWN_SHARE,
     };
     let begins = request.to_tag().is_none();
+    // A full share must not keep out the BYE that would empty it.
     let share = if begins { share } else { share + share / 4 };
     if holding.transactions < share && holding.octets < share * OCTETS_EACH {
         return Ok(());
     }
     match request.method() {
         Some(Method::Invite) if begins => shed(Cause::Share, Shedding::Singly),
+        // No answer: the retransmission comes when there is room again, and the flood costs nothing to send.
         _ => drop_it(Cause::Share),
     }
 }

@@ -113,6 +113,7 @@ impl Awaiting {
 impl Gateway {
     /// Does `then` once the newest event is on disk.
     pub(super) fn once_durable(&mut self, now: Now, then: Then) {
+        // The disk stands still and memory is bounded: the answer goes out without it.
         if self.journal.awaiting() >= WAITING {
             return self.act_on(now, then);
         }
@@ -122,6 +123,7 @@ impl Gateway {
 
     /// Acknowledges the answer to an INVITE of ours once what it means is on disk.
     pub(super) fn acknowledge_once_durable(&mut self, now: Now, held: HeldAck) {
+        // A 2xx came again before the disk: the ACK that waited for it goes out first, and a new one waits.
         self.acknowledge_now(held.leg);
         if self.journal.awaiting() < WAITING {
             self.journal.awaiting.acks.insert(held.leg);
@@ -140,6 +142,7 @@ impl Gateway {
         while let Some(then) = self.journal.awaiting.pop_due(|p, _| p <= position) {
             self.act_on(now, then);
         }
+        // Everything told so far is on disk: the disk keeps up again.
         if position == self.context.sequence.head() {
             self.clear(now, &Cleared::JournalSlow, out);
         }

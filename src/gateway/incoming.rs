@@ -45,6 +45,7 @@ impl Gateway {
                 return self.signalling.respond(now, tx, response);
             }
         };
+        // Before anything is kept or told: an address on a datagram may be forged, a password not.
         if !self.trunk_proved(now, tx, &flow, &invite, &trunk) {
             return;
         }
@@ -69,6 +70,7 @@ impl Gateway {
         let call = CallId::new(now.wall, &mut self.context.random);
         let history = HistoryKey::of(&received.caller, &self.callers.history_key);
         let peer = self.context.rules.trunk(&trunk);
+        // A blocked caller is refused as that, whether there is room or not.
         let welcome = self.nuisance(now, &received.caller, history, out);
         let overload = || Refusal::new(RefusalReason::Overload, Status::SERVICE_UNAVAILABLE);
         let welcome = welcome.and_then(|()| objection.map_or(Ok(()), |_| Err(overload())));
@@ -113,6 +115,7 @@ impl Gateway {
         if !self.trunking.has_channel(trunk) {
             return Err(Refusal::new(NoChannel, Status::SERVICE_UNAVAILABLE));
         }
+        // Half-open calls hold ports without an ACK: the next one waits for them.
         if self.trunking.kept.get(trunk).is_some_and(|t| !t.capacity.may_answer()) {
             self.access.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
             return Err(Refusal::new(Overload, Status::SERVICE_UNAVAILABLE));
@@ -123,6 +126,7 @@ impl Gateway {
         let Some(service) = self.calls.service(&received.service_number) else {
             return Err(Refusal::new(UnknownService, Status::NOT_FOUND));
         };
+        // A queue with a spoken message answers and says so; one without is refused before 200 OK.
         let speaks = self.context.rules.voices.get(&service.queue).is_some_and(|v| v.full.is_some());
         if !speaks && self.acd.is_full(&service.queue) {
             return Err(Refusal::new(QueueFull, Status::SERVICE_UNAVAILABLE));

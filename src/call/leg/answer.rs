@@ -48,6 +48,8 @@ impl Leg {
         }
         let tag = self.id.to_string();
         let contact = cx.rules.contact(&uas.flow, &uas.invite);
+        // The first response with a To tag fixes the early dialog; all later ones are of the same (RFC 3261 section
+        // 12.1.1).
         if uas.early.is_none() {
             let Some(dialog) = Dialog::uas(&uas.invite, uas.flow, &tag, &contact) else { return };
             let dialog = dialog.going(self.liveness.inside);
@@ -88,6 +90,8 @@ impl Leg {
         let (tx, flow, cseq) = (uas.tx, uas.flow, uas.invite.cseq().0);
         let said = uas.said().cloned().unwrap_or(Said::Nothing);
         let (mut agreed, mut awaited) = (None, Awaited::Ack { cseq });
+        // A description is said once: after a reliable 18x the 200 OK has none, after an unreliable one the same
+        // again (RFC 3261 section 13.2.1).
         let body = match (said, &uas.offer) {
             (Said::Reliably | Said::Offered(_), _) => None,
             (Said::Unreliably(body), _) => Some(body),
@@ -121,6 +125,7 @@ impl Leg {
         if let Some(body) = body {
             ok = ok.body("application/sdp", body);
         }
+        // After the final response no reliable one is sent or awaited any more (RFC 3262 section 3).
         self.conduct.provisionals.finish();
         self.conduct.ack = awaited;
         cx.respond(tx, ok);
@@ -136,10 +141,12 @@ impl Leg {
     pub fn reject(&mut self, status: Status, cx: &mut Cx<'_>) {
         let Signalling::Invited(uas) = &self.signalling else { return };
         let mut response = Outgoing::response(&uas.invite, status, Some(&self.id.to_string()));
+        // Without Retry-After the peer takes a 503 for a 500 (RFC 3261 section 21.5.4).
         if status == Status::SERVICE_UNAVAILABLE {
             response = response.with("Retry-After", RETRY_AFTER);
         }
         cx.respond(uas.tx, response);
+        // The ACK of a refusal belongs to the transaction (RFC 3261 section 17.2.1): nothing is left for the leg.
         self.signalling = Signalling::Terminated;
         self.close_media(cx);
     }
@@ -166,14 +173,17 @@ impl Leg {
         };
         let Signalling::Invited(Uas { tx: invite, flow, early: Some(early), .. }) = &mut self.signalling
         else {
+            // The final response crossed the PRACK, which still acknowledges a response that was sent.
             return cx.respond(tx, Outgoing::response(prack, Status::OK, None));
         };
+        // One reliable response at a time: the next leaves when this one is acknowledged (RFC 3262 section 3).
         if let Some(next) = next {
             cx.respond(*invite, next);
         }
         let description = described(prack, *flow);
         let mut ok = Outgoing::response(prack, Status::OK, None);
         let agreed = match (&early.said, description) {
+            // Our offer went in the 18x, so the PRACK must bring the answer (RFC 3262 section 5).
             (Said::Offered(offered), answer) => {
                 let answer = answer.and_then(|answer| sdp::accepted(offered, &answer).ok());
                 if answer.is_none() {
@@ -183,6 +193,7 @@ impl Leg {
                 early.said = Said::Reliably;
                 answer
             }
+            // Offer and answer are complete, so a description in PRACK is a new offer (RFC 3262 section 5).
             (Said::Reliably, Some(offer)) => match self.media.answer(cx.rules, *flow, &offer) {
                 Some(Ok((body, negotiated))) => {
                     ok = ok.body("application/sdp", body);

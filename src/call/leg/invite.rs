@@ -87,6 +87,7 @@ impl Leg {
             sent.no_response = None;
         }
         match status {
+            // 100 says that the request arrived; no phone rings yet (RFC 3261 section 21.1.1).
             Status::TRYING => {}
             _ if status.is_provisional() => self.progress(flow, response, cx),
             _ if status.is_success() => self.accepted(flow, response, cx),
@@ -99,6 +100,7 @@ impl Leg {
         let Signalling::Inviting(Uac { sent: Some(sent), early, .. }) = &mut self.signalling else { return };
         self.conduct.learn(response);
         let progress = early.hear(&sent.invite, &sent.offered, flow, self.liveness.inside, response);
+        // The peer retransmits its response until the PRACK comes (RFC 3262 section 3), whatever it means to us.
         if let Some((flow, request)) = progress.prack {
             cx.request(flow, request);
         }
@@ -122,6 +124,7 @@ impl Leg {
         if count > INVITES || !self.conduct.timer.too_small(response) {
             return false;
         }
+        // The same Call-ID and tags, a higher CSeq number (RFC 4028 section 7.3).
         uac.renumber();
         let Some(sent) = &mut uac.sent else { return false };
         sent.invite = self.conduct.ask(sent.invite.clone());
@@ -141,6 +144,8 @@ impl Leg {
                     self.signalling = Signalling::Inviting(Uac { target, sent: Some(sent), early });
                     return self.invite_failed(None, cx);
                 };
+                // ACK first: also an answer that cannot be used is acknowledged, and then hung up (RFC 3261 section
+                // 13.2.2.4).
                 cx.ack(&dialog, response);
                 let agreed = answer_of(before, &sent.offered, flow, response);
                 self.conduct.learn(response);
@@ -175,10 +180,13 @@ impl Leg {
                 cx.say(Output::Released);
             }
             Signalling::Confirmed(confirmed) => {
+                // The 2xx came again, so our ACK was lost: only the user agent retransmits it (RFC 3261 section
+                // 13.2.2.4).
                 acknowledge_again(&confirmed.dialog, flow, response, cx);
                 self.signalling = Signalling::Confirmed(confirmed);
             }
             Signalling::Closing { dialog } => {
+                // Our BYE is out, and the ACK is owed all the same.
                 acknowledge_again(&dialog, flow, response, cx);
                 self.signalling = Signalling::Closing { dialog };
             }
@@ -197,6 +205,7 @@ impl Leg {
     pub(super) fn invite_failed(&mut self, status: Option<Status>, cx: &mut Cx<'_>) {
         let output = match &self.signalling {
             Signalling::Inviting(uac) => Output::Rejected { status, rang: uac.rang().is_some() },
+            // The 487 that our CANCEL asked for, or a refusal that crossed it: either way the phone has let go.
             Signalling::Cancelling(_) => Output::Released,
             Signalling::Invited(_)
             | Signalling::Confirmed(_)
@@ -212,6 +221,7 @@ impl Leg {
     /// No response at all came to the INVITE. Should it arrive all the same, its CANCEL follows.
     pub(super) fn no_response(&mut self, cx: &mut Cx<'_>) {
         if self.is_ringing() {
+            // No CANCEL goes out before a provisional response (RFC 3261 section 9.1): it waits for one.
             self.hang_up(Cause::NORMAL, cx);
             cx.send(Send::NoResponse);
             cx.say(Output::Rejected { status: None, rang: false });

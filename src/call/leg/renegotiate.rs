@@ -44,11 +44,13 @@ impl Leg {
             return;
         }
         let Some(Parts { dialog, media, conduct }) = self.parts(None) else { return };
+        // No INVITE while one is open in either direction (RFC 3261 section 14.1): that of the peer is until its ACK.
         if conduct.ack != Awaited::Nothing {
             return;
         }
         let Some(asked) = conduct.renegotiation.take() else { return };
         let method = match asked.change {
+            // Without an offer UPDATE refreshes and touches no media (RFC 4028 section 7.4).
             Change::Probe | Change::Refresh if conduct.can.update => Method::Update,
             Change::Probe | Change::Refresh | Change::Offer => Method::Invite,
         };
@@ -61,6 +63,7 @@ impl Leg {
                 media.offer(cx.rules, flow, &codecs)
             }
         };
+        // The port is not ours yet, and an INVITE without a description would ask the peer for an offer.
         if method == Method::Invite && description.is_none() {
             return;
         }
@@ -148,10 +151,13 @@ impl Leg {
         asked.tries += 1;
         let again = asked.tries < TRIES;
         let wait = match status {
+            // 491: both sides offered at once, and wait for different times (RFC 3261 section 14.1).
             Status::REQUEST_PENDING if again => glare_wait(began, cx.random),
+            // 422 names the shortest interval the peer takes (RFC 4028 section 6).
             Status::SESSION_INTERVAL_TOO_SMALL if again && conduct.timer.too_small(response) => {
                 Duration::ZERO
             }
+            // The peer named UPDATE in Allow and refuses it: a re-INVITE does the same.
             Status::METHOD_NOT_ALLOWED | Status::NOT_IMPLEMENTED
                 if again && *response.cseq().1 == Method::Update =>
             {

@@ -19,6 +19,7 @@ impl Leg {
             return cx.respond(tx, refusal);
         }
         let answer = |status: Status| Outgoing::response(request, status, None);
+        // Before the offer is looked at: a refused request changes nothing (RFC 4028 section 9).
         if session_timer::is_too_small(request) {
             let least = session_timer::LEAST.as_secs().to_string();
             return cx.respond(tx, answer(Status::SESSION_INTERVAL_TOO_SMALL).with("Min-SE", least));
@@ -55,6 +56,7 @@ impl Leg {
                     None => return cx.respond(tx, answer(Status::SERVER_INTERNAL_ERROR)),
                 }
             }
+            // An UPDATE without an offer refreshes and no more (RFC 3311 section 5.2).
             None => (None, None, Awaited::Nothing),
         };
         // The target moves with the 2xx and not before: a request refused above has changed nothing (RFC 3261 section
@@ -106,6 +108,7 @@ impl Leg {
         let glare = ours_open
             || invites && conduct.renegotiation.is_inviting()
             || (invites || offers) && conduct.has_offered();
+        // Glare comes before overlap: 491 has both sides wait, 500 only the peer.
         if glare {
             return Some(Outgoing::response(request, Status::REQUEST_PENDING, None));
         }

@@ -19,6 +19,8 @@ impl Leg {
     /// Answers a request inside the dialog.
     pub fn request(&mut self, tx: ServerTx, flow: Flow, request: &Message, cx: &mut Cx<'_>) {
         let Some(method) = request.method() else { return };
+        // The dialog is asked first: a CSeq number out of order is 500 whatever the request asks (RFC 3261 section
+        // 12.2.2).
         if let Err(status) = self.take(flow, request) {
             return cx.respond(tx, Outgoing::response(request, status, None));
         }
@@ -80,6 +82,7 @@ impl Leg {
         if let Rule::Refuse(status) = inside_a_dialog(peer.class, method) {
             return Some(Outgoing::response(request, status, None).with("Allow", allowed(peer.class)));
         }
+        // A call can always be ended: no limit and no extension keeps a BYE out.
         if *method == Method::Bye {
             return None;
         }
@@ -88,6 +91,7 @@ impl Leg {
                 Outgoing::response(request, Status::SERVER_INTERNAL_ERROR, None).with("Retry-After", "1"),
             );
         }
+        // 420 names every option tag that is missing (RFC 3261 section 8.2.2.3).
         let unsupported = option_tag::unsupported(request, &option_tags(peer.class))?;
         Some(Outgoing::response(request, Status::BAD_EXTENSION, None).with("Unsupported", unsupported))
     }
@@ -96,6 +100,7 @@ impl Leg {
     /// before the peer answers, from the called party: the 200 that named the other side may have been lost.
     fn may_hang_up(&self, bye: &Message) -> Result<(), Status> {
         let is_theirs = match &self.signalling {
+            // The peer knows no tag of ours yet, so its own tag must do.
             Signalling::Invited(uas) => {
                 let invite = &uas.invite;
                 invite.call_id() == bye.call_id() && invite.from_tag() == bye.from_tag()
@@ -154,6 +159,7 @@ impl Leg {
                 }
             }
             Awaited::Ack { cseq } if cseq == ack.cseq().0 => {}
+            // The ACK of an earlier 2xx, retransmitted: what is awaited stays so.
             other @ (Awaited::Nothing | Awaited::Ack { .. } | Awaited::Answer { .. }) => conduct.ack = other,
         }
         self.send_pending(cx);
@@ -180,6 +186,7 @@ impl Leg {
         if let Some(parts) = self.parts(None) {
             response = response.with("Contact", cx.rules.contact(&parts.dialog.flow(), refer));
         }
+        // The sender wants no subscription, and hears that there is none (RFC 4488 section 4).
         if unwatched {
             response = response.with("Refer-Sub", "false");
         }
