@@ -7,7 +7,7 @@ use hotline_gateway::media::prompt::Prompts;
 use hotline_gateway::media::relay::{Datagram, Output, Relay};
 use hotline_gateway::media::rtp::Header;
 use hotline_gateway::media::{Bound, Command, Family, Key, Latching, Source, Through, Towards, g711};
-use hotline_gateway::sdp::{Codec, Direction, Negotiated, Numbers};
+use hotline_gateway::sdp::{Codec, Direction, Negotiated, PayloadNumbers};
 use hotline_gateway::time::{Duration, Mono, Wall};
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ fn relay(calls: u32, codec: Codec) -> (Relay, Vec<(Key, SocketAddr)>) {
                 codec,
                 payload_type,
                 telephone_event: Some(101),
-                receive: Numbers { audio: payload_type, telephone_event: Some(101) },
+                receive: PayloadNumbers { audio: payload_type, telephone_event: Some(101) },
                 direction: Direction::SendRecv,
                 ptime_ms: 20,
             };

@@ -38,10 +38,10 @@ pub use crate::event::AwayReason;
 pub use availability::OwnRole;
 pub use input::Input;
 pub use mend::Engaged;
-pub use output::{Output, Refusal};
+pub use output::{EntryRefusal, Output};
 pub use presence::Denied;
 pub use restore::{Busy, Place};
-pub use restore_seat::{SeatPhone, SeatSnapshot};
+pub use restore_seat::{SeatPhone, SeatWork};
 pub use rules::{AcdConfig, QueueRules};
 pub use seat::may_follow;
 
@@ -112,7 +112,7 @@ enum Intake {
 
 /// How much of everything there is at this moment. When all calls are gone, all but the seats are zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct AcdCounts {
     /// Calls in queues, those being presented included.
     pub waiting: usize,
     /// Presentations that run, or were taken back a moment ago.
@@ -296,12 +296,12 @@ impl Acd {
     }
 
     /// How much of everything there is. Walks the seats: for a health page, not for every step.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts {
+    pub fn counts(&self) -> AcdCounts {
+        let mut counts = AcdCounts {
             waiting: self.waiting.len(),
             presentations: self.presentations.len(),
             timers: self.timers.len(),
-            ..Counts::default()
+            ..AcdCounts::default()
         };
         for seat in &self.seats {
             *match seat.state.shown() {

@@ -22,7 +22,7 @@ pub enum Output {
         /// The call.
         call: CallId,
         /// Why.
-        reason: Refusal,
+        reason: EntryRefusal,
     },
     /// Offer the call to the seat now.
     Present {
@@ -119,7 +119,7 @@ pub enum Output {
 
 /// Why a call got no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum EntryRefusal {
     /// The queue holds as many calls as it may.
     Full,
     /// The gateway is stopping.
@@ -130,12 +130,12 @@ pub enum Refusal {
     AlreadyWaiting,
 }
 
-impl From<Refusal> for RefusalReason {
-    fn from(refusal: Refusal) -> RefusalReason {
+impl From<EntryRefusal> for RefusalReason {
+    fn from(refusal: EntryRefusal) -> RefusalReason {
         match refusal {
-            Refusal::Full => RefusalReason::QueueFull,
-            Refusal::Draining => RefusalReason::Draining,
-            Refusal::UnknownQueue | Refusal::AlreadyWaiting => RefusalReason::Internal,
+            EntryRefusal::Full => RefusalReason::QueueFull,
+            EntryRefusal::Draining => RefusalReason::Draining,
+            EntryRefusal::UnknownQueue | EntryRefusal::AlreadyWaiting => RefusalReason::Internal,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::estimate::Estimate;
 use super::failed_seats::FailedSeats;
 use super::rules::QueueRules;
 use super::seat::SeatIndex;
-use super::{Acd, Output, POSITION_EVERY, POSITIONS, Refusal, Timer};
+use super::{Acd, EntryRefusal, Output, POSITION_EVERY, POSITIONS, Timer};
 use crate::event::{PresentationResult, QueueEntered, QueueExit};
 use crate::id::{CallId, PresentationId, QueueId};
 use crate::time::{Duration, Mono, Now};
@@ -194,7 +194,7 @@ impl Acd {
     ) -> bool {
         let Some(index) = self.queue_names.get(name).copied() else {
             // A call that went on after a restart, and came from a queue that is configured no more.
-            out.push(Output::Refused { call, reason: Refusal::UnknownQueue });
+            out.push(Output::Refused { call, reason: EntryRefusal::UnknownQueue });
             return false;
         };
         if self.waiting.contains_key(&call) {
@@ -215,17 +215,17 @@ impl Acd {
         name: &QueueId,
         priority: u8,
         at: Now,
-    ) -> Result<(usize, Key), Refusal> {
+    ) -> Result<(usize, Key), EntryRefusal> {
         if self.waiting.contains_key(&call) {
-            return Err(Refusal::AlreadyWaiting);
+            return Err(EntryRefusal::AlreadyWaiting);
         }
         if self.intake == super::Intake::Draining {
-            return Err(Refusal::Draining);
+            return Err(EntryRefusal::Draining);
         }
-        let index = *self.queue_names.get(name).ok_or(Refusal::UnknownQueue)?;
-        let queue = self.queues.get(index).ok_or(Refusal::UnknownQueue)?;
+        let index = *self.queue_names.get(name).ok_or(EntryRefusal::UnknownQueue)?;
+        let queue = self.queues.get(index).ok_or(EntryRefusal::UnknownQueue)?;
         if queue.is_full() {
-            return Err(Refusal::Full);
+            return Err(EntryRefusal::Full);
         }
         self.ticket += 1;
         let arrival = at.mono.min(now.mono);

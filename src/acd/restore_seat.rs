@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// What outlives the process of a seat beside its phones and its calls.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SeatSnapshot {
+pub struct SeatWork {
     /// The operator there, where they have a name apart from the seat.
     pub operator: Option<OperatorId>,
     standing: Stands,
@@ -105,10 +105,10 @@ impl From<Availability> for Stands {
     }
 }
 
-impl SeatSnapshot {
+impl SeatWork {
     /// The same with every moment moved by `shift`: after a reboot the clock begins anew.
     #[must_use]
-    pub fn moved(mut self, shift: impl Fn(Mono) -> Mono) -> SeatSnapshot {
+    pub fn moved(mut self, shift: impl Fn(Mono) -> Mono) -> SeatWork {
         self.idle_since = shift(self.idle_since);
         match &mut self.standing {
             Stands::Absent { until } => *until = until.map(&shift),
@@ -126,7 +126,7 @@ impl SeatSnapshot {
 
 impl Acd {
     /// What is to outlive the process of a seat; `None` for a seat there is not.
-    pub fn seat_snapshot(&self, id: &SeatId) -> Option<SeatSnapshot> {
+    pub fn seat_snapshot(&self, id: &SeatId) -> Option<SeatWork> {
         let seat = self.seats.get(self.seat_index(id)? as usize)?;
         let rests = match seat.state {
             State::NotReady { until } => Rests::CoolsDown { until },
@@ -145,7 +145,7 @@ impl Acd {
             | State::Occupied { .. }
             | State::Lost => Rests::No,
         };
-        Some(SeatSnapshot {
+        Some(SeatWork {
             operator: seat.operator.clone(),
             standing: seat.availability.into(),
             misses: seat.misses,
@@ -159,7 +159,7 @@ impl Acd {
         &mut self,
         now: Now,
         id: &SeatId,
-        saved: &SeatSnapshot,
+        saved: &SeatWork,
         phone: SeatPhone,
         out: &mut Vec<Output>,
     ) {

@@ -2,7 +2,7 @@
 
 use super::audio::Audio;
 use super::inputs::Output;
-use super::leg::{self, Answering, CallerIdentity, IncomingInvite, Leg, Party, Purpose};
+use super::leg::{self, AnswerOutcome, CallerIdentity, IncomingInvite, Leg, Party, Purpose};
 use super::legs::Legs;
 use super::origin::Origin;
 use super::outcome::cause_of;
@@ -268,7 +268,7 @@ impl Common {
     }
 
     /// 200 OK to the INVITE of a seat that asked for another party.
-    pub(super) fn answer_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) -> Answering {
+    pub(super) fn answer_seat(&mut self, leg: LegId, cx: &mut Cx<'_>) -> AnswerOutcome {
         let headers = vec![("X-Hotline-Call-Id", self.id.to_string())];
         self.command(leg, cx, |leg, lcx| leg.answer(headers, lcx))
     }

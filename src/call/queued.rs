@@ -4,7 +4,7 @@
 use super::call::Call;
 use super::common::{Common, LookUp, Wait};
 use super::inputs::{Delivery, IncomingLeg, Input, Output};
-use super::leg::{Answering, GivenUp, Leg, Loss, Party, Purpose, Reliably, Ring};
+use super::leg::{AnswerOutcome, GivenUp, Leg, Loss, Party, Purpose, Reliably, Ring};
 use super::outcome::Ending;
 use super::ringing::{Failed, Next, Ringing};
 use super::search::Heard;
@@ -60,13 +60,13 @@ impl Call {
             return;
         }
         match self.common.command(self.common.caller, cx, |leg, lcx| leg.answer(Vec::new(), lcx)) {
-            Answering::Done => {
+            AnswerOutcome::Done => {
                 let early_media = std::mem::replace(&mut arriving.early_media, EarlyMedia::None);
                 self.stage = Stage::Queued(self.common.enter_queue(early_media, cx));
             }
-            Answering::NotYet => {}
-            Answering::BadMedia => self.refuse(RefusalReason::BadMedia, Status::NOT_ACCEPTABLE_HERE, cx),
-            Answering::NoTarget => self.refuse(RefusalReason::BadRequest, Status::BAD_REQUEST, cx),
+            AnswerOutcome::NotYet => {}
+            AnswerOutcome::BadMedia => self.refuse(RefusalReason::BadMedia, Status::NOT_ACCEPTABLE_HERE, cx),
+            AnswerOutcome::NoTarget => self.refuse(RefusalReason::BadRequest, Status::BAD_REQUEST, cx),
         }
     }
 
@@ -120,12 +120,12 @@ impl Call {
             | Stage::Transferring(_)
             | Stage::LastMessage(_)
             | Stage::Leaving(_)
-            | Stage::Over => Answering::BadMedia,
+            | Stage::Over => AnswerOutcome::BadMedia,
         };
         match answering {
-            Answering::Done => self.connect(leg, Duration::ZERO, cx),
-            Answering::NotYet => {}
-            Answering::BadMedia | Answering::NoTarget => {
+            AnswerOutcome::Done => self.connect(leg, Duration::ZERO, cx),
+            AnswerOutcome::NotYet => {}
+            AnswerOutcome::BadMedia | AnswerOutcome::NoTarget => {
                 self.common.command(leg, cx, |leg, lcx| leg.reject(Status::NOT_ACCEPTABLE_HERE, lcx));
                 self.phone_failed(leg, Failed::from(Some(Status::NOT_ACCEPTABLE_HERE)), cx);
             }

@@ -4,7 +4,7 @@
 use super::call::Call;
 use super::common::Wait;
 use super::inputs::{IncomingLeg, Output, Referred};
-use super::leg::{Answering, Leg, Loss, Party};
+use super::leg::{AnswerOutcome, Leg, Loss, Party};
 use super::legs::MAX_LEGS;
 use super::origin::Origin;
 use super::outcome::Ending;
@@ -62,7 +62,7 @@ impl Call {
             | Stage::Over => None,
         };
         let Some(asker) = asker else { return };
-        if self.common.answer_seat(asker, cx) != Answering::Done {
+        if self.common.answer_seat(asker, cx) != AnswerOutcome::Done {
             self.common.command(asker, cx, |leg, lcx| leg.reject(Status::NOT_ACCEPTABLE_HERE, lcx));
             if let Stage::Talk(talk) = &mut self.stage {
                 talk.end_consultation(&mut self.common, cx);
@@ -72,7 +72,7 @@ impl Call {
 
     /// The party that a seat called answered: so do we.
     pub(super) fn outbound_answered(&mut self, leg: LegId, cx: &mut Cx<'_>) {
-        if self.common.answer_seat(self.common.caller, cx) != Answering::Done {
+        if self.common.answer_seat(self.common.caller, cx) != AnswerOutcome::Done {
             return self.outbound_failed(Status::NOT_ACCEPTABLE_HERE, cx);
         }
         let delay = cx.now.mono.since(self.common.story.began());

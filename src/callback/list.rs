@@ -83,7 +83,7 @@ pub struct Owed {
 
 /// There is no room for a further number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListFull;
+pub struct RecoveryListFull;
 
 /// See the module. An entry is open as long as it is here.
 #[derive(Debug)]
@@ -126,11 +126,16 @@ impl RecoveryList {
     ///
     /// # Errors
     /// The list is full, and the number is not on it.
-    pub fn owe(&mut self, now: Now, owed: Owed, random: &mut Random) -> Result<CallbackChanged, ListFull> {
+    pub fn owe(
+        &mut self,
+        now: Now,
+        owed: Owed,
+        random: &mut Random,
+    ) -> Result<CallbackChanged, RecoveryListFull> {
         let Owed { key, call, reason } = owed;
         if !self.entries.contains_key(&key) && self.entries.len() >= self.limit {
             self.turned_away += 1;
-            return Err(ListFull);
+            return Err(RecoveryListFull);
         }
         let due_at = now.wall + self.terms.within;
         let entry = self.entries.entry(key).or_insert_with(|| {

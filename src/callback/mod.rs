@@ -13,6 +13,6 @@ mod settled;
 #[cfg(test)]
 mod tests;
 
-pub use list::{Callback, ENTRIES, ListFull, Owed, RecoveryList, Terms, is_open};
+pub use list::{Callback, ENTRIES, Owed, RecoveryList, RecoveryListFull, Terms, is_open};
 pub use reason::{after_end, after_refusal};
 pub use settled::{CallbackSettled, Settlement};

@@ -30,7 +30,7 @@ impl Bench {
         self.now = self.now.after(time);
     }
 
-    fn owes(&mut self, number: u8, reason: CallbackReason) -> Result<CallbackChanged, ListFull> {
+    fn owes(&mut self, number: u8, reason: CallbackReason) -> Result<CallbackChanged, RecoveryListFull> {
         self.calls += 1;
         let owed = Owed { key: key(number), call: call(self.calls), reason };
         self.list.owe(self.now, owed, &mut self.random)
@@ -114,7 +114,7 @@ fn a_full_list_keeps_what_it_has_and_counts_what_it_cannot_take() {
     let mut bench = Bench::with_limit(2);
     bench.owes(1, CallbackReason::Abandoned).unwrap();
     bench.owes(2, CallbackReason::Abandoned).unwrap();
-    assert_eq!(bench.owes(3, CallbackReason::Abandoned), Err(ListFull));
+    assert_eq!(bench.owes(3, CallbackReason::Abandoned), Err(RecoveryListFull));
     assert_eq!(bench.list.turned_away(), 1);
     assert_eq!(bench.owes(1, CallbackReason::Abandoned).unwrap().promise.unwrap().calls, 2, "renewed");
     bench.list.reached(&key(2), ClosedBy::CalledBack).unwrap();

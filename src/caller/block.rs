@@ -89,7 +89,7 @@ pub struct BlockEntry {
 
 /// The list is full of entries that have not expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListFull;
+pub struct BlockListFull;
 
 /// The list, and how often each number called lately.
 #[derive(Debug)]
@@ -119,11 +119,11 @@ impl BlockList {
     }
 
     /// Puts a number on the list, or changes what stands there of it.
-    pub fn add(&mut self, now: Wall, entry: BlockEntry) -> Result<(), ListFull> {
+    pub fn add(&mut self, now: Wall, entry: BlockEntry) -> Result<(), BlockListFull> {
         if self.entries.len() >= self.limit && !self.entries.contains_key(&entry.key) {
             self.entries.retain(|_, e| e.until > now);
             if self.entries.len() >= self.limit {
-                return Err(ListFull);
+                return Err(BlockListFull);
             }
         }
         self.entries.insert(entry.key, entry);
@@ -211,7 +211,7 @@ mod tests {
         let mut list = BlockList::with_limits(20, 2, 10);
         list.add(NOW, entry(1, BlockAction::Slow, HOUR)).unwrap();
         list.add(NOW, entry(2, BlockAction::Slow, HOUR * 2)).unwrap();
-        assert_eq!(list.add(NOW, entry(3, BlockAction::Slow, HOUR)), Err(ListFull));
+        assert_eq!(list.add(NOW, entry(3, BlockAction::Slow, HOUR)), Err(BlockListFull));
         assert_eq!(list.add(NOW, entry(2, BlockAction::Block, HOUR)), Ok(()), "a change needs no room");
         assert_eq!(list.add(NOW + HOUR, entry(3, BlockAction::Slow, HOUR)), Ok(()));
         assert_eq!(list.len(), 1);

@@ -9,7 +9,7 @@ mod identity;
 mod number;
 
 pub use block::{
-    BLOCKED, BlockAction, BlockEntry, BlockList, LONGEST, ListFull, SLOW_ANSWER, SLOWED, WINDOW,
+    BLOCKED, BlockAction, BlockEntry, BlockList, BlockListFull, LONGEST, SLOW_ANSWER, SLOWED, WINDOW,
 };
 pub use display::{NAME_LIMIT, capped, display_name, unmarked, uri_user};
 pub use headers::{HEADERS_KEPT, VALUE_LIMIT, selected_headers, selected_headers_where};

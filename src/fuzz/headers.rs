@@ -8,7 +8,7 @@ use crate::id::Random;
 use crate::redact::Secret;
 use crate::sip::digest::{Challenge, SeatAccount};
 use crate::sip::registrar::CONTACTS_PER_SEAT;
-use crate::sip::reliable::{Carries, Provisionals};
+use crate::sip::reliable::{ProvisionalBody, Provisionals};
 use crate::sip::session_timer::{LEAST, SessionTimer, is_too_small};
 use crate::sip::{
     Flow, KeyPress, Message, NameAddr, Outgoing, ReferTo, Registrar, Replaces, Status, Transport, Uri, Via,
@@ -127,7 +127,7 @@ pub fn timers(lines: &[u8]) {
         NOW.mono,
         7,
         Outgoing::response(&invite, Status::SESSION_PROGRESS, Some("t")),
-        Carries::Description,
+        ProvisionalBody::Description,
     );
     if let Some(prack) = request("PRACK", lines, b"")
         && provisionals.acknowledged(NOW.mono, &prack).is_some()

@@ -1,7 +1,7 @@
 //! Access control at work: which peer a flow belongs to, whether its packets are read, and what may be answered to it.
 
 use super::pressure::Pressure;
-use super::refusals::{Cause, Refusals};
+use super::refusals::{RefusalCause, Refusals};
 use super::registrations::Failed;
 use super::trunking::Trunking;
 use crate::id::{SeatId, TrunkId};
@@ -101,7 +101,7 @@ impl Access {
         let (at, cause) = match self.identify(flow) {
             PeerId::Trunk(trunk) if class == Class::NewCall => {
                 let is_readable = trunking.is_readable(&trunk, now);
-                (PeerClass::Trunk, (!is_readable).then_some(Cause::Rate))
+                (PeerClass::Trunk, (!is_readable).then_some(RefusalCause::Rate))
             }
             PeerId::Trunk(_) => (PeerClass::Trunk, None),
             PeerId::Seat(_) | PeerId::Unknown if trunking.peers.reaches(flow) => (PeerClass::Trunk, None),
@@ -109,7 +109,7 @@ impl Access {
             PeerId::Seat(_) | PeerId::Unknown if self.knows(flow) => {
                 let is_read = matches!(class, Class::InProgress | Class::Cancel)
                     || self.control.admit_seat(now, flow.remote.ip());
-                (PeerClass::Seat, (!is_read).then_some(Cause::Rate))
+                (PeerClass::Seat, (!is_read).then_some(RefusalCause::Rate))
             }
             PeerId::Seat(_) | PeerId::Unknown => {
                 (PeerClass::Unknown, self.objects_to_unknown(now, flow, class, bytes))
@@ -127,12 +127,18 @@ impl Access {
         true
     }
 
-    fn objects_to_unknown(&mut self, now: Mono, flow: &Flow, class: Class, bytes: &[u8]) -> Option<Cause> {
+    fn objects_to_unknown(
+        &mut self,
+        now: Mono,
+        flow: &Flow,
+        class: Class,
+        bytes: &[u8],
+    ) -> Option<RefusalCause> {
         if (self.pressure.overloaded || self.pressure.flooded) && class == Class::NewCall {
-            return Some(Cause::Overload);
+            return Some(RefusalCause::Overload);
         }
         let is_read = self.control.admit(now, flow, &self.registrar) || self.may_register(now, flow, bytes);
-        (!is_read).then_some(Cause::Rate)
+        (!is_read).then_some(RefusalCause::Rate)
     }
 
     /// Whether these bytes are a REGISTER that is read although its source has no tokens left: false datagrams with an
@@ -158,7 +164,7 @@ impl Access {
         }
         let enough = self.allowance.spend(now, flow.remote.ip(), bytes.len());
         if !enough {
-            self.refusals.count(PeerClass::Unknown, Cause::Amplification);
+            self.refusals.count(PeerClass::Unknown, RefusalCause::Amplification);
         }
         enough
     }

@@ -5,7 +5,7 @@
 
 use super::access::Access;
 use super::inside::Provenance;
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::trunking::TrunkShare;
 use crate::sip::access::{PeerClass, Rule, allowed, option_tags, outside_a_dialog};
 use crate::sip::trunk::Capacity;
@@ -47,21 +47,21 @@ pub(super) struct Sender<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refused {
     /// As it is counted; `None`: what was asked is answered, and nothing is wrong with it.
-    pub(super) cause: Option<Cause>,
+    pub(super) cause: Option<RefusalCause>,
     pub(super) rejection: Rejection,
 }
 
 type Verdict = Result<(), Refused>;
 
-fn refuse(cause: Cause, status: Status, headers: Headers) -> Verdict {
+fn refuse(cause: RefusalCause, status: Status, headers: Headers) -> Verdict {
     Err(Refused { cause: Some(cause), rejection: Rejection::Answer(status, headers) })
 }
 
-fn drop_it(cause: Cause) -> Verdict {
+fn drop_it(cause: RefusalCause) -> Verdict {
     Err(Refused { cause: Some(cause), rejection: Rejection::Drop })
 }
 
-fn shed(cause: Cause, shedding: Shedding) -> Verdict {
+fn shed(cause: RefusalCause, shedding: Shedding) -> Verdict {
     Err(Refused { cause: Some(cause), rejection: Rejection::Shed(shedding) })
 }
 
@@ -96,10 +96,10 @@ impl Access {
             // An ACK cannot be challenged, nor answered; what it acknowledges is retransmitted until the peer's comes.
             RequestKind::Ack => match sender.provenance {
                 Some(Provenance::Peer) | None => Ok(()),
-                Some(Provenance::Unproved(_) | Provenance::Elsewhere) => drop_it(Cause::Source),
+                Some(Provenance::Unproved(_) | Provenance::Elsewhere) => drop_it(RefusalCause::Source),
             },
             RequestKind::Cancel(invited) if self.may_cancel(flow, &invited) => Ok(()),
-            RequestKind::Cancel(_) => refuse(Cause::Source, Status::NO_SUCH_CALL, Vec::new()),
+            RequestKind::Cancel(_) => refuse(RefusalCause::Source, Status::NO_SUCH_CALL, Vec::new()),
         }
     }
 
@@ -113,14 +113,15 @@ impl Access {
     ) -> Verdict {
         let class = PeerClass::from(&sender.peer);
         if let Rule::Refuse(status) = outside_a_dialog(class, method) {
-            let cause = if status == Status::NO_SUCH_CALL { Cause::Dialog } else { Cause::Method };
+            let cause =
+                if status == Status::NO_SUCH_CALL { RefusalCause::Dialog } else { RefusalCause::Method };
             return refuse(cause, status, listed(class, status));
         }
         // A trunk calls its service numbers under what host it likes. A REGISTER is asked alike wherever it comes from: once
         // a phone is registered there, its address is a seat's, and its next REGISTER would be refused.
         let any_host = class == PeerClass::Trunk && *method != Method::Register;
         if !any_host && !self.names.are_asked(flow, request) {
-            return refuse(Cause::Host, Status::NOT_FOUND, Vec::new());
+            return refuse(RefusalCause::Host, Status::NOT_FOUND, Vec::new());
         }
         // A demand that cannot be met is answered before anything is looked up or kept (RFC 3261 section 8.2.2.3).
         if matches!(method, Method::Register | Method::Options)
@@ -155,9 +156,9 @@ impl Access {
 fn inside_a_dialog(provenance: Option<&Provenance>) -> Verdict {
     match provenance {
         Some(Provenance::Peer | Provenance::Unproved(_)) => Ok(()),
-        Some(Provenance::Elsewhere) => refuse(Cause::Source, Status::NO_SUCH_CALL, Vec::new()),
+        Some(Provenance::Elsewhere) => refuse(RefusalCause::Source, Status::NO_SUCH_CALL, Vec::new()),
         // Nothing is kept of a question about a dialog that is not ours, from every peer.
-        None => refuse(Cause::Dialog, Status::NO_SUCH_CALL, Vec::new()),
+        None => refuse(RefusalCause::Dialog, Status::NO_SUCH_CALL, Vec::new()),
     }
 }
 
@@ -175,9 +176,9 @@ fn within_share(sender: &Sender<'_>, request: &Message, holding: Holding) -> Ver
         return Ok(());
     }
     match request.method() {
-        Some(Method::Invite) if begins => shed(Cause::Share, Shedding::Singly),
+        Some(Method::Invite) if begins => shed(RefusalCause::Share, Shedding::Singly),
         // No answer: the retransmission comes when there is room again, and the flood costs nothing to send.
-        _ => drop_it(Cause::Share),
+        _ => drop_it(RefusalCause::Share),
     }
 }
 

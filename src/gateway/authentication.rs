@@ -6,7 +6,7 @@
 
 use super::access::user_of;
 use super::confirmation::InviteTransaction;
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::{Gateway, Output};
 use crate::id::SeatId;
 use crate::sip::access::{PeerClass, outside_a_dialog};
@@ -58,20 +58,20 @@ impl Gateway {
             Proof::Seat(seat) => return Verdict::Seat(seat),
             Proof::Malformed(_) => (
                 Verdict::Challenge(self.answer_to(request, Status::BAD_REQUEST, Vec::new())),
-                Cause::Challenge,
+                RefusalCause::Challenge,
             ),
             Proof::Challenge(asked) => (
                 Verdict::Challenge(self.answer_to(request, Status::PROXY_AUTHENTICATION_REQUIRED, asked)),
-                Cause::Challenge,
+                RefusalCause::Challenge,
             ),
             Proof::Late(due, asked) => (
                 Verdict::Hold {
                     due,
                     answer: self.answer_to(request, Status::PROXY_AUTHENTICATION_REQUIRED, asked),
                 },
-                Cause::WrongPassword,
+                RefusalCause::WrongPassword,
             ),
-            Proof::Silence => (Verdict::Silence, Cause::Silence),
+            Proof::Silence => (Verdict::Silence, RefusalCause::Silence),
         };
         self.access.refusals.count(at, cause);
         verdict

@@ -219,7 +219,7 @@ impl Gateway {
             return;
         };
         let address = self.context.rules.media.of(self.family_of(&offer, &asked.flow), &asked.flow);
-        let mut author = sdp::Author::new(address, port, self.context.random.bits() >> 2);
+        let mut author = sdp::DescriptionAuthor::new(address, port, self.context.random.bits() >> 2);
         let rules = self.context.rules.seat.clone();
         let answer = author.answer(&offer, &rules.codecs, sdp::Direction::SendRecv).ok();
         let dialog = self.confirmation_dialog(&asked, leg);
@@ -468,7 +468,7 @@ impl Gateway {
         // Nothing is heard: port 9 discards (RFC 863), and the line is inactive.
         let addresses = &self.context.rules.media;
         let address = addresses.of(addresses.family(offer, &asked.flow), &asked.flow);
-        let mut author = sdp::Author::new(address, 9, self.context.random.bits() >> 2);
+        let mut author = sdp::DescriptionAuthor::new(address, 9, self.context.random.bits() >> 2);
         let codecs = &self.context.rules.seat.codecs;
         let body = match offer {
             Some(offer) => author.answer(offer, codecs, sdp::Direction::Inactive).ok().map(|(body, _)| body),

@@ -8,7 +8,7 @@ use crate::call;
 use crate::event::{NodeReason, NodeState, What};
 use crate::id::{CallId, LegId, SeatId};
 use crate::media::{self, OpenFailure};
-use crate::sip::Change;
+use crate::sip::BindingChange;
 use crate::time::Now;
 
 impl Gateway {
@@ -54,12 +54,17 @@ impl Gateway {
         }
     }
 
-    pub(super) fn seats_changed(&mut self, now: Now, changed: Vec<(SeatId, Change)>, out: &mut Vec<Output>) {
+    pub(super) fn seats_changed(
+        &mut self,
+        now: Now,
+        changed: Vec<(SeatId, BindingChange)>,
+        out: &mut Vec<Output>,
+    ) {
         for (seat, change) in changed {
             self.phones.forget(&seat);
             self.pending.work.push_back(Work::Acd(match change {
-                Change::Bound => acd::Input::SeatUp { seat },
-                Change::Unbound => acd::Input::SeatDown { seat },
+                BindingChange::Bound => acd::Input::SeatUp { seat },
+                BindingChange::Unbound => acd::Input::SeatDown { seat },
             }));
         }
         self.watch_touched(now, out);

@@ -2,7 +2,7 @@
 
 use super::calls::Duty;
 use super::durable::Then;
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::shedding::Outcome;
 use super::{Gateway, Output, owed};
 use crate::call::{self, Arrival, Refusal, Story};
@@ -50,7 +50,7 @@ impl Gateway {
             return;
         }
         let objection = self.objects_to_proved(now, &trunk);
-        if objection == Some(Cause::CallRate) {
+        if objection == Some(RefusalCause::CallRate) {
             match self.shed_one(now, &trunk, &invite) {
                 Outcome::Recorded => {}
                 shed @ (Outcome::Owed | Outcome::NotOwed) => {
@@ -96,7 +96,7 @@ impl Gateway {
 
     /// What speaks against a call that has proved to be its trunk's. The rate of such a trunk is that of its proved calls;
     /// calls of other trunks were judged before they had a transaction.
-    fn objects_to_proved(&mut self, now: Now, trunk: &TrunkId) -> Option<Cause> {
+    fn objects_to_proved(&mut self, now: Now, trunk: &TrunkId) -> Option<RefusalCause> {
         if !self.trunking.asks_password(trunk) {
             return None;
         }
@@ -117,7 +117,7 @@ impl Gateway {
         }
         // Half-open calls hold ports without an ACK: the next one waits for them.
         if self.trunking.kept.get(trunk).is_some_and(|t| !t.capacity.may_answer()) {
-            self.access.refusals.count(PeerClass::Trunk, Cause::HalfOpen);
+            self.access.refusals.count(PeerClass::Trunk, RefusalCause::HalfOpen);
             return Err(Refusal::new(Overload, Status::SERVICE_UNAVAILABLE));
         }
         if !self.calls.has_room() {

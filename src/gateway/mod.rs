@@ -50,7 +50,7 @@ pub use alarm::{Alarm, AlarmChange, Cleared};
 pub use connections::Tie;
 pub use counts::{Counts, QueueCounts};
 pub use ports::{BlockChange, Input, Output, Reason, Recovery, Start};
-pub use refusals::{Cause, Refusals};
+pub use refusals::{RefusalCause, Refusals};
 pub use registrations::RegistrationFailures;
 pub use trunking::TrunkCounts;
 

@@ -1,7 +1,7 @@
 //! The block list at work: asked at each new call, changed from outside, and by a number that calls too often.
 
 use super::ports::BlockChange;
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::{Gateway, Output};
 use crate::call::{Refusal, ServiceRules};
 use crate::caller::{BlockAction, BlockEntry, BlockList, HistoryKey, HistorySecret, SLOW_ANSWER, SLOWED};
@@ -87,7 +87,7 @@ impl Gateway {
         }
         match self.callers.block_list.of(now.wall, &key).map(|e| e.action) {
             Some(BlockAction::Block) => {
-                self.access.refusals.count(PeerClass::Trunk, Cause::Blocked);
+                self.access.refusals.count(PeerClass::Trunk, RefusalCause::Blocked);
                 Err(Refusal::new(RefusalReason::Blocked, Status::DECLINE))
             }
             Some(BlockAction::Slow | BlockAction::Warn) | None => Ok(()),

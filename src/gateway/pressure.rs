@@ -1,7 +1,7 @@
 //! Pressure: what the shell says of how much there is to do, and the alarms that follow.
 
 use super::alarm::{Alarm, Cleared};
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::{Gateway, Output};
 use crate::media::Shortage;
 use crate::time::Now;
@@ -19,10 +19,10 @@ pub(super) struct Pressure {
 
 impl Pressure {
     /// What speaks against one more call of a trunk that is, or is no more, within its rate.
-    pub(super) fn objects(self, within_rate: bool) -> Option<Cause> {
+    pub(super) fn objects(self, within_rate: bool) -> Option<RefusalCause> {
         match within_rate {
-            false => Some(Cause::CallRate),
-            true if self.overloaded || self.journal_backed_up => Some(Cause::Overload),
+            false => Some(RefusalCause::CallRate),
+            true if self.overloaded || self.journal_backed_up => Some(RefusalCause::Overload),
             true => None,
         }
     }

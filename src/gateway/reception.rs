@@ -3,7 +3,7 @@
 use super::admission::{Refused, Sender};
 use super::calls::Duty;
 use super::inside::Provenance;
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::{Gateway, Output};
 use crate::event::RegistrationFailure;
 use crate::sip::registrar::named_by;
@@ -41,7 +41,7 @@ impl Gateway {
         let serving = self.calls.duty == Duty::Serving;
         let sender = Sender { trunk: self.trunking.share_of(&peer), peer, provenance, serving };
         let verdict = self.access.judge(now.mono, &new, sender);
-        if let Err(Refused { cause: Some(Cause::Host), .. }) = &verdict
+        if let Err(Refused { cause: Some(RefusalCause::Host), .. }) = &verdict
             && new.request().method() == Some(&Method::Register)
         {
             let user = named_by(new.request());

@@ -4,7 +4,7 @@ use crate::sip::access::PeerClass;
 
 /// Why a request was turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum RefusalCause {
     /// More packets than the source may send: dropped unread.
     Rate,
     /// A method that is not heard from this class of peer.
@@ -37,44 +37,44 @@ pub enum Cause {
     Source,
 }
 
-impl Cause {
+impl RefusalCause {
     /// Every cause.
-    pub const ALL: [Cause; 15] = [
-        Cause::Rate,
-        Cause::Method,
-        Cause::Host,
-        Cause::Dialog,
-        Cause::Challenge,
-        Cause::WrongPassword,
-        Cause::Silence,
-        Cause::Amplification,
-        Cause::CallRate,
-        Cause::Overload,
-        Cause::HalfOpen,
-        Cause::Blocked,
-        Cause::Registration,
-        Cause::Share,
-        Cause::Source,
+    pub const ALL: [RefusalCause; 15] = [
+        RefusalCause::Rate,
+        RefusalCause::Method,
+        RefusalCause::Host,
+        RefusalCause::Dialog,
+        RefusalCause::Challenge,
+        RefusalCause::WrongPassword,
+        RefusalCause::Silence,
+        RefusalCause::Amplification,
+        RefusalCause::CallRate,
+        RefusalCause::Overload,
+        RefusalCause::HalfOpen,
+        RefusalCause::Blocked,
+        RefusalCause::Registration,
+        RefusalCause::Share,
+        RefusalCause::Source,
     ];
 
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Cause::Rate => "rate",
-            Cause::Method => "method",
-            Cause::Host => "host",
-            Cause::Dialog => "dialog",
-            Cause::Challenge => "challenge",
-            Cause::WrongPassword => "wrong_password",
-            Cause::Silence => "silence",
-            Cause::Amplification => "amplification",
-            Cause::CallRate => "call_rate",
-            Cause::Overload => "overload",
-            Cause::HalfOpen => "half_open",
-            Cause::Blocked => "blocked",
-            Cause::Registration => "registration",
-            Cause::Share => "share",
-            Cause::Source => "source",
+            RefusalCause::Rate => "rate",
+            RefusalCause::Method => "method",
+            RefusalCause::Host => "host",
+            RefusalCause::Dialog => "dialog",
+            RefusalCause::Challenge => "challenge",
+            RefusalCause::WrongPassword => "wrong_password",
+            RefusalCause::Silence => "silence",
+            RefusalCause::Amplification => "amplification",
+            RefusalCause::CallRate => "call_rate",
+            RefusalCause::Overload => "overload",
+            RefusalCause::HalfOpen => "half_open",
+            RefusalCause::Blocked => "blocked",
+            RefusalCause::Registration => "registration",
+            RefusalCause::Share => "share",
+            RefusalCause::Source => "source",
         }
     }
 }
@@ -84,25 +84,25 @@ const CLASSES: [(PeerClass, &str); 3] =
 
 /// The counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Refusals([[u64; Cause::ALL.len()]; CLASSES.len()]);
+pub struct Refusals([[u64; RefusalCause::ALL.len()]; CLASSES.len()]);
 
 impl Refusals {
     /// One more.
-    pub fn count(&mut self, at: PeerClass, cause: Cause) {
+    pub fn count(&mut self, at: PeerClass, cause: RefusalCause) {
         if let Some(n) = self.0.get_mut(at as usize).and_then(|class| class.get_mut(cause as usize)) {
             *n += 1;
         }
     }
 
     /// How many of one kind.
-    pub fn of(&self, at: PeerClass, cause: Cause) -> u64 {
+    pub fn of(&self, at: PeerClass, cause: RefusalCause) -> u64 {
         self.0.get(at as usize).and_then(|class| class.get(cause as usize)).copied().unwrap_or_default()
     }
 
     /// Every counter with the names of its class and its cause.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         CLASSES.into_iter().flat_map(move |(at, class)| {
-            Cause::ALL.into_iter().map(move |cause| (class, cause.name(), self.of(at, cause)))
+            RefusalCause::ALL.into_iter().map(move |cause| (class, cause.name(), self.of(at, cause)))
         })
     }
 }
@@ -115,7 +115,7 @@ mod tests {
     fn each_class_and_cause_has_a_counter_of_its_own() {
         let mut refusals = Refusals::default();
         for (i, (at, _)) in CLASSES.into_iter().enumerate() {
-            for (j, cause) in Cause::ALL.into_iter().enumerate() {
+            for (j, cause) in RefusalCause::ALL.into_iter().enumerate() {
                 (0..=i * 100 + j).for_each(|_| refusals.count(at, cause));
             }
         }

@@ -3,7 +3,7 @@
 //! Any source can send a REGISTER for a seat, so what is told is bounded by the seats and by time. A user that is no seat is
 //! counted and told nowhere.
 
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::{Gateway, Output};
 use crate::event::{RegistrationFailure, What};
 use crate::id::SeatId;
@@ -83,20 +83,20 @@ impl Gateway {
                 if status.is_some_and(Status::is_failure) {
                     // A sender that has proved nothing has no room here: a retransmission is answered anew.
                     let cause = if status == Some(Status::UNAUTHORIZED) {
-                        Cause::Challenge
+                        RefusalCause::Challenge
                     } else {
-                        Cause::Registration
+                        RefusalCause::Registration
                     };
                     self.access.refusals.count(PeerClass::Unknown, cause);
                     self.signalling.forget(tx);
                 }
             }
             Some(response) => {
-                self.access.refusals.count(PeerClass::Unknown, Cause::WrongPassword);
+                self.access.refusals.count(PeerClass::Unknown, RefusalCause::WrongPassword);
                 self.signalling.respond_late(registered.due, tx, response);
             }
             None => {
-                self.access.refusals.count(PeerClass::Unknown, Cause::Silence);
+                self.access.refusals.count(PeerClass::Unknown, RefusalCause::Silence);
                 self.signalling.forget(tx);
             }
         }

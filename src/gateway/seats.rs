@@ -32,7 +32,7 @@ pub(super) struct Seats {
     moved: BTreeSet<SeatId>,
     refreshed: BTreeSet<SeatId>,
     /// What the newest snapshot of each says of its work. A call changes a seat's state four times, and this once.
-    kept: HashMap<SeatId, acd::SeatSnapshot>,
+    kept: HashMap<SeatId, acd::SeatWork>,
     /// When those are written.
     due: Option<Mono>,
 }

@@ -2,7 +2,7 @@
 //! much of them is used. Whether a trunk is reachable and where is `sip::trunk`.
 
 use super::alarm::{Alarm, Cleared};
-use super::refusals::Cause;
+use super::refusals::RefusalCause;
 use super::shedding::{Reading, Shed};
 use super::{Gateway, Output};
 use crate::caller::TrunkIdentity;
@@ -13,7 +13,7 @@ use crate::redact::Secret;
 use crate::sip::access::PeerClass;
 use crate::sip::digest::{Challenge, Claim, Guard, Proof, SeatAccount};
 use crate::sip::locate::{Answer, Query};
-use crate::sip::trunk::{Capacity, Input, Own, Profile, Reason, RequestId, Use};
+use crate::sip::trunk::{Capacity, Input, Own, Reason, RequestId, TrunkProfile, Use};
 use crate::sip::{ClientTx, Failure, Flow, Message, Outgoing, PeerId, ServerTx, Status, Trunks, trunk};
 use crate::time::{Mono, Now};
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ impl Trunking {
             reach: config.sip.listen.iter().map(Into::into).collect(),
         };
         let reached = config.trunks.iter().filter(|t| !t.targets.is_empty() || t.register.is_some());
-        let profiles = reached.map(|t| Profile {
+        let profiles = reached.map(|t| TrunkProfile {
             name: t.name.clone(),
             targets: t.targets.iter().map(Into::into).collect(),
             ping: t.ping,
@@ -329,10 +329,16 @@ impl Gateway {
         let claim = Claim { source, names_it, method: b"INVITE", named, known: true };
         let (cause, verdict) = match guard.judge(now.mono, claim, invite.headers("Authorization")).proof {
             Proof::Seat(_) => return true,
-            Proof::Challenge(asked) => (Cause::Challenge, Some((now.mono, Status::UNAUTHORIZED, asked))),
-            Proof::Late(due, asked) => (Cause::WrongPassword, Some((due, Status::UNAUTHORIZED, asked))),
-            Proof::Malformed(_) => (Cause::Challenge, Some((now.mono, Status::BAD_REQUEST, Vec::new()))),
-            Proof::Silence => (Cause::Silence, None),
+            Proof::Challenge(asked) => {
+                (RefusalCause::Challenge, Some((now.mono, Status::UNAUTHORIZED, asked)))
+            }
+            Proof::Late(due, asked) => {
+                (RefusalCause::WrongPassword, Some((due, Status::UNAUTHORIZED, asked)))
+            }
+            Proof::Malformed(_) => {
+                (RefusalCause::Challenge, Some((now.mono, Status::BAD_REQUEST, Vec::new())))
+            }
+            Proof::Silence => (RefusalCause::Silence, None),
         };
         self.access.refusals.count(PeerClass::Trunk, cause);
         match verdict {

@@ -2,7 +2,7 @@
 
 /// What passed through, since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct RelayCounts {
     /// RTP packets passed from leg to leg.
     pub relayed: u64,
     /// RTP packets of prompts.

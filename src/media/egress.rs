@@ -126,13 +126,13 @@ impl Relayed {
     }
 
     /// Whether the packet is of this source, by its numbers.
-    fn goes_on(&self, received: &Received) -> bool {
+    fn goes_on(&self, received: &ReceivedPacket) -> bool {
         let step = received.sequence.wrapping_sub(self.last) as i16;
         (self.from, self.ssrc) == (received.from, received.ssrc) && (-MISORDER..=DROPOUT).contains(&step)
     }
 
     /// The numbers of a packet that comes after its successors.
-    fn late_packet(&self, received: &Received) -> Option<Stamp> {
+    fn late_packet(&self, received: &ReceivedPacket) -> Option<Stamp> {
         let has_number = received.sequence.wrapping_sub(self.first) as i16 >= 0;
         has_number.then(|| Stamp {
             sequence: received.sequence.wrapping_add(self.sequence_offset),
@@ -179,7 +179,7 @@ pub struct Stamp {
 
 /// The numbers of a packet as it came in.
 #[derive(Debug, Clone, Copy)]
-pub struct Received {
+pub struct ReceivedPacket {
     /// The leg it came from.
     pub from: u32,
     /// Its SSRC.
@@ -278,7 +278,7 @@ impl Egress {
     }
 
     /// Numbers for a packet that is passed on; `None` for one so late that its sequence number is given away.
-    pub fn relay(&mut self, now: Mono, received: Received) -> Option<Stamp> {
+    pub fn relay(&mut self, now: Mono, received: ReceivedPacket) -> Option<Stamp> {
         let known = match self.feed {
             Feed::Relayed(r) if r.goes_on(&received) => Some(r),
             Feed::None | Feed::Prompt | Feed::Relayed(_) => None,
@@ -336,7 +336,7 @@ impl Egress {
 
     /// Whether audio that goes on by its sequence numbers does not by its timestamps (RFC 3550 section 5.1): they go back, or
     /// are off the clock. A pause whose timestamps moved with the clock is none of both.
-    fn leaves_the_clock(&mut self, now: Mono, r: &mut Relayed, received: &Received) -> bool {
+    fn leaves_the_clock(&mut self, now: Mono, r: &mut Relayed, received: &ReceivedPacket) -> bool {
         let Some(length) = received.samples else { return false };
         let timestamp = received.timestamp.wrapping_add(r.timestamp_offset);
         let step = distance(timestamp, self.timestamp);
@@ -356,7 +356,7 @@ impl Egress {
         leaves
     }
 
-    fn begin(&mut self, now: Mono, received: &Received) -> Relayed {
+    fn begin(&mut self, now: Mono, received: &ReceivedPacket) -> Relayed {
         Relayed {
             from: received.from,
             ssrc: received.ssrc,

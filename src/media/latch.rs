@@ -128,7 +128,7 @@ pub enum Described {
 
 /// Whether a packet is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SourceVerdict {
     /// Not from our peer.
     Refused,
     /// From our peer.
@@ -198,15 +198,15 @@ impl Latch {
     }
 
     /// Judges the source of a packet that is RTP, and learns from it.
-    pub fn hear(&mut self, now: Mono, from: SocketAddr) -> Verdict {
-        let Known::Described(peer) = &mut self.0 else { return Verdict::Refused };
+    pub fn hear(&mut self, now: Mono, from: SocketAddr) -> SourceVerdict {
+        let Known::Described(peer) = &mut self.0 else { return SourceVerdict::Refused };
         let verdict = match &mut peer.state {
-            State::Held(source) if *source == from => Verdict::Accepted,
-            State::Held(_) => Verdict::Refused,
-            State::Learning(_) if from == peer.described => Verdict::Held(from),
+            State::Held(source) if *source == from => SourceVerdict::Accepted,
+            State::Held(_) => SourceVerdict::Refused,
+            State::Learning(_) if from == peer.described => SourceVerdict::Held(from),
             State::Learning(learning) => learning.hear(now, from, &peer.described, &peer.latching),
         };
-        if let Verdict::Held(source) = verdict {
+        if let SourceVerdict::Held(source) = verdict {
             peer.state = State::Held(source);
         }
         verdict
@@ -267,18 +267,24 @@ impl Learning {
         self.at(fit).is_some_and(|candidate| now.since(candidate.last) < PATIENCE)
     }
 
-    fn hear(&mut self, now: Mono, from: SocketAddr, described: &SocketAddr, latching: &Latching) -> Verdict {
+    fn hear(
+        &mut self,
+        now: Mono,
+        from: SocketAddr,
+        described: &SocketAddr,
+        latching: &Latching,
+    ) -> SourceVerdict {
         let proof = latching.fit(described, from);
         let is_former = self.at(Fit::Former).is_some_and(|former| former.source == from);
-        let Some(fit) = is_former.then_some(Fit::Former).or(proof) else { return Verdict::Refused };
+        let Some(fit) = is_former.then_some(Fit::Former).or(proof) else { return SourceVerdict::Refused };
         if self.taken.is_some_and(|taken| self.shuts_out(now, taken, fit)) {
-            return Verdict::Refused;
+            return SourceVerdict::Refused;
         }
-        let Some(candidate) = self.note(now, fit, from) else { return Verdict::Refused };
+        let Some(candidate) = self.note(now, fit, from) else { return SourceVerdict::Refused };
         let heard_for = now.since(candidate.first);
         if is_former && proof.is_none() {
             // Its last packets are on the way; without a proof it is heard no longer than that.
-            return if heard_for < OPEN { Verdict::Accepted } else { Verdict::Refused };
+            return if heard_for < OPEN { SourceVerdict::Accepted } else { SourceVerdict::Refused };
         }
         let of_private = is_private(described.ip());
         let is_proven = match fit {
@@ -290,7 +296,11 @@ impl Learning {
         if is_proven {
             self.taken = Some(fit);
         }
-        if self.taken == Some(fit) && heard_for >= OPEN { Verdict::Held(from) } else { Verdict::Accepted }
+        if self.taken == Some(fit) && heard_for >= OPEN {
+            SourceVerdict::Held(from)
+        } else {
+            SourceVerdict::Accepted
+        }
     }
 
     /// Whether a source is not heard beside the one that is taken.

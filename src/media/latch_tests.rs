@@ -7,7 +7,7 @@ const PRIVATE: &str = "192.168.1.5:4000";
 /// Where the signalling comes from, where nothing else is said.
 const SIGNALLED: &str = "198.51.100.7";
 
-use Verdict::{Accepted, Refused};
+use SourceVerdict::{Accepted, Refused};
 
 /// A latch and what its tables say: at this millisecond, from there, that comes of it.
 struct Scene {
@@ -57,7 +57,7 @@ impl Scene {
         match self.latch.hear(self.at(ms), at(from)) {
             Refused => No,
             Accepted => Yes,
-            Verdict::Held(source) => {
+            SourceVerdict::Held(source) => {
                 assert_eq!(source, at(from));
                 Held
             }

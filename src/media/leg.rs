@@ -4,7 +4,7 @@ use super::Family;
 use super::command::Source;
 use super::dtmf::DtmfReceiver;
 use super::dtmf_send::DtmfSender;
-use super::egress::{Egress, Received};
+use super::egress::{Egress, ReceivedPacket};
 use super::g711;
 use super::latch::Latch;
 use super::numbers::RtpNumbers;
@@ -14,7 +14,7 @@ use super::rtp::{HEADER, Header};
 use super::rtp_timeout::RtpTimeout;
 use crate::event::MediaQuality;
 use crate::id::LegId;
-use crate::sdp::{Codec, Negotiated, Numbers};
+use crate::sdp::{Codec, Negotiated, PayloadNumbers};
 use crate::time::{Duration, Mono};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Leg {
     pub id: LegId,
     pub family: Family,
     pub port: u16,
-    pub binding: Binding,
+    pub binding: PortBinding,
     pub remote: Option<Negotiated>,
     pub latch: Latch,
     pub reports: Reports,
@@ -77,7 +77,7 @@ pub(super) enum ReportSocket {
 
 /// Whether the leg has its port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Binding {
+pub(super) enum PortBinding {
     /// Not certain yet; how many were tried.
     Trying(u32),
     /// The port is bound.
@@ -147,7 +147,7 @@ impl Leg {
             id,
             family,
             port,
-            binding: Binding::Trying(1),
+            binding: PortBinding::Trying(1),
             remote: None,
             latch: Latch::default(),
             reports: Reports { socket: ReportSocket::Settled, source: None, passed: None, round_trip: None },
@@ -294,7 +294,7 @@ impl Leg {
         g711::convert(buffer.get_mut(header.payload.clone())?, codec, remote.codec);
         let stamp = self.egress.relay(
             now,
-            Received {
+            ReceivedPacket {
                 from: from.0,
                 ssrc: header.ssrc,
                 sequence: header.sequence,
@@ -330,7 +330,7 @@ pub enum Through {
 /// under those they take themselves, which is understood where ours do not say otherwise. Both laws of G.711 are understood
 /// by their static numbers (RFC 3551), since some peers change between them without a word.
 pub(super) fn carries(remote: &Negotiated, payload_type: u8) -> Carries {
-    let theirs = Numbers { audio: remote.payload_type, telephone_event: remote.telephone_event };
+    let theirs = PayloadNumbers { audio: remote.payload_type, telephone_event: remote.telephone_event };
     for numbers in [remote.receive, theirs] {
         if numbers.audio == payload_type {
             return Carries::Audio(remote.codec);

@@ -5,11 +5,11 @@
 
 use super::Family;
 use super::command::{Bound, Command, Event, LocalMedia, OpenFailure, Source};
-pub use super::counts::Counts;
+pub use super::counts::RelayCounts;
 use super::dtmf::KeyPress;
 use super::egress::Egress;
-use super::latch::{Described, Latching, Verdict};
-use super::leg::{Binding, Hears, Key, LastRtp, Leg, ReportSocket, TalkSilence, Through};
+use super::latch::{Described, Latching, SourceVerdict};
+use super::leg::{Hears, Key, LastRtp, Leg, PortBinding, ReportSocket, TalkSilence, Through};
 use super::pacer::Pacer;
 use super::ports::Ports;
 use super::prompt::{FRAME, Prompts};
@@ -61,7 +61,7 @@ pub enum Output {
 
 /// A rewritten packet and where it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Send {
+pub struct DatagramOut {
     /// The leg whose socket it goes out by.
     pub key: Key,
     /// Which of its sockets.
@@ -93,7 +93,7 @@ pub struct Relay {
     silence: Duration,
     round: Mono,
     random: Random,
-    counts: Counts,
+    counts: RelayCounts,
 }
 
 impl Relay {
@@ -109,7 +109,7 @@ impl Relay {
             silence,
             round: Mono(0),
             random,
-            counts: Counts::default(),
+            counts: RelayCounts::default(),
         }
     }
 
@@ -150,8 +150,8 @@ impl Relay {
     }
 
     /// The counters.
-    pub fn counts(&self) -> Counts {
-        Counts {
+    pub fn counts(&self) -> RelayCounts {
+        RelayCounts {
             legs: self.by_id.len() as u64,
             playing: self.pacer.len() as u64,
             ports: self.ports.taken() as u64,
@@ -198,13 +198,13 @@ impl Relay {
     /// where no port can be bound the leg is refused and its port stays as it was.
     pub fn bound(&mut self, now: Mono, key: Key, bound: Bound, out: &mut Vec<Output>) {
         let Some(leg) = self.leg(key) else { return };
-        let Binding::Trying(tried) = &mut leg.binding else { return };
+        let PortBinding::Trying(tried) = &mut leg.binding else { return };
         let (id, family, port) = (leg.id, leg.family, leg.port);
         *tried += 1;
         let again = *tried <= TRIES;
         let why = match bound {
             Bound::Ours => {
-                leg.binding = Binding::Bound;
+                leg.binding = PortBinding::Bound;
                 leg.reports.socket = ReportSocket::From(now + REPORTS_AFTER);
                 return out.push(Output::Event(Event::Opened { leg: id, local: LocalMedia::plain(port) }));
             }
@@ -327,7 +327,12 @@ impl Relay {
     }
 
     /// Sends every prompt packet that is due, through `send`.
-    pub fn prompts_due(&mut self, now: Mono, out: &mut Vec<Output>, mut send: impl FnMut(Send, &[u8])) {
+    pub fn prompts_due(
+        &mut self,
+        now: Mono,
+        out: &mut Vec<Output>,
+        mut send: impl FnMut(DatagramOut, &[u8]),
+    ) {
         while let Some((step, mut keys)) = self.pacer.take_due(now) {
             keys.retain(|key| self.paced_packet(now, *key, out, &mut send));
             self.pacer.put_back(step, keys);
@@ -340,13 +345,13 @@ impl Relay {
         now: Mono,
         key: Key,
         out: &mut Vec<Output>,
-        send: &mut impl FnMut(Send, &[u8]),
+        send: &mut impl FnMut(DatagramOut, &[u8]),
     ) -> bool {
         let Some(leg) = self.leg(key).filter(|leg| leg.is_sending_dtmf()) else {
             return self.prompt_packet(now, key, out, send);
         };
         if let Some((to, packet)) = leg.dtmf_packet(now) {
-            send(Send { key, through: Through::Rtp, to, length: packet.len() }, &packet);
+            send(DatagramOut { key, through: Through::Rtp, to, length: packet.len() }, &packet);
         }
         leg.is_sending_dtmf()
     }
@@ -357,7 +362,7 @@ impl Relay {
         now: Mono,
         key: Key,
         out: &mut Vec<Output>,
-        send: &mut impl FnMut(Send, &[u8]),
+        send: &mut impl FnMut(DatagramOut, &[u8]),
     ) -> bool {
         let Some(leg) = self.legs.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
         let Hears::Prompt(playing) = &mut leg.hears else { return false };
@@ -394,7 +399,7 @@ impl Relay {
         packet[HEADER..].copy_from_slice(&audio);
         let length = header.write(&mut packet);
         self.counts.played += 1;
-        send(Send { key, through: Through::Rtp, to, length }, &packet);
+        send(DatagramOut { key, through: Through::Rtp, to, length }, &packet);
         true
     }
 }

@@ -3,7 +3,7 @@
 use super::command::{Command, Event};
 use super::relay_tests::{Phone, Sent, TICK, World, audio, music};
 use super::rtp::Header;
-use crate::sdp::{Codec, Numbers};
+use crate::sdp::{Codec, PayloadNumbers};
 use crate::time::Duration;
 
 const HELD: Duration = Duration::from_millis(100);
@@ -129,7 +129,7 @@ fn keys_are_understood_under_our_number_and_theirs_and_said_under_theirs() {
     // We offered 101 and PCMA as 8; the answer names 96, and PCMA as 97 (RFC 3264 section 6.1).
     let b = w.phone(2, |r| {
         (r.payload_type, r.telephone_event) = (97, Some(96));
-        r.receive = Numbers { audio: 8, telephone_event: Some(101) };
+        r.receive = PayloadNumbers { audio: 8, telephone_event: Some(101) };
     });
     w.bridge(a, b);
     for (n, payload_type) in [(1, 101), (101, 96)] {
@@ -153,7 +153,7 @@ fn our_number_counts_where_the_peer_gives_it_another_meaning() {
         w.phone(1, |_| {}),
         w.phone(2, |r| {
             (r.codec, r.payload_type, r.telephone_event) = (Codec::Pcma, 101, Some(96));
-            r.receive = Numbers { audio: 8, telephone_event: Some(101) };
+            r.receive = PayloadNumbers { audio: 8, telephone_event: Some(101) };
         }),
     );
     w.bridge(a, b);

@@ -6,12 +6,12 @@ use super::latch::{Latching, Towards};
 use super::leg::{Key, Through};
 use super::ports::Ports;
 use super::prompt::{Prompt, Prompts};
-use super::relay::{Datagram, Output, Reason, Relay, Send};
+use super::relay::{Datagram, DatagramOut, Output, Reason, Relay};
 use super::rtcp::{Block, LONGEST, Report, Sender};
 use super::rtp::Header;
 use crate::event::MediaQuality;
 use crate::id::{LegId, Random};
-use crate::sdp::{Codec, Direction, Negotiated, Numbers};
+use crate::sdp::{Codec, Direction, Negotiated, PayloadNumbers};
 use crate::time::{Duration, Mono, Wall};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -147,7 +147,7 @@ impl World {
         through: Through,
         from: SocketAddr,
         bytes: &[u8],
-    ) -> Option<(Send, Vec<u8>)> {
+    ) -> Option<(DatagramOut, Vec<u8>)> {
         self.datagrams(to, through, from, bytes).pop()
     }
 
@@ -158,7 +158,7 @@ impl World {
         through: Through,
         from: SocketAddr,
         bytes: &[u8],
-    ) -> Vec<(Send, Vec<u8>)> {
+    ) -> Vec<(DatagramOut, Vec<u8>)> {
         let mut buffer = [0; 2_048];
         buffer[..bytes.len()].copy_from_slice(bytes);
         let datagram = Datagram { key: to.key, through, from, length: bytes.len() };
@@ -232,7 +232,7 @@ fn remote(rtp: SocketAddr) -> Negotiated {
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(101),
-        receive: Numbers { audio: 8, telephone_event: Some(101) },
+        receive: PayloadNumbers { audio: 8, telephone_event: Some(101) },
         direction: Direction::SendRecv,
         ptime_ms: 20,
     }
@@ -248,7 +248,7 @@ pub(super) fn welcome(play: u32) -> Source {
     Source::Prompt { prompt: Arc::from("welcome"), repeat: false, play }
 }
 
-fn sent(send: Send, bytes: &[u8]) -> Sent {
+fn sent(send: DatagramOut, bytes: &[u8]) -> Sent {
     let header = Header::read(bytes).unwrap();
     Sent { to: send.to, payload: bytes[header.payload.clone()].to_vec(), header }
 }

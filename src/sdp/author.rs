@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// a later offer names the media lines spoken of before in the same order (RFC 3264 section 8), under the payload types
 /// they had (section 8.3.2).
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Author {
+pub struct DescriptionAuthor {
     local: Local,
     said: Option<Box<str>>,
     media: Vec<MediaLine>,
@@ -22,24 +22,31 @@ pub struct Author {
     numbering: Numbering,
 }
 
-impl Author {
+impl DescriptionAuthor {
     /// For a dialog in which nothing was said yet.
-    pub fn new(address: IpAddr, port: u16, session_id: u64) -> Author {
+    pub fn new(address: IpAddr, port: u16, session_id: u64) -> DescriptionAuthor {
         let local = Local { address, port, security: Security::Plain, session_id, version: 1 };
-        Author { local, said: None, media: Vec::new(), audio: 0, mid: None, numbering: Numbering::default() }
+        DescriptionAuthor {
+            local,
+            said: None,
+            media: Vec::new(),
+            audio: 0,
+            mid: None,
+            numbering: Numbering::default(),
+        }
     }
 
     /// The same author, whose descriptions are of DTLS-SRTP.
     #[must_use]
-    pub fn secured(mut self, dtls: Arc<Dtls>) -> Author {
+    pub fn secured(mut self, dtls: Arc<Dtls>) -> DescriptionAuthor {
         self.local.security = Security::Dtls(dtls);
         self
     }
 
     /// The same author, whose offers leave telephone-event out: keys go another way.
     #[must_use]
-    pub fn without_keys(self) -> Author {
-        Author { numbering: self.numbering.without_keys(), ..self }
+    pub fn without_keys(self) -> DescriptionAuthor {
+        DescriptionAuthor { numbering: self.numbering.without_keys(), ..self }
     }
 
     /// Our side as last said.

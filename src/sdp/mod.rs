@@ -15,13 +15,13 @@ mod profile;
 mod security;
 
 pub use audio::TelephoneEvent;
-pub use author::Author;
+pub use author::DescriptionAuthor;
 pub use body::{BodyError, find};
 pub use codec::{Codec, Encoding};
 pub use description::{BODY_LIMIT, Description, MEDIA_LIMIT, MediaLine, parse, parse_from, parse_profiles};
 pub use direction::Direction;
 pub use error::{Incompatible, SdpError};
-pub use numbering::{Numbers, Offered, TELEPHONE_EVENT};
+pub use numbering::{Offered, PayloadNumbers, TELEPHONE_EVENT};
 pub use offer_answer::{Local, Negotiated, PTIME_MS, accepted, answer, offer};
 pub use profile::Profile;
 pub use security::{Dtls, Fingerprint, Hash, Ice, Security, Setup};

@@ -9,7 +9,7 @@ pub const TELEPHONE_EVENT: u8 = 101;
 
 /// The payload types of one direction (RFC 3264 section 5.1): those of a description are what its author takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Numbers {
+pub struct PayloadNumbers {
     /// The codec in use.
     pub audio: u8,
     /// Telephone-event; `None` when it is not taken.
@@ -111,7 +111,7 @@ impl Numbering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sdp::{Author, Direction, accepted, parse};
+    use crate::sdp::{DescriptionAuthor, Direction, accepted, parse};
 
     fn peer(formats: &str, maps: &[&str]) -> Description {
         let maps: String = maps.iter().map(|map| format!("a=rtpmap:{map}\r\n")).collect();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     /// Our offer after the peer's offers were answered.
-    fn offered(author: Author, peers: &[Description]) -> Offered {
+    fn offered(author: DescriptionAuthor, peers: &[Description]) -> Offered {
         let mut author = author;
         for peer in peers {
             author.answer(peer, &Codec::ALL, Direction::SendRecv).unwrap();
@@ -135,8 +135,8 @@ mod tests {
         offered
     }
 
-    fn author() -> Author {
-        Author::new([192, 0, 2, 1].into(), 4_000, 7)
+    fn author() -> DescriptionAuthor {
+        DescriptionAuthor::new([192, 0, 2, 1].into(), 4_000, 7)
     }
 
     #[test]

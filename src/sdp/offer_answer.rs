@@ -1,7 +1,7 @@
 //! Offer and answer (RFC 3264) for one audio stream. Ours to send, the peer's to read; no state between them:
-//! [`super::Author`] keeps that.
+//! [`super::DescriptionAuthor`] keeps that.
 
-use super::numbering::{Numbering, Numbers, Offered};
+use super::numbering::{Numbering, Offered, PayloadNumbers};
 use super::security::{self, Security, Setup};
 use super::{Codec, Description, Direction, Incompatible, MediaLine, Profile};
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
@@ -45,7 +45,7 @@ pub struct Negotiated {
     /// The payload type we send telephone-event under; `None` when the peer does not take it.
     pub telephone_event: Option<u8>,
     /// The payload types we take: those of our own description.
-    pub receive: Numbers,
+    pub receive: PayloadNumbers,
     /// Ours: what we may send and what we get.
     pub direction: Direction,
     /// Milliseconds per packet the peer would like: a multiple of 10, from 10 to 60.
@@ -119,7 +119,7 @@ pub fn answer(
     }
     let direction = direction.and(offer.direction.reversed());
     // Our answer repeats the offer's numbers: they hold both ways.
-    let receive = Numbers { audio: payload_type, telephone_event: offer.telephone_event(codec) };
+    let receive = PayloadNumbers { audio: payload_type, telephone_event: offer.telephone_event(codec) };
     let negotiated = negotiated(offer, codec, payload_type, receive, direction);
     let mid = offer.mid.as_deref();
     let lines = offer.media.iter().enumerate().map(|(i, line)| {
@@ -152,7 +152,7 @@ pub fn accepted(offered: &Offered, answer: &Description) -> Result<Negotiated, I
         Security::Dtls(_) => return Err(Incompatible::Security),
     };
     let ours = offered.codecs.iter().find(|(c, _)| *c == codec).map_or(payload_type, |(_, number)| *number);
-    let receive = Numbers { audio: ours, telephone_event: offered.telephone_event };
+    let receive = PayloadNumbers { audio: ours, telephone_event: offered.telephone_event };
     let direction = answer.direction.reversed();
     Ok(Negotiated {
         rtcp: if rtcp_mux { answer.rtp } else { answer.rtcp },
@@ -170,7 +170,7 @@ fn negotiated(
     peer: &Description,
     codec: Codec,
     payload_type: u8,
-    receive: Numbers,
+    receive: PayloadNumbers,
     direction: Direction,
 ) -> Negotiated {
     Negotiated {

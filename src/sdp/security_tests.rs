@@ -35,8 +35,8 @@ fn our_dtls() -> Arc<Dtls> {
     Arc::new(Dtls { ice, fingerprints, setup: Setup::ActPass })
 }
 
-fn author() -> Author {
-    Author::new(IpAddr::from([192, 0, 2, 1]), 20_000, 77).secured(our_dtls())
+fn author() -> DescriptionAuthor {
+    DescriptionAuthor::new(IpAddr::from([192, 0, 2, 1]), 20_000, 77).secured(our_dtls())
 }
 
 const OURS: [&str; 4] = [
@@ -165,8 +165,8 @@ fn a_peer_that_waits_for_our_handshake_cannot_be_answered() {
 fn plain_and_encrypted_do_not_answer_each_other() {
     let plain = parse(b"v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 8\r\n").unwrap();
     let encrypted = read(&browser()).unwrap();
-    let mut ours = Author::new(IpAddr::from([192, 0, 2, 1]), 20_000, 77);
-    let answer = |author: &mut Author, offer: &Description| {
+    let mut ours = DescriptionAuthor::new(IpAddr::from([192, 0, 2, 1]), 20_000, 77);
+    let answer = |author: &mut DescriptionAuthor, offer: &Description| {
         author.answer(offer, &Codec::ALL, Direction::SendRecv).map(|_| ())
     };
     assert_eq!(answer(&mut ours, &encrypted), Err(Incompatible::Security));

@@ -159,7 +159,7 @@ fn an_answer_is_written_exactly_so() {
         codec: Codec::Pcma,
         payload_type: 8,
         telephone_event: Some(96),
-        receive: Numbers { audio: 8, telephone_event: Some(96) },
+        receive: PayloadNumbers { audio: 8, telephone_event: Some(96) },
         direction: Direction::SendRecv,
         ptime_ms: 30,
     };
@@ -385,7 +385,7 @@ fn a_bare_line_end_inside_a_line_does_not_reach_the_answer() {
 
 #[test]
 fn the_version_goes_up_when_the_text_changes_and_only_then() {
-    let mut author = Author::new([192, 0, 2, 1].into(), 16384, 77);
+    let mut author = DescriptionAuthor::new([192, 0, 2, 1].into(), 16384, 77);
     let offered = read(&["m=audio 4000 RTP/AVP 8"]);
     let held = read(&["m=audio 4000 RTP/AVP 8", "a=sendonly"]);
     let mut say = |peer: &Description| author.answer(peer, &BOTH, Direction::SendRecv).unwrap().0;
@@ -401,7 +401,7 @@ fn the_version_goes_up_when_the_text_changes_and_only_then() {
 
 #[test]
 fn a_later_offer_of_ours_names_the_same_lines() {
-    let mut author = Author::new([192, 0, 2, 1].into(), 16384, 77);
+    let mut author = DescriptionAuthor::new([192, 0, 2, 1].into(), 16384, 77);
     let offered = read(&["m=video 5000 RTP/AVP 96", "m=audio 4000 RTP/AVP 8"]);
     author.answer(&offered, &BOTH, Direction::SendRecv).unwrap();
     let (text, _) = author.offer(&[Codec::Pcma], Direction::SendRecv);
@@ -411,7 +411,7 @@ fn a_later_offer_of_ours_names_the_same_lines() {
 
 #[test]
 fn an_offer_that_cannot_be_answered_changes_nothing() {
-    let mut author = Author::new([192, 0, 2, 1].into(), 16384, 77);
+    let mut author = DescriptionAuthor::new([192, 0, 2, 1].into(), 16384, 77);
     let first =
         author.answer(&read(&["m=audio 4000 RTP/AVP 8"]), &[Codec::Pcma], Direction::SendRecv).unwrap();
     let bad = read(&["m=audio 4000 RTP/AVP 0", "m=video 5000 RTP/AVP 96"]);

@@ -1,8 +1,8 @@
 //! What the configuration says, in the words of SIP. The configuration lies below and knows nothing of SIP's types.
 
-use super::access::Source;
+use super::access::PeerSource;
 use super::digest::Algorithm;
-use super::locate::{Reach, TargetAddress};
+use super::locate::{LocalTransport, TargetAddress};
 use super::{Advertised, Transport};
 use crate::config;
 
@@ -33,9 +33,9 @@ impl From<config::Algorithm> for Algorithm {
     }
 }
 
-impl From<config::TrunkSource> for Source {
-    fn from(s: config::TrunkSource) -> Source {
-        Source { prefix: s.net, transport: s.transport.map(Transport::from), port: s.port }
+impl From<config::TrunkSource> for PeerSource {
+    fn from(s: config::TrunkSource) -> PeerSource {
+        PeerSource { prefix: s.net, transport: s.transport.map(Transport::from), port: s.port }
     }
 }
 
@@ -45,8 +45,8 @@ impl From<&config::TrunkTarget> for TargetAddress {
     }
 }
 
-impl From<&config::Listen> for Reach {
-    fn from(l: &config::Listen) -> Reach {
-        Reach { transport: l.transport.into(), local: l.address }
+impl From<&config::Listen> for LocalTransport {
+    fn from(l: &config::Listen) -> LocalTransport {
+        LocalTransport { transport: l.transport.into(), local: l.address }
     }
 }

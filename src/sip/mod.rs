@@ -60,7 +60,7 @@ pub use method::Method;
 pub use name_addr::{NameAddr, quoted};
 pub use rate_limit_key::RateLimitKey;
 pub use refer::{ReferTo, Replaces};
-pub use registrar::{Binding, Change, Expiry, Reach, Registered, Registrar, Touch, Touched};
+pub use registrar::{Binding, BindingChange, Expiry, Reach, Registered, Registrar, Touch, Touched};
 pub use status::Status;
 pub use transaction::{ClientTx, Durations, Reason, ServerTx};
 pub use trunk::Trunks;

@@ -1,5 +1,5 @@
 //! Reliable provisional responses (RFC 3262), both sides of them: [`Provisionals`] retransmits ours until the peer's
-//! PRACK comes, [`Heard`] puts the peer's in order. Knows numbers and deadlines; what a response says is its
+//! PRACK comes, [`ProvisionalHeard`] puts the peer's in order. Knows numbers and deadlines; what a response says is its
 //! owner's matter.
 
 use super::grammar::{decimal, is_space, trim};
@@ -8,7 +8,7 @@ use crate::time::{Duration, Mono};
 
 /// What a deadline that came means.
 #[derive(Debug)]
-pub enum Due {
+pub enum ProvisionalDue {
     /// Send this response again.
     Again(Outgoing),
     /// 64*T1 without a PRACK: the INVITE is to be refused with 5xx (section 3).
@@ -17,7 +17,7 @@ pub enum Due {
 
 /// What a PRACK that fits brings on.
 #[derive(Debug)]
-pub struct Acknowledged {
+pub struct ProvisionalAcked {
     /// The next response, which waited for this PRACK.
     pub next: Option<Outgoing>,
 }
@@ -29,12 +29,12 @@ pub struct Provisionals {
     times: Durations,
     pending: Option<Pending>,
     /// At most one more waits: a newer one takes its place, for it tells more.
-    waiting: Option<(Outgoing, Carries)>,
+    waiting: Option<(Outgoing, ProvisionalBody)>,
 }
 
 /// Whether a response carries a session description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carries {
+pub enum ProvisionalBody {
     /// The response carries one: no 2xx may go out before its PRACK (section 3).
     Description,
     /// The response carries none.
@@ -46,7 +46,7 @@ struct Pending {
     rseq: u32,
     cseq: u32,
     response: Outgoing,
-    carries: Carries,
+    carries: ProvisionalBody,
     retransmission: Option<(Mono, Duration)>,
     until: Mono,
 }
@@ -60,7 +60,13 @@ impl Provisionals {
 
     /// Makes `response` to the INVITE with this CSeq number reliable. Gives it back when it may be sent now; else it
     /// waits for the PRACK of the one before.
-    pub fn send(&mut self, now: Mono, cseq: u32, response: Outgoing, carries: Carries) -> Option<Outgoing> {
+    pub fn send(
+        &mut self,
+        now: Mono,
+        cseq: u32,
+        response: Outgoing,
+        carries: ProvisionalBody,
+    ) -> Option<Outgoing> {
         if self.pending.is_some() {
             self.waiting = Some((response, carries));
             return None;
@@ -76,19 +82,19 @@ impl Provisionals {
     }
 
     /// A PRACK came. `None`: it acknowledges nothing we wait for (481, section 3).
-    pub fn acknowledged(&mut self, now: Mono, prack: &Message) -> Option<Acknowledged> {
+    pub fn acknowledged(&mut self, now: Mono, prack: &Message) -> Option<ProvisionalAcked> {
         let said = rack(prack)?;
         let pending = self.pending.take_if(|p| said == (p.rseq, p.cseq))?;
         let next = self.waiting.take();
         let next = next.and_then(|(response, carries)| self.send(now, pending.cseq, response, carries));
-        Some(Acknowledged { next })
+        Some(ProvisionalAcked { next })
     }
 
     /// Whether a 2xx must wait for a PRACK.
     pub fn hold_back_answer(&self) -> bool {
         let carries = self.pending.as_ref().map(|p| p.carries);
-        carries == Some(Carries::Description)
-            || self.waiting.as_ref().is_some_and(|w| w.1 == Carries::Description)
+        carries == Some(ProvisionalBody::Description)
+            || self.waiting.as_ref().is_some_and(|w| w.1 == ProvisionalBody::Description)
     }
 
     /// A final response goes out: nothing is retransmitted any more, but a PRACK on its way is still taken.
@@ -106,13 +112,13 @@ impl Provisionals {
     }
 
     /// What is due now.
-    pub fn handle_timeout(&mut self, now: Mono) -> Option<Due> {
+    pub fn handle_timeout(&mut self, now: Mono) -> Option<ProvisionalDue> {
         let pending = self.pending.as_mut()?;
         let (at, interval) = pending.retransmission?;
         if pending.until <= now {
             self.pending = None;
             self.waiting = None;
-            return Some(Due::GivenUp);
+            return Some(ProvisionalDue::GivenUp);
         }
         if at > now {
             return None;
@@ -120,7 +126,7 @@ impl Provisionals {
         // Doubling without a cap, as for an INVITE (section 3).
         let interval = interval.saturating_mul(2);
         pending.retransmission = Some((now + interval, interval));
-        Some(Due::Again(pending.response.clone()))
+        Some(ProvisionalDue::Again(pending.response.clone()))
     }
 }
 
@@ -145,11 +151,11 @@ pub enum Order {
 
 /// The peer's reliable provisional responses in one early dialog.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Heard {
+pub struct ProvisionalHeard {
     last: Option<u32>,
 }
 
-impl Heard {
+impl ProvisionalHeard {
     /// Takes one provisional response to our INVITE.
     pub fn hear(&mut self, response: &Message) -> Order {
         let reliable = response.status().is_some_and(|s| s != Status::TRYING)
@@ -194,16 +200,16 @@ mod tests {
     #[test]
     fn it_is_repeated_with_doubling_until_64_t1_and_then_given_up() {
         let mut ours = Provisionals::new(8);
-        let sent = ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing).unwrap();
+        let sent = ours.send(START, 7, ringing(Status::RINGING), ProvisionalBody::Nothing).unwrap();
         assert_eq!((sent.get("RSeq"), sent.get("Require")), (Some(&b"9"[..]), Some(&b"100rel"[..])));
         let mut times = Vec::new();
         while let Some(at) = ours.poll_timeout() {
             match ours.handle_timeout(at) {
-                Some(Due::Again(again)) => {
+                Some(ProvisionalDue::Again(again)) => {
                     assert_eq!(again.get("RSeq"), Some(&b"9"[..]));
                     times.push(at.since(START));
                 }
-                Some(Due::GivenUp) => times.push(at.since(START)),
+                Some(ProvisionalDue::GivenUp) => times.push(at.since(START)),
                 None => panic!("a deadline without a meaning"),
             }
         }
@@ -213,7 +219,7 @@ mod tests {
     #[test]
     fn a_prack_must_name_number_cseq_and_invite() {
         let mut ours = Provisionals::new(8);
-        ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing);
+        ours.send(START, 7, ringing(Status::RINGING), ProvisionalBody::Nothing);
         for wrong in ["10 7 INVITE", "9 8 INVITE", "9 7 UPDATE", "9 7", "9 7 INVITE x", "x 7 INVITE", ""] {
             assert!(ours.acknowledged(START, &prack(wrong)).is_none(), "{wrong}");
         }
@@ -225,9 +231,11 @@ mod tests {
     #[test]
     fn one_is_on_its_way_at_a_time_and_the_next_has_the_next_number() {
         let mut ours = Provisionals::new(8);
-        ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing);
-        assert!(ours.send(START, 7, ringing(Status::QUEUED), Carries::Nothing).is_none());
-        assert!(ours.send(START, 7, ringing(Status::SESSION_PROGRESS), Carries::Description).is_none());
+        ours.send(START, 7, ringing(Status::RINGING), ProvisionalBody::Nothing);
+        assert!(ours.send(START, 7, ringing(Status::QUEUED), ProvisionalBody::Nothing).is_none());
+        assert!(
+            ours.send(START, 7, ringing(Status::SESSION_PROGRESS), ProvisionalBody::Description).is_none()
+        );
         assert!(ours.hold_back_answer());
         let next = ours.acknowledged(START, &prack("9 7 INVITE")).unwrap().next.unwrap();
         assert_eq!((next.status(), next.get("RSeq")), (Some(Status::SESSION_PROGRESS), Some(&b"10"[..])));
@@ -239,7 +247,7 @@ mod tests {
     #[test]
     fn after_the_final_response_nothing_is_repeated_and_a_late_prack_is_taken() {
         let mut ours = Provisionals::new(8);
-        ours.send(START, 7, ringing(Status::RINGING), Carries::Nothing);
+        ours.send(START, 7, ringing(Status::RINGING), ProvisionalBody::Nothing);
         assert!(!ours.hold_back_answer());
         ours.finish();
         assert_eq!(ours.poll_timeout(), None);
@@ -248,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_peers_are_taken_in_order_and_once() {
-        let mut heard = Heard::default();
+        let mut heard = ProvisionalHeard::default();
         let at = |n: u32| provisional(&format!("Require: 100rel\r\nRSeq: {n}\r\n"));
         assert_eq!(heard.hear(&provisional("")), Order::Unreliable);
         assert_eq!(heard.hear(&provisional("RSeq: 1\r\n")), Order::Unreliable);

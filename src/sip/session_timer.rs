@@ -32,7 +32,7 @@ pub enum Refresher {
 
 /// What a deadline that came means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
+pub enum TimerDue {
     /// A refresh is to be sent.
     Refresh,
     /// The peer let the time run out: the dialog is to be ended by BYE.
@@ -41,7 +41,7 @@ pub enum Due {
 
 /// What a refresh that failed means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failed {
+pub enum RefreshFailed {
     /// The peer is gone.
     Gone,
     /// The refresh is tried again.
@@ -201,20 +201,20 @@ impl SessionTimer {
     }
 
     /// A refresh of ours was refused with `status`, or got no answer at all.
-    pub fn failed(&mut self, now: Mono, status: Option<Status>) -> Failed {
-        let Some(running) = &mut self.running else { return Failed::Later };
+    pub fn failed(&mut self, now: Mono, status: Option<Status>) -> RefreshFailed {
+        let Some(running) = &mut self.running else { return RefreshFailed::Later };
         match status {
-            None | Some(Status::REQUEST_TIMEOUT | Status::NO_SUCH_CALL) => Failed::Gone,
+            None | Some(Status::REQUEST_TIMEOUT | Status::NO_SUCH_CALL) => RefreshFailed::Gone,
             Some(_) if !running.agreed => {
                 // It answered, so it is alive; it never promised more.
                 let interval = running.interval;
                 self.run(now, interval, Refresher::Us, false);
-                Failed::Later
+                RefreshFailed::Later
             }
             Some(_) => {
                 let next = now + (running.give_up.since(now) / 2).max(TRY_AGAIN);
                 running.refresh = (next < running.give_up).then_some(next);
-                Failed::Later
+                RefreshFailed::Later
             }
         }
     }
@@ -225,21 +225,21 @@ impl SessionTimer {
     }
 
     /// The next deadline and what it means.
-    pub fn poll_timeout(&self) -> Option<(Mono, Due)> {
+    pub fn poll_timeout(&self) -> Option<(Mono, TimerDue)> {
         let running = self.running?;
-        let refresh = running.refresh.map(|at| (at, Due::Refresh));
-        refresh.into_iter().chain([(running.give_up, Due::Expired)]).min()
+        let refresh = running.refresh.map(|at| (at, TimerDue::Refresh));
+        refresh.into_iter().chain([(running.give_up, TimerDue::Expired)]).min()
     }
 
     /// What is due now. A refresh is said once; its outcome comes back by `answered` or `failed`.
-    pub fn handle_timeout(&mut self, now: Mono) -> Option<Due> {
+    pub fn handle_timeout(&mut self, now: Mono) -> Option<TimerDue> {
         let (at, due) = self.poll_timeout()?;
         if at > now {
             return None;
         }
         match due {
-            Due::Refresh => self.running.as_mut()?.refresh = None,
-            Due::Expired => self.running = None,
+            TimerDue::Refresh => self.running.as_mut()?.refresh = None,
+            TimerDue::Expired => self.running = None,
         }
         Some(due)
     }

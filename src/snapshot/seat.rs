@@ -18,5 +18,5 @@ pub struct SeatSnapshot {
     /// The registered contacts.
     pub bindings: Vec<Binding>,
     /// Who is there, and whether they take calls.
-    pub work: acd::SeatSnapshot,
+    pub work: acd::SeatWork,
 }

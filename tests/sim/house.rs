@@ -5,7 +5,7 @@ use hotline_gateway::callback::Callback;
 use hotline_gateway::caller::{BlockEntry, HistorySecret};
 use hotline_gateway::config::Config;
 use hotline_gateway::event::{CallEvent, RefusalReason, What};
-use hotline_gateway::gateway::{Cause, Gateway, Input, Output, Recovery, Start};
+use hotline_gateway::gateway::{Gateway, Input, Output, Recovery, RefusalCause, Start};
 use hotline_gateway::id::Random;
 use hotline_gateway::media;
 use hotline_gateway::redact::Secret;
@@ -205,7 +205,7 @@ impl House {
         shed.sum()
     }
 
-    pub fn turned_away(&self, at: PeerClass, cause: Cause) -> u64 {
+    pub fn turned_away(&self, at: PeerClass, cause: RefusalCause) -> u64 {
         self.gateway.counts().refusals.of(at, cause)
     }
 

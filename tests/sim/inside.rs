@@ -2,7 +2,7 @@
 
 use crate::house::{House, OTHER_TRUNK, PHONE, TRUNK, UNKNOWN, flow};
 use hotline_gateway::event::What;
-use hotline_gateway::gateway::Cause;
+use hotline_gateway::gateway::RefusalCause;
 use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::sip::{Flow, Message, Method, Status, Transport};
 use hotline_gateway::time::Duration;
@@ -107,7 +107,7 @@ fn a_bye_or_an_offer_from_elsewhere_gets_481_though_it_knows_all_tags() {
         }
     }
     assert!(!ended(&house));
-    assert_eq!(house.turned_away(PeerClass::Unknown, Cause::Source), 10);
+    assert_eq!(house.turned_away(PeerClass::Unknown, RefusalCause::Source), 10);
     let update = side.request(&mut house, "OPTIONS", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &update), [200]);
     let bye = side.request(&mut house, "BYE", "");

@@ -3,7 +3,7 @@
 use crate::house::*;
 use hotline_gateway::caller::{BlockAction, BlockEntry, HistoryKey, HistorySecret};
 use hotline_gateway::event::{RefusalReason, What};
-use hotline_gateway::gateway::{BlockChange, Cause, Input};
+use hotline_gateway::gateway::{BlockChange, Input, RefusalCause};
 use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::time::{Duration, Now};
 
@@ -37,7 +37,7 @@ fn a_blocked_number_is_refused_until_it_expires_and_changes_are_events() {
     let invite = house.invite("13800000000", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &invite), [100, 603]);
     assert_eq!(house.refusals(), [(RefusalReason::Blocked, 603)]);
-    assert_eq!(house.turned_away(PeerClass::Trunk, Cause::Blocked), 1);
+    assert_eq!(house.turned_away(PeerClass::Trunk, RefusalCause::Blocked), 1);
     let other = house.invite("13800000001", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &other), [100, 200]);
     house.waits(Duration::from_secs(3600));

@@ -2,7 +2,7 @@
 
 use crate::house::{House, OTHER_TRUNK, TRUNK, flow};
 use hotline_gateway::event::RefusalReason;
-use hotline_gateway::gateway::{Cause, Input};
+use hotline_gateway::gateway::{Input, RefusalCause};
 use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::sip::{Status, Transport};
 use hotline_gateway::time::Duration;
@@ -44,7 +44,7 @@ fn calls_that_are_never_acknowledged_hold_no_more_than_their_trunks_share() {
         served += usize::from(house.statuses(TRUNK, &invite).contains(&200));
     }
     assert_eq!(served, 16);
-    assert!(house.turned_away(PeerClass::Trunk, Cause::HalfOpen) > 30);
+    assert!(house.turned_away(PeerClass::Trunk, RefusalCause::HalfOpen) > 30);
     let good = house.invite("13800000001", "");
     assert_eq!(house.statuses(OTHER_TRUNK, &good), [100, 200]);
     house.waits(Duration::from_secs(70));

@@ -5,7 +5,7 @@ use crate::world::World;
 use bytes::Bytes;
 use hotline_gateway::cli::phones::HangUp;
 use hotline_gateway::event::*;
-use hotline_gateway::gateway::{Cause, Input, TrunkCounts};
+use hotline_gateway::gateway::{Input, RefusalCause, TrunkCounts};
 use hotline_gateway::redact::Secret;
 use hotline_gateway::sip::Message;
 use hotline_gateway::sip::access::PeerClass;
@@ -370,7 +370,7 @@ fn a_trunk_that_holds_its_share_is_shed_with_a_record_and_others_served() {
         w.peer_says(at(FIRST), invite(&format!("c{n}"), &long));
         w.run(MS(55));
     }
-    let shed = w.counts().refusals.of(PeerClass::Trunk, Cause::Share);
+    let shed = w.counts().refusals.of(PeerClass::Trunk, RefusalCause::Share);
     assert!(shed > 50, "{shed}");
     let recorded = w.journal.iter().filter(|e| matches!(&e.what, What::CallRefused(r) if r.sip_code == 503));
     assert!(recorded.count() as u64 >= shed, "the half-open ones besides");

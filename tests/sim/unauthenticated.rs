@@ -2,7 +2,7 @@
 
 use crate::house::{FIXED_PHONE, House, OTHER_TRUNK, PHONE, UNKNOWN, flow};
 use hotline_gateway::event::What;
-use hotline_gateway::gateway::{Cause, Input};
+use hotline_gateway::gateway::{Input, RefusalCause};
 use hotline_gateway::sip::access::PeerClass;
 use hotline_gateway::sip::{Status, Transport};
 use hotline_gateway::time::Duration;
@@ -34,7 +34,7 @@ fn an_unknown_source_is_refused_once_a_datagram_and_leaves_nothing() {
     assert_eq!(house.gateway.counts().transactions, 0);
     assert!(house.waits(Duration::from_secs(64)).is_empty(), "nothing is ever repeated");
     assert!(house.refusals().is_empty(), "unknown sources are counters only");
-    assert!(house.turned_away(PeerClass::Unknown, Cause::Method) >= 18);
+    assert!(house.turned_away(PeerClass::Unknown, RefusalCause::Method) >= 18);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_flooding_source_is_dropped_unread_and_other_callers_are_served() {
         }
     }
     assert!((400..=700).contains(&answered), "200 at once and 20 a second, not {answered}");
-    assert!(house.turned_away(PeerClass::Unknown, Cause::Rate) > 19_000);
+    assert!(house.turned_away(PeerClass::Unknown, RefusalCause::Rate) > 19_000);
     assert!(house.gateway.counts().transactions < 50, "only the good calls'");
 }
 

@@ -242,7 +242,7 @@ impl Run {
         self.pass(Duration::from_secs(3600), true);
         self.back_to_work();
         self.pass(Duration::from_secs(3600), true);
-        let Counts { waiting, presentations, timers, ready, offline, unreachable, .. } = self.acd.counts();
+        let AcdCounts { waiting, presentations, timers, ready, offline, unreachable, .. } = self.acd.counts();
         assert_eq!((waiting, presentations, timers, ready + offline + unreachable), (0, 0, 0, SEATS));
         let t = self.model.tally;
         assert_eq!(t.entered, t.left, "every call that entered left once");

@@ -105,16 +105,16 @@ impl Model {
     }
 
     /// What an input must lead to is known before it is given.
-    fn refusal(&self, call: CallId, queue: &QueueId) -> Option<Refusal> {
+    fn refusal(&self, call: CallId, queue: &QueueId) -> Option<EntryRefusal> {
         if self.callers.contains_key(&call) {
-            Some(Refusal::AlreadyWaiting)
+            Some(EntryRefusal::AlreadyWaiting)
         } else if self.draining {
-            Some(Refusal::Draining)
+            Some(EntryRefusal::Draining)
         } else if self.rules.iter().all(|r| r.name != *queue) {
-            Some(Refusal::UnknownQueue)
+            Some(EntryRefusal::UnknownQueue)
         } else {
             let q = self.queue(queue);
-            (self.depth(q) as usize >= self.rules[q].capacity).then_some(Refusal::Full)
+            (self.depth(q) as usize >= self.rules[q].capacity).then_some(EntryRefusal::Full)
         }
     }
 

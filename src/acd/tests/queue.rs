@@ -24,7 +24,7 @@ fn a_full_queue_refuses_and_has_room_again_when_someone_leaves() {
     w.enters(0);
     assert!(w.acd.is_full(&"heat".into()));
     let (third, out) = w.enters(9);
-    assert_eq!(out, [Output::Refused { call: third, reason: Refusal::Full }]);
+    assert_eq!(out, [Output::Refused { call: third, reason: EntryRefusal::Full }]);
     w.hangs_up(first);
     assert!(!w.acd.is_full(&"heat".into()));
     assert_eq!(entered(&w.enters(0).1).position, 2);
@@ -37,7 +37,7 @@ fn a_draining_gateway_takes_nobody_new_and_serves_those_who_wait() {
     let (waiting, _) = w.enters(0);
     w.tell(Input::Drain);
     let (late, out) = w.enters(0);
-    assert_eq!(out, [Output::Refused { call: late, reason: Refusal::Draining }]);
+    assert_eq!(out, [Output::Refused { call: late, reason: EntryRefusal::Draining }]);
     w.finishes("1001");
     assert_eq!(only_presented(&w.passes(secs(30))).0, waiting);
 }
@@ -48,10 +48,10 @@ fn a_waiting_call_is_not_counted_twice_and_an_unknown_queue_is_refused() {
     let (call, _) = w.enters(0);
     let at = w.now;
     let out = w.tell(Input::Enter { call, queue: "heat".into(), priority: 3, at });
-    assert_eq!(out, [Output::Refused { call, reason: Refusal::AlreadyWaiting }]);
+    assert_eq!(out, [Output::Refused { call, reason: EntryRefusal::AlreadyWaiting }]);
     assert_eq!(w.acd.depth(&"heat".into()), 1);
     let (call, out) = w.enters_queue("water", 0);
-    assert_eq!(out, [Output::Refused { call, reason: Refusal::UnknownQueue }]);
+    assert_eq!(out, [Output::Refused { call, reason: EntryRefusal::UnknownQueue }]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn when_all_calls_are_gone_nothing_is_left_of_them() {
         w.hangs_up(call);
     }
     w.passes(secs(60));
-    assert_eq!(w.acd.counts(), Counts { ready: 2, ..Counts::default() });
+    assert_eq!(w.acd.counts(), AcdCounts { ready: 2, ..AcdCounts::default() });
 }
 
 #[test]

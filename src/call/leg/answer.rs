@@ -6,10 +6,10 @@ use super::description::described;
 use super::media::Unanswerable;
 use super::output::{Cx, GivenUp, Output};
 use super::state::{Began, Confirmed, Leg, Signalling};
-use super::uas::{Answering, Reliably, Ring, Said, Uas, UasEarlyDialog};
+use super::uas::{AnswerOutcome, Reliably, Ring, Said, Uas, UasEarlyDialog};
 use crate::call::rules::RETRY_AFTER;
 use crate::sdp;
-use crate::sip::reliable::{Acknowledged, Carries};
+use crate::sip::reliable::{ProvisionalAcked, ProvisionalBody};
 use crate::sip::{Cause, Dialog, Message, Outgoing, ServerTx, Status, option_tag};
 
 impl Leg {
@@ -62,7 +62,7 @@ impl Leg {
         let mut response = Outgoing::response(&uas.invite, status, Some(&tag))
             .with("Contact", contact)
             .with("Allow", self.conduct.allow());
-        let carries = if body.is_some() { Carries::Description } else { Carries::Nothing };
+        let carries = if body.is_some() { ProvisionalBody::Description } else { ProvisionalBody::Nothing };
         if let Some(body) = body {
             response = response.body("application/sdp", body);
         }
@@ -82,10 +82,10 @@ impl Leg {
 
     /// Answers the INVITE with 200 OK and `headers`: once the port is ours, and what was said reliably of the media is
     /// acknowledged (RFC 3262 section 3).
-    pub fn answer(&mut self, headers: Vec<(&'static str, String)>, cx: &mut Cx<'_>) -> Answering {
-        let Signalling::Invited(uas) = &self.signalling else { return Answering::NotYet };
+    pub fn answer(&mut self, headers: Vec<(&'static str, String)>, cx: &mut Cx<'_>) -> AnswerOutcome {
+        let Signalling::Invited(uas) = &self.signalling else { return AnswerOutcome::NotYet };
         if self.conduct.provisionals.hold_back_answer() {
-            return Answering::NotYet;
+            return AnswerOutcome::NotYet;
         }
         let (tx, flow, cseq) = (uas.tx, uas.flow, uas.invite.cseq().0);
         let said = uas.said().cloned().unwrap_or(Said::Nothing);
@@ -100,13 +100,13 @@ impl Leg {
                     agreed = Some(negotiated);
                     Some(body)
                 }
-                Some(Err(Unanswerable::Codecs | Unanswerable::Family)) => return Answering::BadMedia,
-                None => return Answering::NotYet,
+                Some(Err(Unanswerable::Codecs | Unanswerable::Family)) => return AnswerOutcome::BadMedia,
+                None => return AnswerOutcome::NotYet,
             },
             (Said::Nothing, None) => {
                 let codecs = self.conduct.peer.codecs.clone();
                 let Some((body, offered)) = self.media.offer(cx.rules, flow, &codecs) else {
-                    return Answering::NotYet;
+                    return AnswerOutcome::NotYet;
                 };
                 awaited = Awaited::Answer { cseq, offered };
                 Some(body)
@@ -118,7 +118,7 @@ impl Leg {
             Some(early) => Some(early.dialog.clone()),
             None => Dialog::uas(&uas.invite, flow, &tag, &contact).map(|d| d.going(self.liveness.inside)),
         };
-        let Some(dialog) = dialog.map(Box::new) else { return Answering::NoTarget };
+        let Some(dialog) = dialog.map(Box::new) else { return AnswerOutcome::NoTarget };
         let ok = self.conduct.ok(&uas.invite, Some(&tag), contact);
         let ok = headers.into_iter().fold(ok, |ok, (name, value)| ok.with(name, value));
         let mut ok = self.conduct.accept(cx.now.mono, &uas.invite, ok);
@@ -134,7 +134,7 @@ impl Leg {
             cx.media(self.media.agree(agreed));
         }
         self.set_trunk_rtp_timeout(cx);
-        Answering::Done
+        AnswerOutcome::Done
     }
 
     /// Refuses the INVITE, if it is not answered yet, and gives the port back.
@@ -166,7 +166,8 @@ impl Leg {
 
     /// A PRACK for a reliable provisional response of ours; it may carry the answer to our offer, or an offer.
     pub(super) fn pracked(&mut self, tx: ServerTx, prack: &Message, cx: &mut Cx<'_>) {
-        let Some(Acknowledged { next }) = self.conduct.provisionals.acknowledged(cx.now.mono, prack) else {
+        let Some(ProvisionalAcked { next }) = self.conduct.provisionals.acknowledged(cx.now.mono, prack)
+        else {
             let status =
                 if prack.header("RAck").is_some() { Status::NO_SUCH_CALL } else { Status::BAD_REQUEST };
             return cx.respond(tx, Outgoing::response(prack, status, None));

@@ -74,9 +74,9 @@ pub(super) enum Awaited {
 #[derive(Debug)]
 pub(super) enum Due {
     /// A reliable provisional response.
-    Provisional(reliable::Due),
+    Provisional(reliable::ProvisionalDue),
     /// The session timer.
-    Timer(session_timer::Due),
+    Timer(session_timer::TimerDue),
     /// The back-off after a glare is over.
     BackOffOver,
 }

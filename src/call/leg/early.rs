@@ -4,7 +4,7 @@
 
 use super::description::described;
 use crate::sdp::{self, Negotiated, Offered};
-use crate::sip::reliable::{Heard, Order};
+use crate::sip::reliable::{Order, ProvisionalHeard};
 use crate::sip::{Dialog, Flow, Inside, Message, Method, Outgoing};
 
 /// At most this many early dialogs of one INVITE; a phone number with more phones behind it has the rest answered by
@@ -18,7 +18,7 @@ pub(super) struct EarlyDialogs(Vec<Early>);
 #[derive(Debug)]
 struct Early {
     dialog: Dialog,
-    heard: Heard,
+    heard: ProvisionalHeard,
     answer: Answer,
 }
 
@@ -64,7 +64,7 @@ impl EarlyDialogs {
                 let dialog = Dialog::uac(invite, flow, response).filter(|_| self.0.len() < MOST);
                 let Some(dialog) = dialog else { return news };
                 let dialog = dialog.going(inside);
-                self.0.push(Early { dialog, heard: Heard::default(), answer: Answer::Owed });
+                self.0.push(Early { dialog, heard: ProvisionalHeard::default(), answer: Answer::Owed });
                 self.0.len() - 1
             }
         };

@@ -4,7 +4,7 @@ use crate::call::rules::{PeerRules, Rules};
 use crate::config::Dtmf;
 use crate::id::LegId;
 use crate::media::{self, Family};
-use crate::sdp::{Author, Codec, Description, Direction, Negotiated, Offered};
+use crate::sdp::{Codec, Description, DescriptionAuthor, Direction, Negotiated, Offered};
 use crate::sip::{Flow, Message, Outgoing, Status};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -57,7 +57,7 @@ pub(super) struct LegMediaSnapshot {
     agreed: Option<Negotiated>,
     signalled: IpAddr,
     wish: Direction,
-    author: Option<Author>,
+    author: Option<DescriptionAuthor>,
     session_id: u64,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct LegMedia {
     signalled: IpAddr,
     /// What we send and take, as far as it is up to us. Changed to put the peer on hold.
     pub wish: Direction,
-    author: Option<Author>,
+    author: Option<DescriptionAuthor>,
     session_id: u64,
 }
 
@@ -205,12 +205,12 @@ impl LegMedia {
         Some(answer.map_err(|_| Unanswerable::Codecs))
     }
 
-    fn author(&mut self, rules: &Rules, flow: Flow) -> Option<&mut Author> {
+    fn author(&mut self, rules: &Rules, flow: Flow) -> Option<&mut DescriptionAuthor> {
         let MediaSide::Open { port } = self.side else { return None };
         let address = rules.media.of(self.family, &flow);
         let (id, by_info) = (self.session_id, self.peer.dtmf == Dtmf::Info);
         Some(self.author.get_or_insert_with(|| {
-            let author = Author::new(address, port, id);
+            let author = DescriptionAuthor::new(address, port, id);
             if by_info { author.without_keys() } else { author }
         }))
     }

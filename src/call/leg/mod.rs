@@ -40,4 +40,4 @@ pub use snapshot::{LegContext, LegSnapshot};
 pub use state::{IncomingInvite, Leg, Peer};
 pub(super) use state::{Party, Purpose};
 pub use uac::{Probing, Target};
-pub(super) use uas::{Answering, Reliably, Ring};
+pub(super) use uas::{AnswerOutcome, Reliably, Ring};

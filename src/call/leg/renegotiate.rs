@@ -9,7 +9,7 @@ use super::renegotiation::{Change, Out, Pending};
 use super::state::{Began, Confirmed, Leg, Parts, Signalling};
 use crate::id::Random;
 use crate::sdp::{self, Negotiated, Offered};
-use crate::sip::session_timer::Failed;
+use crate::sip::session_timer::RefreshFailed;
 use crate::sip::{Message, Method, Status};
 use crate::time::Duration;
 
@@ -174,7 +174,7 @@ impl Leg {
                 let is_refresh = asked.change == Change::Refresh;
                 // 408 and 481 end the dialog (RFC 3261 section 12.2.1.2); other failures leave it as it was.
                 if matches!(status, Status::REQUEST_TIMEOUT | Status::NO_SUCH_CALL)
-                    || is_refresh && conduct.timer.failed(cx.now.mono, Some(status)) == Failed::Gone
+                    || is_refresh && conduct.timer.failed(cx.now.mono, Some(status)) == RefreshFailed::Gone
                 {
                     cx.say(Output::Lost { loss: Loss::Unresponsive, status: Some(status) });
                 }

@@ -50,14 +50,14 @@ impl Leg {
         }
         while let Some(due) = self.conduct.handle_timeout(now) {
             match due {
-                Due::Provisional(reliable::Due::Again(response)) => {
+                Due::Provisional(reliable::ProvisionalDue::Again(response)) => {
                     if let Signalling::Invited(uas) = &self.signalling {
                         cx.respond(uas.tx, response);
                     }
                 }
-                Due::Provisional(reliable::Due::GivenUp) => self.never_pracked(cx),
-                Due::Timer(session_timer::Due::Refresh) => self.offer(Pending::refresh(), cx),
-                Due::Timer(session_timer::Due::Expired) => {
+                Due::Provisional(reliable::ProvisionalDue::GivenUp) => self.never_pracked(cx),
+                Due::Timer(session_timer::TimerDue::Refresh) => self.offer(Pending::refresh(), cx),
+                Due::Timer(session_timer::TimerDue::Expired) => {
                     cx.say(Output::Lost { loss: Loss::Unresponsive, status: None });
                 }
                 Due::BackOffOver => self.send_pending(cx),

@@ -62,7 +62,7 @@ pub enum Reliably {
 
 /// What came of answering an INVITE.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Answering {
+pub enum AnswerOutcome {
     /// The 200 OK is out.
     Done,
     /// The INVITE cannot be answered yet: the port or a PRACK is still to come, or nothing is to be answered.

@@ -38,7 +38,7 @@ pub enum Timing {
 
 /// What stands above the figures of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Family {
+pub struct MetricFamily {
     /// The name in the metrics, without the program's.
     pub name: &'static str,
     /// What it says.
@@ -61,7 +61,7 @@ impl Counter {
     ];
 
     /// The family.
-    pub fn family(self) -> Family {
+    pub fn family(self) -> MetricFamily {
         let (name, help, labels): (_, _, &[&str]) = match self {
             Counter::Received => (
                 "calls_received_total",
@@ -102,7 +102,7 @@ impl Counter {
                 &["leg", "trunk"],
             ),
         };
-        Family { name, help, labels }
+        MetricFamily { name, help, labels }
     }
 }
 
@@ -111,7 +111,7 @@ impl Timing {
     pub const ALL: [Timing; 5] = [Timing::Answer, Timing::Wait, Timing::Ring, Timing::Talk, Timing::Jitter];
 
     /// The family.
-    pub fn family(self) -> Family {
+    pub fn family(self) -> MetricFamily {
         let (name, help, labels): (_, _, &[&str]) = match self {
             Timing::Answer => {
                 ("call_answer_seconds", "From the INVITE to 200 OK, by service number", &["service"])
@@ -133,7 +133,7 @@ impl Timing {
                 &["leg", "trunk"],
             ),
         };
-        Family { name, help, labels }
+        MetricFamily { name, help, labels }
     }
 
     /// The bounds in milliseconds.

@@ -6,7 +6,7 @@
 mod family;
 mod histogram;
 
-pub use family::{Counter, Family, Timing};
+pub use family::{Counter, MetricFamily, Timing};
 pub use histogram::Histogram;
 
 use super::call_event::*;
@@ -74,7 +74,7 @@ type Labels = Vec<Label>;
 
 /// An alarm that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alarm {
+pub struct RaisedAlarm {
     /// The name.
     pub name: Arc<str>,
     /// The trunk it is about; empty where it is about the whole gateway.
@@ -94,7 +94,7 @@ pub struct Totals {
     counters: BTreeMap<(Counter, Labels), u64>,
     timings: BTreeMap<(Timing, Labels), Histogram>,
     /// By name and subject.
-    alarms: BTreeMap<(Arc<str>, Arc<str>), Alarm>,
+    alarms: BTreeMap<(Arc<str>, Arc<str>), RaisedAlarm>,
 }
 
 impl Totals {
@@ -258,13 +258,13 @@ impl Totals {
             Entry::Vacant(_) if is_full => {}
             Entry::Vacant(place) => {
                 let (name, subject, text) = (name.clone(), subject.clone(), text.clone());
-                place.insert(Alarm { name, subject, text, since: at });
+                place.insert(RaisedAlarm { name, subject, text, since: at });
             }
         }
     }
 
     /// The alarms that stand, by name.
-    pub fn alarms(&self) -> impl Iterator<Item = &Alarm> {
+    pub fn alarms(&self) -> impl Iterator<Item = &RaisedAlarm> {
         self.alarms.values()
     }
 

@@ -68,14 +68,14 @@ fn seat() -> PeerId {
 }
 
 /// The status of a refusal and why.
-fn refused(verdict: Verdict) -> (Option<Cause>, Status) {
+fn refused(verdict: Verdict) -> (Option<RefusalCause>, Status) {
     match verdict {
         Err(Refused { cause, rejection: Rejection::Answer(status, _) }) => (cause, status),
         other => panic!("{other:?}"),
     }
 }
 
-fn is_shed(verdict: Verdict) -> (Cause, Shedding) {
+fn is_shed(verdict: Verdict) -> (RefusalCause, Shedding) {
     match verdict {
         Err(Refused { cause: Some(cause), rejection: Rejection::Shed(shedding) }) => (cause, shedding),
         other => panic!("{other:?}"),
@@ -86,16 +86,16 @@ fn is_shed(verdict: Verdict) -> (Cause, Shedding) {
 fn what_is_not_heard_from_a_class_is_refused_with_its_status() {
     let mut a = access();
     let mut judge = |method: &str, peer: PeerId| refused(a.judge(NOW.mono, &request(method), sender(peer)));
-    assert_eq!(judge("INVITE", PeerId::Unknown), (Some(Cause::Method), Status::FORBIDDEN));
-    assert_eq!(judge("BYE", PeerId::Unknown), (Some(Cause::Dialog), Status::NO_SUCH_CALL));
+    assert_eq!(judge("INVITE", PeerId::Unknown), (Some(RefusalCause::Method), Status::FORBIDDEN));
+    assert_eq!(judge("BYE", PeerId::Unknown), (Some(RefusalCause::Dialog), Status::NO_SUCH_CALL));
     assert_eq!(
         judge("REFER", PeerId::Trunk("city".into())),
-        (Some(Cause::Method), Status::METHOD_NOT_ALLOWED)
+        (Some(RefusalCause::Method), Status::METHOD_NOT_ALLOWED)
     );
-    assert_eq!(judge("MESSAGE", seat()), (Some(Cause::Method), Status::METHOD_NOT_ALLOWED));
-    assert_eq!(judge("BREW", seat()), (Some(Cause::Method), Status::NOT_IMPLEMENTED));
-    assert_eq!(a.refusals.of(PeerClass::Unknown, Cause::Method), 1, "each is counted by its class");
-    assert_eq!(a.refusals.of(PeerClass::Seat, Cause::Method), 2);
+    assert_eq!(judge("MESSAGE", seat()), (Some(RefusalCause::Method), Status::METHOD_NOT_ALLOWED));
+    assert_eq!(judge("BREW", seat()), (Some(RefusalCause::Method), Status::NOT_IMPLEMENTED));
+    assert_eq!(a.refusals.of(PeerClass::Unknown, RefusalCause::Method), 1, "each is counted by its class");
+    assert_eq!(a.refusals.of(PeerClass::Seat, RefusalCause::Method), 2);
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn a_call_above_the_rate_of_its_trunk_is_shed_in_bulk_and_within_admitted() {
     let (mut a, mut capacity) = (access(), Capacity::new(30, 2));
     let mut judge = || a.judge(NOW.mono, &request("INVITE"), of_trunk(&mut capacity));
     assert_eq!((judge(), judge()), (Ok(()), Ok(())));
-    assert_eq!(is_shed(judge()), (Cause::CallRate, Shedding::InBulk));
-    assert_eq!(a.refusals.of(PeerClass::Trunk, Cause::CallRate), 1);
+    assert_eq!(is_shed(judge()), (RefusalCause::CallRate, Shedding::InBulk));
+    assert_eq!(a.refusals.of(PeerClass::Trunk, RefusalCause::CallRate), 1);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn pressure_sheds_a_call_with_a_record_and_a_flood_alone_sheds_none() {
     ] {
         a.pressure = pressure;
         let verdict = a.judge(NOW.mono, &request("INVITE"), of_trunk(&mut capacity));
-        assert_eq!(is_shed(verdict), (Cause::Overload, Shedding::Singly), "{pressure:?}");
+        assert_eq!(is_shed(verdict), (RefusalCause::Overload, Shedding::Singly), "{pressure:?}");
     }
     a.pressure = Pressure { flooded: true, ..Pressure::default() };
     assert_eq!(a.judge(NOW.mono, &request("INVITE"), of_trunk(&mut capacity)), Ok(()));
@@ -149,11 +149,11 @@ fn a_host_that_is_not_ours_is_404_except_for_a_trunk_s_call() {
     let foreign = |method: &str| recognised(&[text(method, "sip:12345@example.org", "")]);
     for (method, peer) in [("OPTIONS", PeerId::Unknown), ("REGISTER", PeerId::Unknown), ("INVITE", seat())] {
         let verdict = a.judge(NOW.mono, &foreign(method), sender(peer));
-        assert_eq!(refused(verdict), (Some(Cause::Host), Status::NOT_FOUND), "{method}");
+        assert_eq!(refused(verdict), (Some(RefusalCause::Host), Status::NOT_FOUND), "{method}");
     }
     assert_eq!(a.judge(NOW.mono, &foreign("INVITE"), of_trunk(&mut capacity)), Ok(()));
     let verdict = a.judge(NOW.mono, &foreign("REGISTER"), of_trunk(&mut capacity));
-    assert_eq!(refused(verdict), (Some(Cause::Host), Status::NOT_FOUND));
+    assert_eq!(refused(verdict), (Some(RefusalCause::Host), Status::NOT_FOUND));
 }
 
 #[test]
@@ -178,12 +178,12 @@ fn inside_a_dialog_provenance_decides_whatever_the_class() {
     assert_eq!(judge("BYE", Some(Provenance::Unproved("1001".into()))), Ok(()), "a password may prove it");
     assert_eq!(
         refused(judge("BYE", Some(Provenance::Elsewhere))),
-        (Some(Cause::Source), Status::NO_SUCH_CALL)
+        (Some(RefusalCause::Source), Status::NO_SUCH_CALL)
     );
-    assert_eq!(refused(judge("BYE", None)), (Some(Cause::Dialog), Status::NO_SUCH_CALL));
+    assert_eq!(refused(judge("BYE", None)), (Some(RefusalCause::Dialog), Status::NO_SUCH_CALL));
     assert_eq!(judge("ACK", None), Ok(()), "the endpoint knows whose it is");
     for provenance in [Provenance::Elsewhere, Provenance::Unproved("1001".into())] {
-        assert_eq!(judge("ACK", Some(provenance)), drop_it(Cause::Source));
+        assert_eq!(judge("ACK", Some(provenance)), drop_it(RefusalCause::Source));
     }
 }
 
@@ -201,13 +201,16 @@ fn a_source_that_holds_its_share_gets_no_further_transaction() {
     let (call, bye, register) = (request("INVITE"), inside("BYE"), request("REGISTER"));
     let unknown = sender(PeerId::Unknown);
     assert_eq!(within_share(&unknown, register.request(), holding(UNKNOWN_SHARE - 1)), Ok(()));
-    assert_eq!(within_share(&unknown, register.request(), holding(UNKNOWN_SHARE)), drop_it(Cause::Share));
+    assert_eq!(
+        within_share(&unknown, register.request(), holding(UNKNOWN_SHARE)),
+        drop_it(RefusalCause::Share)
+    );
     assert_eq!(within_share(&sender(seat()), register.request(), holding(UNKNOWN_SHARE)), Ok(()));
     let mut capacity = Capacity::new(30, 10);
     let trunk = of_trunk(&mut capacity);
     let full = holding(trunks_share(10));
-    assert_eq!(within_share(&trunk, call.request(), full), shed(Cause::Share, Shedding::Singly));
+    assert_eq!(within_share(&trunk, call.request(), full), shed(RefusalCause::Share, Shedding::Singly));
     assert_eq!(within_share(&trunk, bye.request(), full), Ok(()), "its calls have a quarter more");
     let octets = Holding { transactions: 1, octets: UNKNOWN_SHARE * OCTETS_EACH };
-    assert_eq!(within_share(&unknown, register.request(), octets), drop_it(Cause::Share));
+    assert_eq!(within_share(&unknown, register.request(), octets), drop_it(RefusalCause::Share));
 }

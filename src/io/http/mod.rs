@@ -53,7 +53,7 @@ async fn listen(mut counts: watch::Receiver<Counts>, heard: Arc<Mutex<Instant>>)
 }
 
 /// Reads the counters of the media plane.
-pub type MediaCounts = Arc<dyn Fn() -> crate::media::relay::Counts + Send + Sync>;
+pub type MediaCounts = Arc<dyn Fn() -> crate::media::relay::RelayCounts + Send + Sync>;
 
 /// Where the figures come from.
 #[derive(Clone)]
@@ -153,7 +153,7 @@ struct Figure {
     help: &'static str,
 }
 
-fn media_figures(c: &crate::media::relay::Counts) -> Vec<Figure> {
+fn media_figures(c: &crate::media::relay::RelayCounts) -> Vec<Figure> {
     let counter = |name, value, help| Figure { name, kind: "counter", value, help };
     vec![
         counter("media_relayed_total", c.relayed, "RTP packets passed from leg to leg"),
@@ -279,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn figures_of_unknown_sources_have_their_old_names_too() {
         let mut counts = Counts { unknown_sources_total: 7, ..serving() };
-        counts.refusals.count(crate::sip::access::PeerClass::Unknown, crate::gateway::Cause::Rate);
+        counts.refusals.count(crate::sip::access::PeerClass::Unknown, crate::gateway::RefusalCause::Rate);
         let told = scene(counts);
         let text = metrics::text(&told.told).await;
         for line in [

@@ -1,9 +1,9 @@
 //! The worker's counters where other threads may read them.
 
-use crate::media::relay::Counts;
+use crate::media::relay::RelayCounts;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The fields of [`Counts`]. Each is exact; together they may be of two neighbouring moments.
+/// The fields of [`RelayCounts`]. Each is exact; together they may be of two neighbouring moments.
 #[derive(Debug, Default)]
 pub(super) struct Published {
     relayed: AtomicU64,
@@ -19,7 +19,7 @@ pub(super) struct Published {
 }
 
 impl Published {
-    pub(super) fn publish(&self, c: Counts) {
+    pub(super) fn publish(&self, c: RelayCounts) {
         for (to, value) in [
             (&self.relayed, c.relayed),
             (&self.played, c.played),
@@ -36,8 +36,8 @@ impl Published {
         }
     }
 
-    pub(super) fn read(&self) -> Counts {
-        Counts {
+    pub(super) fn read(&self) -> RelayCounts {
+        RelayCounts {
             relayed: self.relayed.load(Relaxed),
             played: self.played.load(Relaxed),
             reports: self.reports.load(Relaxed),

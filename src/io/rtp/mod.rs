@@ -18,7 +18,7 @@ pub use prompts::{Loaded, check_prompts, load_prompts};
 
 use crate::id::Random;
 use crate::media::prompt::Prompts;
-use crate::media::relay::{Counts, Relay};
+use crate::media::relay::{Relay, RelayCounts};
 use crate::media::{Command, Event, Family, Numbers, ports::Ports};
 use crate::time::Duration;
 use counts::Published;
@@ -168,7 +168,7 @@ impl Commander {
     }
 
     /// What passed through so far, some milliseconds old at most.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> RelayCounts {
         self.line.shared.counts.read()
     }
 }

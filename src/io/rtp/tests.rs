@@ -5,7 +5,7 @@ use crate::id::{LegId, Random};
 use crate::media::prompt::{Prompt, Prompts};
 use crate::media::rtp::Header;
 use crate::media::{Command, Event, Family, Latching, LocalMedia, OpenFailure, Shortage, Source, Towards};
-use crate::sdp::{Codec, Direction, Negotiated, Numbers};
+use crate::sdp::{Codec, Direction, Negotiated, PayloadNumbers};
 use crate::time::{Duration, Wall};
 use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -114,7 +114,7 @@ impl Gateway {
             codec: Codec::Pcma,
             payload_type: 8,
             telephone_event: Some(101),
-            receive: Numbers { audio: 8, telephone_event: Some(101) },
+            receive: PayloadNumbers { audio: 8, telephone_event: Some(101) },
             direction: Direction::SendRecv,
             ptime_ms: 20,
         };

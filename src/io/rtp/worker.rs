@@ -4,7 +4,7 @@ use super::hand_over::{Adopted, EVERY, HandedOver};
 use super::sockets::{Reads, Sockets, bind, bind_beside, outcome};
 use super::{Config, OnEvents, Shared};
 use crate::media::coalescing::Coalescing;
-use crate::media::relay::{DATAGRAM, Datagram, Output, Relay, Send};
+use crate::media::relay::{DATAGRAM, Datagram, DatagramOut, Output, Relay};
 use crate::media::{Command, Event, Family, Key, Numbers, Through};
 use crate::time::{Duration, Mono};
 use mio::{Events, Interest, Poll, Token};
@@ -381,7 +381,7 @@ impl Worker {
     }
 }
 
-fn put(sockets: &[Option<Sockets>], send: Send, packet: &[u8]) -> bool {
+fn put(sockets: &[Option<Sockets>], send: DatagramOut, packet: &[u8]) -> bool {
     let Some(Some(sockets)) = sockets.get(send.key.0 as usize) else { return false };
     let Some(packet) = packet.get(..send.length) else { return false };
     sockets.send(send.through, packet, send.to).is_ok()

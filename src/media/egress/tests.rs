@@ -9,12 +9,12 @@ fn egress() -> Egress {
     Egress::new(&mut Random::from_number(1))
 }
 
-fn came(ssrc: u32, sequence: u16, timestamp: u32) -> Received {
-    Received { from: 1, ssrc, sequence, timestamp, samples: Some(FRAME) }
+fn came(ssrc: u32, sequence: u16, timestamp: u32) -> ReceivedPacket {
+    ReceivedPacket { from: 1, ssrc, sequence, timestamp, samples: Some(FRAME) }
 }
 
 /// Passes a packet on that is not too late.
-fn relay(e: &mut Egress, now: Mono, received: Received) -> Stamp {
+fn relay(e: &mut Egress, now: Mono, received: ReceivedPacket) -> Stamp {
     let stamp = e.relay(now, received).expect("it has a number");
     e.sent(160);
     stamp
@@ -159,7 +159,7 @@ fn a_long_key_press_holds_its_timestamp() {
     let mut e = egress();
     let a = relay(&mut e, Mono(0), came(1, 10, 0));
     e.sent(160);
-    let key = |sequence| Received { samples: None, ..came(1, sequence, 160) };
+    let key = |sequence| ReceivedPacket { samples: None, ..came(1, sequence, 160) };
     relay(&mut e, Mono(0) + TICK, key(11));
     let b = relay(&mut e, Mono(0) + Duration::from_secs(8), key(12));
     assert_eq!((step(a, b), b.begins), ((2, 160), false));

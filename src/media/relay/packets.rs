@@ -4,7 +4,7 @@ use super::super::dtmf::KeyPress;
 use super::super::leg::{Carries, LastRtp, Packet, carries};
 use super::super::rtcp::{LONGEST, Report};
 use super::super::rtp::{self, Header};
-use super::{Event, Key, Mono, Output, Relay, Send, Through, Verdict};
+use super::{DatagramOut, Event, Key, Mono, Output, Relay, SourceVerdict, Through};
 use std::net::SocketAddr;
 
 /// Octets of a datagram that are read: more than any RTP packet on an Ethernet.
@@ -43,7 +43,7 @@ impl Relay {
         datagram: Datagram,
         buffer: &mut [u8],
         out: &mut Vec<Output>,
-        mut send: impl FnMut(Send, &[u8]),
+        mut send: impl FnMut(DatagramOut, &[u8]),
     ) {
         let Some(packet) = buffer.get(..datagram.length) else { return };
         if datagram.through == Through::Rtcp || rtp::is_rtcp(packet) {
@@ -68,12 +68,12 @@ impl Relay {
     ) -> Option<Noted> {
         let leg = self.legs.get_mut(key.0 as usize)?.as_mut()?;
         match leg.latch.hear(now, from) {
-            Verdict::Refused => {
+            SourceVerdict::Refused => {
                 self.counts.strays += 1;
                 return None;
             }
-            Verdict::Accepted => {}
-            Verdict::Held(source) => out.push(Output::Hold(key, source)),
+            SourceVerdict::Accepted => {}
+            SourceVerdict::Held(source) => out.push(Output::Hold(key, source)),
         }
         let remote = leg.remote.as_ref()?;
         let carries = carries(remote, header.payload_type);
@@ -99,7 +99,13 @@ impl Relay {
     }
 
     /// Passes a packet on to all that hear it.
-    fn pass(&mut self, now: Mono, noted: Noted, buffer: &mut [u8], send: &mut impl FnMut(Send, &[u8])) {
+    fn pass(
+        &mut self,
+        now: Mono,
+        noted: Noted,
+        buffer: &mut [u8],
+        send: &mut impl FnMut(DatagramOut, &[u8]),
+    ) {
         let Noted { packet, first, receives, told } = noted;
         if !receives {
             let mut at = Some(first);
@@ -129,13 +135,13 @@ impl Relay {
         key: Key,
         packet: &Packet,
         buffer: &mut [u8],
-        send: &mut impl FnMut(Send, &[u8]),
+        send: &mut impl FnMut(DatagramOut, &[u8]),
     ) {
         let Some((to, length)) = self.leg(key).and_then(|leg| leg.forward(now, packet, buffer)) else {
             return;
         };
         self.counts.relayed += 1;
-        send(Send { key, through: Through::Rtp, to, length }, buffer);
+        send(DatagramOut { key, through: Through::Rtp, to, length }, buffer);
     }
 
     fn pass_report(
@@ -143,7 +149,7 @@ impl Relay {
         now: Mono,
         Datagram { key, through, from, .. }: Datagram,
         packet: &[u8],
-        send: &mut impl FnMut(Send, &[u8]),
+        send: &mut impl FnMut(DatagramOut, &[u8]),
     ) {
         let Some(leg) = self.legs.get_mut(key.0 as usize).and_then(Option::as_mut) else { return };
         if !leg.latch.knows(from.ip()) {
@@ -179,7 +185,7 @@ impl Relay {
         from: Key,
         key: Key,
         report: Report,
-        send: &mut impl FnMut(Send, &[u8]),
+        send: &mut impl FnMut(DatagramOut, &[u8]),
     ) {
         let theirs = self.leg(from).and_then(|leg| leg.egress.relayed()).filter(|r| r.comes_from(key.0));
         let Some(leg) = self.leg(key) else { return };
@@ -191,6 +197,6 @@ impl Relay {
         let mut written = [0; LONGEST];
         let length = report.write(leg.egress.ssrc, &mut written);
         self.counts.reports += 1;
-        send(Send { key, through, to, length }, &written[..length]);
+        send(DatagramOut { key, through, to, length }, &written[..length]);
     }
 }

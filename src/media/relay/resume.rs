@@ -2,7 +2,7 @@
 
 use super::super::command::{OpenFailure, Resumed};
 use super::super::egress::Egress;
-use super::super::leg::{Binding, Leg};
+use super::super::leg::{Leg, PortBinding};
 use super::super::numbers::LegNumbers;
 use super::{Family, LegId, Mono, Output, Relay, TRIES};
 
@@ -29,7 +29,7 @@ impl Relay {
         };
         let mut leg = Leg::new(id, family, port, egress);
         // Its peer sends to this port: no other one will do.
-        leg.binding = Binding::Trying(TRIES);
+        leg.binding = PortBinding::Trying(TRIES);
         if let Some(streams) = &resumed.streams {
             leg.go_on(&streams.numbers);
         }
@@ -39,7 +39,7 @@ impl Relay {
 
     /// The numbers of every leg at this moment.
     pub fn numbers(&self, now: Mono) -> Vec<LegNumbers> {
-        let legs = self.legs.iter().flatten().filter(|leg| leg.binding == Binding::Bound);
+        let legs = self.legs.iter().flatten().filter(|leg| leg.binding == PortBinding::Bound);
         legs.map(|leg| LegNumbers { leg: leg.id, rtp: leg.numbers(now) }).collect()
     }
 }

@@ -20,7 +20,7 @@ pub use bucket::{Buckets, SOURCES, UNKNOWN_SOURCES};
 pub use class::{Class, class, is_register, nonces_of_register};
 pub use methods::{PeerClass, Rule, allowed, inside_a_dialog, option_tags, outside_a_dialog};
 pub use names::Names;
-pub use source::{Prefix, Source};
+pub use source::{PeerSource, Prefix};
 
 use super::{Flow, Registrar};
 use crate::config;
@@ -45,7 +45,7 @@ pub enum PeerId {
 /// Who is known at one source.
 #[derive(Debug, Clone)]
 struct KnownSource {
-    source: Source,
+    source: PeerSource,
     trunk: Option<TrunkId>,
     seats: Vec<SeatId>,
     by_name: HashMap<SeatId, usize>,
@@ -58,7 +58,7 @@ struct Certified {
     /// In lower case.
     names: Vec<String>,
     /// Addresses one of which it must come from as well; from anywhere when there is none.
-    sources: Vec<Source>,
+    sources: Vec<PeerSource>,
 }
 
 /// The buckets of unknown sources.
@@ -97,13 +97,13 @@ pub struct AccessControl {
 
 impl AccessControl {
     /// A trunk comes from there. Of two trunks with the same source the first counts.
-    pub fn add(&mut self, trunk: TrunkId, source: impl Into<Source>) {
+    pub fn add(&mut self, trunk: TrunkId, source: impl Into<PeerSource>) {
         self.entry(source.into()).trunk.get_or_insert(trunk);
     }
 
     /// A trunk is known by one of these names in the certificate of its connection, and comes from one of `sources`
     /// besides, where there is any. Without the certificate a peer at that source is unknown.
-    pub fn add_certified(&mut self, trunk: TrunkId, names: Vec<String>, sources: Vec<Source>) {
+    pub fn add_certified(&mut self, trunk: TrunkId, names: Vec<String>, sources: Vec<PeerSource>) {
         let names = names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
         self.certified.push(Certified { trunk, names, sources });
     }
@@ -114,7 +114,7 @@ impl AccessControl {
     }
 
     /// A seat that does not register is reached at this source. Several seats may share one.
-    pub fn add_seat(&mut self, seat: SeatId, source: impl Into<Source>) {
+    pub fn add_seat(&mut self, seat: SeatId, source: impl Into<PeerSource>) {
         let entry = self.entry(source.into());
         if !entry.by_name.contains_key(&seat) {
             entry.by_name.insert(seat.clone(), entry.seats.len());
@@ -277,7 +277,7 @@ impl AccessControl {
         single.into_iter().flatten().chain(&self.blocks).filter(|p| p.source.covers(flow))
     }
 
-    fn entry(&mut self, source: Source) -> &mut KnownSource {
+    fn entry(&mut self, source: PeerSource) -> &mut KnownSource {
         let entries = match source.single() {
             Some(address) => self.single.entry(address).or_default(),
             None => &mut self.blocks,

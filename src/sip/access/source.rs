@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// Where one peer comes from: addresses, and what else is fixed about the flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source {
+pub struct PeerSource {
     /// From these addresses.
     pub prefix: Prefix,
     /// By this transport; by any when `None`.
@@ -20,7 +20,7 @@ pub struct Source {
 /// cover a flow, so that their lengths are never compared.
 pub(super) type Narrowness = (u8, bool, bool);
 
-impl Source {
+impl PeerSource {
     /// Whether a flow comes from there.
     pub fn covers(&self, flow: &Flow) -> bool {
         self.transport.is_none_or(|t| t == flow.transport)
@@ -49,9 +49,9 @@ fn width(address: IpAddr) -> u8 {
 }
 
 /// The place of a phone at a fixed address. A stream comes from a port of the kernel's choice.
-pub(super) fn of_contact(contact: &config::Contact) -> Option<Source> {
+pub(super) fn of_contact(contact: &config::Contact) -> Option<PeerSource> {
     let address = contact.address.ip().to_canonical();
     let port = (contact.transport == config::Transport::Udp).then(|| contact.address.port());
     let prefix = Prefix::new(address, width(address))?;
-    Some(Source { prefix, transport: Some(contact.transport.into()), port })
+    Some(PeerSource { prefix, transport: Some(contact.transport.into()), port })
 }

@@ -13,10 +13,10 @@ fn from(remote: &str) -> Flow {
     Flow { transport: Transport::Udp, local, remote, connection: None }
 }
 
-fn source(prefix: &str) -> Source {
+fn source(prefix: &str) -> PeerSource {
     let (address, length) = prefix.split_once('/').unwrap_or((prefix, "32"));
     let prefix = Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap();
-    Source { prefix, transport: None, port: None }
+    PeerSource { prefix, transport: None, port: None }
 }
 
 fn trunk(name: &str) -> PeerId {
@@ -59,8 +59,8 @@ fn registered(seats: &[(&str, Flow)]) -> Registrar {
 fn a_trunk_is_known_by_address_and_where_said_by_transport_and_port() {
     let mut d = AccessControl::default();
     d.add("carrier".into(), source("198.51.100.0/24"));
-    d.add("pbx".into(), Source { port: Some(5062), ..source("203.0.113.9") });
-    d.add("stream".into(), Source { transport: Some(Transport::Tcp), ..source("2001:db8::/32") });
+    d.add("pbx".into(), PeerSource { port: Some(5062), ..source("203.0.113.9") });
+    d.add("stream".into(), PeerSource { transport: Some(Transport::Tcp), ..source("2001:db8::/32") });
     let empty = registered(&[]);
     let who = |flow: Flow| d.identify(&flow, &empty);
     assert_eq!(who(from("198.51.100.77:1234")), trunk("carrier"));
@@ -113,7 +113,7 @@ fn the_narrowest_source_decides_between_trunks() {
     d.add("wide".into(), source("198.51.100.0/24"));
     d.add("one".into(), source("198.51.100.7"));
     d.add("half".into(), source("198.51.100.0/25"));
-    d.add("port".into(), Source { port: Some(5070), ..source("198.51.100.7") });
+    d.add("port".into(), PeerSource { port: Some(5070), ..source("198.51.100.7") });
     d.add("late".into(), source("198.51.100.7"));
     let empty = registered(&[]);
     let who = |remote| d.identify(&from(remote), &empty);
@@ -145,7 +145,7 @@ fn a_name_chooses_among_the_seats_of_one_flow() {
     assert_eq!(d.identify_user(&shared, &registrar, "1002"), seat("1002"));
     assert_eq!(d.identify_user(&shared, &registrar, "1003"), PeerId::Unknown);
     for name in ["2001", "2002"] {
-        d.add_seat(name.into(), Source { port: Some(6000), ..source("127.0.0.1") });
+        d.add_seat(name.into(), PeerSource { port: Some(6000), ..source("127.0.0.1") });
     }
     let fixed = from("127.0.0.1:6000");
     assert_eq!(d.identify_user(&fixed, &registrar, "2002"), seat("2002"));
@@ -162,7 +162,7 @@ fn a_trunk_precedes_a_seat_at_its_address_unless_the_seat_is_narrower() {
     assert_eq!(d.identify_user(&phone, &registrar, "13800138000"), trunk("carrier"));
     assert_eq!(d.identify_user(&phone, &registrar, "1001"), seat("1001"));
     assert_eq!(d.identify_user(&from("203.0.113.5:5060"), &registrar, "1001"), trunk("carrier"));
-    d.add("proxy".into(), Source { port: Some(40001), ..source("203.0.113.5") });
+    d.add("proxy".into(), PeerSource { port: Some(40001), ..source("203.0.113.5") });
     assert_eq!(d.identify_user(&phone, &registrar, "1001"), trunk("proxy"), "as narrow: the trunk");
 }
 

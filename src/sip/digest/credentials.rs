@@ -1,7 +1,7 @@
 //! What a peer answers a challenge with: the value of `Authorization` or `Proxy-Authorization`.
 
 use super::algorithm::{Algorithm, Answered, Counted};
-use super::nonce::Use;
+use super::nonce::NonceUse;
 use super::params::{NotDigest, Params, unescaped};
 
 /// One answer, its parts octet by octet as they stand in the message.
@@ -71,10 +71,10 @@ impl<'a> Credentials<'a> {
     }
 
     /// How it uses its nonce.
-    pub fn nonce_use(&self) -> Use {
+    pub fn nonce_use(&self) -> NonceUse {
         match self.protection {
-            Protection::Auth { count, .. } => Use::Counted(count),
-            Protection::Legacy => Use::Once,
+            Protection::Auth { count, .. } => NonceUse::Counted(count),
+            Protection::Legacy => NonceUse::Once,
         }
     }
 }
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn nc_is_hex_and_the_uri_stays_raw() {
         let c = Credentials::parse(GOOD.as_bytes()).unwrap();
-        assert_eq!(c.nonce_use(), Use::Counted(255));
+        assert_eq!(c.nonce_use(), NonceUse::Counted(255));
         assert_eq!(c.uri, b"sip:Gateway.Example;x=%41");
         assert_eq!(c.algorithm, Some(Algorithm::Sha256));
         assert_eq!(c.answered(b"REGISTER").counted.unwrap().nc, b"000000fF");
@@ -128,14 +128,14 @@ mod tests {
             .replace("000000fF", "\"000000fF\"");
         let c = Credentials::parse(quoted.as_bytes()).unwrap();
         assert_eq!(c, Credentials::parse(quoted.as_bytes()).unwrap());
-        assert_eq!((c.algorithm, c.nonce_use()), (Some(Algorithm::Sha256), Use::Counted(255)));
+        assert_eq!((c.algorithm, c.nonce_use()), (Some(Algorithm::Sha256), NonceUse::Counted(255)));
     }
 
     #[test]
     fn no_algorithm_means_md5_and_no_qop_means_legacy() {
         let old = GOOD.replace("algorithm=SHA-256, qop=auth, nc=000000fF, cnonce=\"c\"", "opaque=\"\"");
         let c = Credentials::parse(old.as_bytes()).unwrap();
-        assert_eq!((c.algorithm, c.nonce_use()), (Some(Algorithm::Md5), Use::Once));
+        assert_eq!((c.algorithm, c.nonce_use()), (Some(Algorithm::Md5), NonceUse::Once));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub enum Proof {
 
 /// Why a peer that means to prove something did not, for the people who look after its phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fault {
+pub enum AuthFault {
     /// The password is wrong.
     WrongPassword,
     /// The answer uses an algorithm that was not asked for.
@@ -74,7 +74,7 @@ pub struct Judged {
     /// What it proves.
     pub proof: Proof,
     /// What is wrong, where it proves nothing and a first challenge does not mend it.
-    pub fault: Option<Fault>,
+    pub fault: Option<AuthFault>,
 }
 
 /// The request to be judged, in plain values.
@@ -180,20 +180,20 @@ impl Guard {
     ) -> Judged {
         let key = RateLimitKey::from(claim.source);
         if !claim.known && self.strikes.is_source_silenced(now, key) {
-            return Judged::fault(Proof::Silence, Fault::Silenced);
+            return Judged::fault(Proof::Silence, AuthFault::Silenced);
         }
         match self.pick(authorization) {
             Ok(Some(answer)) if !(claim.names_it)(answer.uri) => {
                 // Asked before the password: the answer is the same for users that do not exist.
-                Judged::fault(Proof::Malformed("the uri of the answer names another host"), Fault::Uri)
+                Judged::fault(Proof::Malformed("the uri of the answer names another host"), AuthFault::Uri)
             }
             Ok(Some(answer)) => self.weigh(now, claim, key, &answer),
             Ok(None) => {
                 let left = claim.method == b"REGISTER" && self.is_left_unanswered(now, key, claim.named);
                 let asked = self.challenges(now, claim.source, claim.named, false);
-                Judged { proof: Proof::Challenge(asked), fault: left.then_some(Fault::Unanswered) }
+                Judged { proof: Proof::Challenge(asked), fault: left.then_some(AuthFault::Unanswered) }
             }
-            Err(reason) => Judged::fault(Proof::Malformed(reason), Fault::Malformed),
+            Err(reason) => Judged::fault(Proof::Malformed(reason), AuthFault::Malformed),
         }
     }
 
@@ -225,7 +225,7 @@ impl Guard {
         // Only the user that is known here escapes the silence of the source, not others it names.
         let source_closed = user != claim.named && self.strikes.is_source_silenced(now, key);
         if source_closed || self.strikes.is_pair_closed(now, key, user) {
-            return Judged::fault(Proof::Silence, Fault::Silenced);
+            return Judged::fault(Proof::Silence, AuthFault::Silenced);
         }
         let right = self.is_right(user, claim.method, answer);
         let asked_for = self.is_asked_for(user, answer.algorithm);
@@ -242,7 +242,7 @@ impl Guard {
             self.keep_the_stronger(&seat, answer.algorithm);
             return Judged { proof: Proof::Seat(seat), fault: None };
         }
-        let fault = if asked_for { Fault::WrongPassword } else { Fault::Algorithm };
+        let fault = if asked_for { AuthFault::WrongPassword } else { AuthFault::Algorithm };
         match self.strikes.wrong(now, key, user) {
             Penalty::Forgiven => {
                 let asked = self.challenges(now, claim.source, user, false);
@@ -334,7 +334,7 @@ impl Guard {
 }
 
 impl Judged {
-    fn fault(proof: Proof, fault: Fault) -> Judged {
+    fn fault(proof: Proof, fault: AuthFault) -> Judged {
         Judged { proof, fault: Some(fault) }
     }
 }

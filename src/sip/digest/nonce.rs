@@ -45,7 +45,7 @@ pub struct Nonces {
 
 /// How an answer says it uses its nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum NonceUse {
     /// With `qop=auth`: the count `nc`.
     Counted(u32),
     /// Without `qop`: nothing tells a replay from a repeat, so the nonce is good once.
@@ -56,7 +56,7 @@ pub enum Use {
 #[derive(Debug)]
 pub struct Unspent {
     id: Id,
-    this: Use,
+    this: NonceUse,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,12 +115,12 @@ impl Nonces {
 
     /// Whether `nonce` was made here for `source`, is young enough, and was not used this way before.
     /// `None` means stale: the peer deserves a new nonce and no verdict about its password.
-    pub fn judge(&self, now: Mono, source: IpAddr, nonce: &[u8], this: Use) -> Option<Unspent> {
+    pub fn judge(&self, now: Mono, source: IpAddr, nonce: &[u8], this: NonceUse) -> Option<Unspent> {
         let id = self.young(now, source, nonce)?;
         let new = match (self.used.get(&id), this) {
-            (_, Use::Counted(0)) => false,
+            (_, NonceUse::Counted(0)) => false,
             (None, _) => true,
-            (Some(Uses::Counted(window)), Use::Counted(count)) => window.is_new(count),
+            (Some(Uses::Counted(window)), NonceUse::Counted(count)) => window.is_new(count),
             (Some(_), _) => false,
         };
         new.then_some(Unspent { id, this })
@@ -141,11 +141,11 @@ impl Nonces {
     pub fn spend(&mut self, now: Mono, unspent: Unspent) {
         let Unspent { id, this } = unspent;
         match (self.used.get_mut(&id), this) {
-            (Some(Uses::Counted(window)), Use::Counted(count)) => window.mark(count),
-            (_, Use::Counted(count)) => {
+            (Some(Uses::Counted(window)), NonceUse::Counted(count)) => window.mark(count),
+            (_, NonceUse::Counted(count)) => {
                 self.used.insert(id, Uses::Counted(Window { highest: count, seen: 1 }));
             }
-            (_, Use::Once) => {
+            (_, NonceUse::Once) => {
                 self.used.insert(id, Uses::Once);
             }
         }
@@ -212,7 +212,7 @@ mod tests {
         Nonces::new(Random::from_number(1))
     }
 
-    fn accepts(n: &mut Nonces, now: Mono, nonce: &str, this: Use) -> bool {
+    fn accepts(n: &mut Nonces, now: Mono, nonce: &str, this: NonceUse) -> bool {
         match n.judge(now, ip(PHONE), nonce.as_bytes(), this) {
             Some(unspent) => {
                 n.spend(now, unspent);
@@ -226,7 +226,7 @@ mod tests {
     fn a_nonce_count_is_good_once_and_may_come_out_of_order_in_the_window() {
         let mut n = nonces();
         let nonce = n.issue(Mono(5), ip(PHONE));
-        let mut counted = |count| accepts(&mut n, Mono(6), &nonce, Use::Counted(count));
+        let mut counted = |count| accepts(&mut n, Mono(6), &nonce, NonceUse::Counted(count));
         assert!(!counted(0), "counts begin at 1");
         assert!(counted(1));
         assert!(!counted(1), "a replay");
@@ -245,20 +245,21 @@ mod tests {
     fn a_nonce_answered_without_qop_is_good_once() {
         let mut n = nonces();
         let nonce = n.issue(Mono(5), ip(PHONE));
-        assert!(accepts(&mut n, Mono(6), &nonce, Use::Once));
-        assert!(!accepts(&mut n, Mono(6), &nonce, Use::Once));
-        assert!(!accepts(&mut n, Mono(6), &nonce, Use::Counted(1)));
+        assert!(accepts(&mut n, Mono(6), &nonce, NonceUse::Once));
+        assert!(!accepts(&mut n, Mono(6), &nonce, NonceUse::Once));
+        assert!(!accepts(&mut n, Mono(6), &nonce, NonceUse::Counted(1)));
         let other = n.issue(Mono(5), ip(PHONE));
-        assert!(accepts(&mut n, Mono(6), &other, Use::Counted(1)));
-        assert!(!accepts(&mut n, Mono(6), &other, Use::Once));
+        assert!(accepts(&mut n, Mono(6), &other, NonceUse::Counted(1)));
+        assert!(!accepts(&mut n, Mono(6), &other, NonceUse::Once));
     }
 
     #[test]
     fn a_nonce_is_worth_nothing_at_another_address_or_to_another_run() {
         let mut n = nonces();
         let nonce = n.issue(Mono(5), ip(PHONE));
-        let judge =
-            |n: &Nonces, from: &str| n.judge(Mono(6), ip(from), nonce.as_bytes(), Use::Counted(1)).is_some();
+        let judge = |n: &Nonces, from: &str| {
+            n.judge(Mono(6), ip(from), nonce.as_bytes(), NonceUse::Counted(1)).is_some()
+        };
         assert!(judge(&n, PHONE));
         assert!(judge(&n, "::ffff:192.0.2.7"));
         assert!(!judge(&n, "192.0.2.8"));
@@ -270,9 +271,9 @@ mod tests {
         let mut n = nonces();
         let nonce = n.issue(Mono(5), ip(PHONE));
         let last = Mono(4) + NONCE_LIFE;
-        assert!(accepts(&mut n, last, &nonce, Use::Counted(1)));
-        assert!(!accepts(&mut n, Mono(5) + NONCE_LIFE, &nonce, Use::Counted(2)));
-        assert!(!accepts(&mut n, Mono(4), &nonce, Use::Counted(2)), "from the future");
+        assert!(accepts(&mut n, last, &nonce, NonceUse::Counted(1)));
+        assert!(!accepts(&mut n, Mono(5) + NONCE_LIFE, &nonce, NonceUse::Counted(2)));
+        assert!(!accepts(&mut n, Mono(4), &nonce, NonceUse::Counted(2)), "from the future");
     }
 
     #[test]
@@ -282,16 +283,16 @@ mod tests {
         let made: Vec<String> = (0..4).map(|i| n.issue(Mono(i), ip(PHONE))).collect();
         let unused = n.issue(Mono(0), ip(PHONE));
         for nonce in &made {
-            assert!(accepts(&mut n, Mono(9), nonce, Use::Counted(1)));
+            assert!(accepts(&mut n, Mono(9), nonce, NonceUse::Counted(1)));
         }
         assert_eq!(n.used(), 3);
-        assert!(!accepts(&mut n, Mono(9), &made[0], Use::Counted(1)), "a replay of the forgotten one");
-        assert!(!accepts(&mut n, Mono(9), &made[0], Use::Counted(2)));
-        assert!(!accepts(&mut n, Mono(9), &unused, Use::Counted(1)), "as old as the forgotten one");
-        assert!(accepts(&mut n, Mono(9), &made[1], Use::Counted(2)));
+        assert!(!accepts(&mut n, Mono(9), &made[0], NonceUse::Counted(1)), "a replay of the forgotten one");
+        assert!(!accepts(&mut n, Mono(9), &made[0], NonceUse::Counted(2)));
+        assert!(!accepts(&mut n, Mono(9), &unused, NonceUse::Counted(1)), "as old as the forgotten one");
+        assert!(accepts(&mut n, Mono(9), &made[1], NonceUse::Counted(2)));
         let late = Mono(9) + NONCE_LIFE;
         let fresh = n.issue(late, ip(PHONE));
-        assert!(accepts(&mut n, late, &fresh, Use::Counted(1)));
+        assert!(accepts(&mut n, late, &fresh, NonceUse::Counted(1)));
         assert_eq!(n.used(), 1, "expired ones are forgotten");
     }
 
@@ -302,10 +303,10 @@ mod tests {
         for i in 0..nonce.len() {
             let mut altered = nonce.clone();
             altered[i] = if altered[i] == b'A' { b'g' } else { b'A' };
-            assert!(n.judge(Mono(6), ip(PHONE), &altered, Use::Counted(1)).is_none(), "octet {i}");
-            assert!(n.judge(Mono(6), ip(PHONE), &nonce[..i], Use::Counted(1)).is_none());
+            assert!(n.judge(Mono(6), ip(PHONE), &altered, NonceUse::Counted(1)).is_none(), "octet {i}");
+            assert!(n.judge(Mono(6), ip(PHONE), &nonce[..i], NonceUse::Counted(1)).is_none());
         }
         let longer = [&nonce[..], b"AAAAAAAAAAAAAAAA"].concat();
-        assert!(n.judge(Mono(6), ip(PHONE), &longer, Use::Counted(1)).is_none());
+        assert!(n.judge(Mono(6), ip(PHONE), &longer, NonceUse::Counted(1)).is_none());
     }
 }

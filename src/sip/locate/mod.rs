@@ -15,7 +15,7 @@ mod walk;
 mod tests;
 
 pub use cache::{KNOWN, LONGEST, NOTHING, SHORTEST};
-pub use place::{Hop, Reach, TargetAddress, Via};
+pub use place::{Hop, LocalTransport, ServiceName, TargetAddress};
 pub use share::{Located, Share, by_lot};
 pub use walk::HOPS;
 
@@ -146,7 +146,7 @@ pub enum Reason {
 /// See the module. Bounded by [`SEARCHES`] and [`KNOWN`].
 #[derive(Debug)]
 pub struct Locator {
-    reach: Vec<Reach>,
+    reach: Vec<LocalTransport>,
     random: Random,
     cache: Cache,
     searches: BTreeMap<Seeker, TargetAddress>,
@@ -156,7 +156,7 @@ pub struct Locator {
 
 impl Locator {
     /// A locator that knows nothing yet, for an element with these ways out.
-    pub fn new(reach: Vec<Reach>, random: Random) -> Locator {
+    pub fn new(reach: Vec<LocalTransport>, random: Random) -> Locator {
         Locator {
             reach,
             random,

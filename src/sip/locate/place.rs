@@ -32,7 +32,7 @@ impl From<Flow> for Hop {
 
 /// One way out of this element: a transport, from a local address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Reach {
+pub struct LocalTransport {
     /// How.
     pub transport: Transport,
     /// From where; its family is that of the peers it reaches.
@@ -46,7 +46,7 @@ pub(super) fn default_port(transport: Transport) -> u16 {
 
 /// How a service is named and reached: by which transport, under which prefix of SRV, by which service of NAPTR.
 #[derive(Debug, Clone, Copy)]
-pub struct Via {
+pub struct ServiceName {
     /// The transport.
     pub transport: Transport,
     /// Before the domain, in a name of SRV.
@@ -56,13 +56,13 @@ pub struct Via {
 }
 
 /// In the order they are tried where the domain does not say.
-pub(super) const VIAS: [Via; 3] = [
-    Via { transport: Transport::Udp, prefix: "_sip._udp.", service: "SIP+D2U" },
-    Via { transport: Transport::Tcp, prefix: "_sip._tcp.", service: "SIP+D2T" },
-    Via { transport: Transport::Tls, prefix: "_sips._tcp.", service: "SIPS+D2T" },
+pub(super) const VIAS: [ServiceName; 3] = [
+    ServiceName { transport: Transport::Udp, prefix: "_sip._udp.", service: "SIP+D2U" },
+    ServiceName { transport: Transport::Tcp, prefix: "_sip._tcp.", service: "SIP+D2T" },
+    ServiceName { transport: Transport::Tls, prefix: "_sips._tcp.", service: "SIPS+D2T" },
 ];
 
-impl Reach {
+impl LocalTransport {
     /// Whether a peer at `address` can be reached this way by `transport`.
     pub fn serves(&self, transport: Transport, address: IpAddr) -> bool {
         self.transport == transport && self.local.is_ipv4() == address.to_canonical().is_ipv4()

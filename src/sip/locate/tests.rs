@@ -35,10 +35,10 @@ fn address(text: &str) -> Record {
     Record::Address(text.parse().unwrap())
 }
 
-fn reach(ways: &[&str]) -> Vec<Reach> {
+fn reach(ways: &[&str]) -> Vec<LocalTransport> {
     let of = |way: &&str| {
         let (transport, local) = way.split_once(' ').unwrap();
-        Reach { transport: Transport::of_param(transport).unwrap(), local: local.parse().unwrap() }
+        LocalTransport { transport: Transport::of_param(transport).unwrap(), local: local.parse().unwrap() }
     };
     ways.iter().map(of).collect()
 }

@@ -1,7 +1,7 @@
 //! One walk through what is known, from a place to its hops.
 
 use super::cache::{Cache, Known, Use};
-use super::place::{Hop, Reach, TargetAddress, VIAS, Via, default_port};
+use super::place::{Hop, LocalTransport, ServiceName, TargetAddress, VIAS, default_port};
 use super::share::{Located, Share, drawn};
 use super::{Kind, Query, Record};
 use crate::id::Random;
@@ -18,7 +18,7 @@ const SERVICES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
     cache: &'a Cache,
-    reach: &'a [Reach],
+    reach: &'a [LocalTransport],
     now: Mono,
     wanted: Use,
     pub hops: Vec<Located>,
@@ -37,7 +37,7 @@ impl<'a> Walk<'a> {
     /// RFC 3263 section 4.
     pub(super) fn through(
         cache: &'a Cache,
-        reach: &'a [Reach],
+        reach: &'a [LocalTransport],
         now: Mono,
         wanted: Use,
         place: &TargetAddress,
@@ -95,8 +95,8 @@ impl<'a> Walk<'a> {
     }
 
     /// The services we can speak, in the domain's order.
-    fn services(&self, records: &[Record]) -> Vec<(Via, String)> {
-        let mut services: Vec<(u16, u16, Via, String)> = Vec::new();
+    fn services(&self, records: &[Record]) -> Vec<(ServiceName, String)> {
+        let mut services: Vec<(u16, u16, ServiceName, String)> = Vec::new();
         for record in records {
             let Record::Naptr { order, preference, flags, service, regexp, replacement } = record else {
                 continue;
@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The hosts of a service, in their order. Whether the service is there, or not yet known.
-    fn service(&mut self, via: Via, name: &str, random: &mut Random) -> bool {
+    fn service(&mut self, via: ServiceName, name: &str, random: &mut Random) -> bool {
         let Some(records) = self.records(name, Kind::Srv) else { return true };
         let servers = in_order(&records, random);
         let mut before = None;
@@ -134,7 +134,7 @@ impl<'a> Walk<'a> {
             return self.add(transport, std::net::SocketAddr::new(address, port));
         }
         for (kind, is_ipv4) in [(Kind::Aaaa, false), (Kind::A, true)] {
-            let reachable = |r: &&Reach| r.transport == transport && r.local.is_ipv4() == is_ipv4;
+            let reachable = |r: &&LocalTransport| r.transport == transport && r.local.is_ipv4() == is_ipv4;
             if self.hops.len() > HOPS || self.reach.iter().find(reachable).is_none() {
                 continue;
             }

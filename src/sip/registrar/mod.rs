@@ -19,7 +19,7 @@ pub use held::{HELD, Held};
 pub use wish::{CONTACTS_PER_SEAT, Expiry};
 
 use super::access::Names;
-use super::digest::{Claim, Fault, Guard, Judged, Proof, SeatAccount};
+use super::digest::{AuthFault, Claim, Guard, Judged, Proof, SeatAccount};
 use super::{Flow, Message, Outgoing, RateLimitKey, Scheme, Status, Uri};
 use crate::event::RegistrationFailure;
 use crate::id::{Random, SeatId};
@@ -31,7 +31,7 @@ use wish::{Refusal, Wish};
 
 /// A seat came to have a phone, or has none left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum BindingChange {
     /// The first contact was registered.
     Bound,
     /// The last contact is gone: removed by the phone, lapsed, or its connection closed.
@@ -64,7 +64,7 @@ pub struct Registered {
     /// When the answer may go: now, or later after a wrong password. See [`Held`].
     pub due: Mono,
     /// The seats that came or went, at most one.
-    pub changed: Vec<(SeatId, Change)>,
+    pub changed: Vec<(SeatId, BindingChange)>,
     /// Why the phone is not registered, where the answer is not the first challenge.
     pub failed: Option<RegistrationFailure>,
 }
@@ -216,7 +216,7 @@ impl Registrar {
     }
 
     /// A connection closed, or a path is dead: what was registered on it is gone (RFC 5626 section 4.2).
-    pub fn flow_closed(&mut self, flow: Flow) -> Vec<(SeatId, Change)> {
+    pub fn flow_closed(&mut self, flow: Flow) -> Vec<(SeatId, BindingChange)> {
         let seats = self.on_flow.get(&flow).cloned().unwrap_or_default();
         seats.into_iter().filter_map(|i| self.change(i, |bindings| bindings.lose(flow))).collect()
     }
@@ -227,7 +227,7 @@ impl Registrar {
     }
 
     /// Removes the contacts that have lapsed.
-    pub fn handle_timeout(&mut self, now: Now) -> Vec<(SeatId, Change)> {
+    pub fn handle_timeout(&mut self, now: Now) -> Vec<(SeatId, BindingChange)> {
         let mut changed = Vec::new();
         while let Some(i) = self.lapses.pop_due(now.mono) {
             changed.extend(self.change(i, |bindings| bindings.lapse(now.mono)));
@@ -287,7 +287,7 @@ impl Registrar {
         flow: Flow,
         request: &Message,
         i: usize,
-    ) -> Result<(Option<(SeatId, Change)>, Route), Refusal> {
+    ) -> Result<(Option<(SeatId, BindingChange)>, Route), Refusal> {
         let wish = Wish::read(request, flow.transport, &self.expiry)?;
         let route = Route::read(request, flow, &wish)?;
         let cause = Cause {
@@ -303,7 +303,7 @@ impl Registrar {
     }
 
     /// Changes the bindings of a seat, and all that follows from them.
-    fn change(&mut self, i: usize, how: impl FnOnce(&mut Bindings)) -> Option<(SeatId, Change)> {
+    fn change(&mut self, i: usize, how: impl FnOnce(&mut Bindings)) -> Option<(SeatId, BindingChange)> {
         let seat = self.seats.get_mut(i)?;
         let had_any = !seat.bindings.all().is_empty();
         let places = seat.bindings.places();
@@ -333,8 +333,8 @@ impl Registrar {
             None => self.lapses.cancel(i),
         }
         match (had_any, seat.bindings.all().is_empty()) {
-            (false, false) => Some((seat.id.clone(), Change::Bound)),
-            (true, true) => Some((seat.id.clone(), Change::Unbound)),
+            (false, false) => Some((seat.id.clone(), BindingChange::Bound)),
+            (true, true) => Some((seat.id.clone(), BindingChange::Unbound)),
             _ => None,
         }
     }
@@ -370,15 +370,15 @@ pub fn named_by(request: &Message) -> String {
     request.to().parsed_uri().ok().and_then(|uri| uri.user_text()).unwrap_or_default()
 }
 
-impl From<Fault> for RegistrationFailure {
-    fn from(fault: Fault) -> RegistrationFailure {
+impl From<AuthFault> for RegistrationFailure {
+    fn from(fault: AuthFault) -> RegistrationFailure {
         match fault {
-            Fault::WrongPassword => RegistrationFailure::WrongPassword,
-            Fault::Algorithm => RegistrationFailure::Algorithm,
-            Fault::Unanswered => RegistrationFailure::Unanswered,
-            Fault::Uri => RegistrationFailure::DigestUri,
-            Fault::Malformed => RegistrationFailure::Unreadable,
-            Fault::Silenced => RegistrationFailure::Silenced,
+            AuthFault::WrongPassword => RegistrationFailure::WrongPassword,
+            AuthFault::Algorithm => RegistrationFailure::Algorithm,
+            AuthFault::Unanswered => RegistrationFailure::Unanswered,
+            AuthFault::Uri => RegistrationFailure::DigestUri,
+            AuthFault::Malformed => RegistrationFailure::Unreadable,
+            AuthFault::Silenced => RegistrationFailure::Silenced,
         }
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 struct Office {
     registrar: Registrar,
     now: Now,
-    changes: Vec<(String, Change)>,
+    changes: Vec<(String, BindingChange)>,
 }
 
 /// A phone, and what it puts into its next REGISTER.
@@ -106,7 +106,7 @@ impl Office {
         registered
     }
 
-    fn note(&mut self, changed: Vec<(SeatId, Change)>) {
+    fn note(&mut self, changed: Vec<(SeatId, BindingChange)>) {
         self.changes.extend(changed.into_iter().map(|(seat, change)| (seat.to_string(), change)));
     }
 
@@ -133,7 +133,7 @@ impl Office {
         self.note(changed);
     }
 
-    fn changes(&mut self) -> Vec<(String, Change)> {
+    fn changes(&mut self) -> Vec<(String, BindingChange)> {
         std::mem::take(&mut self.changes)
     }
 }
@@ -151,7 +151,7 @@ fn a_phone_registers_with_its_password_and_keeps_the_flow_it_came_on() {
     assert_eq!(binding.flow, p.flow);
     assert_eq!(binding.expires, o.now.mono + Duration::from_secs(600));
     assert_eq!(binding.user_agent.as_deref(), Some("Deskphone 1"), "controls are left out");
-    assert_eq!(o.changes(), [("1001".into(), Change::Bound)]);
+    assert_eq!(o.changes(), [("1001".into(), BindingChange::Bound)]);
     assert_eq!(o.registrar.seats_on(&p.flow).collect::<Vec<_>>(), [&SeatId::from("1001")]);
 }
 
@@ -167,10 +167,10 @@ fn a_seat_has_several_contacts_and_is_bound_until_the_last_is_gone() {
     assert_eq!(o.contacts_of("1001").last().map(String::as_str), Some("sip:1001@203.0.113.5:40001"));
     desk.expires = Some(0);
     assert_eq!(contacts(&o.registers(&mut desk).response.unwrap()).len(), 1);
-    assert_eq!(o.changes(), [("1001".into(), Change::Bound)]);
+    assert_eq!(o.changes(), [("1001".into(), BindingChange::Bound)]);
     soft.contact = "<sip:1001@203.0.113.6:40002>;expires=0".into();
     assert!(contacts(&o.registers(&mut soft).response.unwrap()).is_empty());
-    assert_eq!(o.changes(), [("1001".into(), Change::Unbound)]);
+    assert_eq!(o.changes(), [("1001".into(), BindingChange::Unbound)]);
     assert!(o.registrar.poll_timeout().is_none());
     assert!(o.registrar.seats_on(&soft.flow).next().is_none());
 }
@@ -191,7 +191,7 @@ fn a_star_removes_all_and_only_with_expires_zero() {
     p.expires = Some(0);
     p.cseq += 20;
     assert!(contacts(&o.registers(&mut p).response.unwrap()).is_empty());
-    assert_eq!(o.changes(), [("1001".into(), Change::Bound), ("1001".into(), Change::Unbound)]);
+    assert_eq!(o.changes(), [("1001".into(), BindingChange::Bound), ("1001".into(), BindingChange::Unbound)]);
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn past_the_limit_the_contact_that_would_lapse_first_makes_room() {
     assert_eq!(left.len(), CONTACTS_PER_SEAT);
     assert!(!left.iter().any(|c| c.ends_with(":40002")), "{left:?}");
     assert!(left.last().unwrap().ends_with(":40010"));
-    assert_eq!(o.changes(), [("1001".into(), Change::Bound)]);
+    assert_eq!(o.changes(), [("1001".into(), BindingChange::Bound)]);
     let mut many = phone("1002", "203.0.113.5:1");
     many.contact = (0..=CONTACTS_PER_SEAT).map(|i| format!("<sip:1002@h{i}>")).collect::<Vec<_>>().join(",");
     assert_eq!(
@@ -384,10 +384,10 @@ fn contacts_lapse_in_their_time_and_a_refresh_moves_it() {
     o.passes(Duration::from_secs(99));
     assert_eq!(o.changes(), []);
     o.passes(Duration::from_secs(1));
-    assert_eq!(o.changes(), [("1001".into(), Change::Unbound)]);
+    assert_eq!(o.changes(), [("1001".into(), BindingChange::Unbound)]);
     assert_eq!((o.contacts_of("1001").len(), o.contacts_of("1002").len()), (0, 1));
     o.passes(Duration::from_secs(3600));
-    assert_eq!(o.changes(), [("1002".into(), Change::Unbound)]);
+    assert_eq!(o.changes(), [("1002".into(), BindingChange::Unbound)]);
     assert_eq!(o.registrar.poll_timeout(), None);
 }
 
@@ -406,7 +406,7 @@ fn a_closed_connection_takes_its_contacts_and_no_others() {
     assert_eq!(status(&o.registers(&mut b)), Some(Status::OK));
     o.changes();
     let changed = o.registrar.flow_closed(shared);
-    assert_eq!(changed, [(SeatId::from("1001"), Change::Unbound)], "1002 had moved on");
+    assert_eq!(changed, [(SeatId::from("1001"), BindingChange::Unbound)], "1002 had moved on");
     assert_eq!(o.registrar.flow_closed(shared), []);
     assert_eq!(o.registrar.bindings(&"1002".into())[0].flow, moved);
 }

@@ -69,17 +69,17 @@ fn an_interval_below_90_s_is_too_small_only_for_who_can_be_told() {
 fn the_refresher_refreshes_at_half_time_and_the_peer_ends_32_s_early() {
     let mut us = SessionTimer::new(S(1800));
     us.answered(START, &response("Session-Expires: 1800;refresher=uac\r\n"));
-    assert_eq!(us.poll_timeout(), Some((START + S(900), Due::Refresh)));
+    assert_eq!(us.poll_timeout(), Some((START + S(900), TimerDue::Refresh)));
     assert_eq!(us.handle_timeout(START + S(899)), None);
-    assert_eq!(us.handle_timeout(START + S(900)), Some(Due::Refresh));
-    assert_eq!(us.poll_timeout(), Some((START + S(1768), Due::Expired)));
+    assert_eq!(us.handle_timeout(START + S(900)), Some(TimerDue::Refresh));
+    assert_eq!(us.poll_timeout(), Some((START + S(1768), TimerDue::Expired)));
     us.answered(START + S(901), &response("Session-Expires: 1800;refresher=uac\r\n"));
-    assert_eq!(us.poll_timeout(), Some((START + S(1801), Due::Refresh)));
+    assert_eq!(us.poll_timeout(), Some((START + S(1801), TimerDue::Refresh)));
 
     let mut them = SessionTimer::new(S(0));
     them.answered(START, &response("Session-Expires: 90;refresher=uas\r\n"));
-    assert_eq!(them.poll_timeout(), Some((START + S(60), Due::Expired)));
-    assert_eq!(them.handle_timeout(START + S(60)), Some(Due::Expired));
+    assert_eq!(them.poll_timeout(), Some((START + S(60), TimerDue::Expired)));
+    assert_eq!(them.handle_timeout(START + S(60)), Some(TimerDue::Expired));
     assert_eq!(them.poll_timeout(), None);
 }
 
@@ -99,21 +99,21 @@ fn a_refresh_without_an_answer_or_with_481_means_the_peer_is_gone() {
     let mut timer = SessionTimer::new(S(0));
     timer.answered(START, &response("Session-Expires: 600\r\n"));
     timer.handle_timeout(START + S(300));
-    assert_eq!(timer.failed(START + S(301), Some(Status::NO_SUCH_CALL)), Failed::Gone);
-    assert_eq!(timer.failed(START + S(301), None), Failed::Gone);
-    assert_eq!(timer.failed(START + S(300), Some(Status::SERVER_INTERNAL_ERROR)), Failed::Later);
+    assert_eq!(timer.failed(START + S(301), Some(Status::NO_SUCH_CALL)), RefreshFailed::Gone);
+    assert_eq!(timer.failed(START + S(301), None), RefreshFailed::Gone);
+    assert_eq!(timer.failed(START + S(300), Some(Status::SERVER_INTERNAL_ERROR)), RefreshFailed::Later);
     // 600 - 32 = 568 is the end; half of what is left until then.
-    assert_eq!(timer.poll_timeout(), Some((START + S(434), Due::Refresh)));
+    assert_eq!(timer.poll_timeout(), Some((START + S(434), TimerDue::Refresh)));
 }
 
 #[test]
 fn a_peer_that_does_not_know_the_timer_only_has_to_answer() {
     let mut timer = SessionTimer::new(S(600));
     timer.answered(START, &response(""));
-    assert_eq!(timer.handle_timeout(START + S(300)), Some(Due::Refresh));
-    assert_eq!(timer.failed(START + S(301), Some(Status::NOT_ACCEPTABLE_HERE)), Failed::Later);
-    assert_eq!(timer.poll_timeout(), Some((START + S(601), Due::Refresh)));
-    assert_eq!(timer.failed(START + S(601), None), Failed::Gone);
+    assert_eq!(timer.handle_timeout(START + S(300)), Some(TimerDue::Refresh));
+    assert_eq!(timer.failed(START + S(301), Some(Status::NOT_ACCEPTABLE_HERE)), RefreshFailed::Later);
+    assert_eq!(timer.poll_timeout(), Some((START + S(601), TimerDue::Refresh)));
+    assert_eq!(timer.failed(START + S(601), None), RefreshFailed::Gone);
 }
 
 #[test]

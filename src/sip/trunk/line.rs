@@ -8,7 +8,7 @@ use crate::event::TrunkReason;
 use crate::id::{Random, TrunkId};
 use crate::redact::Secret;
 use crate::sip::digest::Answering;
-use crate::sip::locate::{Found, Hop, Reach, Seeker, TargetAddress};
+use crate::sip::locate::{Found, Hop, LocalTransport, Seeker, TargetAddress};
 use crate::sip::{Flow, Message, Method, Outgoing, Status, contact};
 use crate::time::{Duration, Mono};
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ const REGISTRAR: usize = SEEKERS as usize - 1;
 
 /// What is configured of a trunk we reach.
 #[derive(Debug, Clone)]
-pub struct Profile {
+pub struct TrunkProfile {
     /// Its name.
     pub name: TrunkId,
     /// Where it is reached, the preferred first; the registrar when empty.
@@ -52,7 +52,7 @@ pub(super) struct Line {
     ping: Duration,
     dial_prefix: String,
     /// Our sockets towards it.
-    reach: Vec<Reach>,
+    reach: Vec<LocalTransport>,
     targets: Vec<Target>,
     registration: Option<Registration>,
     pub answering: Option<Answering>,
@@ -67,8 +67,13 @@ pub(super) fn seeker_of(seeker: Seeker) -> (usize, usize) {
 
 impl Line {
     /// `reach` are all our sockets.
-    pub(super) fn new(profile: Profile, reach: &[Reach], now: Mono, random: &mut Random) -> Line {
-        let Profile {
+    pub(super) fn new(
+        profile: TrunkProfile,
+        reach: &[LocalTransport],
+        now: Mono,
+        random: &mut Random,
+    ) -> Line {
+        let TrunkProfile {
             name,
             targets,
             ping,
@@ -317,7 +322,7 @@ impl Line {
     }
 }
 
-fn flow(reach: &[Reach], hop: Hop) -> Option<Flow> {
+fn flow(reach: &[LocalTransport], hop: Hop) -> Option<Flow> {
     reach.iter().find(|r| r.serves(hop.transport, hop.remote.ip())).map(|r| r.flow(hop))
 }
 

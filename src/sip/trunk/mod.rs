@@ -15,11 +15,11 @@ mod tests;
 
 pub use capacity::{Capacity, Use};
 pub use health::{MISSES, PING_TIMEOUT, RETRY_PAUSE, Reachability};
-pub use line::Profile;
+pub use line::TrunkProfile;
 pub use registration::{FIRST_PAUSE, LONGEST_PAUSE};
 pub use route::Route;
 
-use super::locate::{self, Answer, Hop, Locator, Query, Reach, TargetAddress};
+use super::locate::{self, Answer, Hop, LocalTransport, Locator, Query, TargetAddress};
 use super::{Advertised, Flow, Message, Outgoing};
 use crate::event::TrunkReason;
 use crate::id::{Random, TrunkId};
@@ -132,7 +132,7 @@ pub struct Own {
     /// Where peers reach us, when that is not the address of the socket.
     pub advertised: Option<Advertised>,
     /// Our sockets.
-    pub reach: Vec<Reach>,
+    pub reach: Vec<LocalTransport>,
 }
 
 /// All trunks with a place to be reached at. Bounded by the configuration.
@@ -151,7 +151,7 @@ pub struct Trunks {
 
 impl Trunks {
     /// The trunks of a configuration. Their first pings and registrations are due at once.
-    pub fn new(profiles: Vec<Profile>, own: Own, now: Mono, mut random: Random) -> Trunks {
+    pub fn new(profiles: Vec<TrunkProfile>, own: Own, now: Mono, mut random: Random) -> Trunks {
         let locator = Locator::new(own.reach.clone(), random.fork());
         let by_name = profiles.iter().enumerate().map(|(i, p)| (p.name.clone(), i)).collect();
         let line = |p| Line::new(p, &own.reach, now, &mut random);

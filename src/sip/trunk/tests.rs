@@ -29,8 +29,8 @@ fn place(host: &str) -> TargetAddress {
     TargetAddress { host: host.into(), port: Some(5060), transport: None }
 }
 
-fn profile(targets: &[&str]) -> Profile {
-    Profile {
+fn profile(targets: &[&str]) -> TrunkProfile {
+    TrunkProfile {
         name: "carrier".into(),
         targets: targets.iter().map(|t| place(t)).collect(),
         ping: S(30),
@@ -43,8 +43,8 @@ fn profile(targets: &[&str]) -> Profile {
     }
 }
 
-fn registering() -> Profile {
-    Profile {
+fn registering() -> TrunkProfile {
+    TrunkProfile {
         register: Some(place("198.51.100.1")),
         password: Some(("4930123".into(), "secret".into())),
         ping: S(0),
@@ -66,10 +66,10 @@ fn hop(ip: &str) -> Hop {
 }
 
 impl Town {
-    fn new(profile: Profile, peer: impl FnMut(Hop, &Outgoing) -> Option<Outgoing> + 'static) -> Town {
+    fn new(profile: TrunkProfile, peer: impl FnMut(Hop, &Outgoing) -> Option<Outgoing> + 'static) -> Town {
         let now = Now { mono: Mono(1_000_000_000_000), wall: Wall(1) };
-        let out = |transport| Reach { transport, local: "192.0.2.100:5060".parse().unwrap() };
-        let second = Reach { transport: Transport::Udp, local: "203.0.113.5:5062".parse().unwrap() };
+        let out = |transport| LocalTransport { transport, local: "192.0.2.100:5060".parse().unwrap() };
+        let second = LocalTransport { transport: Transport::Udp, local: "203.0.113.5:5062".parse().unwrap() };
         let reach = vec![out(Transport::Udp), out(Transport::Tcp), second];
         let own = Own { domain: "hotline.example.org".into(), advertised: None, reach };
         let trunks = Trunks::new(vec![profile], own, now.mono, Random::from_number(5));
@@ -217,7 +217,7 @@ fn calls_go_to_the_first_reachable_target_and_to_others_only_without_one() {
 
 #[test]
 fn the_number_is_dialled_with_its_prefix_and_cannot_break_out_of_the_uri() {
-    let mut dialled = Profile { dial_prefix: Some("0".into()), ..profile(&["198.51.100.1"]) };
+    let mut dialled = TrunkProfile { dial_prefix: Some("0".into()), ..profile(&["198.51.100.1"]) };
     dialled.targets.push(TargetAddress {
         host: "2001:db8::1".into(),
         port: None,
@@ -315,7 +315,7 @@ fn by_name() -> TargetAddress {
 #[test]
 fn a_trunk_without_name_servers_is_dialable_for_a_day_then_unreachable() {
     for servers in [Servers::Silent, Servers::Fail] {
-        let mut t = Town::new(Profile { targets: vec![by_name()], ..profile(&[]) }, alive(|_| true));
+        let mut t = Town::new(TrunkProfile { targets: vec![by_name()], ..profile(&[]) }, alive(|_| true));
         t.run_named(5, Servers::Answer);
         assert_eq!(t.dials(), ["198.51.100.1"]);
         for hour in 0..23 {
@@ -333,7 +333,7 @@ fn a_trunk_without_name_servers_is_dialable_for_a_day_then_unreachable() {
 
 #[test]
 fn hosts_of_one_priority_share_calls_by_weight_while_they_are_reachable() {
-    let mut t = Town::new(Profile { targets: vec![by_name()], ..profile(&[]) }, alive(|n| n != 4));
+    let mut t = Town::new(TrunkProfile { targets: vec![by_name()], ..profile(&[]) }, alive(|n| n != 4));
     let srv =
         |priority, weight, host: &str| Record::Srv { priority, weight, port: 5060, target: host.into() };
     let zone = |query: &Query| match (query.name.as_str(), query.kind) {
@@ -364,7 +364,7 @@ fn hosts_of_one_priority_share_calls_by_weight_while_they_are_reachable() {
 #[test]
 fn a_search_that_came_to_no_end_takes_no_way_away() {
     // The host of the service has a new name, and no record says where that is.
-    let mut t = Town::new(Profile { targets: vec![by_name()], ..profile(&[]) }, alive(|_| true));
+    let mut t = Town::new(TrunkProfile { targets: vec![by_name()], ..profile(&[]) }, alive(|_| true));
     t.run_named(5, Servers::Answer);
     for _ in 0..3600 {
         t.run(S(1));
@@ -383,7 +383,7 @@ fn a_search_that_came_to_no_end_takes_no_way_away() {
 
 #[test]
 fn a_registrar_that_was_found_once_is_asked_without_name_servers_too() {
-    let wish = Profile { register: Some(by_name()), ..registering() };
+    let wish = TrunkProfile { register: Some(by_name()), ..registering() };
     let mut t = Town::new(wish, registrar(600, Vec::new()));
     t.run_named(5, Servers::Answer);
     assert_eq!(t.states(), [true]);
@@ -394,7 +394,7 @@ fn a_registrar_that_was_found_once_is_asked_without_name_servers_too() {
 
 #[test]
 fn a_carrier_may_want_another_name_in_proofs_than_the_one_we_sign_in_as() {
-    let wish = Profile { auth_username: Some("line-7".into()), ..registering() };
+    let wish = TrunkProfile { auth_username: Some("line-7".into()), ..registering() };
     let mut t = Town::new(wish, |_, _| None);
     t.run(S(1));
     let register = t.sent.iter().find(|(_, n, _)| n.starts_with("REGISTER")).unwrap().2.clone();
@@ -439,7 +439,7 @@ fn what_goes_to_a_trunk_leaves_by_its_own_address_here_and_names_it() {
     for (local, leaves_by) in
         [(None, "192.0.2.100:5060"), (Some("203.0.113.5".parse().unwrap()), "203.0.113.5:5062")]
     {
-        let mut wish = Profile { ping: S(30), local, ..registering() };
+        let mut wish = TrunkProfile { ping: S(30), local, ..registering() };
         wish.targets = vec![place("198.51.100.2")];
         let mut t = Town::new(wish, registrar(600, Vec::new()));
         t.run(S(40));
@@ -456,7 +456,7 @@ fn what_goes_to_a_trunk_leaves_by_its_own_address_here_and_names_it() {
 
 #[test]
 fn a_target_that_the_trunks_own_address_does_not_reach_is_no_target() {
-    let mut wish = Profile { local: Some("203.0.113.5".parse().unwrap()), ..profile(&[]) };
+    let mut wish = TrunkProfile { local: Some("203.0.113.5".parse().unwrap()), ..profile(&[]) };
     wish.targets = vec![TargetAddress { transport: Some(Transport::Tcp), ..place("198.51.100.1") }];
     let mut t = Town::new(wish, alive(|_| true));
     t.run(S(11));
@@ -563,7 +563,7 @@ fn a_registration_there_was_no_room_to_send_is_tried_again_after_a_pause() {
 fn a_lost_connection_is_registered_anew_and_a_lost_datagram_path_is_not() {
     for (transport, again) in [(Transport::Tcp, 1), (Transport::Udp, 0)] {
         let registrar_at = TargetAddress { transport: Some(transport), ..place("198.51.100.1") };
-        let wish = Profile { register: Some(registrar_at), ..registering() };
+        let wish = TrunkProfile { register: Some(registrar_at), ..registering() };
         let mut t = Town::new(wish, registrar(600, Vec::new()));
         t.run(S(10));
         let before = t.times("REGISTER 198.51.100.1").len();

@@ -249,7 +249,7 @@ impl Line {
 
     /// The outputs, and what came of it.
     fn answers(&mut self) -> Vec<String> {
-        let mut answering = Answering::NotYet;
+        let mut answering = AnswerOutcome::NotYet;
         let mut said = self.does(|leg, cx| answering = leg.answer(Vec::new(), cx));
         said.push(format!("{answering:?}"));
         said

@@ -80,7 +80,7 @@ fn what_the_owner_adds_stands_in_the_200_ok() {
     line.gets_its_port();
     let named = vec![("P-Asserted-Identity", "<sip:1@hotline.example>".to_owned())];
     assert_eq!(
-        line.does(|leg, cx| assert_eq!(leg.answer(named, cx), Answering::Done)),
+        line.does(|leg, cx| assert_eq!(leg.answer(named, cx), AnswerOutcome::Done)),
         [
             "200 OK (1 INVITE), P-Asserted-Identity: <sip:1@hotline.example>, sdp v1 sendrecv PCMA keys",
             "media: sendrecv PCMA with 198.51.100.7:4000"

@@ -83,7 +83,7 @@ fn a_challenge_that_is_left_unanswered_is_noticed_at_the_next_register() {
     o.now = o.now + Duration::from_secs(31);
     assert_eq!(o.judged("1001", &none).fault, None, "it may be a retransmission");
     o.now = o.now + Duration::from_secs(1);
-    assert_eq!(o.judged("1001", &none).fault, Some(Fault::Unanswered));
+    assert_eq!(o.judged("1001", &none).fault, Some(AuthFault::Unanswered));
     assert_eq!(o.try_password("1001", "password of 1001"), Proof::Seat("1001".into()));
     o.now = o.now + Duration::from_secs(3_600);
     assert_eq!(o.judged("1001", &none).fault, None, "the one before was answered");
@@ -111,7 +111,7 @@ fn a_seat_that_answered_sha_256_is_never_asked_for_md5_again() {
     let md5 = Challenge { algorithm: Algorithm::Md5, ..o.challenges("1001").remove(0) };
     let text = answer(&md5, "1001", "password of 1001", 1);
     let judged = o.judged("1001", &[&text]);
-    assert_eq!(judged.fault, Some(Fault::Algorithm), "nor is it let in by it");
+    assert_eq!(judged.fault, Some(AuthFault::Algorithm), "nor is it let in by it");
     assert!(matches!(judged.proof, Proof::Challenge(list) if names(&list) == ["SHA-256"]));
 }
 
@@ -123,10 +123,10 @@ fn each_fault_is_told_from_the_others() {
     let md5 = answer(&o.challenges("1002").remove(0), "1002", "password of 1002", 1);
     let elsewhere = challenge.answer("1001", &"password of 1001".into(), "REGISTER", "sip:other", 1, "c");
     for (text, fault) in [
-        (wrong, Some(Fault::WrongPassword)),
-        (md5.replace("MD5", "SHA-512-256"), Some(Fault::Algorithm)),
-        (elsewhere, Some(Fault::Uri)),
-        ("Digest nonsense".into(), Some(Fault::Malformed)),
+        (wrong, Some(AuthFault::WrongPassword)),
+        (md5.replace("MD5", "SHA-512-256"), Some(AuthFault::Algorithm)),
+        (elsewhere, Some(AuthFault::Uri)),
+        ("Digest nonsense".into(), Some(AuthFault::Malformed)),
     ] {
         assert_eq!(o.judged("1001", &[&text]).fault, fault, "{text}");
     }
