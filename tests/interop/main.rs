@@ -8,6 +8,9 @@ mod bad_offers;
 mod calls;
 mod cancel;
 mod carrier;
+#[path = "../it/centre.rs"]
+#[allow(dead_code)]
+mod centre;
 mod dead_carrier;
 mod dead_phone;
 mod desk_phone;

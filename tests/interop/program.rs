@@ -1,5 +1,6 @@
 //! `hotline serve` as a process, and its records and events as its own commands print them.
 
+use crate::centre::Centre;
 use crate::place::{Place, Process, poll};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -68,34 +69,14 @@ impl Program {
         [trunks, seats, service]: [&str; 3],
     ) -> Program {
         let place = Place::new(name);
-        let config = format!(
-            r#"
-[sip]
-listen = {listen:?}
-{tls}
-[media]
-[grpc]
-listen = "127.0.0.1:0"
-[http]
-listen = "127.0.0.1:0"
-[store]
-path = "{store}"
-[log]
-level = "debug"
-{trunks}
-{seats}
-[[queue]]
-name = "main"
-wrap_up = "0s"
-cool_down = "1s"
-seats = "all"
-[[service]]
-number = "12345"
-queue = "main"
-{service}
-"#,
-            store = place.file("state/hotline.db").display()
-        );
+        let config = Centre::new(listen, tls, &place.file("state/hotline.db").display().to_string())
+            .served("127.0.0.1:0", "127.0.0.1:0")
+            .with("[media]\n[log]\nlevel = \"debug\"")
+            .with(trunks)
+            .with(seats)
+            .queue("wrap_up = \"0s\"\ncool_down = \"1s\"\nseats = \"all\"", "")
+            .with(service)
+            .text();
         place.write("hotline.toml", config);
         Program::begin(command, place)
     }

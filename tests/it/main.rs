@@ -7,6 +7,8 @@
 mod agent;
 mod blocks;
 mod both_sides;
+#[allow(dead_code)]
+mod centre;
 mod certificates;
 mod conduct;
 mod config;

@@ -1,5 +1,6 @@
 //! The program itself, as a process: `hotline serve` on free loopback ports, stopped, killed and started again.
 
+use crate::centre::Centre;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -252,19 +253,16 @@ impl Drop for Programme {
 fn configuration(plan: &Plan, directory: &Path, [sip, grpc, http]: [SocketAddr; 3]) -> String {
     let Plan { seats, seats_at, trunk, queue, limits, .. } = plan;
     let media = media_address(plan.name);
-    let (last, store) = (1000 + seats, directory.join("journal.db"));
-    format!(
-        "[sip]\nlisten = [\"udp:{sip}\"]\n\
-         [media]\naddress = \"{media}\"\nports = \"16384-29999\"\nsilence = \"24h\"\n\
-         [grpc]\nlisten = \"{grpc}\"\n[http]\nlisten = \"{http}\"\n\
-         [store]\npath = {store:?}\n[log]\nlevel = \"warn\"\n\
-         [limits]\ndrain = \"5s\"\n{limits}\n\
-         [[trunk]]\nname = \"city\"\nsources = [\"127.0.0.1\"]\ncalls_per_second = 5000\n{trunk}\n\
-         [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{seats_at}\"\n\
-         [[queue]]\nname = \"main\"\nwrap_up = \"0s\"\n{queue}\n\
-         [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n\
-         [[service]]\nnumber = \"12399\"\nqueue = \"main\"\nanswer_delay_ms = 200\n"
-    )
+    let store = directory.join("journal.db").display().to_string();
+    Centre::new(&[&format!("udp:{sip}")], "", &store)
+        .served(&grpc.to_string(), &http.to_string())
+        .with(&format!("[media]\naddress = \"{media}\"\nports = \"16384-29999\"\nsilence = \"24h\""))
+        .with(&format!("[log]\nlevel = \"warn\"\n[limits]\ndrain = \"5s\"\n{limits}"))
+        .trunk("city", &["127.0.0.1"], &format!("calls_per_second = 5000\n{trunk}"))
+        .seats(1001, 1000 + seats, &format!("contact = \"sip:{{seat}}@{seats_at}\""))
+        .queue(&format!("wrap_up = \"0s\"\n{queue}"), "")
+        .service("12399", "answer_delay_ms = 200")
+        .text()
 }
 
 /// A loopback address of its own for the media of each test of each run: no other gateway on this machine, which

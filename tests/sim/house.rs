@@ -1,5 +1,6 @@
 //! The whole control plane with scripted peers at addresses of their own, and no network between: what is sent for what comes.
 
+use crate::centre::Centre;
 use bytes::Bytes;
 use hotline_gateway::callback::Callback;
 use hotline_gateway::caller::{BlockEntry, HistorySecret};
@@ -58,14 +59,17 @@ impl House {
     }
 
     fn started(domains: &str, sections: &str, callbacks: Vec<Callback>) -> House {
-        let text = format!(
-            "[sip]\nlisten = [\"udp:192.0.2.1:5060\", \"tcp:192.0.2.1:5060\"]\ndomains = [{domains}\"hotline.example\"]\n[limits]\nslow_after = 20\n\
-             [[trunk]]\nname = \"small\"\nsources = [\"192.0.2.10\"]\ncalls_per_second = 5\nchannels = 40\n\
-             [[trunk]]\nname = \"large\"\nsources = [\"192.0.2.20\"]\n\
-             [[seat]]\nid = \"1001\"\n[[seat]]\nid = \"1009\"\nalgorithms = [\"MD5\"]\n\
-             [[seat]]\nid = \"1002\"\ncontact = \"sip:1002@192.0.2.52:5060\"\n\
-             [[queue]]\nname = \"main\"\n[[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{sections}"
-        );
+        let listen = ["udp:192.0.2.1:5060", "tcp:192.0.2.1:5060"];
+        let domains = format!("domains = [{domains}\"hotline.example\"]\n[limits]\nslow_after = 20");
+        let text = Centre::new(&listen, &domains, "unused/journal.db")
+            .trunk("small", &["192.0.2.10"], "calls_per_second = 5\nchannels = 40")
+            .trunk("large", &["192.0.2.20"], "")
+            .seat(1001, "")
+            .seat(1009, "algorithms = [\"MD5\"]")
+            .seat(1002, "contact = \"sip:1002@192.0.2.52:5060\"")
+            .queue("", "")
+            .with(sections)
+            .text();
         let config = Config::parse("house.toml", &text).unwrap_or_else(|e| panic!("{e}"));
         let now = Now { mono: Mono(1_000_000_000_000), wall: Wall(1_800_000_000_000_000_000) };
         let account = |seat: &str, algorithms: &[Algorithm]| SeatAccount {

@@ -7,6 +7,9 @@ mod access;
 mod again;
 mod asked;
 mod asking;
+#[path = "../it/centre.rs"]
+#[allow(dead_code)]
+mod centre;
 mod checks;
 mod conduct;
 mod desk;

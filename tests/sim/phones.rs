@@ -1,5 +1,6 @@
 //! The seats' phones, each at an address of its own: several for one seat, and phones that die.
 
+use crate::centre::Centre;
 use crate::hearing::Hearing;
 use crate::offers::Offers;
 use bytes::Bytes;
@@ -60,12 +61,12 @@ fn office() -> Office {
 
 /// As [`office`], with sections more.
 pub fn office_with(sections: &str) -> Office {
-    let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[store]\npath = \"unused/journal.db\"\n\
-                [[trunk]]\nname = \"pbx\"\nsources = [\"udp:127.0.0.1:7000\"]\n\
-                [[seat]]\nrange = \"1001-1002\"\n[[queue]]\nname = \"main\"\nwrap_up = \"0s\"\nmusic = \"music\"\n\
-                [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n"
-        .to_owned()
-        + sections;
+    let text = Centre::new(&["udp:127.0.0.1:5060"], "", "unused/journal.db")
+        .trunk("pbx", &["udp:127.0.0.1:7000"], "")
+        .seats(1001, 1002, "")
+        .queue("wrap_up = \"0s\"\nmusic = \"music\"", "")
+        .with(sections)
+        .text();
     let config = Config::parse("office.toml", &text).unwrap_or_else(|e| panic!("{e}"));
     let now = Now { mono: Mono(1_000_000_000), wall: Wall(1_800_000_000_000_000_000) };
     let account = |seat: &str| SeatAccount {

@@ -9,6 +9,7 @@ mod people;
 pub use disk::has_final_record;
 pub use network::Weather;
 
+use crate::centre::Centre;
 use crate::hearing::Hearing;
 use crate::offers::Offers;
 use bytes::Bytes;
@@ -113,16 +114,16 @@ impl World {
         seat_keys: &str,
         sections: &str,
     ) -> String {
-        let last = 1000 + seats;
-        format!(
-            "[sip]\nlisten = [\"udp:{GATEWAY}\"]\n\
-             [store]\npath = \"unused/journal.db\"\n\
-             [[trunk]]\nname = \"pbx\"\nsources = [\"127.0.0.1/32\"]\nchannels = 1000\ncalls_per_second = 1000\n\
-             targets = [\"sip:{CITIZENS}\"]\nping = \"0s\"\n\
-             [[seat]]\nrange = \"1001-{last}\"\ncontact = \"sip:{{seat}}@{SEATS}\"\n{seat_keys}\n\
-             [[queue]]\nname = \"main\"\n{queue_keys}\n\
-             [[service]]\nnumber = \"12345\"\nqueue = \"main\"\n{service_keys}\n{sections}\n"
-        )
+        let trunk = format!(
+            "channels = 1000\ncalls_per_second = 1000\ntargets = [\"sip:{CITIZENS}\"]\nping = \"0s\""
+        );
+        let contact = format!("contact = \"sip:{{seat}}@{SEATS}\"\n{seat_keys}");
+        Centre::new(&[&format!("udp:{GATEWAY}")], "", "unused/journal.db")
+            .trunk("pbx", &["127.0.0.1/32"], &trunk)
+            .seats(1001, 1000 + seats, &contact)
+            .queue(queue_keys, service_keys)
+            .with(sections)
+            .text()
     }
 
     /// The gateway starts by this configuration the next time.

@@ -9,6 +9,9 @@ mod real_phones;
 #[path = "../interop/baresip.rs"]
 #[allow(dead_code)]
 mod baresip;
+#[path = "../it/centre.rs"]
+#[allow(dead_code)]
+mod centre;
 #[path = "../interop/place.rs"]
 #[allow(dead_code)]
 mod place;
