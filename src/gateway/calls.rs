@@ -273,6 +273,7 @@ impl Gateway {
         self.calls.insert(id, Slot::of_trunk(call, trunk.clone(), key));
         self.remember_invite(Owner { call: id, leg }, tx);
         self.act(now, id, out);
+        // After the first event: what the channel changes is told later than the call that takes it.
         self.take_channel(now, &trunk, out);
         self.once_durable(now, Then::Tell(id));
         if let Some(key) = key {
@@ -285,6 +286,7 @@ impl Gateway {
         if self.calls.get(owner.call).is_none() {
             return;
         }
+        // A call keeps its newest INVITEs: a CANCEL or an ACK of an older one can mean nothing any more.
         if let Some(oldest) = self.calls.invited(owner.call, tx) {
             self.routes.forget_received(oldest);
         }
@@ -356,6 +358,8 @@ impl Gateway {
                 self.signalling.respond(now, tx, response);
             }
             call::Output::Request { leg, flow, request } => {
+                // No request overtakes the ACK in its dialog, also one that waits for the disk (RFC 3261 section
+                // 13.2.2.4).
                 self.acknowledge_now(leg);
                 for held in after.acks.extract_if(.., |held| held.leg == leg) {
                     self.signalling.send(held.flow, held.request);
@@ -364,6 +368,8 @@ impl Gateway {
             }
             call::Output::Unheard { leg } => after.trunks.push(OfTrunk::Unheard(leg)),
             call::Output::Cancel { leg, reason } => {
+                // After a challenge the INVITE that is out is another one: CANCEL follows the newest (RFC 3261
+                // section 9.1).
                 if let Some(tx) = self.routes.newest_invite(leg) {
                     self.routes.never_instead(tx);
                     self.signalling.cancel(now, tx, reason.as_deref());
@@ -390,6 +396,7 @@ impl Gateway {
             }
             call::Output::LegDown(leg) => {
                 if let Some(Released { trunk, was_half_open }) = self.calls.released(id, leg) {
+                    // A leg that goes before its ACK was half open until now.
                     if was_half_open {
                         self.trunking.acknowledged(&trunk);
                     }

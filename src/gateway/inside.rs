@@ -29,6 +29,7 @@ impl Gateway {
     /// Where a request that came by `flow` comes from; `None` when it names no dialog of ours.
     pub(super) fn provenance(&self, flow: &Flow, request: &Message) -> Option<Provenance> {
         let leg: LegId = request.to_tag()?.parse().ok()?;
+        // A feature code lives for seconds on one path: no password is asked for its BYE.
         if let Some(dialog) = self.confirmations.dialog(leg) {
             let is_peer = dialog.has_peer_at(flow);
             return Some(if is_peer { Provenance::Peer } else { Provenance::Elsewhere });
@@ -39,6 +40,7 @@ impl Gateway {
             Peer::Dialog(dialog) => dialog.path(),
             Peer::Path(path) if path.ends_where(flow) => return Some(Provenance::Peer),
             Peer::Path(path) => path,
+            // The leg is over, and answers 481 to anything: nothing can be gained.
             Peer::Unknown => return Some(Provenance::Peer),
         };
         let seat = slot.call.legs().get(leg)?.party.seat();
@@ -75,6 +77,7 @@ impl Gateway {
         let verdict = self.ask_password(now, flow, request, PeerClass::Unknown, seat.as_str());
         let is_asked = matches!(verdict, Verdict::Challenge(_));
         match self.settle(now, tx, verdict) {
+            // The password of another seat proves the wrong party.
             Some(proved) if proved == seat => true,
             Some(_) => {
                 let answer =

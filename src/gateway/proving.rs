@@ -23,6 +23,7 @@ impl Gateway {
     /// Sends a request of a call.
     pub(super) fn request_on(&mut self, now: Now, owner: Owner, flow: Flow, request: Outgoing) {
         let Some(method) = request.method().cloned() else { return };
+        // The target that is tried first is the one a later failure is counted against.
         if method == Method::Invite {
             self.routes.first_hop(owner.leg, flow);
         }
@@ -38,6 +39,7 @@ impl Gateway {
     }
 
     fn send(&mut self, now: Now, mut flow: Flow, request: Outgoing, mut sent: Sent) {
+        // The datagram is kept until the stream has answered: not every TCP port is one of SIP.
         if let Some(stream) = self.stream_for(&sent, &flow, &request) {
             self.routes.rerouted(&sent, flow, stream);
             sent.instead = Some(Box::new(Instead { flow, request: request.clone() }));
@@ -113,6 +115,7 @@ impl Gateway {
         let Some(sent) = self.routes.request(tx) else { return false };
         let leg = sent.owner.leg;
         let invites = sent.method == Method::Invite && self.routes.trunk_of(leg).is_some();
+        // 503 says of the target that it takes no call now (RFC 3263 section 4.3); any other answer that it lives.
         if invites && status == Status::SERVICE_UNAVAILABLE {
             self.trunk_call_failed(now, leg, out);
         } else if invites {
@@ -141,6 +144,7 @@ impl Gateway {
         let number =
             self.calls.get_mut(call).and_then(|slot| slot.call.leg_mut(leg)?.renumbered(response, cseq));
         let Some(number) = number else { return false };
+        // The challenged transaction is over; the request goes out by a new one (RFC 3261 section 22.2).
         self.routes.take_request(tx);
         let request = again.set("CSeq", format!("{number} {}", method.as_str()));
         let provable = Some(Box::new(Provable { request: request.clone(), ..*was }));

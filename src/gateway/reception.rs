@@ -21,6 +21,7 @@ impl Gateway {
         if flow.transport == Transport::Udp && keep_alive::is_stun(&bytes) {
             return self.phone_keeps_alive(now, flow, &bytes, out);
         }
+        // Before it is matched: a trace shows what cannot be read, too.
         self.tap(now, false, &flow, &bytes, out);
         let event = match self.signalling.recognise(now, flow, bytes) {
             Some(Received::New(new)) => self.admit(now, new, out),
@@ -30,6 +31,7 @@ impl Gateway {
         if let Some(event) = event {
             self.transaction_events(now, [event], out);
         }
+        // Last: the message itself may have made the binding whose phone lives.
         self.phone_heard(now, flow, out);
     }
 
@@ -83,6 +85,8 @@ impl Gateway {
     }
 
     pub(super) fn flow_failed(&mut self, now: Now, flow: Flow, out: &mut Vec<Output>) {
+        // Asked before the flow is forgotten: what an unknown source began on it is dropped, what a known peer did
+        // fails in order.
         let is_known = self.knows(&flow);
         let events = self.signalling.flow_failed(now, flow, is_known);
         self.transaction_events(now, events, out);

@@ -32,6 +32,7 @@ impl Gateway {
                 }
                 TransactionEvent::Unacknowledged { tx } => {
                     self.confirmation_unacknowledged(now, tx, out);
+                    // Half open no more: the trunk has its place again before the call ends.
                     self.acknowledged(tx);
                     self.tell_owner(tx, |leg| call::Input::Unacknowledged { leg });
                 }
@@ -53,10 +54,12 @@ impl Gateway {
 
     /// A response to a request of ours: of a phone's health check, of a call, or of a trunk's health check or registration.
     fn responded(&mut self, now: Now, tx: ClientTx, flow: Flow, response: Message, out: &mut Vec<Output>) {
+        // Any response shows that the stream is there: the request goes out by it alone.
         self.routes.never_instead(tx);
         if self.phones.asked(tx) {
             return self.phone_answered(now, tx, response.status(), out);
         }
+        // 401 and 407 are met before the call hears of them (RFC 3261 section 22.3): for it the request is still out.
         if self.trunk_answered(now, tx, &response, out) {
             return;
         }
@@ -81,6 +84,8 @@ impl Gateway {
         if self.phones.asked(tx) {
             return self.phone_answered(now, tx, None, out);
         }
+        // No stream to a peer that took the datagram so far: the request goes that way after all (RFC 3261 section
+        // 18.1.1).
         if cause == Failure::Transport && self.sent_instead(now, tx, out) {
             return;
         }
@@ -103,6 +108,7 @@ impl Gateway {
             return self.push_call(call, call::Input::Response { leg, flow, response });
         }
         let age = now.wall.millis().checked_sub(leg.made_at().millis());
+        // The id has its time in it: an INVITE of ours is answered within this time or never.
         let is_recent = age.is_some_and(|age| Duration::from_millis(age) < LONGEST_RINGING);
         if is_recent && self.access.knows(&flow) {
             self.answered_too_late(now, flow, &response);
@@ -123,6 +129,7 @@ impl Gateway {
     }
 
     fn requested(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Message, out: &mut Vec<Output>) {
+        // The To tag decides first: a seat that registers anew stays in its dialogs (RFC 3261 section 12.2.2).
         if let Some(owner) = self.routes.named_by(&request) {
             if self.is_the_peers(now, tx, &flow, &request) {
                 self.requested_inside(now, owner, tx, flow, request);

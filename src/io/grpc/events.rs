@@ -3,7 +3,7 @@
 use super::convert::{self, blocking, page_size};
 use super::filter::Filter;
 use super::start::{Begin, Log, check_name};
-use super::stream::{AHEAD, Named, Out, Stream};
+use super::stream::{AHEAD, Named, Out, Stream, credit};
 use super::{Phase, Shared};
 use crate::event::wire::{ListEventsResponse, v1};
 use prost::Message;
@@ -20,10 +20,6 @@ use v1::subscribe_response::Frame;
 
 /// A consumer that opens a stream and does not say Start in this time is sent away.
 const START_WITHIN: Duration = Duration::from_secs(10);
-/// Events in flight when the consumer does not say.
-const CREDIT: usize = 1_000;
-/// Events in flight at most: their positions are kept in memory.
-const CREDIT_MOST: usize = 10_000;
 /// One page looks at no more than this many events, however few its filter wants.
 const SCANNED: usize = 10_000;
 /// A page is at most about this long.
@@ -32,11 +28,6 @@ const PAGE_BYTES: usize = 1024 * 1024;
 pub(crate) struct Events(pub(super) Arc<Shared>);
 
 type Frames = Pin<Box<dyn tokio_stream::Stream<Item = Result<v1::SubscribeResponse, Status>> + Send>>;
-
-/// How many events may be in flight.
-pub(super) fn credit(asked: u32) -> usize {
-    page_size(asked, CREDIT, CREDIT_MOST)
-}
 
 #[tonic::async_trait]
 impl CallEventService for Events {

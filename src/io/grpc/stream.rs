@@ -2,6 +2,7 @@
 //! positions in flight; how slow the consumer is costs nothing else. With what the connection holds of it, a stream that is
 //! never read costs some 64 KiB.
 
+use super::convert::page_size;
 use super::filter::Filter;
 use super::lease::Lease;
 use super::start::Log;
@@ -14,6 +15,11 @@ use tokio::time::{Duration, Instant, sleep_until};
 use tonic::{Status, Streaming};
 use v1::subscribe_request::Frame as Said;
 use v1::subscribe_response::Frame;
+
+/// Events in flight when the consumer does not say.
+const CREDIT: usize = 1_000;
+/// Events in flight at most: their positions are kept in memory.
+const CREDIT_MOST: usize = 10_000;
 
 /// A batch holds at most this many events.
 const BATCH_EVENTS: usize = 256;
@@ -37,6 +43,11 @@ const REDRIVEN: usize = 64;
 
 /// Where frames for the consumer go.
 pub(super) type Out = mpsc::Sender<Result<v1::SubscribeResponse, Status>>;
+
+/// How many events may be in flight.
+pub(super) fn credit(asked: u32) -> usize {
+    page_size(asked, CREDIT, CREDIT_MOST)
+}
 
 /// The named side of a stream: what is stored of it.
 pub(super) struct Named {
@@ -262,8 +273,8 @@ impl Stream {
         match request.frame {
             Some(Said::Ack(ack)) => self.acked(ack).await,
             Some(Said::Nack(nack)) => self.nacked(nack).await,
-            Some(Said::Credit(credit)) => {
-                self.credit = Some(super::events::credit(credit.max_in_flight));
+            Some(Said::Credit(asked)) => {
+                self.credit = Some(credit(asked.max_in_flight));
                 Ok(())
             }
             Some(Said::Start(_)) => Err(Status::invalid_argument("the stream has begun: Start comes once")),
