@@ -15,7 +15,7 @@ use super::story::Cx;
 use super::waiting::EarlyMedia;
 use crate::acd;
 use crate::caller::History;
-use crate::event::{CallState, EndReason, EndedBy, QueueExit, RefusalReason, What};
+use crate::event::{EndReason, EndedBy, QueueExit, RefusalReason, What};
 use crate::id::{LegId, SeatId, ServiceNumber};
 use crate::media;
 use crate::sip::{Cause, Inside, KeyPress, Status};
@@ -225,10 +225,7 @@ impl Call {
                 self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
             }
             Input::PartyFound(to) => self.party_found(to, cx),
-            Input::Entered(entered) => {
-                self.common.story.summary.queue = Some(entered.queue.clone());
-                self.common.story.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
-            }
+            Input::Entered(entered) => self.common.story.tell_entered(entered, cx),
             Input::QueueFull => {
                 let prompt = self.common.origin.voice(cx.rules).and_then(|voice| voice.full.clone());
                 self.last_message(EndReason::QueueFull, prompt, cx);

@@ -12,13 +12,13 @@ use std::net::IpAddr;
 /// What is told of where we take RTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaAddresses {
-    v4: Told,
-    v6: Told,
+    v4: Announced,
+    v6: Announced,
 }
 
 /// What is told in one family; nothing at all: there is no media in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Told {
+struct Announced {
     /// Whatever the path: the address that is advertised, or the one address RTP is bound to.
     always: Option<IpAddr>,
     /// To peers whose path is of the other family: the first address SIP is listened for at.
@@ -32,7 +32,10 @@ impl MediaAddresses {
             let mut advertised = sip.advertised.iter().filter_map(|a| a.host.parse().ok());
             let mut listened = sip.listen.iter().map(|l| l.address.ip());
             let fits = |ip: &IpAddr| Family::of(*ip) == family && !ip.is_unspecified();
-            Told { always: advertised.find(fits).or(Some(bound).filter(fits)), listened: listened.find(fits) }
+            Announced {
+                always: advertised.find(fits).or(Some(bound).filter(fits)),
+                listened: listened.find(fits),
+            }
         };
         MediaAddresses {
             v4: told(Family::V4, media.address.into()),
@@ -67,7 +70,7 @@ impl MediaAddresses {
         told.always.or(of_path).or(told.listened).unwrap_or(local)
     }
 
-    fn told(&self, family: Family) -> Told {
+    fn told(&self, family: Family) -> Announced {
         match family {
             Family::V4 => self.v4,
             Family::V6 => self.v6,

@@ -7,7 +7,7 @@ use super::inputs::{Delivery, IncomingLeg, Input, Output};
 use super::leg::{AnswerOutcome, GivenUp, Leg, Loss, Party, Purpose, Reliably, Ring};
 use super::outcome::Ending;
 use super::ringing::{Failed, Next, Ringing};
-use super::search::Heard;
+use super::search::SoughtProgress;
 use super::stage::{Arriving, LastMessage, Stage};
 use super::story::Cx;
 use super::talk::Talk;
@@ -417,7 +417,7 @@ impl Stage {
                 | Stage::Leaving(_)
                 | Stage::Over => None,
             };
-            if let (Some(Heard { early_media }), Some(asker)) = (heard, asker) {
+            if let (Some(SoughtProgress { early_media }), Some(asker)) = (heard, asker) {
                 let ring = Ring { early_media, reliably: Reliably::Never };
                 common.command(asker, cx, |leg, lcx| leg.ring(ring, lcx));
             }

@@ -105,7 +105,7 @@ pub(super) enum Reach {
 
 /// What the party that listens hears of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Heard {
+pub(super) struct SoughtProgress {
     /// Early media, not ringing alone.
     pub early_media: bool,
 }
@@ -180,14 +180,14 @@ impl Search {
     /// The party rings on `leg`, or is heard before it answers: whether that is to be told to the party that listens, and
     /// whether early media is heard. Which of a seat's phones will answer is not known: what one says before that is not
     /// passed on.
-    pub(super) fn progressed(&mut self, leg: LegId, early_media: bool, now: Mono) -> Option<Heard> {
+    pub(super) fn progressed(&mut self, leg: LegId, early_media: bool, now: Mono) -> Option<SoughtProgress> {
         let ringing = self.ringing_mut().filter(|ringing| ringing.has(leg))?;
         let early_media = early_media && ringing.seat.is_none();
         let first = ringing.begins_to_ring(now);
         if early_media {
             ringing.early_media = Some(leg);
         }
-        (first || early_media).then_some(Heard { early_media })
+        (first || early_media).then_some(SoughtProgress { early_media })
     }
 
     /// From here on a caller waits for it: every number that is left has its share of the recall, so that the last is rung

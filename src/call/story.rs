@@ -6,8 +6,8 @@ use super::ringing::Failed;
 use super::rules::Rules;
 use crate::callback::RecoveryList;
 use crate::event::{
-    CallEvent, CallRecord, CallState, CallTransferred, CallbackChanged, LegRole, Of, SeatPresentationEnded,
-    Sequence, Summary, TransferKind, TransferResult, What,
+    CallEvent, CallRecord, CallState, CallTransferred, CallbackChanged, LegRole, Of, QueueEntered,
+    SeatPresentationEnded, Sequence, Summary, TransferKind, TransferResult, What,
 };
 use crate::id::{CallId, LegId, PresentationId, Random, SeatId};
 use crate::redact::Pii;
@@ -165,6 +165,12 @@ impl Story {
     /// The record so far.
     pub fn record(&self) -> Option<&CallRecord> {
         self.record.as_deref()
+    }
+
+    /// The call waits in a queue.
+    pub(super) fn tell_entered(&mut self, entered: QueueEntered, cx: &mut Cx<'_>) {
+        self.summary.queue = Some(entered.queue.clone());
+        self.tell_as(cx, CallState::Waiting, What::QueueEntered(entered));
     }
 
     /// Moves the call to `state` and tells `what`.

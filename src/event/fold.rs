@@ -7,6 +7,12 @@ use super::record::*;
 use crate::id::*;
 use crate::time::{Duration, Wall};
 
+/// Notices a record keeps: the first, which tell what the caller heard before anything else.
+const NOTICES_KEPT: usize = 8;
+
+/// Transfers a record keeps: the newest.
+const TRANSFERS_KEPT: usize = 16;
+
 impl CallRecord {
     /// The record of a call that just began. `None` when `event` is not a call's first event.
     pub fn open(event: &CallEvent) -> Option<CallRecord> {
@@ -73,11 +79,10 @@ impl CallRecord {
                     self.connected(event.at, part.since_start);
                 }
             }
-            What::NoticePlayed { prompt, complete } => {
-                if self.notices.len() < 8 {
-                    self.notices.push((prompt.clone(), *complete));
-                }
+            What::NoticePlayed { prompt, complete } if self.notices.len() < NOTICES_KEPT => {
+                self.notices.push((prompt.clone(), *complete));
             }
+            What::NoticePlayed { .. } => {}
             What::CallerIdentified(i) => self.identified = Some(i.clone()),
             What::QueueEntered(q) => {
                 self.talk_over(part.since_start);
@@ -94,7 +99,7 @@ impl CallRecord {
                 self.operator = operator.clone();
             }
             What::CallTransferred(t) => {
-                if self.transfers.len() == 16 {
+                if self.transfers.len() == TRANSFERS_KEPT {
                     self.transfers.remove(0);
                 }
                 self.transfers.push((event.at, t.clone()));
@@ -116,10 +121,7 @@ impl CallRecord {
                 self.ended = Some(e.clone());
                 self.talk_over(part.since_start);
             }
-            What::WrapUpStarted { seat, .. } => {
-                self.since.wrap_ups.retain(|(s, _)| s != seat);
-                self.since.wrap_ups.push((seat.clone(), part.since_start));
-            }
+            What::WrapUpStarted { seat, .. } => self.wraps_up(seat, part.since_start),
             What::WrapUpCompleted { seat, timed_out } => self.wrapped_up(seat, *timed_out, part.since_start),
             What::CallbackChanged(c) => {
                 let id = c.promise.map(|promise| promise.id);
@@ -169,6 +171,11 @@ impl CallRecord {
     fn connected(&mut self, at: Wall, since_start: Duration) {
         self.connected_at.get_or_insert(at);
         self.since.connected.get_or_insert(since_start);
+    }
+
+    fn wraps_up(&mut self, seat: &SeatId, at: Duration) {
+        self.since.wrap_ups.retain(|(s, _)| s != seat);
+        self.since.wrap_ups.push((seat.clone(), at));
     }
 
     fn wrapped_up(&mut self, seat: &SeatId, timed_out: bool, now: Duration) {

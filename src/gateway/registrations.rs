@@ -35,7 +35,7 @@ impl RegistrationFailures {
 
 /// What was told of a seat for one reason, and how often it failed since.
 #[derive(Debug, Clone, Copy, Default)]
-struct Told {
+struct Reported {
     at: Option<Mono>,
     untold: u32,
 }
@@ -44,7 +44,7 @@ struct Told {
 #[derive(Debug, Default)]
 pub(super) struct Failed {
     pub(super) counts: RegistrationFailures,
-    told: HashMap<(SeatId, RegistrationFailure), Told>,
+    told: HashMap<(SeatId, RegistrationFailure), Reported>,
 }
 
 impl Failed {

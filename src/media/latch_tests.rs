@@ -15,16 +15,16 @@ struct Scene {
     began: Mono,
 }
 
-type Row = (u64, &'static str, Said);
+type Row = (u64, &'static str, Answer);
 
 /// A verdict as a table says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Said {
+enum Answer {
     No,
     Yes,
     Held,
 }
-use Said::{Held, No, Yes};
+use Answer::{Held, No, Yes};
 
 fn at(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -53,7 +53,7 @@ impl Scene {
         self.latch.describe(self.at(ms), at(described), latching(SIGNALLED))
     }
 
-    fn hear(&mut self, ms: u64, from: &str) -> Said {
+    fn hear(&mut self, ms: u64, from: &str) -> Answer {
         match self.latch.hear(self.at(ms), at(from)) {
             Refused => No,
             Accepted => Yes,
@@ -65,7 +65,7 @@ impl Scene {
     }
 
     /// Packets from `from`, 20 ms apart, from `first` until before `end`: the verdict on the last.
-    fn stream(&mut self, first: u64, end: u64, from: &str) -> Said {
+    fn stream(&mut self, first: u64, end: u64, from: &str) -> Answer {
         (first..end).step_by(20).map(|ms| self.hear(ms, from)).last().unwrap()
     }
 

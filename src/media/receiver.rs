@@ -18,10 +18,10 @@ pub(crate) enum Judgement {
 
 /// One receiver and the source it hears.
 #[derive(Debug, Default)]
-pub(crate) struct Receiver(Option<Heard>);
+pub(crate) struct Receiver(Option<Stream>);
 
 #[derive(Debug)]
-struct Heard {
+struct Stream {
     ssrc: u32,
     newest: u16,
     timestamp: u32,
@@ -36,7 +36,7 @@ impl Receiver {
         let (sequence, timestamp) = (header.sequence, header.timestamp);
         let Some(heard) = self.0.as_mut().filter(|heard| heard.ssrc == header.ssrc) else {
             let (ssrc, newest) = (header.ssrc, sequence);
-            self.0 = Some(Heard { ssrc, newest, timestamp, probation: 1, bad: None });
+            self.0 = Some(Stream { ssrc, newest, timestamp, probation: 1, bad: None });
             return Judgement::Invalid;
         };
         let step = sequence.wrapping_sub(heard.newest);

@@ -156,14 +156,14 @@ pub(crate) fn compact(name: &[u8]) -> Option<u8> {
 
 /// A header name to look for, with its compact form.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct HeaderName<'a> {
     long: &'a [u8],
     short: Option<u8>,
 }
 
-impl<'a> Wanted<'a> {
-    pub(crate) fn new(name: &'a str) -> Wanted<'a> {
-        Wanted { long: name.as_bytes(), short: compact(name.as_bytes()) }
+impl<'a> HeaderName<'a> {
+    pub(crate) fn new(name: &'a str) -> HeaderName<'a> {
+        HeaderName { long: name.as_bytes(), short: compact(name.as_bytes()) }
     }
 
     /// Whether `name`, as written in a message, is the one wanted.

@@ -6,7 +6,7 @@
 
 use super::grammar::{is_token, trim, trim_start};
 use super::head::Fault;
-use super::head::{Wanted, blank_prefix, unfold};
+use super::head::{HeaderName, blank_prefix, unfold};
 use super::limits::{MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 use super::name_addr::NameAddr;
 use super::status::Status;
@@ -134,7 +134,7 @@ impl Readable {
         if !is_answerable_request(start) {
             return None;
         }
-        let names = ["Via", "From", "To", "Call-ID", "CSeq"].map(Wanted::new);
+        let names = ["Via", "From", "To", "Call-ID", "CSeq"].map(HeaderName::new);
         let mut read = Readable::default();
         for line in lines.take(ECHOED_LINES).take_while(|line| !line.is_empty()) {
             let Some(colon) = line.iter().position(|&b| b == b':').filter(|_| line.len() <= MAX_LINE) else {

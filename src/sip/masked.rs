@@ -4,7 +4,7 @@
 //! Telephone numbers and names are masked where asked.
 
 use super::grammar::{find_any, is_space, is_token, quoted_end, trim_start};
-use super::head::Wanted;
+use super::head::HeaderName;
 
 /// Parameters of credentials and challenges that may be shown. All others are masked: those known to be secret, and
 /// unknown ones.
@@ -60,8 +60,8 @@ pub fn masked(bytes: &[u8], numbers: bool) -> Vec<u8> {
         let is_continued = is_folded || is_torn && secret;
         if !is_first && !is_folded {
             let name = line.split(|&b| b == b':').next().unwrap_or_default().trim_ascii();
-            secret = is_continued || SECRET.iter().any(|s| Wanted::new(s).is(name));
-            personal = PERSONAL.iter().any(|s| Wanted::new(s).is(name));
+            secret = is_continued || SECRET.iter().any(|s| HeaderName::new(s).is(name));
+            personal = PERSONAL.iter().any(|s| HeaderName::new(s).is(name));
         }
         mask_key(line);
         mask_pressed(line);

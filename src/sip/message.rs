@@ -4,7 +4,7 @@
 //! length of the body. All else stays bytes until it is asked for. Not a builder: see [`super::Outgoing`].
 
 use super::grammar::{Span, decimal, elements, is_space};
-use super::head::{self, Fault, Field, Head, Wanted, unfold};
+use super::head::{self, Fault, Field, Head, HeaderName, unfold};
 use super::limits::MAX_MESSAGE;
 use super::malformed::{Malformed, NOTHING};
 use super::method::Method;
@@ -140,7 +140,7 @@ impl Message {
         let parsed = &*self.0;
         // The name may not outlive the call, so what it finds is noted first; a message has 128 fields at most.
         let mut found = [0u64; 2];
-        let wanted = Wanted::new(name);
+        let wanted = HeaderName::new(name);
         for (i, field) in parsed.fields.iter().enumerate().take(128) {
             if wanted.is(field.name.of(&parsed.bytes)) {
                 found[i / 64] |= 1 << (i % 64);
@@ -211,7 +211,7 @@ impl Message {
             return;
         }
         let parsed = Arc::make_mut(&mut self.0);
-        let wanted = Wanted::new("Via");
+        let wanted = HeaderName::new("Via");
         let Some(i) = parsed.fields.iter().position(|f| wanted.is(f.name.of(&parsed.bytes))) else { return };
         let mut value = parsed.via.stamped(source);
         let Ok(via) = Via::parse(value.clone()) else { return };

@@ -6,7 +6,7 @@ use super::description::described;
 use super::media::Unanswerable;
 use super::output::{Cx, GivenUp, Output};
 use super::state::{Began, Confirmed, Leg, Signalling};
-use super::uas::{AnswerOutcome, Reliably, Ring, Said, Uas, UasEarlyDialog};
+use super::uas::{AnswerOutcome, EarlyDescription, Reliably, Ring, Uas, UasEarlyDialog};
 use crate::call::rules::RETRY_AFTER;
 use crate::sdp;
 use crate::sip::reliable::{ProvisionalAcked, ProvisionalBody};
@@ -30,20 +30,26 @@ impl Leg {
         let (mut said, mut body, mut agreed) = (None, None, None);
         match (&uas.offer, uas.early.as_ref().map(|early| &early.said)) {
             _ if !describes => {}
-            (_, Some(Said::Unreliably(text))) => body = Some(text.clone()),
-            (_, Some(Said::Reliably | Said::Offered(_))) => {}
-            (Some(offer), Some(Said::Nothing) | None) => match self.media.answer(cx.rules, uas.flow, offer) {
-                Some(Ok((text, negotiated))) => {
-                    said = Some(if reliable { Said::Reliably } else { Said::Unreliably(text.clone()) });
-                    (body, agreed) = (Some(text), Some(negotiated));
+            (_, Some(EarlyDescription::Unreliably(text))) => body = Some(text.clone()),
+            (_, Some(EarlyDescription::Reliably | EarlyDescription::Offered(_))) => {}
+            (Some(offer), Some(EarlyDescription::Nothing) | None) => {
+                match self.media.answer(cx.rules, uas.flow, offer) {
+                    Some(Ok((text, negotiated))) => {
+                        said = Some(if reliable {
+                            EarlyDescription::Reliably
+                        } else {
+                            EarlyDescription::Unreliably(text.clone())
+                        });
+                        (body, agreed) = (Some(text), Some(negotiated));
+                    }
+                    // The 488 is the answer's matter.
+                    Some(Err(_)) | None => return,
                 }
-                // The 488 is the answer's matter.
-                Some(Err(_)) | None => return,
-            },
-            (None, Some(Said::Nothing) | None) => {
+            }
+            (None, Some(EarlyDescription::Nothing) | None) => {
                 let codecs = self.conduct.peer.codecs.clone();
                 let Some((text, offered)) = self.media.offer(cx.rules, uas.flow, &codecs) else { return };
-                (said, body) = (Some(Said::Offered(offered)), Some(text));
+                (said, body) = (Some(EarlyDescription::Offered(offered)), Some(text));
             }
         }
         let tag = self.id.to_string();
@@ -53,7 +59,7 @@ impl Leg {
         if uas.early.is_none() {
             let Some(dialog) = Dialog::uas(&uas.invite, uas.flow, &tag, &contact) else { return };
             let dialog = dialog.going(self.liveness.inside);
-            uas.early = Some(Box::new(UasEarlyDialog { dialog, said: Said::Nothing }));
+            uas.early = Some(Box::new(UasEarlyDialog { dialog, said: EarlyDescription::Nothing }));
         }
         if let (Some(early), Some(said)) = (&mut uas.early, said) {
             early.said = said;
@@ -88,14 +94,14 @@ impl Leg {
             return AnswerOutcome::NotYet;
         }
         let (tx, flow, cseq) = (uas.tx, uas.flow, uas.invite.cseq().0);
-        let said = uas.said().cloned().unwrap_or(Said::Nothing);
+        let said = uas.said().cloned().unwrap_or(EarlyDescription::Nothing);
         let (mut agreed, mut awaited) = (None, Awaited::Ack { cseq });
         // A description is said once: after a reliable 18x the 200 OK has none, after an unreliable one the same
         // again (RFC 3261 section 13.2.1).
         let body = match (said, &uas.offer) {
-            (Said::Reliably | Said::Offered(_), _) => None,
-            (Said::Unreliably(body), _) => Some(body),
-            (Said::Nothing, Some(offer)) => match self.media.answer(cx.rules, flow, offer) {
+            (EarlyDescription::Reliably | EarlyDescription::Offered(_), _) => None,
+            (EarlyDescription::Unreliably(body), _) => Some(body),
+            (EarlyDescription::Nothing, Some(offer)) => match self.media.answer(cx.rules, flow, offer) {
                 Some(Ok((body, negotiated))) => {
                     agreed = Some(negotiated);
                     Some(body)
@@ -103,7 +109,7 @@ impl Leg {
                 Some(Err(Unanswerable::Codecs | Unanswerable::Family)) => return AnswerOutcome::BadMedia,
                 None => return AnswerOutcome::NotYet,
             },
-            (Said::Nothing, None) => {
+            (EarlyDescription::Nothing, None) => {
                 let codecs = self.conduct.peer.codecs.clone();
                 let Some((body, offered)) = self.media.offer(cx.rules, flow, &codecs) else {
                     return AnswerOutcome::NotYet;
@@ -185,17 +191,17 @@ impl Leg {
         let mut ok = Outgoing::response(prack, Status::OK, None);
         let agreed = match (&early.said, description) {
             // Our offer went in the 18x, so the PRACK must bring the answer (RFC 3262 section 5).
-            (Said::Offered(offered), answer) => {
+            (EarlyDescription::Offered(offered), answer) => {
                 let answer = answer.and_then(|answer| sdp::accepted(offered, &answer).ok());
                 if answer.is_none() {
                     cx.respond(tx, Outgoing::response(prack, Status::NOT_ACCEPTABLE_HERE, None));
                     return cx.say(Output::Unanswerable);
                 }
-                early.said = Said::Reliably;
+                early.said = EarlyDescription::Reliably;
                 answer
             }
             // Offer and answer are complete, so a description in PRACK is a new offer (RFC 3262 section 5).
-            (Said::Reliably, Some(offer)) => match self.media.answer(cx.rules, *flow, &offer) {
+            (EarlyDescription::Reliably, Some(offer)) => match self.media.answer(cx.rules, *flow, &offer) {
                 Some(Ok((body, negotiated))) => {
                     ok = ok.body("application/sdp", body);
                     Some(negotiated)
@@ -203,7 +209,8 @@ impl Leg {
                 Some(Err(why)) => return cx.respond(tx, why.refusal(prack)),
                 None => return cx.respond(tx, Outgoing::response(prack, Status::NOT_ACCEPTABLE_HERE, None)),
             },
-            (Said::Reliably, None) | (Said::Nothing | Said::Unreliably(_), _) => None,
+            (EarlyDescription::Reliably, None)
+            | (EarlyDescription::Nothing | EarlyDescription::Unreliably(_), _) => None,
         };
         cx.respond(tx, ok);
         if let Some(agreed) = agreed {

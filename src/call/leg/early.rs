@@ -13,10 +13,10 @@ const MOST: usize = 8;
 
 /// The early dialogs of one INVITE of ours.
 #[derive(Debug, Default)]
-pub(super) struct EarlyDialogs(Vec<Early>);
+pub(super) struct EarlyDialogs(Vec<EarlyDialog>);
 
 #[derive(Debug)]
-struct Early {
+struct EarlyDialog {
     dialog: Dialog,
     heard: ProvisionalHeard,
     answer: Answer,
@@ -64,7 +64,7 @@ impl EarlyDialogs {
                 let dialog = Dialog::uac(invite, flow, response).filter(|_| self.0.len() < MOST);
                 let Some(dialog) = dialog else { return news };
                 let dialog = dialog.going(inside);
-                self.0.push(Early { dialog, heard: ProvisionalHeard::default(), answer: Answer::Owed });
+                self.0.push(EarlyDialog { dialog, heard: ProvisionalHeard::default(), answer: Answer::Owed });
                 self.0.len() - 1
             }
         };

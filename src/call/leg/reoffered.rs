@@ -4,7 +4,7 @@ use super::conduct::Awaited;
 use super::description::description;
 use super::output::Cx;
 use super::state::{Leg, Parts, Signalling};
-use super::uas::Said;
+use super::uas::EarlyDescription;
 use crate::sdp;
 use crate::sip::{Message, Method, Outgoing, ServerTx, Status, session_timer};
 
@@ -90,9 +90,11 @@ impl Leg {
         let (theirs_open, ours_open) = match &self.signalling {
             // Their INVITE waits for our 2xx; what it offered may be answered already, or we may have offered.
             Signalling::Invited(uas) => match uas.said() {
-                Some(Said::Nothing | Said::Unreliably(_)) => (invites || offers, false),
-                Some(Said::Offered(_)) => (invites, offers),
-                Some(Said::Reliably) | None => (invites, false),
+                Some(EarlyDescription::Nothing | EarlyDescription::Unreliably(_)) => {
+                    (invites || offers, false)
+                }
+                Some(EarlyDescription::Offered(_)) => (invites, offers),
+                Some(EarlyDescription::Reliably) | None => (invites, false),
             },
             Signalling::Inviting(uac) => {
                 let owes = request.from_tag().is_some_and(|tag| uac.early.owes_answer(tag));

@@ -24,12 +24,12 @@ pub(super) struct UasEarlyDialog {
     /// The dialog, which the 200 OK confirms.
     pub(super) dialog: Dialog,
     /// What was said of the media.
-    pub(super) said: Said,
+    pub(super) said: EarlyDescription,
 }
 
 /// What was said of the media before the 200 OK.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Said {
+pub(super) enum EarlyDescription {
     /// Nothing.
     Nothing,
     /// Our answer, in a response that may have been lost: the 200 OK repeats it word for word.
@@ -99,7 +99,7 @@ impl Uas {
     }
 
     /// What was said of the media in the early dialog, once there is one.
-    pub(super) fn said(&self) -> Option<&Said> {
+    pub(super) fn said(&self) -> Option<&EarlyDescription> {
         self.early.as_ref().map(|early| &early.said)
     }
 }

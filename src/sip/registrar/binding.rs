@@ -1,6 +1,6 @@
 //! The contacts one seat has registered, and how a REGISTER changes them.
 
-use super::wish::{CONTACTS_PER_SEAT, ContactKey, Refusal, Wanted, Wish};
+use super::wish::{CONTACTS_PER_SEAT, ContactKey, Refusal, Wish, WishedContact};
 use crate::sip::uri::without_headers;
 use crate::sip::{Flow, Transport};
 use crate::time::Mono;
@@ -119,7 +119,7 @@ impl Bindings {
         Ok(())
     }
 
-    fn put(&mut self, now: Mono, wanted: &Wanted, cause: &Cause<'_>) {
+    fn put(&mut self, now: Mono, wanted: &WishedContact, cause: &Cause<'_>) {
         self.0.retain(|b| !wanted.place.replaces(&b.place));
         if wanted.lasts.is_zero() {
             return;

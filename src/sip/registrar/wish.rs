@@ -66,12 +66,12 @@ pub(super) enum Wish {
     /// `Contact: *` with `Expires: 0`: remove all.
     RemoveAll,
     /// Add, refresh or (with zero) remove these.
-    Update(Vec<Wanted>),
+    Update(Vec<WishedContact>),
 }
 
 /// One contact of a REGISTER.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct WishedContact {
     /// The URI as it came.
     pub contact: String,
     /// What makes two contacts the same.
@@ -160,19 +160,19 @@ impl Wish {
         let (shortest, longest) = (expiry.shortest, expiry.longest(transport));
         listed
             .into_iter()
-            .map(|c| Wanted::read(c, general, shortest, longest))
+            .map(|c| WishedContact::read(c, general, shortest, longest))
             .collect::<Result<_, _>>()
             .map(Wish::Update)
     }
 }
 
-impl Wanted {
+impl WishedContact {
     fn read(
         contact: &[u8],
         general: Duration,
         shortest: Duration,
         longest: Duration,
-    ) -> Result<Wanted, Refusal> {
+    ) -> Result<WishedContact, Refusal> {
         const BROKEN: Refusal = Refusal::Bad("a Contact that cannot be called");
         let contact = NameAddr::parse(contact.to_vec()).map_err(|_| BROKEN)?;
         if !contact.is_bracketed() && contact.uri().contains(&b'?') {
@@ -190,7 +190,7 @@ impl Wanted {
         }
         let q =
             contact.param("q").filter(|q| q.len() <= 5 && q.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-        Ok(Wanted { contact: text.to_owned(), place, lasts, q: q.map(Into::into) })
+        Ok(WishedContact { contact: text.to_owned(), place, lasts, q: q.map(Into::into) })
     }
 }
 

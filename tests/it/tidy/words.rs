@@ -126,6 +126,35 @@ fn words_of(name: &str) -> Vec<String> {
     words
 }
 
+/// Verbs that once named types: a type is called by what it is, `TransactionEvent` or `Probe`.
+const VERBS: &[&str] = &["Happened", "Said", "Told", "Heard", "Asked", "Wanted", "Fork", "Standing", "Way"];
+
+/// Where one still is, with the reason.
+const VERBS_KEPT: &[(&str, &str)] = &[
+    ("src/gateway/snapshots.rs", "Told: whether a step told events"),
+    ("src/gateway/pacing.rs", "Asked: what a dialog is asked"),
+];
+
+#[test]
+fn types_of_the_core_are_named_by_nouns() {
+    let mut wrong = Vec::new();
+    for s in sources() {
+        let kept = VERBS_KEPT.iter().any(|(path, reason)| *path == s.path && !reason.is_empty());
+        if kept || ["io", "cli", "main"].contains(&s.modules[0].as_str()) {
+            continue;
+        }
+        let types = s.code.iter().filter(|(_, line)| ["struct ", "enum "].iter().any(|k| line.contains(k)));
+        let named = types.filter_map(|(n, line)| Some((n, defined(line)?)));
+        wrong.extend(
+            named
+                .filter(|(_, name)| VERBS.contains(&name.as_str()))
+                .map(|(n, name)| format!("{}:{n}: {name}", s.path)),
+        );
+    }
+    assert!(wrong.is_empty(), "a type is named by a noun, see docs/glossary.md:\n{}", wrong.join("\n"));
+    assert!(VERBS.contains(&defined("pub(super) struct Said {").expect("a name").as_str()));
+}
+
 #[test]
 fn names_are_words_of_the_glossary() {
     let mut wrong = Vec::new();
