@@ -363,6 +363,7 @@ impl Stage {
                     refuse_pick_up(*line, cx);
                 }
                 let failed = Failed::from(None);
+                common.story.back_to_waiting();
                 common.story.tell_presentation_ended(presentation, seat, failed, Duration::ZERO, cx);
                 cx.out.push(Output::Acd(unreachable));
             }

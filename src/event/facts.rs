@@ -40,7 +40,7 @@ pub enum Direction {
     Outbound,
 }
 
-/// Fields of [`What::CallTransferred`].
+/// Fields of [`super::What::CallTransferred`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallTransferred {
     /// How it is transferred.
@@ -75,7 +75,7 @@ pub enum TransferResult {
     Cancelled,
 }
 
-/// Fields of [`What::CallReceived`].
+/// Fields of [`super::What::CallReceived`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallReceived {
     /// The side that began it.
@@ -137,7 +137,7 @@ pub enum IdentitySource {
     None,
 }
 
-/// Fields of [`What::CallRefused`].
+/// Fields of [`super::What::CallRefused`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRefused {
     /// The call as it came, when no CallReceived was written before.
@@ -173,7 +173,7 @@ pub enum RefusalReason {
     Internal,
 }
 
-/// Fields of [`What::CallerIdentified`].
+/// Fields of [`super::What::CallerIdentified`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallerIdentified {
     /// Where that is known from.
@@ -196,7 +196,7 @@ pub struct CallerIdentified {
     pub timed_out: bool,
 }
 
-/// Fields of [`What::QueueEntered`].
+/// Fields of [`super::What::QueueEntered`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueueEntered {
     /// The queue.
@@ -215,7 +215,7 @@ pub struct QueueEntered {
     pub ready_seats: u32,
 }
 
-/// Fields of [`What::SeatPresented`].
+/// Fields of [`super::What::SeatPresented`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeatPresented {
     /// The presentation.
@@ -234,7 +234,7 @@ pub struct SeatPresented {
     pub why: Listed<SeatChoice>,
 }
 
-/// Fields of [`What::SeatPresentationEnded`].
+/// Fields of [`super::What::SeatPresentationEnded`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeatPresentationEnded {
     /// The offer.
@@ -289,7 +289,7 @@ pub enum QueueExit {
     Closed,
 }
 
-/// Fields of [`What::MediaQuality`].
+/// Fields of [`super::What::MediaQuality`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MediaQuality {
     /// The leg.
@@ -310,7 +310,7 @@ pub struct MediaQuality {
     pub mos: Option<f32>,
 }
 
-/// Fields of [`What::CallEnded`].
+/// Fields of [`super::What::CallEnded`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallEnded {
     /// The side that ended it.

@@ -192,3 +192,29 @@ fn a_seat_that_takes_its_pick_up_back_leaves_nothing_behind() {
     w.seat_dials(1001, "*8", HangUp::AfterDialling(MS(0)));
     settle(&mut w);
 }
+
+#[test]
+fn a_pick_up_of_a_call_that_has_no_room_for_a_leg_is_refused() {
+    let silent = "192.0.2.77:5060";
+    let seats =
+        format!("[[seat]]\nrange = \"3001-3060\"\ncontact = \"sip:{{seat}}@{silent}\"\nping = false\n");
+    let queue = "ring_timeout = \"1s\"\ncool_down = \"600s\"\nseats = [\"1001\", \"3001-3060\"]";
+    let mut w = World::with(8, 1, (queue, ""), "", &seats);
+    // Phones that ring, and confirm no CANCEL: each leg goes on for 32 s.
+    w.peers.insert(silent.parse().unwrap(), Some(180));
+    dials(&mut w, 1001, "*13");
+    w.citizen_calls("13800000001", HangUp::AfterDialling(S(90)));
+    let is_full = |w: &World| w.counts().legs == 33;
+    for _ in 0..600 {
+        if !is_full(&w) {
+            w.run(MS(100));
+        }
+    }
+    assert!(is_full(&w), "the caller's and 32 that ring or are taken back: {}", w.counts().legs);
+    let line = w.seat_dials(1001, "*8", HangUp::Never);
+    w.run(MS(50));
+    assert_eq!(status(&w, line), Some(480), "refused at once, and the seat may try again");
+    w.run(S(400));
+    promises(&w.journal);
+    nothing_is_left(&w);
+}

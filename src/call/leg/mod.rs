@@ -1,6 +1,6 @@
 //! One leg: the signalling and the media between one party and the gateway, from the first INVITE to the last BYE.
 //!
-//! Who the party is ([`Party`]) and which side sent the INVITE ([`Signalling`]) are two things. A leg is told requests,
+//! Who the party is ([`Party`]) and which side sent the INVITE (`Signalling`) are two things. A leg is told requests,
 //! responses, ACKs and timeouts, and commanded: `ring`, `answer`, `reject`, `invite`, `offer`, `hang_up`. What is to be
 //! sent and what the call must know come out in order as [`Output`]. A leg knows neither the call nor the queue.
 
