@@ -45,6 +45,7 @@ impl Call {
         if leg.has_rung() || !(delayed || early_media) {
             return;
         }
+        // PRACK costs a round trip: worth it while the answer waits anyway, and else only where the peer insists.
         let reliably = if delayed { Reliably::IfSupported } else { Reliably::IfRequired };
         self.on(self.common.caller, cx, |leg, lcx| leg.ring(Ring { early_media, reliably }, lcx));
     }
@@ -56,6 +57,7 @@ impl Call {
         else {
             return;
         };
+        // The 200 OK names the port: without one there is nothing to answer with.
         if !self.common.legs.get(self.common.caller).is_some_and(Leg::has_media) {
             return;
         }
@@ -144,6 +146,7 @@ impl Call {
 
     /// A party took its INVITE back, or it expired.
     pub(super) fn given_up(&mut self, leg: LegId, how: GivenUp, cause: Cause, cx: &mut Cx<'_>) {
+        // A seat that asked for another party takes back its question, and not the call.
         if leg != self.common.caller {
             return self.invite_failed(leg, Some(Status::REQUEST_TERMINATED), cx);
         }
@@ -158,6 +161,7 @@ impl Call {
 
     /// A phone answered. One that no presentation waits for is hung up.
     pub(super) fn phone_answered(&mut self, leg: LegId, rang: Duration, cx: &mut Cx<'_>) {
+        // An answer that crossed our CANCEL, or came after another phone took the call, is of no presentation.
         let is_awaited = self.stage.ringing_mut(leg).is_some();
         match &self.stage {
             Stage::Queued(_) if is_awaited => self.connect(leg, rang, cx),
@@ -231,8 +235,10 @@ impl Call {
         else {
             return;
         };
+        // First: the other phones of the seat must not ring on into the talk.
         self.common.hush(presentation, Some(leg), Cause::ELSEWHERE, cx);
         let mut talk = Talk::new(&[self.common.caller, leg], Some(seat.clone()));
+        // A human comes before the rest of the welcome.
         if let Stage::Queued(Queued { notice: Some(notice), .. }) =
             std::mem::replace(&mut self.stage, Stage::Over)
         {
@@ -276,6 +282,7 @@ impl Call {
         let (Some(seat), Some(queue)) = (talk.serving.clone(), self.common.origin.queue()) else {
             return self.end(Ending::new(EndedBy::Gateway, EndReason::SignallingLost), cx);
         };
+        // What the lost seat had begun beside the caller ends with it.
         talk.end_consultation(&mut self.common, cx);
         self.common.story.tell_left(leg, cx);
         self.common.command(leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));
@@ -284,6 +291,7 @@ impl Call {
         let notice = apology.map(|prompt| self.common.audio.notice(prompt));
         self.stage = Stage::Queued(Queued { notice, ringing: None, recalled: false });
         self.common.story.summary.seat = None;
+        // A second wait begins; the record keeps both.
         self.common.wait = Wait::Since(cx.now.mono);
         let (call, reason) = (self.common.id, loss.into());
         cx.out.push(Output::Acd(acd::Input::Returned { call, seat, queue, reason }));
@@ -293,6 +301,7 @@ impl Call {
     pub(super) fn too_long(&mut self, cx: &mut Cx<'_>) {
         self.common.longest = None;
         let prompt = cx.rules.call_length_prompt.clone();
+        // Without a talk to break off, or a prompt, the BYE alone says it.
         let (Stage::Talk(talk), Some(prompt)) = (&mut self.stage, prompt) else {
             return self.end(Ending::new(EndedBy::Gateway, EndReason::LengthLimit), cx);
         };

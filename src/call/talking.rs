@@ -328,6 +328,7 @@ impl Call {
         talk.part(&mut self.common, cx);
         let kind = TransferKind::Attended;
         self.common.story.tell_transfer(kind, &by, &search.to.name, TransferResult::Started, cx);
+        // A line that is down already cannot be told, nor taken back to.
         let line = is_up.then_some(Line { leg, refer });
         self.stage = Stage::Transferring(Box::new(Transfer { by: by.clone(), kind, line, search }));
         let is_told = refer.is_some_and(|refer| refer.leg == asker);
@@ -341,6 +342,7 @@ impl Call {
             self.common.story.tell_left(leg, cx);
             self.common.finish_seat(by, cx);
         }
+        // The party hears the caller in this step: no music in between.
         if is_answered {
             self.join(cx);
         }
@@ -368,6 +370,7 @@ impl Call {
         self.common.story.tell_transfer(transfer.kind, &transfer.by, &name, TransferResult::Completed, cx);
         if let Some(line) = transfer.line {
             self.common.story.tell_left(line.leg, cx);
+            // The phone waits for this final NOTIFY, and clears its line by it (RFC 3515 section 2.4.7).
             self.common.notify(line.refer, Status::OK, cx);
             // Our BYE must not overtake the NOTIFY: the line that is told goes when it has confirmed.
             if line.refer.is_none_or(|refer| refer.leg != line.leg) {
@@ -402,6 +405,7 @@ impl Call {
         self.common.notify(refer, status, cx);
         let mut talk = Talk::new(&[self.common.caller, leg], Some(by));
         if let Some(refer) = refer {
+            // Some phones hang up for themselves at this NOTIFY (baresip does).
             talk.returned(cx.now.mono);
             if refer.leg != leg {
                 self.common.command(refer.leg, cx, |leg, lcx| leg.hang_up(Cause::NORMAL, lcx));

@@ -57,6 +57,7 @@ impl EarlyDialogs {
         response: &Message,
     ) -> Progress {
         let news = Progress { is_new: true, ..Progress::default() };
+        // Without a To tag there is no dialog, and nothing to acknowledge in it (RFC 3261 section 12.1.2).
         let Some(tag) = response.to_tag() else { return news };
         let at = match self.0.iter().position(|e| e.dialog.remote_tag() == tag) {
             Some(at) => at,
@@ -70,10 +71,13 @@ impl EarlyDialogs {
         };
         let Some(early) = self.0.get_mut(at) else { return news };
         let order = early.heard.hear(response);
+        // A retransmission, or one that came too early: PRACK goes by the order of RSeq (RFC 3262 section 4).
         if order == Order::Ignored {
             return Progress::default();
         }
         let answer = described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok());
+        // The first description in a reliable response is the answer; later ones are no descriptions (RFC 3261
+        // section 13.2.1).
         let described = if matches!(early.answer, Answer::Settled(_)) { None } else { answer };
         if let Some(described) = described {
             early.answer = match order {
@@ -148,6 +152,7 @@ pub(super) fn answer_of(
 ) -> Option<Negotiated> {
     match before {
         Answer::Settled(agreed) => Some(agreed),
+        // Some carriers describe in an unreliable 18x and leave the 2xx empty: what they said then counts.
         Answer::Told(agreed) if response.body().is_empty() => Some(agreed),
         Answer::Told(_) | Answer::Owed => {
             described(response, flow).and_then(|a| sdp::accepted(offered, &a).ok())

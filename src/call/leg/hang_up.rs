@@ -13,10 +13,12 @@ impl Leg {
     pub fn hang_up(&mut self, cause: Cause, cx: &mut Cx<'_>) {
         match std::mem::replace(&mut self.signalling, Signalling::Terminated) {
             Signalling::Inviting(Uac { sent: None, .. }) | Signalling::Terminated => {}
+            // No dialog yet, so no BYE: a refusal ends the INVITE.
             invited @ Signalling::Invited(_) => {
                 self.signalling = invited;
                 self.reject(Status::TEMPORARILY_UNAVAILABLE, cx);
             }
+            // The 2xx may be on its way: the leg stays until its final response (RFC 3261 section 9.1).
             Signalling::Inviting(uac) => {
                 cx.send(Send::Cancel { reason: cause.header() });
                 self.signalling = Signalling::Cancelling(uac);

@@ -35,6 +35,7 @@ impl Leg {
             Signalling::Inviting(uac) if is_due(uac.sent.as_ref().and_then(|sent| sent.no_response)) => {
                 return self.no_response(cx);
             }
+            // Expires ends the INVITE as its CANCEL would (RFC 3261 section 13.3.1).
             Signalling::Invited(uas) if is_due(uas.expires) => {
                 let cause = Cause::q850(q850(EndReason::Expired), "");
                 return self.given_up(GivenUp::Expired, cause, cx);
@@ -57,6 +58,7 @@ impl Leg {
                 }
                 Due::Provisional(reliable::ProvisionalDue::GivenUp) => self.never_pracked(cx),
                 Due::Timer(session_timer::TimerDue::Refresh) => self.offer(Pending::refresh(), cx),
+                // No refresh came in time: the peer is taken for gone (RFC 4028 section 10).
                 Due::Timer(session_timer::TimerDue::Expired) => {
                     cx.say(Output::Lost { loss: Loss::Unresponsive, status: None });
                 }
