@@ -11,7 +11,7 @@ const CALL: &str = "hotline::call";
 /// One line for each event that belongs to no call: seats, trunks, alarms.
 const NODE: &str = "hotline::node";
 
-/// One DEBUG line for each SIP message.
+/// One TRACE line for each SIP message, of any source: at DEBUG a flood would fill the log.
 const SIP: &str = "hotline::sip";
 
 /// Octets of a start line that are logged: a longer one is cut.
@@ -39,11 +39,11 @@ pub(super) fn event(event: &CallEvent) {
     }
 }
 
-/// A SIP message in one DEBUG line: its start line, numbers included and passwords masked, and what it is found by. Costs
+/// A SIP message in one TRACE line: its start line, numbers included and passwords masked, and what it is found by. Costs
 /// one branch when nothing of it is logged.
 #[inline]
 pub(super) fn message(sense: Sense, flow: &Flow, bytes: &Bytes) {
-    if tracing::enabled!(target: SIP, Level::DEBUG) {
+    if tracing::enabled!(target: SIP, Level::TRACE) {
         write(sense, flow, bytes);
     }
 }
@@ -58,7 +58,7 @@ fn write(sense: Sense, flow: &Flow, bytes: &Bytes) {
         Sense::In => "<-",
         Sense::Out => "->",
     };
-    tracing::debug!(target: SIP, call_id = message.call_id(), cseq = %format_args!("{seq} {method}"), remote = %flow.remote, "{arrow} {start}");
+    tracing::trace!(target: SIP, call_id = message.call_id(), cseq = %format_args!("{seq} {method}"), remote = %flow.remote, "{arrow} {start}");
 }
 
 /// The start line without what a terminal would act on.

@@ -1,4 +1,4 @@
-//! What the log tells, and by which target it is chosen: a call's story at INFO, its messages at DEBUG.
+//! What the log tells, and by which target it is chosen: a call's story at INFO, its messages at TRACE.
 
 use crate::programme::{Plan, Programme};
 use crate::town::{self, Town};
@@ -55,14 +55,14 @@ fn a_filter_by_target_tells_a_calls_story_without_its_number() {
 }
 
 #[test]
-fn messages_are_lines_at_debug_and_numbers_stand_in_those_alone() {
-    let (log, number) = town::run(logged("log-messages", "info,hotline::sip=debug"));
+fn messages_are_lines_at_trace_and_numbers_stand_in_those_alone() {
+    let (log, number) = town::run(logged("log-messages", "debug,hotline::sip=trace"));
     let messages = of(&log, "hotline::sip");
     let found = |part: &str| messages.iter().any(|line| line.contains(part));
     assert!(found("<- INVITE sip:12345@") && found("-> INVITE sip:1001@") && found("<- BYE "), "{log}");
-    assert!(messages.iter().all(|line| line.contains(" DEBUG ") && line.contains("call_id=")), "{log}");
+    assert!(messages.iter().all(|line| line.contains(" TRACE ") && line.contains("call_id=")), "{log}");
     let story = of(&log, "hotline::call");
     assert!(!story.is_empty() && !of(&log, "hotline::node").is_empty(), "{log}");
     let with_number = log.lines().filter(|line| line.contains(&number));
-    assert!(with_number.clone().all(|line| line.contains(" DEBUG ")), "{log}");
+    assert!(with_number.clone().all(|line| line.contains(" TRACE ")), "{log}");
 }
