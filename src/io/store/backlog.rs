@@ -4,8 +4,7 @@
 //! is room for the calls already in; past the limit a batch is given up, counted and reported, and
 //! subscribers see a gap: memory is not traded for a disk that never comes back.
 
-use super::snapshots::Changes;
-use super::writer::Job;
+use super::engine::{Answer, Changes, Write};
 use super::{Append, Failure};
 use crate::snapshot::{Snapshot, SnapshotKey};
 use std::collections::{HashMap, VecDeque};
@@ -19,7 +18,7 @@ pub const BACKED_UP: usize = 20_000;
 /// Below this the journal has caught up.
 const CAUGHT_UP: usize = 5_000;
 /// At most this many other writes wait (subscriptions, parked events): past it they are refused.
-const JOBS: usize = 1_024;
+const WRITES: usize = 1_024;
 /// One commit takes at most this many events, so that a backlog does not hold the disk for long.
 const BATCH: usize = 8_192;
 /// Failures not yet told; past it the oldest is forgotten.
@@ -36,13 +35,19 @@ pub enum Pressure {
     Lost,
 }
 
-/// What one commit writes.
+/// A write other than an event, and who hears what became of it, after the commit.
+pub(super) struct Asked {
+    pub write: Write,
+    pub done: Box<dyn FnOnce(Answer) + Send>,
+}
+
+/// What the writer takes for one commit.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct Taken {
     pub events: Vec<Append>,
     pub snapshots: Changes,
     pub acks: HashMap<Arc<str>, u64>,
-    pub jobs: Vec<Job>,
+    pub asked: Vec<Asked>,
     /// Nothing more will come.
     pub closed: bool,
 }
@@ -54,7 +59,7 @@ struct Waiting {
     writing: usize,
     snapshots: Changes,
     acks: HashMap<Arc<str>, u64>,
-    jobs: VecDeque<Job>,
+    asked: VecDeque<Asked>,
     closed: bool,
     writer_sleeps: bool,
     backed_up: bool,
@@ -68,14 +73,10 @@ impl Waiting {
     }
 
     fn has_work(&self) -> bool {
-        !(self.events.is_empty() && self.snapshots.is_empty() && self.acks.is_empty() && self.jobs.is_empty())
-    }
-}
-
-impl Batch {
-    /// Whether there is nothing to write.
-    pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.snapshots.is_empty() && self.acks.is_empty() && self.jobs.is_empty()
+        !(self.events.is_empty()
+            && self.snapshots.is_empty()
+            && self.acks.is_empty()
+            && self.asked.is_empty())
     }
 }
 
@@ -130,12 +131,12 @@ impl Backlog {
         self.wake(w);
     }
 
-    pub(super) fn job(&self, job: Job) -> Result<(), Job> {
+    pub(super) fn ask(&self, asked: Asked) -> Result<(), Asked> {
         let mut w = self.lock();
-        if w.closed || w.jobs.len() >= JOBS {
-            return Err(job);
+        if w.closed || w.asked.len() >= WRITES {
+            return Err(asked);
         }
-        w.jobs.push_back(job);
+        w.asked.push_back(asked);
         self.wake(w);
         Ok(())
     }
@@ -173,18 +174,18 @@ impl Backlog {
     }
 
     /// Takes all there is, up to [`BATCH`] events.
-    pub(super) fn take(&self) -> Batch {
+    pub(super) fn take(&self) -> Taken {
         let mut w = self.lock();
         let n = w.events.len().min(BATCH);
         w.writing = n;
         let events = w.events.drain(..n).collect();
         // No snapshot stands before its events: it would resume a call as the journal does not know it.
         let snapshots = if w.events.is_empty() { std::mem::take(&mut w.snapshots) } else { Changes::new() };
-        Batch {
+        Taken {
             events,
             snapshots,
             acks: std::mem::take(&mut w.acks),
-            jobs: w.jobs.drain(..).collect(),
+            asked: w.asked.drain(..).collect(),
             closed: w.closed && w.events.is_empty(),
         }
     }

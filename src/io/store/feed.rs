@@ -3,8 +3,7 @@
 //! Bounded by count and by bytes; who is slower than the ring reads from disk, page by page. No subscriber has
 //! a queue of its own here, so a slow one costs nothing.
 
-use super::StoreError;
-use super::reader::Reader;
+use super::{Reader, StoreError};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

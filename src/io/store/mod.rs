@@ -1,39 +1,37 @@
-//! The journal: every event on disk before it leaves, in SQLite (WAL, synchronous=FULL), written by one thread
-//! with group commit. Not a queue between parts of the gateway, and not a place for decisions.
+//! The journal: every event on disk before it leaves, written by one thread with group commit. Not a queue between parts
+//! of the gateway, and not a place for decisions.
 //!
 //! [`Journal`] appends and never blocks, [`Feed`] reads the newest events from memory and older ones from disk,
-//! [`Reader`] reads calls, records and subscriptions.
+//! [`Reader`] reads calls, records and subscriptions. Beneath them is an engine (`engine.rs`): SQLite, in `sqlite/`.
 
 mod backlog;
 mod blocks;
-mod callbacks;
+mod engine;
 mod error;
 mod feed;
 mod history;
 mod lock;
-mod reader;
+mod owed;
 mod records;
-mod recover;
 mod rest;
 mod retention;
-mod rows;
-mod schema;
-mod snapshots;
 pub mod space;
+mod sqlite;
 mod subscriptions;
 mod writer;
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 pub(crate) mod tests;
 
 pub use backlog::{BACKED_UP, LIMIT, Pressure};
-pub use callbacks::{Behind, OwedNumber, OwedTotals};
+pub use engine::{Reader, Reads};
 pub use error::StoreError;
 pub use feed::{Feed, Kind, Page, Stored};
-pub use reader::Reader;
+pub use owed::{Behind, OwedNumber, OwedTotals};
 pub use records::{StoredRecord, Wanted};
-pub use schema::examine;
-pub use snapshots::examine_snapshots;
+pub use sqlite::{examine, examine_snapshots};
 pub use subscriptions::{PARKED, Parked, SUBSCRIPTIONS, Subscription};
 
 use crate::callback::Callback;
@@ -41,9 +39,11 @@ use crate::caller::{History, HistoryKey};
 use crate::event::CallEvent;
 use crate::event::totals::Histogram;
 use crate::id::{LogId, Random};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, SnapshotKey};
 use crate::time::{Duration, Wall};
 use backlog::{Backlog, Notice};
+use engine::Opened;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::mpsc::SyncSender;
@@ -139,10 +139,16 @@ impl Journal {
         }
         let lock = Arc::new(lock::Lock::take_with(path, lock::PATIENCE, lock)?);
         let mut random = Random::from_seed(seed(path)?);
-        let conn = schema::open_for_writing(path, wall_now(), &mut random)?;
-        let recovered = recover::recover(&conn)?;
-        let (publisher, feed) = feed::feed(recovered.head, Reader::new(path));
-        let (look_ups, history_thread) = history::spawn(path)?;
+        let opened = sqlite::open(path, wall_now(), &mut random)?;
+        Journal::over(opened, lock, retention)
+            .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))
+    }
+
+    /// A journal over a store that is open.
+    fn over(opened: Opened, lock: Arc<lock::Lock>, retention: Duration) -> io::Result<(Journal, Recovered)> {
+        let Opened { engine, reads, found: recovered } = opened;
+        let (publisher, feed) = feed::feed(recovered.head, reads.clone());
+        let (look_ups, history_thread) = history::spawn(reads)?;
         let shared = Shared {
             backlog: Arc::default(),
             feed,
@@ -156,7 +162,7 @@ impl Journal {
             lock: Arc::downgrade(&lock),
         };
         let writer = Writer {
-            conn,
+            engine,
             backlog: shared.backlog.clone(),
             publisher,
             on_durable: shared.on_durable.clone(),
@@ -165,19 +171,24 @@ impl Journal {
             rest: rest::Rest::default(),
             lock,
         };
-        shared.spawn(path, "journal", move || writer.run())?;
+        shared.spawn("journal", move || writer.run())?;
         let watch = Watch {
             backlog: shared.backlog.clone(),
             on_backed_up: shared.on_backed_up.clone(),
             on_failed: shared.on_failed.clone(),
         };
-        shared.spawn(path, "journal-watch", move || watch.run())?;
+        shared.spawn("journal-watch", move || watch.run())?;
         Ok((Journal { shared: Arc::new(shared) }, recovered))
     }
 
     /// Takes events to be written, in the order of their positions. Never blocks; see [`Pressure`].
     pub fn append(&self, events: Vec<Append>) -> Pressure {
         self.shared.backlog.push(events)
+    }
+
+    /// Writes this snapshot in place of the one before, or forgets that; not before the events that were appended before.
+    pub fn keep(&self, key: SnapshotKey, snapshot: Option<Snapshot>) {
+        self.shared.backlog.keep(key, snapshot);
     }
 
     /// `tell` is called on the writer's thread with the newest durable position, after every commit.
@@ -219,15 +230,9 @@ impl Journal {
         locked(&self.shared.commits).clone()
     }
 
-    /// The size of its files in bytes, as far as they can be looked at.
+    /// How much the store holds in bytes, as far as that can be told.
     pub fn size(&self) -> u64 {
-        let path = self.shared.feed.reader().path();
-        let sizes = ["", "-wal", "-shm"].into_iter().filter_map(|end| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(end);
-            std::fs::metadata(name).ok()
-        });
-        sizes.map(|file| file.len()).sum()
+        self.shared.feed.reader().size()
     }
 
     /// The journal's identity.
@@ -242,12 +247,6 @@ impl Journal {
         Some(lost.thread().name().unwrap_or_default().to_owned())
     }
 
-    /// Ends the writer by a panic, as a mistake of ours would.
-    #[cfg(test)]
-    pub(crate) fn breaks(&self) {
-        self.submit(|_| panic!("this is what the test wants"));
-    }
-
     /// A second descriptor of the lock: while it is open, here or in the next process, no other one takes the store.
     pub fn lock(&self) -> Option<OwnedFd> {
         self.shared.lock.upgrade()?.share().ok()
@@ -260,11 +259,8 @@ impl Journal {
 }
 
 impl Shared {
-    fn spawn(&self, path: &Path, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
-        let thread = thread::Builder::new()
-            .name(name.into())
-            .spawn(run)
-            .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))?;
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = thread::Builder::new().name(name.into()).spawn(run)?;
         locked(&self.threads).push(thread);
         Ok(())
     }

@@ -37,7 +37,7 @@ impl Drop for Place {
     }
 }
 
-fn appends(events: Vec<CallEvent>) -> Vec<Append> {
+pub(super) fn appends(events: Vec<CallEvent>) -> Vec<Append> {
     events.into_iter().map(|event| Append { event, history: None }).collect()
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn write(journal: &Journal, events: Vec<CallEvent>) {
     while told.recv().unwrap() < last {}
 }
 
-fn bodies(journal: &Journal) -> Vec<(u64, Vec<u8>)> {
+pub(super) fn bodies(journal: &Journal) -> Vec<(u64, Vec<u8>)> {
     let page = journal.reader().events_after(0, 10_000, usize::MAX).unwrap();
     page.events.iter().map(|e| (e.position, e.body.to_vec())).collect()
 }
@@ -124,45 +124,8 @@ fn the_bytes_are_those_of_the_contract() {
 
 /// Removes what is older than `keep` at `now`, as the writer does.
 pub(crate) fn remove(place: &Place, keep: Duration, now: Wall) {
-    let conn = rusqlite::Connection::open(place.store()).unwrap();
-    while retention::remove(&conn, keep, now).unwrap() {}
-}
-
-#[test]
-fn the_same_store_is_refused_to_a_second_gateway() {
-    let place = Place::new();
-    let (journal, _) = open(&place);
-    let refused = lock::Lock::take(&place.store(), Duration::ZERO).err().unwrap();
-    assert!(matches!(refused, StoreError::Locked(_)));
-    assert!(refused.to_string().contains("stop it, or set store.path"), "{refused}");
-    journal.close();
-    open(&place);
-}
-
-#[test]
-fn a_store_of_a_newer_version_is_refused_and_left_alone() {
-    let place = Place::new();
-    open(&place).0.close();
-    let conn = rusqlite::Connection::open(place.store()).unwrap();
-    conn.execute_batch("PRAGMA user_version = 99").unwrap();
-    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
-    assert!(matches!(refused, StoreError::Newer { found: 99, .. }), "{refused}");
-    let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
-    assert_eq!(version, 99);
-}
-
-#[test]
-fn what_is_not_our_store_is_refused_with_a_cure() {
-    let place = Place::new();
-    rusqlite::Connection::open(place.store()).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
-    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
-    assert!(matches!(refused, StoreError::Foreign(_)), "{refused}");
-    let place = Place::new();
-    std::fs::write(place.store(), "not a database, but long enough to look like one".repeat(40)).unwrap();
-    let refused = Journal::open(&place.store(), Duration::ZERO).err().unwrap();
-    assert!(matches!(refused, StoreError::Unusable(..)), "{refused}");
-    let refused = Journal::open(Path::new("/proc/none/hotline.db"), Duration::ZERO).err().unwrap();
-    assert!(matches!(refused, StoreError::Unusable(..)), "{refused}");
+    let mut opened = sqlite::open(&place.store(), wall_now(), &mut Random::from_number(1)).unwrap();
+    while opened.engine.purge(&retention::older_than(keep, now)).unwrap() {}
 }
 
 #[test]
@@ -180,6 +143,17 @@ fn what_is_too_old_goes_and_the_newest_event_stays() {
     assert_eq!(journal.reader().records(&Wanted::default(), 10).unwrap().len(), 1, "its record too");
     journal.close();
     assert_eq!(open(&place).1.head, 20);
+}
+
+#[test]
+fn the_same_store_is_refused_to_a_second_gateway() {
+    let place = Place::new();
+    let (journal, _) = open(&place);
+    let refused = lock::Lock::take(&place.store(), Duration::ZERO).err().unwrap();
+    assert!(matches!(refused, StoreError::Locked(_)));
+    assert!(refused.to_string().contains("stop it, or set store.path"), "{refused}");
+    journal.close();
+    open(&place);
 }
 
 #[test]
@@ -239,36 +213,4 @@ fn a_full_backlog_says_so_and_what_it_gave_up_is_told() {
     }
     assert!(matches!(backlog.notice(), Some(Notice::BackedUp(false))));
     assert_eq!(backlog.push(many(1)), Pressure::Easy);
-}
-
-#[test]
-fn a_commit_that_fails_is_tried_again_and_loses_nothing() {
-    let place = Place::new();
-    let (journal, _) = open(&place);
-    let (tell, told) = mpsc::channel();
-    journal.on_failed(Box::new(move |failure| tell.send(failure).unwrap()));
-    // A disk that refuses: the table the events go to is gone for a while.
-    let other = rusqlite::Connection::open(place.store()).unwrap();
-    other.execute_batch("ALTER TABLE event RENAME TO away").unwrap();
-    journal.append(appends(samples::whole_call(1, 1)));
-    assert!(matches!(told.recv().unwrap(), Failure::Commit(_)));
-    journal.append(appends(samples::whole_call(2, 11)));
-    other.execute_batch("ALTER TABLE away RENAME TO event").unwrap();
-    assert_eq!(told.recv().unwrap(), Failure::Over);
-    let mut head = journal.feed().watch();
-    while *head.borrow_and_update() < 20 {
-        thread::yield_now();
-    }
-    assert_eq!(bodies(&journal).len(), 20);
-}
-
-#[test]
-fn what_sqlite_keeps_in_memory_is_bounded_for_all_connections_together() {
-    let place = Place::new();
-    let mut random = Random::from_number(1);
-    let writer = schema::open_for_writing(&place.store(), wall_now(), &mut random).unwrap();
-    let says = |pragma: &str| writer.query_row(pragma, [], |r| r.get::<_, i64>(0)).unwrap();
-    assert_eq!(says("PRAGMA cache_size"), -4096);
-    assert_eq!(says("PRAGMA soft_heap_limit"), 8 << 20);
-    schema::give_back(&writer).unwrap();
 }

@@ -1,6 +1,6 @@
 //! The core asks the world nothing.
 
-use super::sources;
+use super::{sources, texts};
 
 /// What only the shell may name. Every other module is pure.
 const SHELL: &[&str] = &["io", "cli", "main"];
@@ -50,4 +50,16 @@ fn the_core_asks_the_world_nothing() {
         }
     }
     assert!(wrong.is_empty(), "the core is told, it never asks:\n{}", wrong.join("\n"));
+}
+
+/// The only place that names the library of the embedded store: another engine stands beside it, under the same traits.
+const ENGINE: &str = "src/io/store/sqlite/";
+
+#[test]
+fn one_directory_alone_names_the_library_of_the_store() {
+    let named = |(path, text): &(String, String)| text.contains("rusqlite").then(|| path.clone());
+    let named: Vec<String> = texts("src", "rs").iter().filter_map(named).collect();
+    assert!(named.iter().any(|path| path.starts_with(ENGINE)), "the engine is not where it should be");
+    let elsewhere: Vec<&String> = named.iter().filter(|path| !path.starts_with(ENGINE)).collect();
+    assert!(elsewhere.is_empty(), "typed writes and reads, see src/io/store/engine.rs:\n{elsewhere:?}");
 }

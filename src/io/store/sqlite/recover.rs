@@ -1,6 +1,7 @@
 //! What a start finds in the store.
 
-use super::{Recovered, StoreError, callbacks, reader, schema, snapshots};
+use super::super::{Recovered, StoreError};
+use super::{callbacks, reads, schema, snapshots};
 use crate::event::CallEvent;
 use rusqlite::Connection;
 
@@ -14,7 +15,7 @@ pub(super) fn recover(conn: &Connection) -> Result<Recovered, StoreError> {
         .collect::<Result<_, _>>()?;
     let mut open_calls: Vec<Vec<CallEvent>> = Vec::with_capacity(ids.len());
     for id in ids {
-        let events = match reader::events_of(conn, &id) {
+        let events = match reads::events_of(conn, &id) {
             Ok(events) => events,
             // One call that cannot be read must not keep every other citizen from being answered.
             Err(StoreError::Damaged(what)) => {

@@ -1,21 +1,10 @@
 //! Snapshots on disk: the newest of each call and seat, written with the events of the step that changed it.
 
-use super::{Journal, StoreError, schema};
+use super::super::StoreError;
+use super::schema;
 use crate::snapshot::{Snapshot, SnapshotKey, VERSION};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashMap;
 use std::path::Path;
-
-/// What is to be written of snapshots: the newest of each; `None` where nothing is left to resume. Bounded by the calls and
-/// seats there are.
-pub(super) type Changes = HashMap<SnapshotKey, Option<Snapshot>>;
-
-impl Journal {
-    /// Writes this snapshot in place of the one before, or forgets that; not before the events that were appended before.
-    pub fn keep(&self, key: SnapshotKey, snapshot: Option<Snapshot>) {
-        self.shared.backlog.keep(key, snapshot);
-    }
-}
 
 /// Writes one change.
 pub(super) fn write(
@@ -82,7 +71,8 @@ pub fn examine_snapshots(path: &Path) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Place;
+    use super::super::super::Journal;
+    use super::super::super::tests::Place;
     use super::*;
     use crate::snapshot::SeatSnapshot;
     use crate::time::{Duration, Mono, Wall};

@@ -1,118 +1,67 @@
-//! The recovery list on disk: a row for each number that is owed a call, changed in the commit of the event that says so.
+//! The recovery list: a row for each number that is owed a call, changed in the commit of the event that says so.
 
-use super::{Reader, StoreError, nanos, wall_now};
+use super::super::owed::COUNTED;
+use super::super::{Behind, OwedNumber, OwedTotals, StoreError, nanos};
 use crate::callback::{self, Callback, is_open};
 use crate::caller::HistoryKey;
 use crate::event::{CallRecord, CallbackChanged, CallbackState, Direction, Listed, Promise, Text};
 use crate::id::{CallId, CallbackId};
 use crate::redact::Pii;
-use crate::time::{Duration, Wall};
+use crate::time::Wall;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-
-/// Calls of withheld numbers are counted over this time.
-const COUNTED: Duration = Duration::from_secs(24 * 3600);
 
 /// The columns of an entry, in the order [`callback`] reads them.
 const COLUMNS: &str = "c.key, c.callback_id, c.reason, c.since_ns, c.calls, c.last_call_id, c.last_called_at_ns, \
                        c.due_at_ns, c.attempts, c.state";
 
-/// An entry as a person works it: with what the record of its newest call says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OwedNumber {
-    /// The entry.
-    pub callback: Callback,
-    /// Where it stands.
-    pub state: CallbackState,
-    /// The number, E.164 or as it came; empty where the record is gone.
-    pub number: Pii<String>,
-    /// What was dialled.
-    pub service_number: String,
-    /// The queue of the newest call, where it reached one.
-    pub queue: Option<String>,
+/// A page of the list, the one to be called first before the others.
+pub(super) fn page(
+    conn: &Connection,
+    behind: Option<Behind>,
+    limit: usize,
+) -> Result<Vec<OwedNumber>, StoreError> {
+    let (due_at, id) = match behind {
+        Some(behind) => (nanos(behind.due_at), behind.id.to_string()),
+        None => (-1, String::new()),
+    };
+    let mut page = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS}, coalesce(r.caller_e164, r.caller_raw, ''), coalesce(r.service_number, ''), r.queue \
+         FROM callback c LEFT JOIN call_record r ON r.call_id = c.last_call_id \
+         WHERE (c.due_at_ns, c.callback_id) > (?1, ?2) ORDER BY c.due_at_ns, c.callback_id LIMIT ?3"
+    ))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = page.query_map(params![due_at, id, limit], owed)?.collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().flatten().collect())
 }
 
-/// How much is owed altogether.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OwedTotals {
-    /// Numbers that are owed a call.
-    pub entries: u64,
-    /// Of those, past the time they were to be called by.
-    pub overdue: u64,
-    /// Calls of the last 24 hours that came to nothing, and whose number is withheld.
-    pub withheld: u64,
+/// How much is owed altogether at `now`.
+pub(super) fn totals(conn: &Connection, now: Wall) -> Result<OwedTotals, StoreError> {
+    let one = |sql: &str, at: Wall| -> rusqlite::Result<u64> {
+        conn.prepare_cached(sql)?.query_row([nanos(at)], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs)
+    };
+    Ok(OwedTotals {
+        entries: one("SELECT count(*) FROM callback WHERE ?1 > 0", now)?,
+        overdue: one("SELECT count(*) FROM callback WHERE due_at_ns < ?1", now)?,
+        withheld: one(
+            "SELECT count(*) FROM call_record WHERE unowed = 1 AND received_at_ns >= ?1",
+            now - COUNTED,
+        )?,
+    })
 }
 
-/// Where a page of the list goes on: behind this entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Behind {
-    /// When it is due.
-    pub due_at: Wall,
-    /// Which it is.
-    pub id: CallbackId,
+/// The open callback of a number.
+pub(super) fn of_number(conn: &Connection, key: HistoryKey) -> Result<Option<CallbackId>, StoreError> {
+    let id: Option<String> = conn
+        .prepare_cached("SELECT callback_id FROM callback WHERE key = ?1")?
+        .query_row([&key.as_bytes()[..]], |r| r.get(0))
+        .optional()?;
+    Ok(id.and_then(|id| id.parse().ok()))
 }
 
-impl Reader {
-    /// Every number that is owed a call.
-    pub fn callbacks(&self) -> Result<Vec<Callback>, StoreError> {
-        self.with(all)
-    }
-
-    /// At most `limit` numbers that are owed a call, the one to be called first before the others.
-    pub fn owed(&self, behind: Option<Behind>, limit: usize) -> Result<Vec<OwedNumber>, StoreError> {
-        let (due_at, id) = match behind {
-            Some(behind) => (nanos(behind.due_at), behind.id.to_string()),
-            None => (-1, String::new()),
-        };
-        self.with(|conn| {
-            let mut page = conn.prepare_cached(&format!(
-                "SELECT {COLUMNS}, coalesce(r.caller_e164, r.caller_raw, ''), coalesce(r.service_number, ''), r.queue \
-                 FROM callback c LEFT JOIN call_record r ON r.call_id = c.last_call_id \
-                 WHERE (c.due_at_ns, c.callback_id) > (?1, ?2) ORDER BY c.due_at_ns, c.callback_id LIMIT ?3"
-            ))?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = page.query_map(params![due_at, id, limit], owed)?.collect::<Result<Vec<_>, _>>()?;
-            Ok(rows.into_iter().flatten().collect())
-        })
-    }
-
-    /// How much is owed altogether.
-    pub fn owed_totals(&self) -> Result<OwedTotals, StoreError> {
-        let now = wall_now();
-        self.with(|conn| {
-            let one = |sql: &str, at: Wall| -> rusqlite::Result<u64> {
-                conn.prepare_cached(sql)?
-                    .query_row([nanos(at)], |r| r.get::<_, i64>(0))
-                    .map(i64::unsigned_abs)
-            };
-            Ok(OwedTotals {
-                entries: one("SELECT count(*) FROM callback WHERE ?1 > 0", now)?,
-                overdue: one("SELECT count(*) FROM callback WHERE due_at_ns < ?1", now)?,
-                withheld: one(
-                    "SELECT count(*) FROM call_record WHERE unowed = 1 AND received_at_ns >= ?1",
-                    now - COUNTED,
-                )?,
-            })
-        })
-    }
-
-    /// The open callback of a number.
-    pub fn callback_of(&self, key: HistoryKey) -> Result<Option<CallbackId>, StoreError> {
-        self.with(|conn| {
-            let id: Option<String> = conn
-                .prepare_cached("SELECT callback_id FROM callback WHERE key = ?1")?
-                .query_row([&key.as_bytes()[..]], |r| r.get(0))
-                .optional()?;
-            Ok(id.and_then(|id| id.parse().ok()))
-        })
-    }
-
-    /// Whether this callback is open.
-    pub fn is_owed(&self, id: CallbackId) -> Result<bool, StoreError> {
-        self.with(|conn| {
-            let mut one = conn.prepare_cached("SELECT 1 FROM callback WHERE callback_id = ?1")?;
-            Ok(one.exists([id.to_string()])?)
-        })
-    }
+/// Whether this callback is open.
+pub(super) fn is_owed(conn: &Connection, id: CallbackId) -> Result<bool, StoreError> {
+    let mut one = conn.prepare_cached("SELECT 1 FROM callback WHERE callback_id = ?1")?;
+    Ok(one.exists([id.to_string()])?)
 }
 
 /// Every entry, in the order of their numbers' keys.
@@ -208,11 +157,12 @@ fn owed(row: &Row<'_>) -> rusqlite::Result<Option<OwedNumber>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Place, open};
-    use super::super::{Append, Journal};
+    use super::super::super::tests::{Place, open};
+    use super::super::super::{Append, Journal, wall_now};
     use super::*;
     use crate::event::wire::samples;
     use crate::event::{CallEvent, CallbackReason, ClosedBy, EndReason, What};
+    use crate::time::Duration;
     use std::sync::mpsc;
 
     const AT: Wall = samples::AT;

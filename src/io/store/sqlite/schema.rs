@@ -1,7 +1,7 @@
 //! The tables, and opening the file they live in. Anyone may query them while the gateway runs
 //! (`sqlite3 hotline.db`): times are nanoseconds since 1970 UTC, `datetime(at_ns / 1000000000, 'unixepoch')`.
 
-use super::StoreError;
+use super::super::{OWNER_ONLY, StoreError, nanos};
 use crate::id::{LogId, Random};
 use crate::time::Wall;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -193,7 +193,7 @@ pub(super) fn open_for_writing(
     std::fs::OpenOptions::new()
         .create(true)
         .append(true)
-        .mode(super::OWNER_ONLY)
+        .mode(OWNER_ONLY)
         .open(path)
         .map_err(|e| StoreError::Unusable(path.to_owned(), e.to_string()))?;
     let mut conn = Connection::open(path).map_err(unusable)?;
@@ -219,10 +219,7 @@ pub(super) fn open_for_writing(
         tx.execute_batch(step).map_err(unusable)?;
     }
     if found == 0 {
-        tx.execute(
-            "INSERT INTO log VALUES (?1, ?2)",
-            (LogId::new(now, random).to_string(), super::nanos(now)),
-        )?;
+        tx.execute("INSERT INTO log VALUES (?1, ?2)", (LogId::new(now, random).to_string(), nanos(now)))?;
     }
     tx.execute_batch(&format!("PRAGMA user_version = {VERSION}; PRAGMA application_id = {APPLICATION};"))?;
     tx.commit().map_err(unusable)?;
@@ -258,7 +255,7 @@ pub(super) fn give_back(conn: &Connection) -> Result<(), rusqlite::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Place;
+    use super::super::super::tests::Place;
     use super::*;
 
     #[test]

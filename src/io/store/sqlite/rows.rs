@@ -1,7 +1,7 @@
 //! What one event changes in the tables.
 
-use super::feed::Stored;
-use super::{Append, callbacks, nanos};
+use super::super::{Append, Stored, nanos};
+use super::callbacks;
 use crate::callback::is_open;
 use crate::event::{CallEvent, CallRecord, What, wire};
 use crate::id::TrunkId;
@@ -106,11 +106,4 @@ fn is_owed(r: &CallRecord) -> bool {
         Some(callback) => is_open(callback.state),
         None => r.ended.as_ref().is_some_and(|e| e.callback_due),
     }
-}
-
-/// Stores how far a subscription is. A subscription that is gone is passed over.
-pub(super) fn ack(tx: &Transaction<'_>, name: &str, position: u64, now_ns: i64) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE subscription SET acked = ?2, acked_at_ns = ?3 WHERE name = ?1 AND acked < ?2")?
-        .execute(params![name, position.cast_signed(), now_ns])?;
-    Ok(())
 }
