@@ -103,6 +103,20 @@ pub struct QueueVisit {
     pub left: Option<(Wall, QueueExit, Duration)>,
 }
 
+impl CallRecord {
+    /// The queue the call is in.
+    pub fn open_visit(&self) -> Option<&QueueVisit> {
+        self.queue_visits.iter().rev().find(|visit| visit.left.is_none())
+    }
+}
+
+impl QueueVisit {
+    /// How long the call has waited at `now`.
+    pub fn waited(&self, now: Wall) -> Duration {
+        Duration::from_nanos(now.0.saturating_sub(self.entered_at.0))
+    }
+}
+
 /// One offer of the call to a seat.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PresentationRecord {

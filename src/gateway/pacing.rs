@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 const PORTS_OPEN: Duration = Duration::from_millis(100);
 
 /// The pause between two requests to phones of seats: a thousand are asked within two seconds.
-const SEATS_EVERY: Duration = Duration::from_millis(2);
+pub(super) const SEATS_EVERY: Duration = Duration::from_millis(2);
 
 /// In this time every dialog that cannot go on has got its BYE.
 const ENDED_WITHIN: Duration = Duration::from_secs(5);

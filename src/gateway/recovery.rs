@@ -132,10 +132,9 @@ fn end_as_crashed(story: &mut Story, caller: Option<HistoryKey>, cx: &mut Cx<'_>
     let Some(record) = story.record() else { return };
     let answered_by_operator = record.connected_at.is_some();
     let owed = caller.map(|key| Owed { key, call: record.call, reason: CallbackReason::Crashed });
-    let open_visit = record.queue_visits.iter().rev().find(|v| v.left.is_none());
-    if let Some(visit) = open_visit {
-        let (queue, position) = (visit.queue.clone(), visit.entry_position);
-        let waited = Duration::from_nanos(cx.now.wall.0.saturating_sub(visit.entered_at.0));
+    if let Some(visit) = record.open_visit() {
+        let (queue, position, waited) =
+            (visit.queue.clone(), visit.entry_position, visit.waited(cx.now.wall));
         story.tell(cx, What::QueueLeft { queue, exit: QueueExit::Closed, position, waited });
     }
     let changed = owed.and_then(|owed| cx.owed.owe(cx.now, owed, cx.random).ok());

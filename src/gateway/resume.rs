@@ -122,9 +122,9 @@ impl Gateway {
 
     /// The queue that the call waits in is not configured any more: its caller hears so, and is owed a call.
     fn leave_gone_queue(&mut self, now: Now, id: CallId, record: &CallRecord) {
-        if let Some(visit) = record.queue_visits.last().filter(|visit| visit.left.is_none()) {
-            let waited = Duration::from_nanos(now.wall.0.saturating_sub(visit.entered_at.0));
-            let (queue, position) = (visit.queue.clone(), visit.entry_position);
+        if let Some(visit) = record.open_visit() {
+            let (queue, position, waited) =
+                (visit.queue.clone(), visit.entry_position, visit.waited(now.wall));
             self.push_call(id, call::Input::Left { queue, exit: QueueExit::Closed, position, waited });
         }
         self.push_call(id, call::Input::QueueFull);

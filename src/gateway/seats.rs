@@ -2,6 +2,7 @@
 //! next start has it again. What only lasts longer, a refreshed registration, is written once a second at most.
 
 use super::feature_codes::Operators;
+use super::pacing::SEATS_EVERY;
 use super::reconciliation::Reconciliation;
 use super::{Gateway, Output, Reason, Recovery};
 use crate::acd::{self, SeatPhone};
@@ -16,9 +17,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// disk still lasts.
 const TOGETHER: Duration = Duration::from_secs(1);
 
-/// The pause between the first questions to restored phones: a thousand seats are asked within two seconds.
-const ASKED_EVERY: Duration = Duration::from_millis(2);
-
 /// What is to be written of seats, and what belongs to them. Bounded by the seats.
 #[derive(Debug)]
 pub(super) struct Seats {
@@ -28,13 +26,12 @@ pub(super) struct Seats {
     pub(super) reconciliation: Reconciliation,
     /// Whose state changed in this step, in the order of their names.
     changed: BTreeSet<SeatId>,
-    /// Whose snapshot is to be written whatever their state: contacts have moved.
-    moved: BTreeSet<SeatId>,
     refreshed: BTreeSet<SeatId>,
-    /// What the newest snapshot of each says of its work. A call changes a seat's state four times, and this once.
-    kept: HashMap<SeatId, acd::SeatWork>,
     /// When those are written.
     due: Option<Mono>,
+    /// What the newest snapshot of each says of its work; a seat that is not here is written whatever its state is. A call
+    /// changes a seat's state four times, and this once.
+    kept: HashMap<SeatId, acd::SeatWork>,
 }
 
 impl Seats {
@@ -44,10 +41,9 @@ impl Seats {
             operators: Operators::new(&config.operators),
             reconciliation: Reconciliation::default(),
             changed: BTreeSet::new(),
-            moved: BTreeSet::new(),
             refreshed: BTreeSet::new(),
-            kept: HashMap::new(),
             due: None,
+            kept: HashMap::new(),
         }
     }
 
@@ -61,14 +57,18 @@ impl Seats {
     /// The contacts of a seat were changed or refreshed.
     pub(super) fn touched(&mut self, now: Mono, touched: &Touched) {
         match touched.how {
-            Touch::Moved => {
-                self.moved.insert(touched.seat.clone());
-            }
+            Touch::Moved => self.outdated(touched.seat.clone()),
             Touch::Refreshed => {
                 self.refreshed.insert(touched.seat.clone());
                 self.due.get_or_insert(now + TOGETHER);
             }
         }
+    }
+
+    /// What the newest snapshot of a seat says of its contacts is over.
+    fn outdated(&mut self, seat: SeatId) {
+        self.kept.remove(&seat);
+        self.changed.insert(seat);
     }
 
     /// When refreshed registrations are written.
@@ -78,7 +78,9 @@ impl Seats {
 
     /// Nothing waits to be written with others any more.
     pub(super) fn write_all(&mut self) {
-        self.moved.append(&mut self.refreshed);
+        for seat in std::mem::take(&mut self.refreshed) {
+            self.outdated(seat);
+        }
         self.due = None;
     }
 }
@@ -101,19 +103,16 @@ impl Gateway {
         if self.seats.due.is_some_and(|at| at <= now.mono) {
             self.seats.write_all();
         }
-        if !self.seats.changed.is_empty() || !self.seats.moved.is_empty() {
+        if !self.seats.changed.is_empty() {
             self.seats.reconciliation.begin(now.mono);
         }
-        let moved = std::mem::take(&mut self.seats.moved);
-        let changed = std::mem::take(&mut self.seats.changed);
-        for seat in moved.iter().chain(changed.difference(&moved)) {
-            let Some(work) = self.acd.seat_snapshot(seat) else { continue };
-            if !moved.contains(seat) && self.seats.kept.get(seat) == Some(&work) {
+        while let Some(seat) = self.seats.changed.pop_first() {
+            let Some(work) = self.acd.seat_snapshot(&seat) else { continue };
+            if self.seats.kept.get(&seat) == Some(&work) {
                 continue;
             }
-            self.seats.refreshed.remove(seat);
+            self.seats.refreshed.remove(&seat);
             self.seats.kept.insert(seat.clone(), work.clone());
-            let seat = seat.clone();
             let bindings = self.access.registrar.bindings(&seat).to_vec();
             let kept = SeatSnapshot { seat, at: now.mono, wall: now.wall, bindings, work };
             out.push(Output::Keep(Snapshot::Seat(Box::new(kept))));
@@ -185,7 +184,7 @@ impl Gateway {
             self.acd.forget_operator(now, &seat, &mut self.pending.heard);
         }
         self.acd_said(now, out);
-        self.seats.moved.insert(seat);
+        self.seats.outdated(seat);
     }
 
     /// Restored phones are watched, and asked first of all whether they are there.
@@ -200,7 +199,7 @@ impl Gateway {
         }
         self.watch(now, seat);
         self.phones.ask_at(*ask_at, seat);
-        *ask_at = *ask_at + ASKED_EVERY;
+        *ask_at = *ask_at + SEATS_EVERY;
         SeatPhone::Here
     }
 }

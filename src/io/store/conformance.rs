@@ -1,15 +1,16 @@
 //! What must hold of every engine, written against the traits alone. An engine brings a [`Ground`] and runs all of it by
 //! [`conforms!`].
 
-use super::engine::{Answer, Answers, Batch, Entry, Opened, SubscriptionChange, Write};
+use super::engine::{Answer, Answers, Batch, Opened, SubscriptionChange, Write};
 use super::feed::{Kind, Stored};
-use super::tests::appends;
+use super::tests::{appends, seat_snapshot as seat};
+use super::writer::encode;
 use super::{Append, Behind, PARKED, SUBSCRIPTIONS, StoreError, Wanted, retention};
 use crate::caller::{BlockAction, BlockEntry, HistoryKey};
 use crate::event::wire::{self, samples};
 use crate::event::{CallEvent, CallRecord, CallState, What};
-use crate::snapshot::{SeatSnapshot, Snapshot, SnapshotKey};
-use crate::time::{Duration, Mono, Wall};
+use crate::snapshot::{Snapshot, SnapshotKey};
+use crate::time::{Duration, Wall};
 
 /// Where stores of one engine are made.
 pub(super) trait Ground {
@@ -32,17 +33,8 @@ pub(super) use conforms;
 const AT: Wall = samples::AT;
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn entry(append: Append) -> Entry {
-    let stored = Stored {
-        position: append.event.position,
-        kind: Kind::Borrowed(wire::kind(&append.event.what)),
-        body: wire::encode(&append.event),
-    };
-    Entry { append, stored }
-}
-
 fn events(events: Vec<CallEvent>) -> Batch {
-    Batch { at: AT, events: appends(events).into_iter().map(entry).collect(), ..Batch::default() }
+    Batch { at: AT, events: appends(events).into_iter().map(encode).collect(), ..Batch::default() }
 }
 
 fn writes(writes: Vec<Write>) -> Batch {
@@ -234,7 +226,7 @@ pub(super) fn a_callers_history_counts_the_calls_before_this_one<G: Ground>() {
         let what = What::CallReceived(samples::received());
         all.push(Append { event: samples::event(1 + n as u64, at, call, what), history: Some(key) });
     }
-    let batch = Batch { at: now, events: all.into_iter().map(entry).collect(), ..Batch::default() };
+    let batch = Batch { at: now, events: all.into_iter().map(encode).collect(), ..Batch::default() };
     commit(&mut store, &batch);
     let history = store.reads.history(key, now).unwrap();
     assert_eq!((history.calls_24h, history.calls_7d, history.calls_30d), (0, 2, 3));
@@ -253,7 +245,7 @@ pub(super) fn a_callback_stands_on_the_list_until_its_event_closes_it<G: Ground>
     let due = CallbackChanged { promise: Some(promise), due_at: AT + HOUR, ..samples::callback() };
     let append = |position, changed| {
         let event = samples::event(position, AT, None, What::CallbackChanged(changed));
-        Batch { at: AT, events: vec![entry(Append { event, history: Some(key) })], ..Batch::default() }
+        Batch { at: AT, events: vec![encode(Append { event, history: Some(key) })], ..Batch::default() }
     };
     commit(&mut store, &append(1, due.clone()));
     let found = ground.crash().open().found.callbacks;
@@ -268,16 +260,6 @@ pub(super) fn a_callback_stands_on_the_list_until_its_event_closes_it<G: Ground>
     assert_eq!(store.reads.callback_of(key).unwrap(), Some(id));
     commit(&mut store, &append(2, CallbackChanged { state: CallbackState::Done, ..due }));
     assert!(!store.reads.is_owed(id).unwrap());
-}
-
-fn seat(name: &str) -> Snapshot {
-    Snapshot::Seat(Box::new(SeatSnapshot {
-        seat: name.into(),
-        at: Mono(1),
-        wall: Wall(1),
-        bindings: Vec::new(),
-        work: Default::default(),
-    }))
 }
 
 pub(super) fn the_newest_snapshot_of_each_is_found<G: Ground>() {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::event::CallEvent;
 use crate::event::wire::{self, samples};
+use crate::snapshot::SeatSnapshot;
+use crate::time::Mono;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -39,6 +41,17 @@ impl Drop for Place {
 
 pub(super) fn appends(events: Vec<CallEvent>) -> Vec<Append> {
     events.into_iter().map(|event| Append { event, history: None }).collect()
+}
+
+/// What outlives the process of a seat without a phone.
+pub(super) fn seat_snapshot(name: &str) -> Snapshot {
+    Snapshot::Seat(Box::new(SeatSnapshot {
+        seat: name.into(),
+        at: Mono(1),
+        wall: Wall(1),
+        bindings: Vec::new(),
+        work: Default::default(),
+    }))
 }
 
 /// Appends and waits until it is on disk.

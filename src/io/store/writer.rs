@@ -138,7 +138,8 @@ fn batch(taken: Taken) -> (Batch, Vec<Done>) {
     (Batch { at: super::wall_now(), events, snapshots, acks, writes }, waiting)
 }
 
-fn encode(append: Append) -> Entry {
+/// An event with its octets.
+pub(super) fn encode(append: Append) -> Entry {
     let stored = Stored {
         position: append.event.position,
         kind: Kind::Borrowed(wire::kind(&append.event.what)),

@@ -72,20 +72,9 @@ pub fn examine_snapshots(path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::super::super::Journal;
-    use super::super::super::tests::Place;
+    use super::super::super::tests::{Place, seat_snapshot as seat};
     use super::*;
-    use crate::snapshot::SeatSnapshot;
-    use crate::time::{Duration, Mono, Wall};
-
-    fn seat(name: &str) -> Snapshot {
-        Snapshot::Seat(Box::new(SeatSnapshot {
-            seat: name.into(),
-            at: Mono(1),
-            wall: Wall(1),
-            bindings: Vec::new(),
-            work: Default::default(),
-        }))
-    }
+    use crate::time::Duration;
 
     #[test]
     fn the_newest_snapshot_of_each_is_there_at_the_next_start() {
